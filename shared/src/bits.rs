@@ -1,0 +1,212 @@
+//! Bits in and out, lowest bit of a byte first.
+
+use thiserror::Error;
+
+/// What was wrong with bytes from outside. Never a panic, never an allocation that they ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum DecodeError {
+    /// The bytes end before this.
+    #[error("the message ends before its {0}")]
+    Missing(&'static str),
+    /// A value that cannot be.
+    #[error("the message's {0} is out of range")]
+    OutOfRange(&'static str),
+    /// All was read and bytes are left over.
+    #[error("the message has bytes left over")]
+    Trailing,
+    /// Not the form that the limit-checked decoder of cold messages accepts.
+    #[error("the message is malformed or too long")]
+    Malformed,
+    /// A message whose first byte nobody knows.
+    #[error("the message has the unknown tag {0}")]
+    UnknownTag(u8),
+    /// A delta to something that this end does not hold.
+    #[error("the message builds on a {0} that was never received")]
+    NoBaseline(&'static str),
+}
+
+/// Appends bits to a byte vector. [`BitWriter::finish`] pads the last byte with zeros.
+#[derive(Debug)]
+pub struct BitWriter<'a> {
+    out: &'a mut Vec<u8>,
+    held: u64,
+    held_bits: u32,
+}
+
+impl<'a> BitWriter<'a> {
+    /// Writes behind what `out` holds already.
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out, held: 0, held_bits: 0 }
+    }
+
+    /// The lowest `bits` bits of `value`, 0 to 32; higher ones must be zero.
+    #[inline]
+    pub fn write(&mut self, value: u32, bits: u8) {
+        debug_assert!(bits <= 32 && u64::from(value) < 1 << bits, "{value} does not fit {bits} bits");
+        self.held |= u64::from(value) << self.held_bits;
+        self.held_bits += u32::from(bits);
+        if self.held_bits >= 32 {
+            self.out.extend_from_slice(&(self.held as u32).to_le_bytes());
+            self.held >>= 32;
+            self.held_bits -= 32;
+        }
+    }
+
+    /// One bit.
+    #[inline]
+    pub fn flag(&mut self, value: bool) {
+        self.write(u32::from(value), 1);
+    }
+
+    /// Exp-Golomb code of order `k` (Teuhola 1978): short for small numbers. `value` below 2³¹, `k` at most 16.
+    #[inline]
+    pub fn count(&mut self, value: u32, k: u8) {
+        let shifted = u64::from(value) + (1 << k);
+        let bits = 63 - shifted.leading_zeros() as u8; // at least k
+        self.write(0, bits - k);
+        self.write(1, 1);
+        let low = (shifted & ((1 << bits) - 1)) as u32;
+        self.write(low, bits);
+    }
+
+    /// Pads to a whole byte.
+    pub fn finish(self) {
+        let bytes = self.held_bits.div_ceil(8) as usize;
+        self.out.extend_from_slice(&self.held.to_le_bytes()[..bytes]);
+    }
+}
+
+/// Reads what [`BitWriter`] wrote.
+#[derive(Clone, Debug)]
+pub struct BitReader<'a> {
+    bytes: &'a [u8],
+    next: usize,
+    held: u64,
+    held_bits: u32,
+}
+
+impl<'a> BitReader<'a> {
+    /// Reads from the first bit of `bytes`.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, next: 0, held: 0, held_bits: 0 }
+    }
+
+    /// `bits` bits, 0 to 32.
+    ///
+    /// # Errors
+    /// [`DecodeError::Missing`] when fewer are left.
+    #[inline]
+    pub fn read(&mut self, bits: u8) -> Result<u32, DecodeError> {
+        let bits = u32::from(bits);
+        while self.held_bits < bits {
+            let byte = *self.bytes.get(self.next).ok_or(DecodeError::Missing("bits"))?;
+            self.next += 1;
+            self.held |= u64::from(byte) << self.held_bits;
+            self.held_bits += 8;
+        }
+        let value = (self.held & ((1 << bits) - 1)) as u32;
+        self.held >>= bits;
+        self.held_bits -= bits;
+        Ok(value)
+    }
+
+    /// One bit.
+    ///
+    /// # Errors
+    /// [`DecodeError::Missing`] when none is left.
+    #[inline]
+    pub fn flag(&mut self) -> Result<bool, DecodeError> {
+        Ok(self.read(1)? != 0)
+    }
+
+    /// What [`BitWriter::count`] wrote with the same `k`.
+    ///
+    /// # Errors
+    /// The bits end, or the number is 2³¹ or more.
+    #[inline]
+    pub fn count(&mut self, k: u8) -> Result<u32, DecodeError> {
+        let mut bits = k;
+        while !self.flag()? {
+            bits += 1;
+            if bits > 31 {
+                return Err(DecodeError::OutOfRange("count"));
+            }
+        }
+        let low = u64::from(self.read(bits)?);
+        let value = (low | 1 << bits) - (1 << k);
+        u32::try_from(value).ok().filter(|v| *v < 1 << 31).ok_or(DecodeError::OutOfRange("count"))
+    }
+
+    /// Bits that are left, padding included: an upper bound for what a count may promise.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        (self.bytes.len() - self.next) * 8 + self.held_bits as usize
+    }
+
+    /// Ends the reading: only the zeros that pad the last byte may be left.
+    ///
+    /// # Errors
+    /// [`DecodeError::Trailing`] otherwise.
+    pub fn all(self) -> Result<(), DecodeError> {
+        if self.left() < 8 && self.held == 0 { Ok(()) } else { Err(DecodeError::Trailing) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Bits(u32, u8),
+        Count(u32, u8),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            (any::<u32>(), 0u8..=32).prop_map(|(v, b)| Op::Bits((u64::from(v) & ((1 << b) - 1)) as u32, b)),
+            (0u32..1 << 31, 0u8..=16).prop_map(|(v, k)| Op::Count(v >> (v % 31), k)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(ops in prop::collection::vec(op(), 0..60)) {
+            let mut bytes = Vec::new();
+            let mut writer = BitWriter::new(&mut bytes);
+            for op in &ops {
+                match *op {
+                    Op::Bits(v, b) => writer.write(v, b),
+                    Op::Count(v, k) => writer.count(v, k),
+                }
+            }
+            writer.finish();
+            let mut reader = BitReader::new(&bytes);
+            for op in &ops {
+                match *op {
+                    Op::Bits(v, b) => prop_assert_eq!(reader.read(b), Ok(v)),
+                    Op::Count(v, k) => prop_assert_eq!(reader.count(k), Ok(v)),
+                }
+            }
+            prop_assert_eq!(reader.all(), Ok(()));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..20), k in 0u8..=16) {
+            let mut reader = BitReader::new(&bytes);
+            while reader.count(k).is_ok() && reader.read(7).is_ok() {}
+            prop_assert!(reader.left() <= bytes.len() * 8);
+        }
+    }
+
+    #[test]
+    fn leftovers_are_refused() {
+        assert_eq!(BitReader::new(&[0, 0]).all(), Err(DecodeError::Trailing));
+        let mut reader = BitReader::new(&[0b1000_0001]);
+        assert_eq!(reader.read(1), Ok(1));
+        assert_eq!(reader.all(), Err(DecodeError::Trailing));
+    }
+}

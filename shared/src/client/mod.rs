@@ -1,0 +1,387 @@
+//! The client, sans IO: it takes messages and the time, gives messages and events.
+//!
+//! ```text
+//!  transport -- handle_message(now, bytes) -->  Client  -- poll_transmit() --> transport
+//!  game      -- input(now, &input) --------->          -- poll_event(), sample(now) --> game
+//! ```
+//! `now` is the time since any moment that the caller chose; it never goes back.
+
+mod clock;
+mod inputs;
+mod stats;
+
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use thiserror::Error;
+
+pub use stats::Stats;
+
+use crate::bits::DecodeError;
+use crate::delta::{KindLayout, Layout, LayoutError};
+use crate::game::{EntityId, Game, Profile, SeatId};
+use crate::protocol::frame::Frame;
+use crate::protocol::limits::INPUT_LANES_MAX;
+use crate::protocol::{self, ClientMessage, ServerMessage, TAG_FRAME};
+use crate::replica::{Change, Replica};
+use crate::schema::{Replicate, Schema, World};
+use crate::tick::{Tick, TickRate};
+use clock::Clock;
+use inputs::Inputs;
+
+/// How often a client asks for the round-trip time.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Where a client is on its way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Hello and join are on their way.
+    Joining,
+    /// In a room.
+    Playing {
+        /// The room's number.
+        room: u64,
+        /// The place in it.
+        seat: SeatId,
+    },
+    /// The server said no, or the client left; the reason is for a person.
+    Ended(String),
+}
+
+/// What happened, in order.
+pub enum Event<G: Game> {
+    /// The client has a seat.
+    Joined {
+        /// The room's number.
+        room: u64,
+        /// The place in it.
+        seat: SeatId,
+    },
+    /// The server said no; the connection is about to close.
+    Refused {
+        /// For a person.
+        reason: String,
+    },
+    /// An entity can be seen from now on.
+    Spawned(EntityId),
+    /// An entity is gone: destroyed, or out of sight.
+    Despawned(EntityId),
+    /// The game sent something.
+    Game(G::Event),
+    /// The newest input that a tick of the room used, and how long it took from [`Client::input`] to this ack.
+    Acked {
+        /// The input's tick.
+        tick: Tick,
+        /// From the call to the ack; none when the input is no longer known.
+        took: Option<Duration>,
+    },
+    /// The state differed from the server's; keyframes are asked for and the client heals.
+    Desync {
+        /// The frame at which it showed.
+        tick: Tick,
+    },
+}
+
+/// Why a message could not be taken. The transport should close, with the code that
+/// [`ClientError::close_reason`] names.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum ClientError {
+    /// The bytes are wrong.
+    #[error("the server's message is wrong: {0}")]
+    Decode(#[from] DecodeError),
+    /// A message that does not belong here.
+    #[error("the server sent a {0} that does not belong here")]
+    Unexpected(&'static str),
+    /// The game's own description cannot be worked with.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+}
+
+impl ClientError {
+    /// The close code's reason for this error.
+    #[must_use]
+    pub fn close_reason(&self) -> protocol::close::CloseReason {
+        match self {
+            Self::Decode(_) => protocol::close::CloseReason::InvalidData,
+            Self::Unexpected(_) | Self::Layout(_) => protocol::close::CloseReason::ProtocolError,
+        }
+    }
+}
+
+/// One player's end of a session. Make one for each connection.
+///
+/// Methods come in four families: `handle_*` (the transport tells what happened), verbs (what the player wants),
+/// `poll_*` (what the caller must do now: call them after every other call, until they give nothing), getters.
+pub struct Client<G: Game> {
+    state: State,
+    fingerprint: u64,
+    input_layout: KindLayout,
+    replica: Replica,
+    clock: Clock,
+    inputs: Inputs,
+    frame: Frame,
+    /// Frames that build on lost state are not applied; one with `reset` ends this.
+    healing: bool,
+    last_ping: Option<Duration>,
+    transmits: VecDeque<Vec<u8>>,
+    events: VecDeque<Event<G>>,
+    stats: Stats,
+    game: PhantomData<fn(G)>,
+}
+
+impl<G: Game> Client<G> {
+    /// A client that asks for a seat under `profile`; its first messages wait in [`Client::poll_transmit`].
+    ///
+    /// # Errors
+    /// The game's own kinds are impossible: see [`LayoutError`].
+    pub fn new(profile: Profile) -> Result<Self, LayoutError> {
+        const { assert!(G::Input::LANES <= INPUT_LANES_MAX, "a game's input has at most 8 lanes") };
+        let schema = Schema::of::<G>();
+        let fingerprint = schema.fingerprint();
+        let mut client = Self {
+            state: State::Joining,
+            fingerprint,
+            input_layout: KindLayout::new(&schema.input)?,
+            replica: Replica::new(Layout::new(&schema)?),
+            clock: Clock::new(TickRate::default(), Tick(0)),
+            inputs: Inputs::default(),
+            frame: Frame::default(),
+            healing: false,
+            last_ping: None,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+            stats: Stats::default(),
+            game: PhantomData,
+        };
+        let game = G::NAME.to_owned();
+        client.transmit(ClientMessage::Hello { protocol: protocol::VERSION, game, fingerprint }.encode());
+        client.transmit(ClientMessage::Join { name: profile.name }.encode());
+        Ok(client)
+    }
+
+    /// A whole binary message arrived.
+    ///
+    /// # Errors
+    /// The server broke the protocol: close the connection.
+    pub fn handle_message(&mut self, now: Duration, message: &[u8]) -> Result<(), ClientError> {
+        self.stats.bytes_in += message.len() as u64;
+        if message.first() == Some(&TAG_FRAME) {
+            return self.handle_frame(now, message);
+        }
+        match ServerMessage::decode(message)? {
+            ServerMessage::Welcome { fingerprint, .. } => self.handle_welcome(fingerprint),
+            ServerMessage::Joined { room, seat, tick, rate_hz } => {
+                return self.handle_joined(room, SeatId(seat), tick, TickRate::hz(rate_hz));
+            }
+            ServerMessage::Refused { reason } => self.end(reason),
+            ServerMessage::Pong { stamp_ms } => {
+                let rtt_ms = (now.as_millis() as u32).wrapping_sub(stamp_ms);
+                self.stats.rtt = Some(Duration::from_millis(rtt_ms.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the player wants now. Call it as often as you like, each frame or each tick: at most one input leaves for
+    /// each tick. Tells whether one left. Also keeps the connection's pings going.
+    pub fn input(&mut self, now: Duration, input: &G::Input) -> bool {
+        if !matches!(self.state, State::Playing { .. }) || self.replica.tick().is_none() {
+            return false;
+        }
+        self.ping(now);
+        let tick = self.clock.input_tick(now);
+        if self.inputs.newest().is_some_and(|newest| !tick.is_after(newest)) {
+            return false;
+        }
+        let mut lanes = [0; INPUT_LANES_MAX];
+        input.to_lanes(&mut lanes[..G::Input::LANES]);
+        let inputs = self.inputs.add(now, tick, lanes);
+        let mut message = Vec::with_capacity(16);
+        protocol::input::encode(&self.input_layout, tick, &inputs, &mut message);
+        self.transmit(message);
+        true
+    }
+
+    /// Sends a command to the game.
+    pub fn command(&mut self, command: &G::Command) {
+        if matches!(self.state, State::Playing { .. }) {
+            self.transmit(ClientMessage::Command(protocol::encode_payload(command)).encode());
+        }
+    }
+
+    /// Gives the seat back; the server closes the connection.
+    pub fn leave(&mut self) {
+        if !matches!(self.state, State::Ended(_)) {
+            self.transmit(ClientMessage::Leave.encode());
+            self.state = State::Ended("left the room".to_owned());
+        }
+    }
+
+    /// The next message for the transport.
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.transmits.pop_front()
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event<G>> {
+        self.events.pop_front()
+    }
+
+    /// Where the client is on its way.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The seat, while playing.
+    #[must_use]
+    pub fn seat(&self) -> Option<SeatId> {
+        if let State::Playing { seat, .. } = self.state { Some(seat) } else { None }
+    }
+
+    /// The entities that belong to the seat.
+    pub fn owned(&self) -> impl Iterator<Item = EntityId> + '_ {
+        self.replica.owned()
+    }
+
+    /// The tick of the newest state; none before the first frame.
+    #[must_use]
+    pub fn tick(&self) -> Option<Tick> {
+        self.replica.tick()
+    }
+
+    /// Time from tick to tick.
+    #[must_use]
+    pub fn tick_interval(&self) -> Duration {
+        self.clock.interval()
+    }
+
+    /// One entity as the server last told it.
+    #[must_use]
+    pub fn newest(&self, id: EntityId) -> Option<G::World> {
+        let (kind, row) = self.replica.newest(id)?;
+        G::World::from_lanes(kind, row)
+    }
+
+    /// Everything as the server last told it; for bots and rules. In no particular order.
+    pub fn newest_all(&self) -> impl Iterator<Item = (EntityId, G::World)> + '_ {
+        self.replica
+            .newest_all()
+            .filter_map(|(id, kind, row)| G::World::from_lanes(kind, row).map(|entity| (id, entity)))
+    }
+
+    /// Everything as it is to be drawn at `now`: a little in the past, moving smoothly. In no particular order.
+    pub fn sample(&self, now: Duration) -> impl Iterator<Item = (EntityId, G::World)> + '_ {
+        self.replica.at(self.clock.origin(), self.clock.drawn(now)).filter_map(|between| {
+            let entity = G::World::from_lanes_between(between.kind, between.earlier, between.later, between.t);
+            entity.map(|entity| (between.id, entity))
+        })
+    }
+
+    /// The low half of the hash over all that the client holds; the same as the server's for this tick.
+    #[must_use]
+    pub fn state_hash(&self) -> u32 {
+        self.replica.hash() as u32
+    }
+
+    /// Counters and estimates.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats { jitter: Duration::from_secs_f64(self.clock.deviation_s()), ..self.stats }
+    }
+
+    fn handle_welcome(&mut self, fingerprint: u64) {
+        if fingerprint != self.fingerprint {
+            self.end(format!("the server runs another version of {}: update or reload the client", G::NAME));
+        }
+    }
+
+    fn handle_joined(&mut self, room: u64, seat: SeatId, tick: Tick, rate: TickRate) -> Result<(), ClientError> {
+        if self.state != State::Joining {
+            return Err(ClientError::Unexpected("joined"));
+        }
+        self.state = State::Playing { room, seat };
+        self.clock = Clock::new(rate, tick);
+        self.events.push_back(Event::Joined { room, seat });
+        Ok(())
+    }
+
+    fn handle_frame(&mut self, now: Duration, message: &[u8]) -> Result<(), ClientError> {
+        match self.state {
+            State::Playing { .. } => {}
+            State::Joining => return Err(ClientError::Unexpected("frame before a seat")),
+            // frames that were under way when the client left
+            State::Ended(_) => return Ok(()),
+        }
+        self.frame.parse(message)?;
+        let head = self.frame.head;
+        if self.replica.tick().is_some_and(|last| !head.tick.is_after(last)) {
+            return Err(ClientError::Unexpected("frame of an older tick"));
+        }
+        self.clock.arrived(now, head.tick);
+        self.healing &= !head.reset;
+        if !self.healing {
+            self.apply_frame(now, message);
+        }
+        if let Some(ack) = head.ack {
+            self.clock.margin(ack.margin_100us);
+            let took = self.inputs.acked(ack.tick).map(|sent| now.saturating_sub(sent));
+            self.stats.input_to_ack = took.or(self.stats.input_to_ack);
+            self.events.push_back(Event::Acked { tick: ack.tick, took });
+        }
+        for event in &self.frame.events {
+            let event = protocol::decode_payload(&message[event.clone()])?;
+            self.events.push_back(Event::Game(event));
+        }
+        Ok(())
+    }
+
+    fn apply_frame(&mut self, now: Duration, message: &[u8]) {
+        let head = self.frame.head;
+        match self.replica.apply(&self.frame, message) {
+            Ok(changes) => {
+                self.stats.frames += 1;
+                self.events.extend(changes.iter().map(|change| match change {
+                    Change::Spawned(id) => Event::Spawned(*id),
+                    Change::Despawned(id) => Event::Despawned(*id),
+                }));
+            }
+            // on an ordered stream this is somebody's bug, and keyframes heal it all the same
+            Err(_) => return self.desync(head.tick),
+        }
+        self.replica.forget_before(self.clock.origin(), self.clock.drawn(now));
+        if let Some(hash) = head.hash {
+            self.stats.hashes_checked += 1;
+            if hash != self.state_hash() {
+                self.desync(head.tick);
+            }
+        }
+    }
+
+    fn desync(&mut self, tick: Tick) {
+        self.stats.desyncs += 1;
+        self.healing = true;
+        self.events.push_back(Event::Desync { tick });
+        self.transmit(ClientMessage::Resync.encode());
+    }
+
+    fn ping(&mut self, now: Duration) {
+        if self.last_ping.is_none_or(|last| now.saturating_sub(last) >= PING_INTERVAL) {
+            self.last_ping = Some(now);
+            self.transmit(ClientMessage::Ping { stamp_ms: now.as_millis() as u32 }.encode());
+        }
+    }
+
+    fn end(&mut self, reason: String) {
+        if !matches!(self.state, State::Ended(_)) {
+            self.state = State::Ended(reason.clone());
+            self.events.push_back(Event::Refused { reason });
+        }
+    }
+
+    fn transmit(&mut self, message: Vec<u8>) {
+        self.stats.bytes_out += message.len() as u64;
+        self.transmits.push_back(message);
+    }
+}

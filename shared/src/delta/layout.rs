@@ -1,0 +1,178 @@
+//! A schema compiled for the codec: which lanes of a kind form a unit, and how a unit is coded.
+
+use thiserror::Error;
+
+use crate::schema::{KindSchema, Quantizer, Schema};
+
+/// Why a description cannot be worked with. A game's own never fails once it has started; one from the network may.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum LayoutError {
+    /// Too many kinds.
+    #[error("the game has {0} kinds, at most {max} are possible", max = Layout::KINDS_MAX)]
+    Kinds(usize),
+    /// A kind is too wide.
+    #[error("kind {0:?} takes {1} lanes, at most {max} are possible", max = Layout::LANES_MAX)]
+    Lanes(String, usize),
+    /// A field's numbers make no sense.
+    #[error("field {1:?} of kind {0:?} has an impossible range")]
+    Field(String, String),
+}
+
+/// How the lanes of a unit are coded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Coding {
+    /// A new value in `bits` bits: enums, flags, and numbers too short for a residual to pay.
+    Raw { bits: u8, span: u32 },
+    /// A signed residual.
+    Number { bits: u8, span: u32 },
+    /// A signed residual on a circle of 2^`bits`.
+    Turn { bits: u8 },
+    /// Length, then bytes.
+    Text { max_bytes: u8 },
+}
+
+/// The smallest thing that a delta can say has changed: a field, or one element of an array.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unit {
+    pub(crate) first: usize,
+    pub(crate) lanes: usize,
+    pub(crate) coding: Coding,
+}
+
+/// Which fields of a row: those for everybody, or those for its owner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// Fields that every client in the channel receives.
+    Public,
+    /// Owner-only fields.
+    Owner,
+}
+
+/// One kind, compiled.
+#[derive(Clone, Debug)]
+pub struct KindLayout {
+    lanes: usize,
+    public: Vec<Unit>,
+    owner: Vec<Unit>,
+}
+
+impl KindLayout {
+    /// Compiles one kind.
+    ///
+    /// # Errors
+    /// The kind is too wide or a field's range is impossible.
+    pub fn new(kind: &KindSchema) -> Result<Self, LayoutError> {
+        let lanes = kind.lanes();
+        if lanes > Layout::LANES_MAX {
+            return Err(LayoutError::Lanes(kind.name.clone(), lanes));
+        }
+        let mut layout = Self { lanes, public: Vec::new(), owner: Vec::new() };
+        let mut first = 0;
+        for field in &kind.fields {
+            let coding =
+                coding(&field.quantizer).ok_or_else(|| LayoutError::Field(kind.name.clone(), field.name.clone()))?;
+            let units = if field.owner_only { &mut layout.owner } else { &mut layout.public };
+            for _ in 0..field.count {
+                let lanes = field.quantizer.lanes();
+                units.push(Unit { first, lanes, coding });
+                first += lanes;
+            }
+        }
+        Ok(layout)
+    }
+
+    /// Lanes of a row, owner-only ones included.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// The units of one part.
+    #[must_use]
+    pub fn units(&self, part: Part) -> &[Unit] {
+        match part {
+            Part::Public => &self.public,
+            Part::Owner => &self.owner,
+        }
+    }
+
+    /// Whether two rows differ in a part.
+    #[must_use]
+    pub fn differs(&self, part: Part, a: &[u32], b: &[u32]) -> bool {
+        self.units(part).iter().any(|unit| unit.of(a) != unit.of(b))
+    }
+
+    /// Copies the owner-only lanes of `from` into `to`.
+    pub fn copy_owner_lanes(&self, from: &[u32], to: &mut [u32]) {
+        for unit in &self.owner {
+            to[unit.first..unit.first + unit.lanes].copy_from_slice(unit.of(from));
+        }
+    }
+}
+
+impl Unit {
+    pub(crate) fn of<'a>(&self, row: &'a [u32]) -> &'a [u32] {
+        &row[self.first..self.first + self.lanes]
+    }
+}
+
+/// All kinds of a game, compiled.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    kinds: Vec<KindLayout>,
+    kind_bits: u8,
+}
+
+impl Layout {
+    /// Most kinds that a game may have.
+    pub const KINDS_MAX: usize = 256;
+    /// Most lanes that one kind may take.
+    pub const LANES_MAX: usize = 256;
+
+    /// Compiles a game's kinds.
+    ///
+    /// # Errors
+    /// See [`LayoutError`].
+    pub fn new(schema: &Schema) -> Result<Self, LayoutError> {
+        if schema.kinds.len() > Self::KINDS_MAX {
+            return Err(LayoutError::Kinds(schema.kinds.len()));
+        }
+        let kinds = schema.kinds.iter().map(KindLayout::new).collect::<Result<Vec<_>, _>>()?;
+        let kind_bits = bits_for(kinds.len().saturating_sub(1) as u32);
+        Ok(Self { kinds, kind_bits })
+    }
+
+    /// The layout of kind number `kind`.
+    #[must_use]
+    pub fn kind(&self, kind: u16) -> Option<&KindLayout> {
+        self.kinds.get(usize::from(kind))
+    }
+
+    pub(crate) fn kind_bits(&self) -> u8 {
+        self.kind_bits
+    }
+}
+
+/// Bits that numbers from 0 to `span` need.
+pub(crate) const fn bits_for(span: u32) -> u8 {
+    (u32::BITS - span.leading_zeros()) as u8
+}
+
+fn coding(quantizer: &Quantizer) -> Option<Coding> {
+    let number = |span: u32| {
+        let bits = bits_for(span);
+        if bits <= 4 { Coding::Raw { bits, span } } else { Coding::Number { bits, span } }
+    };
+    Some(match quantizer {
+        Quantizer::Bool => Coding::Raw { bits: 1, span: 1 },
+        Quantizer::Int { min, max } => number(u32::try_from(max.checked_sub(*min)?).ok()?),
+        Quantizer::Float { span, .. } => number(*span),
+        Quantizer::Angle { bits } if (2..=24).contains(bits) => Coding::Turn { bits: *bits },
+        Quantizer::Angle { .. } => return None,
+        Quantizer::Enum { variants } => {
+            let span = u32::try_from(variants.len()).ok()?.checked_sub(1)?;
+            Coding::Raw { bits: bits_for(span), span }
+        }
+        Quantizer::Text { max_bytes } => Coding::Text { max_bytes: *max_bytes },
+    })
+}

@@ -1,0 +1,108 @@
+//! Rows of a channel: entities sorted by id, their lanes side by side.
+
+use super::layout::{KindLayout, Layout, Part};
+use crate::game::EntityId;
+
+/// One entity's place in a [`RowBuffer`] or another store of lanes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EntityRow {
+    /// Its name.
+    pub id: EntityId,
+    /// Its kind's number; always one that the layout knows.
+    pub kind: u16,
+    /// Where its lanes begin.
+    pub first: usize,
+}
+
+/// Rows, borrowed. Sorted by id, no id twice.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// The entities.
+    pub entities: &'a [EntityRow],
+    /// The store that their `first` points into.
+    pub lanes: &'a [u32],
+}
+
+impl<'a> Rows<'a> {
+    /// No rows.
+    pub const EMPTY: Self = Rows { entities: &[], lanes: &[] };
+
+    /// The lanes of one row.
+    #[must_use]
+    pub fn row(&self, layout: &KindLayout, entity: &EntityRow) -> &'a [u32] {
+        &self.lanes[entity.first..entity.first + layout.lanes()]
+    }
+
+    /// The sum of [`entity_hash`] over all rows.
+    #[must_use]
+    pub fn hash(&self, layout: &Layout) -> u64 {
+        self.entities
+            .iter()
+            .filter_map(|entity| {
+                let kind = layout.kind(entity.kind)?;
+                Some(entity_hash(kind, entity.id, entity.kind, self.row(kind, entity)))
+            })
+            .fold(0, u64::wrapping_add)
+    }
+}
+
+/// Rows, owned. Cleared and filled again: no allocation once warm.
+#[derive(Clone, Debug, Default)]
+pub struct RowBuffer {
+    entities: Vec<EntityRow>,
+    lanes: Vec<u32>,
+}
+
+impl RowBuffer {
+    /// Forgets all, keeps the memory.
+    pub fn clear(&mut self) {
+        self.entities.clear();
+        self.lanes.clear();
+    }
+
+    /// Adds a row of zeros behind the last one; ids must come in order.
+    pub fn push(&mut self, id: EntityId, kind: u16, lanes: usize) -> &mut [u32] {
+        let first = self.lanes.len();
+        self.lanes.resize(first + lanes, 0);
+        self.entities.push(EntityRow { id, kind, first });
+        &mut self.lanes[first..]
+    }
+
+    /// The kind and the lanes of the row at `place`.
+    pub(super) fn row_mut<'a, 'l>(
+        &'a mut self,
+        layout: &'l Layout,
+        place: usize,
+    ) -> Option<(&'l KindLayout, &'a mut [u32])> {
+        let entity = self.entities.get(place)?;
+        let kind = layout.kind(entity.kind)?;
+        Some((kind, &mut self.lanes[entity.first..entity.first + kind.lanes()]))
+    }
+
+    /// Borrows them.
+    #[must_use]
+    pub fn rows(&self) -> Rows<'_> {
+        Rows { entities: &self.entities, lanes: &self.lanes }
+    }
+}
+
+/// A hash of one entity's public fields. The hash of a set is the wrapping sum over its members, so it does not
+/// depend on their order and channels add up to a view.
+///
+/// Multiply and xor-shift with the constants of SplitMix64; tells accidents from the truth, no defence against malice.
+#[must_use]
+pub fn entity_hash(layout: &KindLayout, id: EntityId, kind: u16, row: &[u32]) -> u64 {
+    let mut hash = mix(u64::from(id.0) << 16 | u64::from(kind));
+    for unit in layout.units(Part::Public) {
+        for lane in unit.of(row) {
+            hash = mix(hash ^ u64::from(*lane));
+        }
+    }
+    hash
+}
+
+fn mix(value: u64) -> u64 {
+    let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z ^ (z >> 31)
+}

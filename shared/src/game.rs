@@ -1,0 +1,188 @@
+//! The trait that a game implements, and what it is given.
+//!
+//! A game is a pure state machine: it knows no socket, clock or thread, and draws randomness from the generator that
+//! its host hands it. Whoever calls these functions is its host: the server, a test, a replay, an offline client.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::publish::Publisher;
+use crate::rng::Rng;
+use crate::schema::{Replicate, World};
+use crate::tick::{Tick, TickRate};
+
+/// A multiplayer game. Five functions; the host calls them from one thread, one at a time.
+pub trait Game: Sized + Send + 'static {
+    /// The name under which clients ask for the game; at most 64 bytes.
+    const NAME: &'static str;
+
+    /// All kinds of entities: an enum that derives [`World`](derive@crate::World).
+    type World: World + Clone + 'static;
+    /// What a player wants right now. Sent every tick, the newest matters; at most 8 lanes.
+    type Input: Replicate + Default + Clone + Send + 'static;
+    /// Rare, reliable, ordered wishes of a player (chat, buy …); `()` when there are none.
+    type Command: Serialize + DeserializeOwned + Send + 'static;
+    /// One-off messages to clients: reliable and ordered, for a connection that lives; `()` when there are none.
+    type Event: Serialize + DeserializeOwned + Send + 'static;
+    /// How a room is created.
+    type Options: Serialize + DeserializeOwned + Default + Clone + Send + Sync + 'static;
+
+    /// A new room. Sets tick rate, seats and interest in `setup`, and may draw from its generator.
+    ///
+    /// # Errors
+    /// Options that make no playable room, with a reason for the person who asked.
+    fn new(options: Self::Options, setup: &mut Setup) -> Result<Self, Refusal>;
+
+    /// Somebody takes `seat`, which is free.
+    ///
+    /// # Errors
+    /// The game does not want this player, with a reason for them.
+    fn join(&mut self, seat: SeatId, who: &Profile) -> Result<(), Refusal>;
+
+    /// The player of `seat` is gone; the seat is free afterwards.
+    fn leave(&mut self, seat: SeatId, why: Leave);
+
+    /// One tick of simulation.
+    fn tick(&mut self, step: &mut Step<'_, Self>);
+
+    /// Says what there is now: every entity, each time.
+    fn publish(&self, out: &mut Publisher<'_, Self::World>);
+}
+
+/// A player's place in a room, from 0. It outlives the connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct SeatId(pub u16);
+
+/// An entity's name in its room, chosen by the game; unique among those that are published together. Let an id rest
+/// for a second before another entity takes it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct EntityId(pub u32);
+
+/// Who wants to play.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Profile {
+    /// The name that others shall see. Comes from the client, at most
+    /// [`NAME_MAX_BYTES`](crate::protocol::limits::NAME_MAX_BYTES), trimmed, without control characters; may be empty.
+    pub name: String,
+}
+
+/// Why a seat becomes free.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Leave {
+    /// The player said so.
+    Left,
+    /// The connection is gone.
+    Lost,
+    /// The host ended it: a rule was broken, or the server stops.
+    Removed,
+}
+
+/// A "no" with a reason that a person understands.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
+
+impl Refusal {
+    /// A refusal with this reason: one sentence that says what to do.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// What clients of a room receive.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub enum Interest {
+    /// Everything that is published.
+    #[default]
+    Everything,
+    /// What lies within `radius` of where the seat looks ([`Publisher::look`]), in the game's units of length, and
+    /// what was put [`Place::Everywhere`](crate::publish::Place::Everywhere). Given out by cells of half the radius,
+    /// so a client may see a little further, never less far.
+    Radius(f32),
+}
+
+/// What a room tells its host before it starts.
+#[derive(Debug)]
+pub struct Setup {
+    /// Ticks a second; default 30.
+    pub rate: TickRate,
+    /// Seats, at least 1; default 64.
+    pub seats: u16,
+    /// What clients receive; default everything.
+    pub interest: Interest,
+    /// The room's generator, seeded by the host; the same one comes back in every [`Step`].
+    pub rng: Rng,
+}
+
+impl Setup {
+    /// The defaults, with a generator seeded by `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { rate: TickRate::default(), seats: 64, interest: Interest::default(), rng: Rng::new(seed) }
+    }
+}
+
+/// To whom an event goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum To {
+    /// Every seat.
+    All,
+    /// One seat.
+    Seat(SeatId),
+}
+
+/// The inputs that are due at a tick, by seat; a seat without a player has none.
+pub type Inputs<I> = [Option<I>];
+
+/// One tick, as the game sees it.
+pub struct Step<'a, G: Game> {
+    tick: Tick,
+    rate: TickRate,
+    inputs: &'a Inputs<G::Input>,
+    commands: &'a mut Vec<(SeatId, G::Command)>,
+    events: &'a mut Vec<(To, G::Event)>,
+    /// The room's generator.
+    pub rng: &'a mut Rng,
+}
+
+impl<'a, G: Game> Step<'a, G> {
+    /// For hosts: one step from its parts. Commands are taken by the game, events are added by it.
+    pub fn new(
+        tick: Tick,
+        rate: TickRate,
+        inputs: &'a Inputs<G::Input>,
+        commands: &'a mut Vec<(SeatId, G::Command)>,
+        events: &'a mut Vec<(To, G::Event)>,
+        rng: &'a mut Rng,
+    ) -> Self {
+        Self { tick, rate, inputs, commands, events, rng }
+    }
+
+    /// Sends a one-off message.
+    pub fn send(&mut self, to: To, event: G::Event) {
+        self.events.push((to, event));
+    }
+
+    /// The commands that came since the last tick, in order; each comes once.
+    pub fn commands(&mut self) -> impl Iterator<Item = (SeatId, G::Command)> + '_ {
+        self.commands.drain(..)
+    }
+
+    /// The number of this tick.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// Seconds from one tick to the next.
+    #[must_use]
+    pub fn dt(&self) -> f32 {
+        1.0 / f32::from(self.rate.per_second())
+    }
+
+    /// What `seat` wants at this tick; the last known wish when nothing new came in time, the default when nobody
+    /// sits there.
+    #[must_use]
+    pub fn input(&self, seat: SeatId) -> G::Input {
+        self.inputs.get(usize::from(seat.0)).and_then(Option::clone).unwrap_or_default()
+    }
+}

@@ -1,0 +1,23 @@
+//! What a Tickwire server and its clients agree on, and the client core.
+#![forbid(unsafe_code)]
+
+pub mod bits;
+pub mod client;
+pub mod delta;
+pub mod game;
+#[cfg(feature = "native")]
+pub mod native;
+pub mod protocol;
+pub mod publish;
+pub mod replica;
+pub mod rng;
+pub mod schema;
+pub mod tick;
+
+pub use client::Client;
+pub use game::{EntityId, Game, Interest, Leave, Profile, Refusal, SeatId, Setup, Step, To};
+pub use publish::{Place, Publisher};
+pub use rng::Rng;
+pub use schema::{Replicate, Schema, World};
+pub use tick::{Tick, TickRate};
+pub use tickwire_derive::{Replicate, World};

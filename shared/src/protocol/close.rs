@@ -1,0 +1,54 @@
+//! Why a connection is closed: the WebSocket close codes that Tickwire uses, each with its reason.
+
+/// A reason to close, as the WebSocket close code that tells it (RFC 6455 section 7.4; 4000 and up are ours).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CloseReason {
+    /// The session is over by agreement.
+    Done,
+    /// The server stops.
+    GoingAway,
+    /// The peer broke the protocol.
+    ProtocolError,
+    /// A message is no valid data.
+    InvalidData,
+    /// Too fast, too slow, or not allowed.
+    Policy,
+    /// A message is too long.
+    TooBig,
+    /// The room failed through the server's own fault.
+    RoomFailed,
+    /// The server has no room for this client now.
+    TryLater,
+    /// The client speaks another version of the protocol.
+    Version,
+    /// The client was built for another version of the game.
+    Game,
+    /// The room or the game refused the player.
+    Refused,
+}
+
+impl CloseReason {
+    /// The close code.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Done => 1000,
+            Self::GoingAway => 1001,
+            Self::ProtocolError => 1002,
+            Self::InvalidData => 1007,
+            Self::Policy => 1008,
+            Self::TooBig => 1009,
+            Self::RoomFailed => 1011,
+            Self::TryLater => 1013,
+            Self::Version => 4001,
+            Self::Game => 4002,
+            Self::Refused => 4003,
+        }
+    }
+
+    /// Whether a client may try again by itself.
+    #[must_use]
+    pub const fn may_retry(code: u16) -> bool {
+        matches!(code, 1001 | 1005 | 1006 | 1011 | 1012 | 1013)
+    }
+}

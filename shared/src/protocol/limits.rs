@@ -1,0 +1,20 @@
+//! Every limit of the protocol, in one place.
+
+/// Longest player name in bytes of UTF-8.
+pub const NAME_MAX_BYTES: usize = 24;
+/// Longest cold message of a client in bytes.
+pub const CLIENT_MESSAGE_MAX_BYTES: usize = 4 * 1024;
+/// Longest cold message of a server in bytes; a schema is the longest.
+pub const SERVER_MESSAGE_MAX_BYTES: usize = 64 * 1024;
+/// Longest frame that a client accepts in bytes.
+pub const FRAME_MAX_BYTES: usize = 1024 * 1024;
+/// Most lanes of a game's input.
+pub const INPUT_LANES_MAX: usize = 8;
+/// Most inputs in one message: the newest, and older ones in case theirs was lost on the way through the server.
+pub const INPUTS_PER_MESSAGE_MAX: usize = 8;
+/// Most channels that a client is subscribed to at a time.
+pub const CHANNELS_MAX: usize = 4096;
+/// Most entities that a private part may say are the seat's own.
+pub const OWNED_MAX: usize = 1024;
+/// Most events in one frame.
+pub const EVENTS_PER_FRAME_MAX: usize = 1024;

@@ -1,0 +1,154 @@
+//! Cold messages.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::limits::{CLIENT_MESSAGE_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
+use crate::bits::DecodeError;
+use crate::schema::Schema;
+use crate::tick::Tick;
+
+/// What a client says, inputs aside.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum ClientMessage {
+    /// The first message.
+    Hello {
+        /// [`VERSION`](super::VERSION).
+        protocol: u16,
+        /// Name of the game.
+        game: String,
+        /// [`Schema::fingerprint`] of the client's build.
+        fingerprint: u64,
+    },
+    /// Asks for a seat in any room with space.
+    Join {
+        /// The player's name.
+        name: String,
+    },
+    /// Asks for a [`ServerMessage::Pong`].
+    Ping {
+        /// Comes back as it is.
+        stamp_ms: u32,
+    },
+    /// The client's state is wrong: asks for keyframes.
+    Resync,
+    /// A command for the game, in its own encoding.
+    Command(Vec<u8>),
+    /// Gives the seat back.
+    Leave,
+}
+
+/// What a server says, frames aside.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum ServerMessage {
+    /// Answers a hello.
+    Welcome {
+        /// [`Schema::fingerprint`] of the server's build.
+        fingerprint: u64,
+        /// The description, when the client's fingerprint is another.
+        schema: Option<Schema>,
+    },
+    /// Answers a join.
+    Joined {
+        /// The room.
+        room: u64,
+        /// The seat.
+        seat: u16,
+        /// The room's tick now.
+        tick: Tick,
+        /// Ticks a second.
+        rate_hz: u16,
+    },
+    /// A "no" with a reason for a person; the connection closes.
+    Refused {
+        /// One sentence.
+        reason: String,
+    },
+    /// Answers a ping.
+    Pong {
+        /// The ping's stamp.
+        stamp_ms: u32,
+    },
+}
+
+impl ClientMessage {
+    /// The bytes on the wire.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads a whole message; at most [`CLIENT_MESSAGE_MAX_BYTES`].
+    ///
+    /// # Errors
+    /// Malformed, too long, or bytes left over.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode::<_, CLIENT_MESSAGE_MAX_BYTES>(bytes)
+    }
+}
+
+impl ServerMessage {
+    /// The bytes on the wire.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads a whole message; at most [`SERVER_MESSAGE_MAX_BYTES`].
+    ///
+    /// # Errors
+    /// Malformed, too long, or bytes left over.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode::<_, SERVER_MESSAGE_MAX_BYTES>(bytes)
+    }
+}
+
+/// A game's command as the bytes of [`ClientMessage::Command`], or its event as those in a frame.
+#[must_use]
+pub fn encode_payload<T: Serialize>(payload: &T) -> Vec<u8> {
+    encode(payload)
+}
+
+/// Reads a game's command or event; at most [`CLIENT_MESSAGE_MAX_BYTES`].
+///
+/// # Errors
+/// Malformed, too long, or bytes left over.
+pub fn decode_payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    decode::<_, CLIENT_MESSAGE_MAX_BYTES>(bytes)
+}
+
+fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+    bincode::serde::encode_to_vec(message, bincode::config::standard())
+        .expect("messages are plain data without maps of unknown length, and the buffer grows")
+}
+
+/// All of `bytes`, taking no more than `LIMIT` bytes of memory on the way.
+fn decode<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let config = bincode::config::standard().with_limit::<LIMIT>();
+    match bincode::serde::decode_from_slice(bytes, config) {
+        Ok((message, read)) if read == bytes.len() => Ok(message),
+        Ok(_) => Err(DecodeError::Trailing),
+        Err(_) => Err(DecodeError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leftovers_and_hostile_lengths_are_refused() {
+        let mut bytes = ClientMessage::Join { name: "ann".into() }.encode();
+        assert_eq!(ClientMessage::decode(&bytes), Ok(ClientMessage::Join { name: "ann".into() }));
+        bytes.push(0);
+        assert_eq!(ClientMessage::decode(&bytes), Err(DecodeError::Trailing));
+        // a command that claims 2^40 bytes
+        let hostile = [4, 253, 0, 0, 0, 0, 0, 1, 0, 0];
+        assert_eq!(ClientMessage::decode(&hostile), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn cold_tags_stay_below_the_hot_ones() {
+        assert_eq!(ClientMessage::Leave.encode(), [5]);
+        assert_eq!(ServerMessage::Pong { stamp_ms: 1 }.encode(), [3, 1]);
+    }
+}

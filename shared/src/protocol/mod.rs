@@ -1,0 +1,34 @@
+//! The protocol `tickwire.1`: what travels in WebSocket binary messages.
+//!
+//! The first byte is the tag. *Cold* messages ([`ClientMessage`], [`ServerMessage`]) are rare; they are serde types in
+//! bincode 2's standard configuration, whose first byte is the variant's number. *Hot* messages have tags of their own
+//! and a layout by hand: [`frame`] from the server once per tick, [`input`] from the client once per tick.
+//!
+//! ```text
+//! client                              server
+//!   hello, join          ->
+//!                        <-  welcome, joined (or refused, then close)
+//!   input   each tick    ->
+//!                        <-  frame   each tick
+//!   ping                 ->  pong
+//!   leave                ->  close
+//! ```
+
+pub mod close;
+pub mod frame;
+pub mod input;
+pub mod limits;
+mod message;
+pub(crate) mod varint;
+
+pub use message::{ClientMessage, ServerMessage, decode_payload, encode_payload};
+
+/// The subprotocol's name in the WebSocket handshake.
+pub const SUBPROTOCOL: &str = "tickwire.1";
+/// The version that a hello carries.
+pub const VERSION: u16 = 1;
+
+/// First byte of a [`frame`].
+pub const TAG_FRAME: u8 = 0xf0;
+/// First byte of an [`input`] message.
+pub const TAG_INPUT: u8 = 0xf1;

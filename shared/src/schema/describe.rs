@@ -1,0 +1,114 @@
+//! The run-time description of a game's kinds: sent at join, hashed into the fingerprint, read by generic clients.
+
+use serde::{Deserialize, Serialize};
+
+/// How a field's value becomes lanes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Quantizer {
+    /// 0 or 1.
+    Bool,
+    /// Lane = value - `min`.
+    Int {
+        /// Smallest value.
+        min: i64,
+        /// Largest value.
+        max: i64,
+    },
+    /// Value = `min` + lane · `step`, lane from 0 to `span`.
+    Float {
+        /// Value of lane 0.
+        min: f64,
+        /// Difference between neighbours.
+        step: f64,
+        /// Largest lane.
+        span: u32,
+    },
+    /// Radians = lane · 2π / 2^`bits`.
+    Angle {
+        /// Lane has this many bits.
+        bits: u8,
+    },
+    /// Lane = place in the list.
+    Enum {
+        /// Names of the variants.
+        variants: Vec<String>,
+    },
+    /// A lane for the length in bytes, then four bytes a lane, the first byte lowest.
+    Text {
+        /// Longest text.
+        max_bytes: u8,
+    },
+}
+
+impl Quantizer {
+    /// Lanes that one value takes.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        match self {
+            Self::Text { max_bytes } => super::quant::Text::new(*max_bytes).lanes(),
+            _ => 1,
+        }
+    }
+}
+
+/// One field of a kind, or an array of `count` of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// The field's name in the struct.
+    pub name: String,
+    /// How a value becomes lanes.
+    pub quantizer: Quantizer,
+    /// 1, or the length of the array.
+    pub count: u16,
+    /// Only the seat that owns the entity receives it.
+    pub owner_only: bool,
+}
+
+/// One kind of entity (or the input).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KindSchema {
+    /// The struct's name.
+    pub name: String,
+    /// Fields in the order of their lanes.
+    pub fields: Vec<Field>,
+}
+
+impl KindSchema {
+    /// Lanes that one row takes.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.fields.iter().map(|field| field.quantizer.lanes() * usize::from(field.count)).sum()
+    }
+}
+
+/// All that travels in a game.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    /// The game's name.
+    pub game: String,
+    /// Kinds of entities; the place is the kind's number on the wire.
+    pub kinds: Vec<KindSchema>,
+    /// What a player sends every tick.
+    pub input: KindSchema,
+}
+
+impl Schema {
+    /// The description of game `G`.
+    #[must_use]
+    pub fn of<G: crate::game::Game>() -> Self {
+        use super::{Replicate, World};
+        Self { game: G::NAME.to_owned(), kinds: G::World::kinds(), input: G::Input::schema() }
+    }
+
+    /// 64 bits over the whole description: two ends with the same fingerprint read each other's rows.
+    ///
+    /// FNV-1a (Fowler, Noll, Vo) over the bincode form. It tells versions apart; it is no defence against malice.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let bytes = bincode::serde::encode_to_vec(self, bincode::config::standard())
+            .expect("a schema is plain data and the buffer grows");
+        bytes
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    }
+}

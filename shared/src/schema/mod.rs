@@ -1,0 +1,97 @@
+//! What an entity is made of: kinds, fields, lanes.
+//!
+//! A *kind* is a struct that derives [`Replicate`](derive@crate::Replicate). Each of its fields is quantized into one
+//! or more *lanes*: `u32` numbers from 0 to the field's span. A row of lanes is all that the engine ever compares,
+//! sends, hashes or keeps; server and client hold the same integers, so nothing drifts between them.
+//!
+//! ```text
+//! struct Ship { x: f32, heading: f32, name: String }   (max_bytes = 8)
+//!        lanes  [ x | heading | length, bytes 0-3, bytes 4-7 ]
+//! ```
+
+mod describe;
+pub mod quant;
+
+pub use describe::{Field, KindSchema, Quantizer, Schema};
+
+/// A struct whose fields travel. Derive it; see [`derive@crate::Replicate`] for the attributes.
+pub trait Replicate: Sized {
+    /// How many lanes a value takes.
+    const LANES: usize;
+
+    /// The run-time description: name and fields in the order of their lanes.
+    fn schema() -> KindSchema;
+
+    /// Quantizes into exactly [`Replicate::LANES`] lanes. Values out of range are brought to the nearest border.
+    fn to_lanes(&self, lanes: &mut [u32]);
+
+    /// The value that these lanes stand for.
+    fn from_lanes(lanes: &[u32]) -> Self;
+
+    /// The value between two rows, `t` from 0 to 1: floats move linearly, angles along the shorter arc, all else
+    /// keeps the earlier value until `t` reaches 1.
+    fn from_lanes_between(earlier: &[u32], later: &[u32], t: f32) -> Self;
+}
+
+/// All kinds of a game: an enum with one newtype variant for each kind. Derive it.
+pub trait World: Sized {
+    /// Descriptions in the order of the variants; the place is the kind's number.
+    fn kinds() -> Vec<KindSchema>;
+
+    /// The entity that these lanes of kind `kind` stand for; `None` for an unknown kind.
+    fn from_lanes(kind: u16, lanes: &[u32]) -> Option<Self>;
+
+    /// As [`Replicate::from_lanes_between`], for kind `kind`.
+    fn from_lanes_between(kind: u16, earlier: &[u32], later: &[u32], t: f32) -> Option<Self>;
+}
+
+/// Says which kind of the world `W` a struct is; comes with `#[derive(World)]`.
+pub trait KindOf<W>: Replicate {
+    /// The kind's number.
+    const KIND: u16;
+}
+
+/// A field type that needs no attribute: `bool`, whole integers, and enums without data (which derive it through
+/// `Replicate`). It takes one lane.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field",
+    note = "derive Replicate on an enum without data, or give the type a `#[field(...)]`"
+)]
+pub trait Plain: Copy {
+    /// The quantizer that describes the type.
+    fn quantizer() -> Quantizer;
+    /// The lane of a value.
+    fn to_lane(self) -> u32;
+    /// The value of a lane.
+    fn from_lane(lane: u32) -> Self;
+}
+
+impl Plain for bool {
+    fn quantizer() -> Quantizer {
+        Quantizer::Bool
+    }
+    fn to_lane(self) -> u32 {
+        u32::from(self)
+    }
+    fn from_lane(lane: u32) -> Self {
+        lane != 0
+    }
+}
+
+macro_rules! plain_integer {
+    ($($int:ty),*) => {$(
+        impl Plain for $int {
+            fn quantizer() -> Quantizer {
+                Quantizer::Int { min: i64::from(<$int>::MIN), max: i64::from(<$int>::MAX) }
+            }
+            fn to_lane(self) -> u32 {
+                // the span of every type here is at most u32::MAX
+                (i64::from(self) - i64::from(<$int>::MIN)) as u32
+            }
+            fn from_lane(lane: u32) -> Self {
+                (i64::from(lane) + i64::from(<$int>::MIN)) as $int
+            }
+        }
+    )*};
+}
+plain_integer!(u8, i8, u16, i16, u32, i32);
