@@ -1,0 +1,130 @@
+//! How a ship moves: one pure function, for the server's tick and for a client that predicts its own ship.
+
+use crate::field;
+use crate::kinds::{Input, Ship};
+use crate::trig::wrapped;
+use crate::vec2::Vec2;
+
+/// A ship is a disc of this radius to all that it meets.
+pub const SHIP_RADIUS: f32 = 1.6;
+/// A whole hull.
+pub const MAX_HP: u8 = 100;
+/// No ship is faster, whatever hits it.
+pub const MAX_SPEED: f32 = 60.0;
+/// Fastest turn, in radians a second.
+pub const TURN_RATE: f32 = 4.6;
+
+/// Push of the engine, in units a second².
+const THRUST: f32 = 36.0;
+/// The part of its speed that a ship loses in a second; with [`THRUST`] it gives 40 units a second at full burn.
+const DRAG: f32 = 0.9;
+/// How fast the keys' turn builds up, in radians a second²: a tap is a touch, holding is full rate after 1/4 s.
+const TURN_BUILD_UP: f32 = 18.0;
+
+/// All that moves of a ship.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct ShipState {
+    /// Centre.
+    pub at: Vec2,
+    /// Units a second.
+    pub velocity: Vec2,
+    /// Where the nose points, -π to π.
+    pub heading: f32,
+    /// How fast the keys turn it, in radians a second.
+    pub spin: f32,
+}
+
+impl ShipState {
+    /// The state that a published ship stands for. Good to a 16th of a unit, and only for one's own ship: others'
+    /// speeds do not travel.
+    #[must_use]
+    pub fn of(ship: &Ship) -> Self {
+        Self {
+            at: Vec2::new(ship.x, ship.y),
+            velocity: Vec2::new(ship.vx, ship.vy),
+            heading: wrapped(ship.heading),
+            spin: ship.spin,
+        }
+    }
+}
+
+/// Moves a living ship by `dt` seconds as `input` wants. Collisions are not in here.
+pub fn step(state: &mut ShipState, input: &Input, dt: f32) {
+    turn(state, input, dt);
+    if input.thrust {
+        state.velocity += Vec2::along(state.heading) * (THRUST * dt);
+    }
+    state.velocity = state.velocity * (1.0 - DRAG * dt) + field::border_push(state.at, dt);
+    state.velocity = state.velocity.at_most(MAX_SPEED);
+    state.at += state.velocity * dt;
+    field::hold(&mut state.at, &mut state.velocity);
+}
+
+fn turn(state: &mut ShipState, input: &Input, dt: f32) {
+    let by = if input.aiming {
+        state.spin = 0.0;
+        let most = TURN_RATE * dt;
+        wrapped(wrapped(input.aim) - state.heading).clamp(-most, most)
+    } else {
+        let wanted = f32::from(input.turn.signum()) * TURN_RATE;
+        // letting go or turning round stops at once; only building up takes time
+        let from = if state.spin * wanted > 0.0 { state.spin } else { 0.0 };
+        let most = TURN_BUILD_UP * dt;
+        state.spin = from + (wanted - from).clamp(-most, most);
+        state.spin * dt
+    };
+    state.heading = wrapped(state.heading + by);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DT: f32 = 1.0 / 30.0;
+
+    fn fly(input: Input, ticks: usize) -> ShipState {
+        let mut state = ShipState::default();
+        for _ in 0..ticks {
+            step(&mut state, &input, DT);
+        }
+        state
+    }
+
+    #[test]
+    fn thrust_reaches_cruising_speed_and_drag_stops_it() {
+        let mut state = fly(Input { thrust: true, ..Input::default() }, 150);
+        let cruise = state.velocity.length();
+        assert!((35.0..42.0).contains(&cruise), "cruises at {cruise}");
+        for _ in 0..150 {
+            step(&mut state, &Input::default(), DT);
+        }
+        assert!(state.velocity.length() < 1.0);
+    }
+
+    #[test]
+    fn a_tap_turns_a_touch_and_holding_turns_fast() {
+        let tap = fly(Input { turn: 1, ..Input::default() }, 1).heading;
+        assert!((0.01..0.03).contains(&tap), "a tap turns by {tap}");
+        let held = fly(Input { turn: -1, ..Input::default() }, 10).heading;
+        assert!((-1.3..-0.9).contains(&held), "a third of a second turns by {held}");
+    }
+
+    #[test]
+    fn aiming_ends_on_the_mark_by_the_shorter_way() {
+        let mut state = ShipState { heading: 3.0, ..ShipState::default() };
+        for _ in 0..4 {
+            step(&mut state, &Input { aiming: true, aim: -3.0, ..Input::default() }, DT);
+        }
+        assert!(wrapped(state.heading + 3.0).abs() < 1e-5, "ended at {}", state.heading);
+    }
+
+    #[test]
+    fn nobody_leaves_the_arena() {
+        let input = Input { thrust: true, ..Input::default() };
+        let mut state = ShipState { velocity: Vec2::new(MAX_SPEED, 5.0), ..ShipState::default() };
+        for _ in 0..3000 {
+            step(&mut state, &input, DT);
+            assert!(state.at.length() <= field::WORLD_RADIUS + field::BORDER_DEPTH + 0.01);
+        }
+    }
+}
