@@ -1,0 +1,94 @@
+//! Every counter of the server: its name, its unit and what it means. Nothing here knows an exporter.
+//!
+//! Counters only grow unless the text says "now". They are read and added with relaxed order: a scrape sees
+//! each of them exactly, but not all of them at one instant. A reactor may have a [`Metrics`] of its own, and
+//! then the sums are the server's; on many cores that spares the cache lines.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One counter.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn one(&self) {
+        self.add(1);
+    }
+
+    /// `count` more.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// One less; only for counters that say "now".
+    pub fn less(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The value.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What the server counts.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Connections: sockets that a reactor holds now, whatever their state.
+    pub connections_open: Counter,
+    /// Connections: accepted from the listener, including those that were refused right after.
+    pub connections_accepted: Counter,
+    /// Connections: answered 503 or dropped because the reactor was full.
+    pub connections_refused: Counter,
+    /// Times: accepting failed for want of descriptors or memory, and was paused.
+    pub accepts_paused: Counter,
+    /// Links: WebSocket links that are open now.
+    pub links_open: Counter,
+    /// Handshakes: answered with an HTTP error, timed out, or left by the peer.
+    pub handshakes_failed: Counter,
+    /// Requests: plain HTTP that was handed over to the layer above.
+    pub plain_requests: Counter,
+    /// Messages: whole messages that were given to the layer above.
+    pub messages_in: Counter,
+    /// Bytes: read from sockets, framing and HTTP heads included.
+    pub bytes_in: Counter,
+    /// Frames: data frames that were written, left over or queued.
+    pub frames_out: Counter,
+    /// Bytes: taken by the kernel, framing and HTTP answers included.
+    pub bytes_out: Counter,
+    /// Frames: the kernel did not take whole; the rest was kept in the link.
+    pub frames_left: Counter,
+    /// Frames: not sent because the link was still busy with an earlier one.
+    pub frames_skipped: Counter,
+    /// Links: closed with 1013 because too many bytes waited, or dropped because their socket took nothing.
+    pub links_evicted: Counter,
+    /// Links: dropped after two unanswered pings.
+    pub links_silent: Counter,
+    /// Links: closed because the peer broke a rule of the framing (1002, 1007, 1008, 1009).
+    pub protocol_errors: Counter,
+    /// Links: broken by the peer without a close frame.
+    pub links_lost: Counter,
+    /// Messages: dropped because the client was over its rate.
+    pub messages_dropped: Counter,
+    /// Sessions: closed because the client broke the protocol above the framing, or was refused.
+    pub sessions_refused: Counter,
+    /// Inputs: dropped because a tick thread's port was full.
+    pub inputs_dropped: Counter,
+    /// Inputs: that came too late, twice, or too far ahead to be used.
+    pub inputs_unused: Counter,
+    /// Commands: malformed, or too many for a tick.
+    pub commands_dropped: Counter,
+    /// Clients that asked for keyframes because their state was wrong.
+    pub resyncs: Counter,
+    /// Ticks: run.
+    pub ticks: Counter,
+    /// Ticks: lost because the thread had more work than time.
+    pub ticks_lost: Counter,
+    /// Frames: composed by rooms.
+    pub frames_composed: Counter,
+    /// Batches: not composed or not sent because the reactor was behind.
+    pub batches_away: Counter,
+    /// Events: dropped because a client took none for too long.
+    pub events_dropped: Counter,
+}

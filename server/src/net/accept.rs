@@ -1,0 +1,171 @@
+//! Listening and accepting: one listener a reactor on the same port, and what to do when descriptors run out.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::metrics::Metrics;
+
+/// Connections that wait for `accept`; the kernel may bound it lower (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+
+/// Most connections accepted in one turn: a flood must not keep the links that are already here waiting.
+const ACCEPTS_PER_TURN: usize = 64;
+
+/// How long accepting rests after it failed for want of descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Binds a listener that shares its port with the other reactors of this server (`SO_REUSEPORT`). The first may
+/// ask for port 0, the others for the port that it got. The kernel spreads connections by a hash of the address.
+pub fn bind(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A reactor's listener.
+#[derive(Debug)]
+pub struct Acceptor {
+    listener: TcpListener,
+    /// Given up for a moment when there are no descriptors left: otherwise a connection that cannot be
+    /// accepted would stay in the queue, and its peer in the dark.
+    spare: Option<File>,
+    /// The queue was not seen empty; epoll tells only of changes.
+    has_more: bool,
+    paused_until: Option<Instant>,
+    send_buffer_bytes: usize,
+}
+
+impl Acceptor {
+    /// Takes a listener that [`bind`] made.
+    pub fn new(
+        listener: std::net::TcpListener,
+        send_buffer_bytes: usize,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let mut listener = TcpListener::from_std(listener);
+        registry.register(&mut listener, token, Interest::READABLE)?;
+        Ok(Self { listener, spare: open_spare(), has_more: true, paused_until: None, send_buffer_bytes })
+    }
+
+    /// The poll says that there are connections.
+    pub fn handle_readable(&mut self) {
+        self.has_more = true;
+    }
+
+    /// Gives this turn's connections to `take`.
+    pub fn accept(&mut self, now: Instant, metrics: &Metrics, mut take: impl FnMut(TcpStream, SocketAddr)) {
+        if self.paused_until.is_some_and(|until| now < until) || !self.has_more {
+            return;
+        }
+        self.paused_until = None;
+        for _ in 0..ACCEPTS_PER_TURN {
+            match self.listener.accept() {
+                Ok((stream, peer)) => {
+                    metrics.connections_accepted.one();
+                    // it may be gone already; then the first read tells
+                    let _ = stream.set_nodelay(true);
+                    let _ = SockRef::from(&stream).set_send_buffer_size(self.send_buffer_bytes);
+                    take(stream, peer);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.has_more = false;
+                    return;
+                }
+                Err(error) if is_peers_fault(&error) => {}
+                Err(error) => {
+                    self.pause(now, metrics, &error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// When to call [`Acceptor::accept`] again although the poll says nothing.
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        self.has_more.then(|| self.paused_until.unwrap_or(now))
+    }
+
+    fn pause(&mut self, now: Instant, metrics: &Metrics, error: &io::Error) {
+        tracing::warn!(%error, "cannot accept connections, pausing");
+        metrics.accepts_paused.one();
+        if self.spare.take().is_some() {
+            // one peer less that waits for an answer which cannot come
+            drop(self.listener.accept());
+        }
+        self.spare = open_spare();
+        self.paused_until = Some(now + PAUSE);
+    }
+}
+
+fn open_spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// accept(2): errors of a connection that was in the queue, to be treated like a connection that came and went.
+fn is_peers_fault(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, TimedOut};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream as Client};
+
+    use super::*;
+
+    #[test]
+    fn two_reactors_share_a_port() {
+        let first = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let second = bind(first.local_addr().unwrap()).unwrap();
+        assert_eq!(first.local_addr().unwrap(), second.local_addr().unwrap());
+    }
+
+    #[test]
+    fn a_turn_accepts_no_more_than_its_budget_and_the_next_goes_on() {
+        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let poll = mio::Poll::new().unwrap();
+        let mut acceptor = Acceptor::new(listener, 32 * 1024, poll.registry(), Token(0)).unwrap();
+        let clients: Vec<Client> = (0..ACCEPTS_PER_TURN + 3).map(|_| Client::connect(addr).unwrap()).collect();
+
+        let (metrics, now) = (Metrics::default(), Instant::now());
+        let mut accepted = Vec::new();
+        acceptor.accept(now, &metrics, |stream, _| accepted.push(stream));
+        assert_eq!(accepted.len(), ACCEPTS_PER_TURN);
+        assert_eq!(acceptor.due(now), Some(now), "the rest is due at once");
+        acceptor.accept(now, &metrics, |stream, _| accepted.push(stream));
+        assert_eq!(accepted.len(), clients.len());
+        assert_eq!(acceptor.due(now), None);
+    }
+
+    #[test]
+    fn after_a_failure_accepting_rests() {
+        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let poll = mio::Poll::new().unwrap();
+        let mut acceptor = Acceptor::new(listener, 32 * 1024, poll.registry(), Token(0)).unwrap();
+        let (metrics, now) = (Metrics::default(), Instant::now());
+        let _turned_away = Client::connect(addr).unwrap();
+        acceptor.pause(now, &metrics, &io::Error::other("no descriptors"));
+        let _waits = Client::connect(addr).unwrap();
+
+        let mut accepted = 0;
+        acceptor.accept(now, &metrics, |_, _| accepted += 1);
+        assert_eq!(accepted, 0);
+        assert_eq!(acceptor.due(now), Some(now + PAUSE));
+        acceptor.accept(now + PAUSE, &metrics, |_, _| accepted += 1);
+        assert_eq!(accepted, 1, "the first was accepted with the spare descriptor and dropped");
+    }
+}

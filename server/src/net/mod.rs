@@ -1,0 +1,130 @@
+//! The rim: sockets, WebSocket framing, time limits. Knows links and bytes, no session and no room.
+//!
+//! A [`reactor::Reactor`] owns a poll, its listener and its links, and speaks to the layer above through one
+//! [`Handler`]. Everything happens on the reactor's thread; the only thing that other threads may touch is the
+//! waker that [`reactor::Reactor::waker`] returns.
+
+pub mod accept;
+pub mod http_head;
+pub mod io;
+mod link;
+mod links;
+pub mod reactor;
+pub mod timers;
+pub mod ws;
+
+use std::net::{SocketAddr, TcpStream};
+
+use http_head::RequestHead;
+pub use io::Io;
+
+/// One client's connection: slab index in the low half, generation in the high half, so that a stale id never
+/// reaches a newer connection in the same place.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct LinkId(pub u64);
+
+/// What kind of WebSocket message arrived or leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MessageKind {
+    /// UTF-8, checked.
+    Text,
+    /// Bytes.
+    Binary,
+}
+
+/// What became of a frame that was given to [`Io::send_frame`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// All of it is in the kernel, and all that waited before it.
+    Written,
+    /// So many bytes are kept in the link and leave when the socket takes them; the frame counts as sent.
+    Left(u32),
+    /// An earlier leftover is still there: this frame was not sent and never will be (latest state wins).
+    Skipped,
+    /// The link is gone or closing.
+    Closed,
+}
+
+/// Why a link ended, as told to [`Handler::closed`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CloseCause {
+    /// The peer sent a close frame with this code (1005 when it sent none).
+    Peer(u16),
+    /// We closed with this code: a rule was broken, or the layer above asked.
+    Ours(u16),
+    /// The connection broke: reset, end of stream without a close frame, keep-alive or write time out.
+    Lost,
+}
+
+/// A refused upgrade: the HTTP status to answer with, and one sentence for the person who reads the answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HttpRefusal {
+    /// HTTP status, 400 to 599.
+    pub status: u16,
+    /// The body of the answer.
+    pub reason: String,
+}
+
+/// The layer above. All calls come from the reactor's thread, in this order for one link: `upgrade`, at once
+/// `open`, then any of `message` and `drained`, then `closed` exactly once. No call comes out of another: what a
+/// callback causes through [`Io`] is told after it has returned.
+pub trait Handler {
+    /// A well-formed upgrade request. The answer is the subprotocol to accept (one that the client offered), or
+    /// `None` for no subprotocol, or a refusal that is answered as HTTP.
+    fn upgrade(&mut self, head: &RequestHead<'_>) -> Result<Option<&'static str>, HttpRefusal>;
+    /// The 101 has been queued; the link can be sent to.
+    fn open(&mut self, io: &mut Io<'_>, link: LinkId, peer: SocketAddr);
+    /// A whole message, unmasked; the slice is lent from the reactor's read buffer.
+    fn message(&mut self, io: &mut Io<'_>, link: LinkId, kind: MessageKind, payload: &[u8]);
+    /// A leftover that an earlier [`Outcome::Left`] told of is now in the kernel, with all that was queued behind it.
+    fn drained(&mut self, io: &mut Io<'_>, link: LinkId);
+    /// The link carries nothing more, and its id is over. Called for every link that was `open`, as soon as the
+    /// cause is known: the socket may live on for a moment, so that the close code arrives.
+    fn closed(&mut self, link: LinkId, cause: CloseCause);
+    /// A request that is no upgrade: the socket leaves the reactor with all bytes that were read from it.
+    fn plain_http(&mut self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr);
+    /// Once every turn, after the reads: take what was in the inbox when the turn began, no more.
+    fn turn(&mut self, io: &mut Io<'_>);
+}
+
+/// The limits of this layer. The defaults are for a server that is open to the internet.
+#[derive(Clone, Debug)]
+pub struct NetConfig {
+    /// Longest message of a client in bytes, over all fragments; more is closed with 1009.
+    pub message_max_bytes: usize,
+    /// Most fragments in one message; more is closed with 1008.
+    pub fragments_max: usize,
+    /// From accept to the 101 (or to the hand-over of a plain request).
+    pub handshake_timeout_ms: u64,
+    /// A message that was begun must be whole after this time; 1008.
+    pub unfinished_message_timeout_ms: u64,
+    /// Silence after which the server pings; dead after two unanswered.
+    pub ping_interval_ms: u64,
+    /// From our close frame to the end of the connection at the latest.
+    pub close_timeout_ms: u64,
+    /// Most bytes that wait in one link; more and it is closed with 1013.
+    pub write_buffer_max_bytes: usize,
+    /// A link whose socket takes nothing for this long while bytes wait is closed.
+    pub write_stall_timeout_ms: u64,
+    /// `SO_SNDBUF` for accepted sockets (the kernel doubles it): bounds how old the bytes in the kernel can be.
+    pub send_buffer_bytes: usize,
+    /// Most connections of one reactor; more are answered 503.
+    pub connections_max: usize,
+}
+
+impl Default for NetConfig {
+    fn default() -> Self {
+        Self {
+            message_max_bytes: 16 * 1024,
+            fragments_max: 1024,
+            handshake_timeout_ms: 5_000,
+            unfinished_message_timeout_ms: 10_000,
+            ping_interval_ms: 20_000,
+            close_timeout_ms: 2_000,
+            write_buffer_max_bytes: 256 * 1024,
+            write_stall_timeout_ms: 30_000,
+            send_buffer_bytes: 32 * 1024,
+            connections_max: 100_000,
+        }
+    }
+}

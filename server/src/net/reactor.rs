@@ -1,0 +1,304 @@
+//! The turn: one thread's loop over its listener and its links.
+
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token, Waker};
+
+pub use super::io::Io;
+
+use super::accept::Acceptor;
+use super::http_head::{self, Request};
+use super::link::{Read, State};
+use super::links::Links;
+use super::ws::frame::{CONTROL_MAX_BYTES, Opcode};
+use super::ws::{Event, handshake};
+use super::{Handler, LinkId, NetConfig};
+use crate::metrics::Metrics;
+
+// no link has these ids: their index would be over all memory
+const LISTENER: Token = Token(usize::MAX);
+const WAKER: Token = Token(usize::MAX - 1);
+
+/// What one link may bring in one turn; the rest waits until all others had theirs.
+const READ_BUDGET_BYTES: usize = 64 * 1024;
+
+/// The event buffer grows from here, so that busy links never crowd quiet ones out of a poll.
+const EVENTS_AT_FIRST: usize = 1024;
+const EVENTS_MAX: usize = 16 * 1024;
+
+/// One I/O thread's sockets and the handler that they speak to.
+///
+/// Make it, give its [`Reactor::waker`] to those who have something for the handler's inbox, and let a thread
+/// [`Reactor::run`] it until the handler calls [`Io::shut_down`].
+#[derive(Debug)]
+pub struct Reactor<H> {
+    poll: Poll,
+    events: Events,
+    waker: Arc<Waker>,
+    /// None once it shuts down.
+    acceptor: Option<Acceptor>,
+    links: Links,
+    handler: H,
+    read_scratch: Box<[u8]>,
+    /// Links to read in this turn, or in the next when their budget is used up.
+    ready: Vec<LinkId>,
+    reading: Vec<LinkId>,
+}
+
+impl<H: Handler> Reactor<H> {
+    /// Takes a listener that [`super::accept::bind`] made.
+    pub fn new(
+        listener: std::net::TcpListener,
+        config: NetConfig,
+        handler: H,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let acceptor = Acceptor::new(listener, config.send_buffer_bytes, poll.registry(), LISTENER)?;
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(EVENTS_AT_FIRST),
+            waker,
+            acceptor: Some(acceptor),
+            links: Links::new(config, metrics),
+            handler,
+            read_scratch: vec![0; READ_BUDGET_BYTES].into(),
+            ready: Vec::new(),
+            reading: Vec::new(),
+        })
+    }
+
+    /// Makes the poll return, from any thread; then [`Handler::turn`] is called.
+    pub fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Turns until [`Io::shut_down`] is through. An error is one of the poll itself and final.
+    pub fn run(&mut self) -> io::Result<()> {
+        while !self.links.is_stopped() {
+            self.turn()?;
+        }
+        self.acceptor = None;
+        self.links.drop_all();
+        self.tell();
+        self.links.free_gone();
+        Ok(())
+    }
+
+    /// The handler, when the reactor has run.
+    pub fn into_handler(self) -> H {
+        self.handler
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        self.poll()?;
+        self.accept();
+        self.read();
+        self.handler.turn(&mut Io { links: &mut self.links });
+        self.links.expire();
+        self.links.flush_dirty();
+        self.tell();
+        self.links.free_gone();
+        Ok(())
+    }
+
+    /// Waits for the sockets, a wake or a deadline, writes where there is room again, notes who is to be read.
+    fn poll(&mut self) -> io::Result<()> {
+        let timeout = self.timeout(Instant::now());
+        if let Err(error) = self.poll.poll(&mut self.events, timeout)
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            return Err(error);
+        }
+        self.links.set_now(Instant::now());
+
+        let mut count = 0;
+        for event in &self.events {
+            count += 1;
+            match event.token() {
+                LISTENER => self.acceptor.iter_mut().for_each(Acceptor::handle_readable),
+                WAKER => {}
+                Token(id) => {
+                    let id = LinkId(id as u64);
+                    if event.is_writable() {
+                        self.links.handle_writable(id);
+                    }
+                    let is_over = event.is_read_closed() || event.is_error();
+                    if (event.is_readable() || is_over)
+                        && let Some(link) = self.links.link(id)
+                    {
+                        link.hung_up |= is_over;
+                        if !mem::replace(&mut link.ready, true) {
+                            self.ready.push(id);
+                        }
+                    }
+                }
+            }
+        }
+        if count >= self.events.capacity() && count < EVENTS_MAX {
+            self.events = Events::with_capacity(count * 2);
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// How long the poll may sleep.
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        if !self.ready.is_empty() || !self.links.dirty.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.due(now));
+        let due = accept.into_iter().chain(self.links.next_due()).min()?;
+        Some(due.saturating_duration_since(now))
+    }
+
+    fn accept(&mut self) {
+        if self.links.is_stopping() {
+            self.acceptor = None;
+        }
+        let Some(acceptor) = &mut self.acceptor else { return };
+        let (links, registry) = (&mut self.links, self.poll.registry());
+        let (now, metrics) = (links.now, Arc::clone(&links.metrics));
+        acceptor.accept(now, &metrics, |stream, peer| links.admit(stream, peer, registry));
+    }
+
+    /// Reads each ready link once; who has more stays ready.
+    fn read(&mut self) {
+        mem::swap(&mut self.ready, &mut self.reading);
+        for at in 0..self.reading.len() {
+            self.read_link(self.reading[at]);
+        }
+        self.reading.clear();
+        self.tell();
+    }
+
+    fn read_link(&mut self, id: LinkId) {
+        let now_ms = self.links.now_ms;
+        let Some(link) = self.links.link(id) else { return };
+        link.ready = false;
+        let count = match link.read(&mut self.read_scratch, now_ms) {
+            Read::Bytes(count) => count,
+            Read::Nothing => return,
+            Read::End => {
+                self.links.handle_end(id);
+                return self.links.flush(id);
+            }
+            Read::Broken => return self.links.drop_link(id),
+        };
+        // a short read was the last, unless the poll has told of the end: then that is to be read too
+        if count == self.read_scratch.len() || link.hung_up {
+            link.ready = true;
+            self.ready.push(id);
+        }
+        let (state, peer) = (&mut link.state, link.peer);
+        match state {
+            State::Open | State::Closing => {
+                dispatch(&mut self.handler, &mut self.links, id, &mut self.read_scratch[..count]);
+            }
+            State::Handshaking(_) => self.handshake(id, peer, count),
+            State::Draining => {
+                if !link.discard(count) {
+                    self.links.drop_link(id);
+                }
+            }
+            State::Gone => {}
+        }
+        self.links.metrics.bytes_in.add(count as u64);
+        self.links.flush(id);
+    }
+
+    /// More of a request head: when it is whole, the link opens, is refused, or leaves for plain HTTP.
+    fn handshake(&mut self, id: LinkId, peer: SocketAddr, count: usize) {
+        let (handler, links) = (&mut self.handler, &mut self.links);
+        let Some(State::Handshaking(reader)) = links.link(id).map(|link| &mut link.state) else { return };
+        let end = match reader.push(&self.read_scratch[..count]) {
+            Ok(None) => return,
+            Ok(Some(end)) => end,
+            Err(error) => {
+                links.metrics.handshakes_failed.one();
+                return links.refuse(id, &error.into());
+            }
+        };
+        let mut bytes = mem::take(reader).into_bytes();
+        let verdict = http_head::parse(&bytes[..end], peer, |request| match request {
+            Request::Plain => Ok(None),
+            Request::Upgrade(head, key) => handler.upgrade(&head).map(|subprotocol| {
+                debug_assert!(subprotocol.is_none_or(|chosen| head.subprotocols().any(|name| name == chosen)));
+                let mut accepted = Vec::new();
+                handshake::write_accepted(&mut accepted, key, subprotocol);
+                Some(accepted)
+            }),
+        });
+        match verdict.map_err(Into::into).flatten() {
+            Ok(Some(accepted)) => {
+                links.open(id, &accepted);
+                handler.open(&mut Io { links: &mut *links }, id, peer);
+                dispatch(handler, links, id, &mut bytes[end..]);
+            }
+            Ok(None) => match links.hand_over(id, self.poll.registry()) {
+                Ok(stream) => handler.plain_http(stream, bytes, peer),
+                Err(error) => tracing::error!(%error, "cannot hand a connection over"),
+            },
+            Err(refusal) => {
+                links.metrics.handshakes_failed.one();
+                links.refuse(id, &refusal);
+            }
+        }
+    }
+
+    /// Tells the handler what has happened to its links.
+    fn tell(&mut self) {
+        while let Some(id) = self.links.next_drained() {
+            self.handler.drained(&mut Io { links: &mut self.links }, id);
+        }
+        while let Some((id, cause)) = self.links.next_ended() {
+            self.handler.closed(id, cause);
+        }
+    }
+}
+
+/// Takes one read of an open or closing link apart. Messages go to the handler until it closes the link; of the
+/// pings only the newest is answered (RFC 6455 5.5.3), behind what the messages were answered with.
+fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &mut [u8]) {
+    let Some(mut frames) = links.lend_frames(id) else { return };
+    let limits = links.message_limits();
+    let mut rest = read;
+    let mut messages = 0;
+    let mut paused = false;
+    let mut newest_ping = None;
+    loop {
+        match frames.next(&mut rest, limits) {
+            Ok(Some(Event::Message(kind, payload))) => {
+                if links.is_open(id) {
+                    messages += 1;
+                    handler.message(&mut Io { links: &mut *links }, id, kind, payload);
+                }
+            }
+            Ok(Some(Event::Ping(payload))) => newest_ping = Some(copy_ping(payload)),
+            Ok(Some(Event::Pong(_))) => {}
+            Ok(Some(Event::Close(code, _))) => links.peer_closed(id, code),
+            Ok(None) => break,
+            Err(error) => {
+                links.fail(id, error);
+                break;
+            }
+        }
+        paused |= !frames.is_unfinished();
+    }
+    links.metrics.messages_in.add(messages);
+    if let Some((payload, len)) = newest_ping {
+        links.queue(id, Opcode::Pong, &payload[..len]);
+    }
+    links.put_frames_back(id, frames, paused);
+}
+
+fn copy_ping(payload: &[u8]) -> ([u8; CONTROL_MAX_BYTES], usize) {
+    let mut copy = [0; CONTROL_MAX_BYTES];
+    copy[..payload.len()].copy_from_slice(payload);
+    (copy, payload.len())
+}

@@ -1,0 +1,17 @@
+//! RFC 6455 without sockets: bytes in, events out.
+//!
+//! ```text
+//! read scratch ──> Frames::next ──> Event::Message(kind, &payload)   lent from the scratch, unmasked in place
+//!                     │  └────────> Event::Ping / Pong / Close
+//!                     └ only what is unfinished at the end of a read is copied
+//! ```
+//! The server's side only: it reads masked frames and writes unmasked ones.
+
+#![forbid(unsafe_code)]
+
+pub mod frame;
+pub mod handshake;
+pub mod message;
+
+pub use frame::FrameError;
+pub use message::{Event, Frames, MessageLimits};
