@@ -1,0 +1,120 @@
+//! The command line: flags over environment over file over defaults.
+
+use std::env;
+use std::path::PathBuf;
+
+use clap::Parser;
+use tickwire_server::config::{self, Config, ConfigError};
+
+/// Hosts authoritative multiplayer game rooms over WebSocket; one port serves the page and the players
+#[derive(Parser, Debug)]
+#[command(name = "tickwire", version, after_help = EXAMPLES, after_long_help = long_help())]
+pub(crate) struct Cli {
+    /// Address and port to listen on [default: 127.0.0.1:7777]
+    ///
+    /// 127.0.0.1 is for this machine only, 0.0.0.0 for everyone; port 0 takes any free port.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE", env = "TICKWIRE_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Serve this folder instead of the built-in web client; it needs an index.html
+    #[arg(long, value_name = "DIR")]
+    assets: Option<String>,
+
+    /// Threads that read and write sockets [default: half of the cores, at most 16]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    reactors: Option<String>,
+
+    /// Threads that run rooms [default: half of the cores]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    tick_threads: Option<String>,
+
+    /// Which events are logged to stderr [default: info]
+    ///
+    /// One of error, warn, info, debug, trace and off, or one for each module.
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+impl Cli {
+    /// All layers together, and a sentence for each variable that looks like a slip.
+    pub(crate) fn config(&self) -> Result<(Config, Vec<String>), ConfigError> {
+        let given = self.flags().into_iter().filter_map(|(flag, value)| Some((flag, value.as_deref()?)));
+        Config::read(self.config.as_deref(), env::vars_os(), given)
+    }
+
+    fn flags(&self) -> [(&'static str, &Option<String>); 5] {
+        [
+            ("listen", &self.listen),
+            ("assets", &self.assets),
+            ("reactors", &self.reactors),
+            ("tick-threads", &self.tick_threads),
+            ("log", &self.log),
+        ]
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tickwire                                 play at http://127.0.0.1:7777/
+  tickwire --listen 0.0.0.0:7777           let others in
+  tickwire --assets my-game/web            serve your own page
+  tickwire --config tickwire.toml --log info,tickwire_server::net=debug";
+
+/// The examples, then every key of the file.
+fn long_help() -> String {
+    let mut help = format!(
+        "{EXAMPLES}\n\n\
+         Settings:\n  \
+         A file for --config looks like this:\n\n    \
+         listen = \"0.0.0.0:7777\"\n    \
+         [net]\n    \
+         ping_interval_ms = 10000\n\n  \
+         Each key is a variable too, such as TICKWIRE_NET_PING_INTERVAL_MS=10000. A variable wins over the\n  \
+         file, a flag over both. These are all keys with their defaults on this machine:\n\n"
+    );
+    for key in config::keys() {
+        help += &format!("  {:<34} {:<15} {}\n", key.name, key.default, key.meaning);
+    }
+    help += "\nSIGTERM or Ctrl-C ends the server: players are told, and it exits with 0. What keeps it from\n\
+             starting is one sentence on stderr, and exit code 2.";
+    help
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_is_a_key() {
+        let keys: Vec<String> = config::keys().iter().map(|key| key.name.replace(['_', '.'], "-")).collect();
+        for (flag, _) in Cli::parse_from(["tickwire"]).flags() {
+            assert!(keys.iter().any(|key| key == flag), "--{flag}");
+        }
+    }
+
+    #[test]
+    fn flags_reach_the_configuration() {
+        let cli = Cli::parse_from(["tickwire", "--listen", "localhost:9", "--tick-threads=3", "--log", "off"]);
+        let (config, _) = cli.config().unwrap();
+        assert_eq!(config.listen, "127.0.0.1:9".parse().unwrap());
+        assert_eq!((config.tick_threads, config.log.as_str()), (3, "off"));
+    }
+
+    #[test]
+    fn help_fits_a_terminal() {
+        for line in Cli::command().render_long_help().to_string().lines() {
+            assert!(line.len() <= 100, "{line}");
+        }
+    }
+}

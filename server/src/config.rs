@@ -1,0 +1,152 @@
+//! One [`Config`] from four layers: defaults, then a TOML file, then the environment, then flags.
+//!
+//! All layers and the help text read one table of keys (`keys.rs`): a key of the file such as
+//! `net.ping_interval_ms` is the variable `TICKWIRE_NET_PING_INTERVAL_MS`, and a flag, where there is one, is
+//! the key with dashes. What a person gets wrong comes back as one sentence with the place, see [`ConfigError`].
+//!
+//! ```toml
+//! listen = "0.0.0.0:7777"
+//! rooms_max = 500
+//!
+//! [net]
+//! ping_interval_ms = 10000
+//! ```
+
+mod error;
+mod file;
+mod keys;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+pub use error::ConfigError;
+pub use keys::{KeyHelp, keys};
+
+use crate::net::NetConfig;
+use error::Place;
+use keys::{Given, Key};
+
+/// What the environment's variables begin with.
+const PREFIX: &str = "TICKWIRE_";
+
+/// Names the configuration file; read by the command line, so no key.
+const FILE_VARIABLE: &str = "TICKWIRE_CONFIG";
+
+/// Most reactors by default: more make thinner batches, and each batch costs a wake.
+const DEFAULT_REACTORS_MAX: usize = 16;
+
+/// Everything a person may set about the server; the games have their own options.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; port 0 takes any free port.
+    pub listen: SocketAddr,
+    /// Threads that read and write sockets.
+    pub reactors: usize,
+    /// Threads that run rooms.
+    pub tick_threads: usize,
+    /// A folder to serve instead of the built-in web client. In a file it is relative to that file.
+    pub assets: Option<PathBuf>,
+    /// How long players are told of the end and may leave, after SIGTERM.
+    pub stop_grace_ms: u64,
+    /// Limits of sockets and WebSocket framing.
+    pub net: NetConfig,
+    /// Most rooms at once.
+    pub rooms_max: usize,
+    /// Which events are logged: `info`, or by module `info,tickwire_server::net=debug`.
+    pub log: String,
+}
+
+impl Config {
+    /// Puts the layers together, the later over the earlier: defaults, `file`, `variables` (those that begin
+    /// with `TICKWIRE_`; an empty one counts as not set), `flags` (name without dashes in front, value).
+    ///
+    /// Unknown variables are no error, because others may own them (Kubernetes sets `TICKWIRE_PORT` beside a
+    /// service of that name); for those that look like a slip there is a sentence in the second value.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, as one sentence.
+    pub fn read<'a>(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        flags: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(Self, Vec<String>), ConfigError> {
+        let mut config = Self::default();
+        if let Some(file) = file {
+            file::apply(&mut config, file)?;
+        }
+        let slips = config.apply_variables(variables)?;
+        for (flag, value) in flags {
+            config.apply_flag(flag, value)?;
+        }
+        Ok((config, slips))
+    }
+
+    fn apply_variables(
+        &mut self,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Vec<String>, ConfigError> {
+        let mut slips = Vec::new();
+        for (name, value) in variables {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+            if value.is_empty() || name == FILE_VARIABLE {
+                continue;
+            }
+            let value = value.to_string_lossy();
+            match keys::all().find(|key| variable_of(key) == name) {
+                Some(key) => {
+                    key.set(self, Given::Untyped(&value), || Place::Variable { name: name.to_owned() })?;
+                }
+                None => slips.extend(slip(name)),
+            }
+        }
+        Ok(slips)
+    }
+
+    fn apply_flag(&mut self, flag: &str, value: &str) -> Result<(), ConfigError> {
+        let place = || Place::Flag { name: flag.to_owned() };
+        match keys::all().find(|key| key.flag() == flag) {
+            Some(key) => key.set(self, Given::Untyped(value), place),
+            None => Err(ConfigError::UnknownFlag { flag: flag.to_owned() }),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let (reactors, tick_threads) = threads_for(cores);
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 7777).into(),
+            reactors,
+            tick_threads,
+            assets: None,
+            stop_grace_ms: 2_000,
+            net: NetConfig::default(),
+            rooms_max: 10_000,
+            log: "info".to_owned(),
+        }
+    }
+}
+
+/// Reactors and tick threads for a machine. Together never more than its cores, except that each is at least
+/// one: 16 reactors on 2 cores cost 30 % more CPU than 2 (`ARCHITECTURE.md`, section 1).
+fn threads_for(cores: usize) -> (usize, usize) {
+    let half = (cores / 2).max(1);
+    (half.min(DEFAULT_REACTORS_MAX), half)
+}
+
+fn variable_of(key: &Key) -> String {
+    format!("{PREFIX}{}", key.name.replace('.', "_").to_ascii_uppercase())
+}
+
+/// A sentence about a variable that is not ours but looks much like one of ours.
+fn slip(name: &str) -> Option<String> {
+    let ours: Vec<String> = keys::all().map(variable_of).collect();
+    let meant = ours.iter().min_by_key(|known| keys::edits(name, known))?;
+    let is_near = keys::edits(name, meant) <= 2;
+    is_near.then(|| format!("{name} is not a setting of this server; did you mean {meant}?"))
+}

@@ -1,0 +1,264 @@
+//! The table of keys: name, meaning, what is allowed, and the field it fills. The one place to add a key.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use tracing_subscriber::EnvFilter;
+
+use super::Config;
+use super::error::{ConfigError, Place};
+
+/// One thing that can be set.
+pub(super) struct Key {
+    /// As in the file, with its section: `net.fragments_max`.
+    pub(super) name: &'static str,
+    meaning: &'static str,
+    slot: Slot,
+}
+
+/// What kind of value a key takes, and its field.
+enum Slot {
+    Address(fn(&mut Config) -> &mut SocketAddr),
+    Folder(fn(&mut Config) -> &mut Option<PathBuf>),
+    Filter(fn(&mut Config) -> &mut String),
+    Count(RangeInclusive<usize>, fn(&mut Config) -> &mut usize),
+    Millis(RangeInclusive<u64>, fn(&mut Config) -> &mut u64),
+}
+
+use Slot::{Address, Count, Filter, Folder, Millis};
+
+static KEYS: [Key; 17] = [
+    key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
+    key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
+    key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
+    key("assets", "a folder to serve instead of the built-in page", Folder(|c| &mut c.assets)),
+    key("stop_grace_ms", "time for players to leave after SIGTERM", Millis(0..=600_000, |c| &mut c.stop_grace_ms)),
+    key("rooms_max", "most rooms at once", Count(1..=1_000_000, |c| &mut c.rooms_max)),
+    key("log", "which events are logged", Filter(|c| &mut c.log)),
+    key(
+        "net.message_max_bytes",
+        "longest message of a client",
+        Count(1_024..=16_777_216, |c| &mut c.net.message_max_bytes),
+    ),
+    key("net.fragments_max", "most fragments in one message", Count(1..=1_000_000, |c| &mut c.net.fragments_max)),
+    key(
+        "net.handshake_timeout_ms",
+        "from accept to the end of the handshake",
+        Millis(100..=600_000, |c| &mut c.net.handshake_timeout_ms),
+    ),
+    key(
+        "net.unfinished_message_timeout_ms",
+        "a begun message must be whole by then",
+        Millis(100..=600_000, |c| &mut c.net.unfinished_message_timeout_ms),
+    ),
+    key(
+        "net.ping_interval_ms",
+        "silence after which the server pings",
+        Millis(1_000..=3_600_000, |c| &mut c.net.ping_interval_ms),
+    ),
+    key("net.close_timeout_ms", "from our close frame to the end", Millis(1..=60_000, |c| &mut c.net.close_timeout_ms)),
+    key(
+        "net.write_buffer_max_bytes",
+        "most bytes that wait for one client",
+        Count(4_096..=67_108_864, |c| &mut c.net.write_buffer_max_bytes),
+    ),
+    key(
+        "net.write_stall_timeout_ms",
+        "a client that takes nothing is dropped",
+        Millis(1_000..=600_000, |c| &mut c.net.write_stall_timeout_ms),
+    ),
+    key(
+        "net.send_buffer_bytes",
+        "the kernel's send buffer for one client",
+        Count(4_096..=16_777_216, |c| &mut c.net.send_buffer_bytes),
+    ),
+    key(
+        "net.connections_max",
+        "most connections of one reactor",
+        Count(1..=10_000_000, |c| &mut c.net.connections_max),
+    ),
+];
+
+const fn key(name: &'static str, meaning: &'static str, slot: Slot) -> Key {
+    Key { name, meaning, slot }
+}
+
+/// All keys, in the order in which people read them.
+pub(super) fn all() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter()
+}
+
+/// A key as the help text shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyHelp {
+    /// With its section.
+    pub name: &'static str,
+    /// What it is for.
+    pub meaning: &'static str,
+    /// On this machine; empty when there is none.
+    pub default: String,
+}
+
+/// All keys of the configuration, for a help text.
+pub fn keys() -> Vec<KeyHelp> {
+    let mut config = Config::default();
+    let line = |key: &'static Key| KeyHelp { name: key.name, meaning: key.meaning, default: key.shown(&mut config) };
+    KEYS.iter().map(line).collect()
+}
+
+/// A value as it was written.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'a> {
+    /// From the environment or a flag: the key says what it should be.
+    Untyped(&'a str),
+    /// A string of the file.
+    Text(&'a str),
+    /// A whole number of the file.
+    Whole(i64),
+    /// Anything else of the file, in words.
+    Other(&'static str),
+}
+
+impl Given<'_> {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Untyped(text) | Self::Text(text) => Some(text),
+            Self::Whole(_) | Self::Other(_) => None,
+        }
+    }
+
+    fn whole(&self) -> Option<u64> {
+        match self {
+            Self::Untyped(text) => text.parse().ok(),
+            Self::Whole(number) => u64::try_from(*number).ok(),
+            Self::Text(_) | Self::Other(_) => None,
+        }
+    }
+
+    fn shown(&self) -> String {
+        const SHOWN_MAX_CHARS: usize = 80;
+        match self {
+            Self::Untyped(text) | Self::Text(text) => {
+                // a person may have given a whole file by accident; and no control characters to the terminal
+                let shortened: String = text.chars().take(SHOWN_MAX_CHARS).collect();
+                if matches!(self, Self::Text(_)) || !shortened.chars().all(|c| c.is_ascii_graphic()) {
+                    format!("{shortened:?}")
+                } else {
+                    shortened
+                }
+            }
+            Self::Whole(number) => number.to_string(),
+            Self::Other(kind) => format!("({kind})"),
+        }
+    }
+}
+
+impl Key {
+    /// Without dashes in front: `tick-threads`.
+    pub(super) fn flag(&self) -> String {
+        self.name.replace(['_', '.'], "-")
+    }
+
+    /// Puts the value into its field, or says why not.
+    pub(super) fn set(
+        &self,
+        config: &mut Config,
+        given: Given<'_>,
+        place: impl FnOnce() -> Place,
+    ) -> Result<(), ConfigError> {
+        self.fill(config, given).map_err(|allowed| ConfigError::NotAllowed {
+            place: place(),
+            given: given.shown(),
+            allowed,
+        })
+    }
+
+    /// The error says what is allowed.
+    fn fill(&self, config: &mut Config, given: Given<'_>) -> Result<(), String> {
+        match &self.slot {
+            Address(field) => *field(config) = address(given.text().unwrap_or_default())?,
+            Folder(field) => match given.text() {
+                Some(text) if !text.is_empty() => *field(config) = Some(text.into()),
+                _ => return Err("it takes the path of a folder, such as \"web\"".to_owned()),
+            },
+            Filter(field) => *field(config) = filter(given.text().unwrap_or_default())?,
+            Count(range, field) => *field(config) = whole(given, range)?,
+            Millis(range, field) => *field(config) = whole(given, range)?,
+        }
+        Ok(())
+    }
+
+    fn shown(&self, config: &mut Config) -> String {
+        match &self.slot {
+            Address(field) => field(config).to_string(),
+            Folder(field) => field(config).as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+            Filter(field) => field(config).clone(),
+            Count(_, field) => field(config).to_string(),
+            Millis(_, field) => field(config).to_string(),
+        }
+    }
+}
+
+fn whole<N>(given: Given<'_>, range: &RangeInclusive<N>) -> Result<N, String>
+where
+    N: TryFrom<u64> + PartialOrd + std::fmt::Display,
+{
+    given.whole().and_then(|number| N::try_from(number).ok()).filter(|number| range.contains(number)).ok_or_else(|| {
+        format!("it takes a whole number from {} to {}, without quotes or unit", range.start(), range.end())
+    })
+}
+
+/// An address with its port; `localhost` is 127.0.0.1. No other name is resolved: which of its addresses is
+/// meant would be a guess.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let port = text.strip_prefix("localhost:").and_then(|port| port.parse::<u16>().ok());
+    port.map(|port| (Ipv4Addr::LOCALHOST, port).into()).ok_or_else(|| {
+        "it takes an address and a port from 0 to 65535, such as 127.0.0.1:7777 (this machine only), \
+         0.0.0.0:7777 (everyone) or [::1]:7777"
+            .to_owned()
+    })
+}
+
+fn filter(text: &str) -> Result<String, String> {
+    match EnvFilter::builder().parse(text) {
+        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err("it takes error, warn, info, debug, trace or off, or one for each module, \
+                  such as info,tickwire_server::net=debug"
+            .to_owned()),
+    }
+}
+
+/// The hint for a key that does not exist: the nearest one, or all of the same section.
+pub(super) fn hint(unknown: &str) -> String {
+    let (section, last) = unknown.rsplit_once('.').map_or(("", unknown), |(section, last)| (section, last));
+    // cut words and forgotten sections count as near
+    let is_near = |known: &&Key| {
+        edits(unknown, known.name) <= 1 + unknown.len() / 5 || (last.len() >= 4 && known.name.contains(last))
+    };
+    if let Some(meant) = KEYS.iter().filter(is_near).min_by_key(|known| edits(unknown, known.name)) {
+        return format!("did you mean {}?", meant.name);
+    }
+    let of_section = |key: &&Key| key.name.rsplit_once('.').map_or("", |(section, _)| section) == section;
+    let known: Vec<&str> = KEYS.iter().filter(of_section).map(|key| key.name).collect();
+    let sections = if section.is_empty() { " and the section [net]" } else { "" };
+    format!("the keys here are {}{sections}", known.join(", "))
+}
+
+/// How many letters must be put in, taken out or changed to make one word of the other (Levenshtein).
+pub(super) fn edits(from: &str, to: &str) -> usize {
+    let mut above: Vec<usize> = (0..=to.len()).collect();
+    for (row, from) in from.bytes().enumerate() {
+        let mut corner = above[0];
+        above[0] = row + 1;
+        for (column, to) in to.bytes().enumerate() {
+            let changed = corner + usize::from(from != to);
+            corner = above[column + 1];
+            above[column + 1] = changed.min(above[column] + 1).min(corner + 1);
+        }
+    }
+    above[to.len()]
+}

@@ -1,0 +1,241 @@
+use std::path::Path;
+
+use super::*;
+
+fn from_text(text: &str) -> Result<Config, String> {
+    let mut config = Config::default();
+    file::apply_text(&mut config, Path::new("tickwire.toml"), text).map_err(|error| error.to_string())?;
+    Ok(config)
+}
+
+fn sentence(text: &str) -> String {
+    from_text(text).expect_err("should be refused")
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+    pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+#[test]
+fn threads_follow_the_cores() {
+    for (cores, expected) in [(1, (1, 1)), (2, (1, 1)), (3, (1, 1)), (4, (2, 2)), (8, (4, 4)), (64, (16, 32))] {
+        assert_eq!(threads_for(cores), expected, "{cores} cores");
+    }
+}
+
+/// Does not compile when a field is added, until it is counted here; and then it needs a key.
+#[test]
+fn every_field_has_its_key() {
+    let Config { listen: _, reactors: _, tick_threads: _, assets: _, stop_grace_ms: _, net, rooms_max: _, log: _ } =
+        Config::default();
+    let NetConfig {
+        message_max_bytes: _,
+        fragments_max: _,
+        handshake_timeout_ms: _,
+        unfinished_message_timeout_ms: _,
+        ping_interval_ms: _,
+        close_timeout_ms: _,
+        write_buffer_max_bytes: _,
+        write_stall_timeout_ms: _,
+        send_buffer_bytes: _,
+        connections_max: _,
+    } = net;
+    assert_eq!(keys::all().count(), 7 + 10);
+}
+
+#[test]
+fn every_default_is_allowed_and_every_key_fills_its_own_field() {
+    for KeyHelp { name, default, .. } in keys() {
+        if default.is_empty() {
+            continue;
+        }
+        let key = keys::all().find(|key| key.name == name).unwrap();
+        key.set(&mut Config::default(), Given::Untyped(&default), || Place::Flag { name: name.into() }).unwrap();
+
+        // a number of its own shows up at this key and at no other
+        let given = if default.parse::<u64>().is_ok() { "4999" } else { continue };
+        let allowed = if name.ends_with("threads") || name == "reactors" { "199" } else { given };
+        let mut config = Config::default();
+        key.set(&mut config, Given::Untyped(allowed), || Place::Flag { name: name.into() }).unwrap();
+        let shown = |config: &Config| {
+            let mut numbers = format!("{config:?}");
+            numbers.retain(|c| c != ' ');
+            numbers
+        };
+        let field = name.rsplit('.').next().unwrap();
+        assert!(shown(&config).contains(&format!("{field}:{allowed}")), "{name}: {config:?}");
+    }
+}
+
+#[test]
+fn a_later_layer_wins() {
+    let folder = std::env::temp_dir().join(format!("tickwire-config-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("layers.toml");
+    std::fs::write(
+        &path,
+        "listen = \"[::1]:1\"\nrooms_max = 11\nassets = \"web\"\nlog = \"warn\"\n[net]\nfragments_max = 3\n",
+    )
+    .unwrap();
+    let environment = variables(&[
+        ("TICKWIRE_LISTEN", "localhost:2"),
+        ("TICKWIRE_ROOMS_MAX", "22"),
+        ("TICKWIRE_NET_PING_INTERVAL_MS", "5000"),
+        ("TICKWIRE_LOG", ""),
+        ("TICKWIRE_CONFIG", "somewhere.toml"),
+        ("HOME", "/root"),
+    ]);
+    let (config, slips) = Config::read(Some(&path), environment, [("listen", "127.0.0.1:3")]).unwrap();
+    assert_eq!(config.listen, "127.0.0.1:3".parse().unwrap(), "the flag");
+    assert_eq!(config.rooms_max, 22, "the variable");
+    assert_eq!(config.net.ping_interval_ms, 5_000);
+    assert_eq!(config.net.fragments_max, 3, "the file");
+    assert_eq!(config.log, "warn", "an empty variable is none");
+    assert_eq!(config.assets, Some(folder.join("web")), "relative to the file");
+    assert_eq!(config.stop_grace_ms, 2_000, "the default");
+    assert!(slips.is_empty(), "{slips:?}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn unknown_keys_name_the_line_and_the_nearest_key() {
+    assert_eq!(
+        sentence("# mine\n\nlissten = \"127.0.0.1:1\"\n"),
+        "tickwire.toml, line 3: there is no key lissten; did you mean listen?"
+    );
+    assert_eq!(
+        sentence("[net]\nping_interval = 5\n"),
+        "tickwire.toml, line 2: there is no key net.ping_interval; did you mean net.ping_interval_ms?"
+    );
+    assert_eq!(
+        sentence("fragments_max = 5\n"),
+        "tickwire.toml, line 1: there is no key fragments_max; did you mean net.fragments_max?"
+    );
+    assert_eq!(sentence("threads = 5\n"), "tickwire.toml, line 1: there is no key threads; did you mean tick_threads?");
+    assert_eq!(
+        sentence("port = 5\n"),
+        "tickwire.toml, line 1: there is no key port; the keys here are listen, reactors, tick_threads, assets, \
+         stop_grace_ms, rooms_max, log and the section [net]"
+    );
+    assert_eq!(
+        sentence("\n[network]\nx = 1\n"),
+        "tickwire.toml, line 2: there is no section [network]; the only section is [net]"
+    );
+    assert_eq!(
+        sentence("net = 5"),
+        "tickwire.toml, line 1: there is no key net; it is a section, write [net] and its keys below"
+    );
+}
+
+#[test]
+fn the_first_fault_of_the_file_is_told_first() {
+    assert!(sentence("zzz = 1\naaa = 2\n").contains("line 1: there is no key zzz"));
+}
+
+#[test]
+fn wrong_values_say_what_is_allowed() {
+    let number = "it takes a whole number from";
+    for (text, expected) in [
+        ("reactors = 0", format!("line 1: reactors = 0 is not allowed; {number} 1 to 256")),
+        ("\ntick_threads = \"4\"", format!("line 2: tick_threads = \"4\" is not allowed; {number} 1 to 256")),
+        ("rooms_max = -1", format!("rooms_max = -1 is not allowed; {number} 1 to 1000000")),
+        ("rooms_max = 1.5", format!("rooms_max = (a number with a fraction) is not allowed; {number} 1")),
+        ("rooms_max = [1]", format!("rooms_max = (a list) is not allowed; {number} 1")),
+        ("stop_grace_ms = true", format!("(true or false) is not allowed; {number} 0 to 600000")),
+        ("[net]\nmessage_max_bytes = 16", format!("line 2: net.message_max_bytes = 16 is not allowed; {number} 1024")),
+        ("net.connections_max = 0", format!("line 1: net.connections_max = 0 is not allowed; {number} 1 to")),
+        ("listen = 7777", "listen = 7777 is not allowed; it takes an address and a port".to_owned()),
+        ("listen = \"127.0.0.1\"", "listen = \"127.0.0.1\" is not allowed; it takes an address and".to_owned()),
+        ("listen = \"127.0.0.1:70000\"", "a port from 0 to 65535, such as 127.0.0.1:7777".to_owned()),
+        ("assets = \"\"", "assets = \"\" is not allowed; it takes the path of a folder".to_owned()),
+        ("log = \"loud=very\"", "log = \"loud=very\" is not allowed; it takes error, warn, info".to_owned()),
+        ("[listen]\nx = 1", "listen = (a section) is not allowed; it takes an address".to_owned()),
+    ] {
+        let sentence = sentence(text);
+        assert!(sentence.contains(&expected), "{text:?} gave: {sentence}");
+        assert!(sentence.starts_with("tickwire.toml, line ") && !sentence.contains('\n'), "{sentence}");
+    }
+}
+
+#[test]
+fn broken_toml_names_its_line_in_one_sentence() {
+    for text in ["ok", "rooms_max = 1\nlisten = \"127", "rooms_max = 1\nrooms_max = 2", "[net\n", "a = \u{1}"] {
+        let sentence = sentence(text);
+        assert!(sentence.starts_with("tickwire.toml, line "), "{sentence}");
+        assert!(sentence.contains(": this is not TOML: "), "{sentence}");
+        assert!(!sentence.contains('\n'), "{sentence}");
+    }
+    assert!(sentence("rooms_max = 1\nrooms_max = 2").contains("line 2"));
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Config::read(Some(Path::new("/no/such.toml")), [], []).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "cannot read the configuration file /no/such.toml: No such file or directory (os error 2); \
+         name the right one with --config"
+    );
+}
+
+#[test]
+fn variables_and_flags_are_named_as_they_were_written() {
+    let environment = variables(&[("TICKWIRE_NET_FRAGMENTS_MAX", "many")]);
+    assert_eq!(
+        Config::read(None, environment, []).unwrap_err().to_string(),
+        "TICKWIRE_NET_FRAGMENTS_MAX=many is not allowed; it takes a whole number from 1 to 1000000, without \
+         quotes or unit"
+    );
+    assert_eq!(
+        Config::read(None, [], [("tick-threads", "0")]).unwrap_err().to_string(),
+        "--tick-threads 0 is not allowed; it takes a whole number from 1 to 256, without quotes or unit"
+    );
+    assert_eq!(
+        Config::read(None, [], [("listen", "my game")]).unwrap_err().to_string(),
+        "--listen \"my game\" is not allowed; it takes an address and a port from 0 to 65535, such as \
+         127.0.0.1:7777 (this machine only), 0.0.0.0:7777 (everyone) or [::1]:7777"
+    );
+    assert_eq!(
+        Config::read(None, [], [("lissten", "x")]).unwrap_err().to_string(),
+        "there is no --lissten; see --help"
+    );
+}
+
+#[test]
+fn addresses_are_numbers_or_localhost() {
+    for (text, expected) in [
+        ("127.0.0.1:7777", Some("127.0.0.1:7777")),
+        ("[::1]:7777", Some("[::1]:7777")),
+        ("localhost:0", Some("127.0.0.1:0")),
+        ("localhost", None),
+        ("localhost:70000", None),
+        (":7777", None),
+        ("7777", None),
+        ("example.org:80", None),
+        ("http://127.0.0.1:7777", None),
+        ("", None),
+    ] {
+        let read = Config::read(None, [], [("listen", text)]).map(|(config, _)| config.listen).ok();
+        assert_eq!(read, expected.map(|address| address.parse().unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn only_variables_that_look_like_ours_are_remarked() {
+    let environment = variables(&[
+        ("TICKWIRE_LISTEM", "127.0.0.1:1"),
+        ("TICKWIRE_PORT", "tcp://10.0.0.1:7777"),
+        ("TICKWIRE_SERVICE_HOST", "10.0.0.1"),
+    ]);
+    let (_, slips) = Config::read(None, environment, []).unwrap();
+    assert_eq!(slips, ["TICKWIRE_LISTEM is not a setting of this server; did you mean TICKWIRE_LISTEN?"]);
+}
+
+#[test]
+fn long_and_hostile_values_are_shortened_and_escaped() {
+    let long = "x".repeat(10_000) + "\u{1b}[31m";
+    let error = Config::read(None, [], [("listen", long.as_str())]).unwrap_err().to_string();
+    assert!(error.len() < 400, "{error}");
+    let error = Config::read(None, [], [("listen", "\u{1b}[31m")]).unwrap_err().to_string();
+    assert!(!error.contains('\u{1b}'), "{error}");
+}

@@ -1,0 +1,256 @@
+//! Binds the rim to sessions and rooms: the network layer's [`Handler`] for the game server, one for each reactor.
+
+mod ports;
+
+use std::collections::VecDeque;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use rustc_hash::FxHashMap;
+use tickwire_shared::protocol::close::CloseReason;
+use tickwire_shared::protocol::input::InputLanes;
+use tickwire_shared::protocol::{SUBPROTOCOL, ServerMessage};
+use tickwire_shared::{Leave, Tick};
+use tracing::debug;
+
+use crate::handover::{Batch, LinkAddress, Post, RoomInput, SeatAddress, ToControl, ToReactor, ToTick};
+use crate::metrics::Metrics;
+use crate::net::http_head::RequestHead;
+use crate::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind};
+use crate::session::{GameTerms, Session, Verdict};
+pub use ports::TickPort;
+
+/// The path of the game's sessions.
+pub const SESSION_PATH: &str = "/ws";
+/// From the 101 to the hello.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a gateway is made of.
+pub struct GatewayParts {
+    /// Index of its reactor.
+    pub reactor: usize,
+    /// About the game.
+    pub terms: Arc<GameTerms>,
+    /// What it is told.
+    pub inbox: Receiver<ToReactor>,
+    /// For each tick thread.
+    pub threads: Vec<TickPort>,
+    /// To the control thread.
+    pub control: tokio::sync::mpsc::Sender<ToControl>,
+    /// How long clients get to answer the close frame when the server stops.
+    pub stop_grace: Duration,
+    /// The server's counters.
+    pub metrics: Arc<Metrics>,
+}
+
+/// See the module.
+pub struct Gateway {
+    reactor: usize,
+    terms: Arc<GameTerms>,
+    inbox: Receiver<ToReactor>,
+    threads: Vec<TickPort>,
+    control: Post<tokio::sync::mpsc::Sender<ToControl>, ToControl>,
+    stop_grace: Duration,
+    metrics: Arc<Metrics>,
+    sessions: FxHashMap<LinkId, Session>,
+    /// Links that have not said hello, the oldest first.
+    newcomers: VecDeque<(Instant, LinkId)>,
+    /// Scratch for the inputs of one message.
+    inputs: Vec<(Tick, InputLanes)>,
+}
+
+impl Gateway {
+    /// A gateway without clients.
+    #[must_use]
+    pub fn new(parts: GatewayParts) -> Self {
+        Self {
+            reactor: parts.reactor,
+            terms: parts.terms,
+            inbox: parts.inbox,
+            threads: parts.threads,
+            control: Post::new(parts.control),
+            stop_grace: parts.stop_grace,
+            metrics: parts.metrics,
+            sessions: FxHashMap::default(),
+            newcomers: VecDeque::new(),
+            inputs: Vec::new(),
+        }
+    }
+
+    fn address(&self, link: LinkId) -> LinkAddress {
+        LinkAddress { reactor: self.reactor, link }
+    }
+
+    /// Writes one room's frames and sends the batch home as a receipt.
+    fn write_batch(&mut self, io: &mut Io<'_>, mut batch: Box<Batch>) {
+        for i in 0..batch.frames.len() {
+            let frame = &batch.frames[i];
+            let outcome = io.send_frame(frame.link, batch.frame_bytes(frame));
+            batch.outcomes.push(outcome);
+        }
+        for i in 0..batch.blocked.len() {
+            let (link, seat) = batch.blocked[i];
+            if io.unsent_bytes(link) == 0 {
+                batch.drained.push((link, seat));
+            }
+        }
+        self.threads[batch.thread].send_home(batch);
+    }
+
+    fn seat(&mut self, io: &mut Io<'_>, link: LinkId, seat: SeatAddress, tick: Tick, rate_hz: u16) {
+        match self.sessions.get_mut(&link) {
+            Some(session) if !session.has_ended() => {
+                let joined = session.handle_seated(seat, tick, rate_hz, io.now());
+                io.queue(link, MessageKind::Binary, &joined.encode());
+            }
+            // it left while the room made its place
+            _ => self.free(link, seat, Leave::Lost),
+        }
+    }
+
+    fn free(&mut self, link: LinkId, seat: SeatAddress, why: Leave) {
+        let leave = ToTick::Leave { room: seat.room, seat: seat.seat, link: self.address(link), why };
+        self.threads[seat.thread].send(leave);
+    }
+
+    /// Ends a session with a reason for a person, in a message and in the close frame.
+    fn refuse(&mut self, io: &mut Io<'_>, link: LinkId, reason: CloseReason, text: &str) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let seat = session.end();
+        if seat.is_none() {
+            let refused = ServerMessage::Refused { reason: text.to_owned() };
+            io.queue(link, MessageKind::Binary, &refused.encode());
+        }
+        io.close(link, reason.code(), text);
+        self.metrics.sessions_refused.one();
+        debug!(link = link.0, code = reason.code(), text, "session refused");
+        if let Some(seat) = seat {
+            self.free(link, seat, Leave::Removed);
+        }
+    }
+
+    fn act(&mut self, io: &mut Io<'_>, link: LinkId, verdict: Verdict) {
+        match verdict {
+            Verdict::Nothing => self.pass_inputs(io.now(), link),
+            Verdict::Reply(message) => {
+                io.queue(link, MessageKind::Binary, &message.encode());
+            }
+            Verdict::Place(profile) => {
+                let link = self.address(link);
+                self.control.send(ToControl::Join { link, profile });
+            }
+            Verdict::Command(bytes) => {
+                if let Some(seat) = self.sessions.get(&link).and_then(Session::seat) {
+                    let command = ToTick::Command { room: seat.room, seat: seat.seat, bytes };
+                    self.threads[seat.thread].send(command);
+                }
+            }
+            Verdict::Resync => {
+                self.metrics.resyncs.one();
+                if let Some(seat) = self.sessions.get(&link).and_then(Session::seat) {
+                    self.threads[seat.thread].send(ToTick::Resync { room: seat.room, seat: seat.seat });
+                }
+            }
+            Verdict::Leave => {
+                if let Some(seat) = self.sessions.get_mut(&link).and_then(Session::end) {
+                    self.free(link, seat, Leave::Left);
+                }
+                io.close(link, CloseReason::Done.code(), "left the room");
+            }
+            Verdict::Dropped => self.metrics.messages_dropped.one(),
+            Verdict::Refuse(reason, text) => self.refuse(io, link, reason, &text),
+        }
+    }
+
+    fn pass_inputs(&mut self, arrived: Instant, link: LinkId) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let Some(SeatAddress { thread, room, seat }) = session.seat() else { return };
+        for (tick, lanes) in &self.inputs {
+            if !self.threads[thread].offer_input(RoomInput { room, seat, tick: *tick, lanes: *lanes, arrived }) {
+                self.metrics.inputs_dropped.one();
+                session.input_lost(*tick);
+                break;
+            }
+        }
+    }
+
+    fn close_silent_newcomers(&mut self, io: &mut Io<'_>) {
+        while let Some((since, link)) = self.newcomers.front().copied() {
+            let silent = self.sessions.get(&link).is_some_and(Session::awaits_hello);
+            if silent && io.now().saturating_duration_since(since) < HELLO_TIMEOUT {
+                break;
+            }
+            self.newcomers.pop_front();
+            if silent {
+                self.refuse(io, link, CloseReason::Policy, "no hello within 5 s of connecting");
+            }
+        }
+    }
+}
+
+impl Handler for Gateway {
+    fn upgrade(&mut self, head: &RequestHead<'_>) -> Result<Option<&'static str>, HttpRefusal> {
+        if head.path() != SESSION_PATH {
+            let reason = format!("no WebSocket here; sessions are at {SESSION_PATH}\n");
+            return Err(HttpRefusal { status: 404, reason });
+        }
+        if head.subprotocols().any(|offered| offered == SUBPROTOCOL) {
+            return Ok(Some(SUBPROTOCOL));
+        }
+        let reason =
+            format!("offer the subprotocol {SUBPROTOCOL} (Sec-WebSocket-Protocol), as Tickwire's clients do\n");
+        Err(HttpRefusal { status: 400, reason })
+    }
+
+    fn open(&mut self, io: &mut Io<'_>, link: LinkId, peer: SocketAddr) {
+        debug!(link = link.0, %peer, "link open");
+        self.sessions.insert(link, Session::new(Arc::clone(&self.terms), io.now()));
+        self.newcomers.push_back((io.now(), link));
+    }
+
+    fn message(&mut self, io: &mut Io<'_>, link: LinkId, kind: MessageKind, payload: &[u8]) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        if kind == MessageKind::Text {
+            let text = "text messages are not part of tickwire.1: send binary ones";
+            return self.refuse(io, link, CloseReason::ProtocolError, text);
+        }
+        self.inputs.clear();
+        let verdict = session.handle_message(io.now(), payload, &mut self.inputs);
+        self.act(io, link, verdict);
+    }
+
+    fn drained(&mut self, _: &mut Io<'_>, _: LinkId) {
+        // rooms ask with their next batch
+    }
+
+    fn closed(&mut self, link: LinkId, cause: CloseCause) {
+        debug!(link = link.0, ?cause, "link closed");
+        if let Some(seat) = self.sessions.remove(&link).and_then(|mut session| session.end()) {
+            self.free(link, seat, Leave::Lost);
+        }
+    }
+
+    fn plain_http(&mut self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr) {
+        // a full control thread sheds requests, it does not queue sockets
+        let _ = self.control.offer(ToControl::Plain { stream, read, peer });
+    }
+
+    fn turn(&mut self, io: &mut Io<'_>) {
+        for _ in 0..self.inbox.len() {
+            let Ok(message) = self.inbox.try_recv() else { break };
+            match message {
+                ToReactor::Batch(batch) => self.write_batch(io, batch),
+                ToReactor::Seated { link, seat, tick, rate_hz } => self.seat(io, link, seat, tick, rate_hz),
+                ToReactor::Close { link, reason, text } => self.refuse(io, link, reason, &text),
+                ToReactor::Stop => {
+                    io.shut_down(CloseReason::GoingAway.code(), "the server stops; come back soon", self.stop_grace);
+                }
+            }
+        }
+        self.close_silent_newcomers(io);
+        self.control.flush();
+        self.threads.iter_mut().for_each(TickPort::flush);
+    }
+}

@@ -1,0 +1,377 @@
+//! Everything that crosses a thread, and each port's capacity with what happens when it is full.
+//!
+//! ```text
+//!            ToTick, RoomInput, Batch (home)                 ToReactor (batches, seats, ends)
+//!  reactors ---------------------------------> tick threads ---------------------------------> reactors
+//!     |   ToControl (joins, plain HTTP)             |  ToControl (freed seats)
+//!     +------------------------> control <----------+            control -- ToTick --> tick threads
+//! ```
+//! | port | capacity | full |
+//! | --- | --- | --- |
+//! | inputs, per tick thread | [`INPUTS_CAPACITY`] | dropped and counted; the client repeats its inputs |
+//! | `ToTick`, `ToReactor`, `ToControl` | [`POST_CAPACITY`] | waits at the sender, in order ([`Post`]); at most a few a link |
+//! | batches to a reactor | within `ToReactor` | the room keeps its batch and skips this tick |
+//! | batches home | one for each permit | cannot be full |
+
+use std::collections::VecDeque;
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::{Sender, TrySendError};
+use tickwire_shared::protocol::close::CloseReason;
+use tickwire_shared::protocol::input::InputLanes;
+use tickwire_shared::{Leave, Profile, SeatId, Tick};
+
+use crate::net::{LinkId, Outcome};
+
+/// Inputs that wait for one tick thread: a tick's worth of some thousands of players.
+pub const INPUTS_CAPACITY: usize = 16 * 1024;
+/// Messages of the other kinds that wait in a channel before they wait at their sender.
+pub const POST_CAPACITY: usize = 4 * 1024;
+
+/// A running room's name, unique in a process.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct RoomId(pub u64);
+
+/// Where a client is connected.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct LinkAddress {
+    /// Index of the reactor.
+    pub reactor: usize,
+    /// The link there.
+    pub link: LinkId,
+}
+
+/// A seat of a room, as the reactor's side knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SeatAddress {
+    /// Index of the room's tick thread.
+    pub thread: usize,
+    /// The room.
+    pub room: RoomId,
+    /// The seat.
+    pub seat: SeatId,
+}
+
+/// What tick threads are told, inputs aside.
+#[derive(Debug)]
+pub enum ToTick {
+    /// From control: a new room.
+    Open {
+        /// Its name.
+        room: RoomId,
+        /// For its generator.
+        seed: u64,
+    },
+    /// From control: a client to seat.
+    Join {
+        /// In this room.
+        room: RoomId,
+        /// Connected here.
+        link: LinkAddress,
+        /// Who it is.
+        profile: Profile,
+    },
+    /// From a reactor: the client of a seat is gone.
+    Leave {
+        /// In this room.
+        room: RoomId,
+        /// From this seat.
+        seat: SeatId,
+        /// Only if it is still this link's.
+        link: LinkAddress,
+        /// Why.
+        why: Leave,
+    },
+    /// From a reactor: a command for the game.
+    Command {
+        /// In this room.
+        room: RoomId,
+        /// From this seat.
+        seat: SeatId,
+        /// In the game's encoding.
+        bytes: Vec<u8>,
+    },
+    /// From a reactor: the client's state is wrong; keyframes, please.
+    Resync {
+        /// In this room.
+        room: RoomId,
+        /// For this seat.
+        seat: SeatId,
+    },
+    /// From control: a room that nobody is in any more.
+    Close(RoomId),
+    /// From control: the thread ends.
+    Stop,
+}
+
+/// One input on its way to a room.
+#[derive(Clone, Copy, Debug)]
+pub struct RoomInput {
+    /// To this room.
+    pub room: RoomId,
+    /// From this seat.
+    pub seat: SeatId,
+    /// For this tick.
+    pub tick: Tick,
+    /// The input.
+    pub lanes: InputLanes,
+    /// When the reactor read it.
+    pub arrived: Instant,
+}
+
+/// What reactors are told.
+#[derive(Debug)]
+pub enum ToReactor {
+    /// From a room: frames to write. Goes home as a receipt.
+    Batch(Box<Batch>),
+    /// From a room: a client has its seat.
+    Seated {
+        /// The client.
+        link: LinkId,
+        /// The seat.
+        seat: SeatAddress,
+        /// The room's tick.
+        tick: Tick,
+        /// Ticks a second.
+        rate_hz: u16,
+    },
+    /// From a room or control: a client is to be told why, and closed.
+    Close {
+        /// The client.
+        link: LinkId,
+        /// The close code.
+        reason: CloseReason,
+        /// For a person.
+        text: String,
+    },
+    /// From control: close all and end.
+    Stop,
+}
+
+/// What the control thread is told.
+#[derive(Debug)]
+pub enum ToControl {
+    /// From a reactor: a client wants a seat.
+    Join {
+        /// The client.
+        link: LinkAddress,
+        /// Who it is.
+        profile: Profile,
+    },
+    /// From a room: a seat that was placed is free again.
+    SeatFreed(RoomId),
+    /// From a tick thread: the room could not start or failed.
+    RoomEnded(RoomId),
+    /// From a reactor: a connection that speaks plain HTTP.
+    Plain {
+        /// The socket.
+        stream: TcpStream,
+        /// What was read from it.
+        read: Vec<u8>,
+        /// Its other end.
+        peer: SocketAddr,
+    },
+}
+
+/// One client's frame in a [`Batch`].
+#[derive(Clone, Debug)]
+pub struct BatchFrame {
+    /// To this client.
+    pub link: LinkId,
+    /// In this seat.
+    pub seat: SeatId,
+    /// Which of the batch's pieces make the frame, in order.
+    pub pieces: Range<usize>,
+}
+
+/// The frames of one room's tick for the links of one reactor. There is one such box for each (room, reactor): who
+/// holds it may work. The room composes only while it is home; the reactor returns it with what really left.
+#[derive(Debug)]
+pub struct Batch {
+    /// The room.
+    pub room: RoomId,
+    /// Index of the room's tick thread.
+    pub thread: usize,
+    /// Index of the reactor.
+    pub reactor: usize,
+    /// Shared parts and private bytes.
+    pub bytes: Vec<u8>,
+    /// Pieces of `bytes`; frames share them.
+    pub pieces: Vec<Range<usize>>,
+    /// One for each client that gets a frame.
+    pub frames: Vec<BatchFrame>,
+    /// Clients that had a leftover last time: the reactor tells in `drained` whose is gone.
+    pub blocked: Vec<(LinkId, SeatId)>,
+    /// Receipt: what became of each of `frames`.
+    pub outcomes: Vec<Outcome>,
+    /// Receipt: which of `blocked` can be sent to again.
+    pub drained: Vec<(LinkId, SeatId)>,
+}
+
+impl Batch {
+    /// An empty one.
+    #[must_use]
+    pub fn new(room: RoomId, thread: usize, reactor: usize) -> Self {
+        Self {
+            room,
+            thread,
+            reactor,
+            bytes: Vec::new(),
+            pieces: Vec::new(),
+            frames: Vec::new(),
+            blocked: Vec::new(),
+            outcomes: Vec::new(),
+            drained: Vec::new(),
+        }
+    }
+
+    /// Forgets all, keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.pieces.clear();
+        self.frames.clear();
+        self.blocked.clear();
+        self.outcomes.clear();
+        self.drained.clear();
+    }
+
+    /// The bytes of one frame, piece by piece.
+    pub fn frame_bytes(&self, frame: &BatchFrame) -> impl Iterator<Item = &[u8]> + Clone {
+        self.pieces[frame.pieces.clone()].iter().map(|piece| &self.bytes[piece.clone()])
+    }
+}
+
+/// A channel's sending half that never blocks.
+pub trait TryPost<T> {
+    /// Sends, or gives the message back when the channel is full. A closed channel swallows it: the other thread has
+    /// ended, and so will this one.
+    ///
+    /// # Errors
+    /// The channel is full.
+    fn try_post(&self, message: T) -> Result<(), T>;
+}
+
+impl<T> TryPost<T> for Sender<T> {
+    fn try_post(&self, message: T) -> Result<(), T> {
+        match self.try_send(message) {
+            Err(TrySendError::Full(message)) => Err(message),
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+        }
+    }
+}
+
+impl<T> TryPost<T> for tokio::sync::mpsc::Sender<T> {
+    fn try_post(&self, message: T) -> Result<(), T> {
+        match self.try_send(message) {
+            Err(tokio::sync::mpsc::error::TrySendError::Full(message)) => Err(message),
+            Ok(()) | Err(tokio::sync::mpsc::error::TrySendError::Closed(_)) => Ok(()),
+        }
+    }
+}
+
+/// A sender for messages that must neither be lost nor reordered: what the channel cannot take waits here.
+#[derive(Debug)]
+pub struct Post<S, T> {
+    sender: S,
+    waiting: VecDeque<T>,
+}
+
+impl<S: TryPost<T>, T> Post<S, T> {
+    /// Posts through `sender`.
+    pub fn new(sender: S) -> Self {
+        Self { sender, waiting: VecDeque::new() }
+    }
+
+    /// Sends now or, with [`Post::flush`], later.
+    pub fn send(&mut self, message: T) {
+        if let Err(message) = self.offer(message) {
+            self.waiting.push_back(message);
+        }
+    }
+
+    /// Sends now or gives the message back.
+    ///
+    /// # Errors
+    /// The channel is full, or earlier messages wait.
+    pub fn offer(&mut self, message: T) -> Result<(), T> {
+        self.flush();
+        if self.waiting.is_empty() { self.sender.try_post(message) } else { Err(message) }
+    }
+
+    /// Tries again to send what waits; call it once in a while.
+    pub fn flush(&mut self) {
+        while let Some(message) = self.waiting.pop_front() {
+            if let Err(message) = self.sender.try_post(message) {
+                self.waiting.push_front(message);
+                break;
+            }
+        }
+    }
+}
+
+/// The way to one reactor.
+pub struct ReactorPort {
+    post: Post<Sender<ToReactor>, ToReactor>,
+    waker: Arc<mio::Waker>,
+    /// Something was sent since the reactor was last woken.
+    pending: bool,
+}
+
+impl ReactorPort {
+    /// A port that sends through `sender` and wakes with `waker`.
+    pub fn new(sender: Sender<ToReactor>, waker: Arc<mio::Waker>) -> Self {
+        Self { post: Post::new(sender), waker, pending: false }
+    }
+
+    /// Sends; never lost.
+    pub fn send(&mut self, message: ToReactor) {
+        self.post.send(message);
+        self.pending = true;
+    }
+
+    /// Wakes the reactor if something was sent since the last call.
+    pub fn wake(&mut self) {
+        self.post.flush();
+        if std::mem::take(&mut self.pending)
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "cannot wake a reactor");
+        }
+    }
+
+    /// Sends a batch now or gives it back.
+    ///
+    /// # Errors
+    /// The reactor's inbox is full, or earlier messages wait.
+    pub fn offer(&mut self, batch: Box<Batch>) -> Result<(), Box<Batch>> {
+        self.pending = true;
+        self.post.offer(ToReactor::Batch(batch)).map_err(|message| match message {
+            ToReactor::Batch(batch) => batch,
+            other => unreachable!("a batch was offered, {other:?} came back"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_channel_neither_loses_nor_reorders() {
+        let (sender, receiver) = crossbeam_channel::bounded(2);
+        let mut post = Post::new(sender);
+        for i in 0..5 {
+            post.send(i);
+        }
+        assert_eq!(post.offer(9), Err(9), "what comes later may not overtake");
+        let mut received = Vec::new();
+        while let Ok(i) = receiver.try_recv() {
+            received.push(i);
+            post.flush();
+        }
+        assert_eq!(received, [0, 1, 2, 3, 4]);
+    }
+}

@@ -1,0 +1,44 @@
+//! Hosts authoritative multiplayer game rooms over WebSocket.
+//!
+//! A game implements [`tickwire_shared::Game`]; five lines host it:
+//!
+//! ```no_run
+//! # fn host<MyGame: tickwire_shared::Game>() -> Result<(), Box<dyn std::error::Error>>
+//! # where MyGame::Options: Default {
+//! use tickwire_server::{Config, Server, Site};
+//!
+//! let server = Server::bind(Config::default())?.start::<MyGame>(MyGame::Options::default(), Site::default())?;
+//! println!("players connect to ws://{}/ws", server.addr());
+//! server.stop_on_signal()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The floors, from the top; an import may only go down (`tests/floors.rs` guards that):
+//!
+//! ```text
+//! serve                               spawns threads, wires, stops in order
+//! control  |  gateway  |  tick        tokio: lobby, plain HTTP | reactor side | tick side
+//! handover |  lobby                   what crosses threads | who may sit where
+//! room     |  session                 one running game | one client's conversation
+//! sync     |  net                     bytes of state | bytes of sockets
+//! metrics                             counters
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod control;
+pub mod gateway;
+pub mod handover;
+pub mod lobby;
+pub mod metrics;
+pub mod net;
+pub mod room;
+mod serve;
+pub mod session;
+pub mod sync;
+pub mod tick;
+
+pub use config::Config;
+pub use control::site::Site;
+pub use serve::{Running, Server, StartError};

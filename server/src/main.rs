@@ -1,0 +1,81 @@
+//! The `tickwire` binary: the server with the demo game, Arena, and its web client.
+
+mod cli;
+
+use std::io::{self, IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use clap::Parser;
+use include_dir::{Dir, include_dir};
+use tickwire_arena::Arena;
+use tickwire_server::Server;
+use tickwire_server::config::Config;
+use tickwire_server::control::site::Site;
+use tracing_subscriber::EnvFilter;
+
+use cli::Cli;
+
+/// The web client, so that the binary is all that a machine needs.
+static WEB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../assets/web");
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // each error says all in its own sentence; its sources would say it twice
+            eprintln!("tickwire: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let (config, slips) = cli.config()?;
+    log_to_stderr(&config.log)?;
+    for slip in slips {
+        tracing::warn!("{slip}");
+    }
+    let site = site(&config)?;
+    let (reactors, tick_threads, files) = (config.reactors, config.tick_threads, site.len());
+    let running = Server::bind(config)?.start::<Arena>(Default::default(), site)?;
+    tracing::info!(listen = %running.addr(), reactors, tick_threads, files, "serving");
+    tell_where(&format!("Tickwire hosts Arena: open http://{}/", to_open(running.addr())));
+    running.stop_on_signal().map_err(|cause| anyhow!("cannot listen for signals: {cause}"))
+}
+
+fn site(config: &Config) -> anyhow::Result<Site> {
+    Ok(match &config.assets {
+        Some(folder) => Site::from_dir(folder)?,
+        None => Site::embedded(&WEB),
+    })
+}
+
+fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::builder().parse(filter)?;
+    tracing_subscriber::fmt()
+        .compact()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+    Ok(())
+}
+
+/// `0.0.0.0` and `[::]` stand for all addresses of this machine, and browsers open none of the two everywhere.
+fn to_open(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
+}
+
+/// The first line on stdout is the address to open: scripts wait for it.
+fn tell_where(line: &str) {
+    let mut out = io::stdout().lock();
+    // whoever closed our stdout does not want to know
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

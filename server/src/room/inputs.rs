@@ -1,0 +1,100 @@
+//! A seat's inputs between their arrival and the tick that uses them: a small jitter buffer.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use tickwire_shared::Tick;
+use tickwire_shared::protocol::frame::InputAck;
+use tickwire_shared::protocol::input::InputLanes;
+
+/// Inputs that may wait; a client that stamps further ahead loses what is too much.
+const WAITING_MAX: usize = 32;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Inputs {
+    /// Sorted by tick, the newest last.
+    waiting: VecDeque<(Tick, InputLanes, Instant)>,
+    used: Option<InputAck>,
+}
+
+impl Inputs {
+    /// Takes an input; one that is older than what was used already, or known, or too much, is dropped. Tells whether
+    /// it was kept.
+    pub(super) fn offer(&mut self, tick: Tick, lanes: InputLanes, arrived: Instant) -> bool {
+        let stale = self.used.is_some_and(|used| !tick.is_after(used.tick));
+        let place = self.waiting.iter().rposition(|(waiting, _, _)| !waiting.is_after(tick));
+        let known = place.is_some_and(|place| self.waiting[place].0 == tick);
+        if stale || known || self.waiting.len() >= WAITING_MAX {
+            return false;
+        }
+        self.waiting.insert(place.map_or(0, |place| place + 1), (tick, lanes, arrived));
+        true
+    }
+
+    /// The newest input that is due at `tick`, whose step begins at `now`.
+    pub(super) fn due(&mut self, tick: Tick, now: Instant, interval: Duration) -> Option<InputLanes> {
+        let mut due = None;
+        while let Some(input) = self.waiting.pop_front() {
+            if input.0.is_after(tick) {
+                self.waiting.push_front(input);
+                break;
+            }
+            due = Some(input);
+        }
+        let (stamp, lanes, arrived) = due?;
+        let waited = now.saturating_duration_since(arrived).as_secs_f64();
+        let margin_s = waited - f64::from(tick.since(stamp)) * interval.as_secs_f64();
+        // `as` saturates
+        self.used = Some(InputAck { tick: stamp, margin_100us: (margin_s * 1e4).round() as i16 });
+        Some(lanes)
+    }
+
+    /// What the client is told about its inputs.
+    pub(super) fn ack(&self) -> Option<InputAck> {
+        self.used
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_millis(20);
+
+    fn lanes(value: u32) -> InputLanes {
+        let mut lanes = InputLanes::default();
+        lanes[0] = value;
+        lanes
+    }
+
+    #[test]
+    fn inputs_are_used_at_their_tick_in_any_order_of_arrival() {
+        let mut inputs = Inputs::default();
+        let start = Instant::now();
+        for tick in [12, 10, 11, 10] {
+            inputs.offer(Tick(tick), lanes(tick), start);
+        }
+        for tick in 10..13 {
+            assert_eq!(inputs.due(Tick(tick), start, INTERVAL), Some(lanes(tick)));
+        }
+        assert_eq!(inputs.due(Tick(13), start, INTERVAL), None);
+        assert!(!inputs.offer(Tick(12), lanes(0), start), "what was used does not come again");
+    }
+
+    #[test]
+    fn a_late_input_counts_at_once_and_its_margin_is_negative() {
+        let mut inputs = Inputs::default();
+        let start = Instant::now();
+        inputs.offer(Tick(10), lanes(7), start);
+        assert_eq!(inputs.due(Tick(12), start + Duration::from_millis(5), INTERVAL), Some(lanes(7)));
+        assert_eq!(inputs.ack(), Some(InputAck { tick: Tick(10), margin_100us: 50 - 400 }));
+    }
+
+    #[test]
+    fn inputs_far_ahead_do_not_pile_up() {
+        let mut inputs = Inputs::default();
+        let kept = (0..1000).filter(|i| inputs.offer(Tick(5000 + i), lanes(0), Instant::now())).count();
+        assert_eq!(kept, WAITING_MAX);
+    }
+}

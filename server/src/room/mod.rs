@@ -1,0 +1,317 @@
+//! One running session of a game: a deterministic machine. Inputs and receipts go in, batches come out.
+
+mod inputs;
+mod seats;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use thiserror::Error;
+use tickwire_shared::delta::{Layout, LayoutError};
+use tickwire_shared::protocol::{self, input::InputLanes};
+use tickwire_shared::publish::{Published, Publisher};
+use tickwire_shared::schema::Schema;
+use tickwire_shared::{Game, Leave, Profile, Refusal, Replicate, Rng, SeatId, Setup, Step, Tick, TickRate, To};
+
+use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId};
+use crate::net::Outcome;
+use crate::sync::{ComposeTick, Encoder, FrameSink, Grid, Store};
+use seats::Seats;
+
+/// Commands of all seats that may wait for the next tick; more are dropped and counted.
+const COMMANDS_MAX: usize = 1024;
+
+/// Why a room could not start.
+#[derive(Debug, Error)]
+pub enum RoomError {
+    /// The game says no.
+    #[error("the game refuses to start a room: {0}")]
+    Refused(#[from] Refusal),
+    /// The game's kinds are impossible.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+}
+
+/// What a room counted since it was last asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RoomCounts {
+    /// Frames composed.
+    pub frames_composed: u64,
+    /// Ticks at which a reactor's batch was not home.
+    pub batches_away: u64,
+    /// Events that were dropped because a client took none for too long.
+    pub events_dropped: u64,
+    /// Inputs that came too late, twice, or too far ahead.
+    pub inputs_unused: u64,
+    /// Commands that were malformed or too many.
+    pub commands_dropped: u64,
+    /// Entities left out because the game used their id twice in a tick.
+    pub ids_doubled: u64,
+}
+
+/// See the module. Call order for a tick: [`Room::home`] for each batch that came back, [`Room::input`] for each
+/// input, then [`Room::step`], which gives the batches to send.
+pub struct Room<G: Game> {
+    id: RoomId,
+    game: G,
+    rng: Rng,
+    rate: TickRate,
+    tick: Tick,
+    seats: Seats,
+    inputs: Vec<Option<G::Input>>,
+    commands: Vec<(SeatId, G::Command)>,
+    events: Vec<(To, G::Event)>,
+    published: Published,
+    grid: Grid,
+    store: Store,
+    encoder: Encoder,
+    compose: ComposeTick,
+    /// For each reactor: its batch, while home.
+    batches: Vec<Option<Box<Batch>>>,
+    /// For each of the encoder's parts, where it is in the batch that is being filled.
+    copied: Vec<Option<std::ops::Range<usize>>>,
+    counts: RoomCounts,
+}
+
+impl<G: Game> Room<G> {
+    /// A new room, whose batches come from tick thread `thread` and go to `reactors` reactors.
+    ///
+    /// # Errors
+    /// The game refuses the options, or its kinds are impossible.
+    pub fn new(id: RoomId, options: G::Options, seed: u64, thread: usize, reactors: usize) -> Result<Self, RoomError> {
+        let mut setup = Setup::new(seed);
+        let game = G::new(options, &mut setup)?;
+        let seats = Seats::new(setup.seats);
+        let inputs = std::iter::repeat_with(|| None).take(seats.len()).collect();
+        Ok(Self {
+            id,
+            game,
+            rng: setup.rng,
+            rate: setup.rate,
+            tick: Tick(0),
+            seats,
+            inputs,
+            commands: Vec::new(),
+            events: Vec::new(),
+            published: Published::default(),
+            grid: Grid::new(setup.interest),
+            store: Store::new(Layout::new(&Schema::of::<G>())?),
+            encoder: Encoder::default(),
+            compose: ComposeTick::default(),
+            batches: (0..reactors).map(|reactor| Some(Box::new(Batch::new(id, thread, reactor)))).collect(),
+            copied: Vec::new(),
+            counts: RoomCounts::default(),
+        })
+    }
+
+    /// Seats a client.
+    ///
+    /// # Errors
+    /// The room is full, or the game refuses the player.
+    pub fn join(&mut self, link: LinkAddress, profile: Profile) -> Result<SeatId, Refusal> {
+        let seat = self.seats.free().ok_or_else(|| Refusal::new("the room is full; try again in a moment"))?;
+        self.game.join(seat, &profile)?;
+        self.seats.take(seat, link, profile);
+        self.inputs[usize::from(seat.0)] = Some(G::Input::default());
+        Ok(seat)
+    }
+
+    /// Frees a seat, if it is still this link's; tells whether it was.
+    pub fn leave(&mut self, seat: SeatId, link: LinkAddress, why: Leave) -> bool {
+        let theirs = self.seats.of_link(seat, link).is_some();
+        if theirs {
+            self.seats.leave(seat);
+            self.inputs[usize::from(seat.0)] = None;
+            self.game.leave(seat, why);
+        }
+        theirs
+    }
+
+    /// Takes an input for a later tick.
+    pub fn input(&mut self, seat: SeatId, tick: Tick, lanes: InputLanes, arrived: Instant) {
+        let kept = self.seats.get_mut(seat).is_some_and(|occupant| occupant.inputs.offer(tick, lanes, arrived));
+        self.counts.inputs_unused += u64::from(!kept);
+    }
+
+    /// Takes a command for the next tick.
+    pub fn command(&mut self, seat: SeatId, bytes: &[u8]) {
+        match protocol::decode_payload(bytes) {
+            Ok(command) if self.commands.len() < COMMANDS_MAX => self.commands.push((seat, command)),
+            _ => self.counts.commands_dropped += 1,
+        }
+    }
+
+    /// The client of a seat asks for keyframes.
+    pub fn resync(&mut self, seat: SeatId) {
+        if let Some(occupant) = self.seats.get_mut(seat) {
+            occupant.view.reset();
+        }
+    }
+
+    /// Takes a batch back and learns from it what really left.
+    pub fn home(&mut self, mut batch: Box<Batch>) {
+        let reactor = batch.reactor;
+        let address = |link| LinkAddress { reactor, link };
+        for (frame, outcome) in batch.frames.iter().zip(&batch.outcomes) {
+            let Some(occupant) = self.seats.of_link(frame.seat, address(frame.link)) else { continue };
+            match outcome {
+                Outcome::Written => occupant.view.confirm(),
+                Outcome::Left(_) => {
+                    occupant.view.confirm();
+                    occupant.blocked = true;
+                }
+                Outcome::Skipped => {
+                    occupant.view.retract();
+                    occupant.blocked = true;
+                }
+                // its leave is under way
+                Outcome::Closed => occupant.view.retract(),
+            }
+        }
+        for (link, seat) in &batch.drained {
+            if let Some(occupant) = self.seats.of_link(*seat, address(*link)) {
+                occupant.blocked = false;
+            }
+        }
+        batch.clear();
+        self.batches[reactor] = Some(batch);
+    }
+
+    /// One tick. `now` is when it begins; `send` gets each batch that has work, and may give it back when its reactor
+    /// cannot take it now.
+    pub fn step(&mut self, now: Instant, mut send: impl FnMut(Box<Batch>) -> Result<(), Box<Batch>>) {
+        self.tick = self.tick.next();
+        self.take_inputs(now);
+        self.tick_game();
+        self.publish();
+        self.queue_events();
+        self.encoder.clear();
+        for reactor in 0..self.batches.len() {
+            if let Some(batch) = self.compose(reactor)
+                && let Err(mut batch) = send(batch)
+            {
+                self.withdraw(&batch);
+                batch.clear();
+                self.batches[reactor] = Some(batch);
+            }
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> RoomId {
+        self.id
+    }
+
+    /// Its tick rate.
+    #[must_use]
+    pub fn rate(&self) -> TickRate {
+        self.rate
+    }
+
+    /// The tick of the last step.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// How many seats there are in all.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// The clients of all taken seats.
+    pub fn links(&self) -> impl Iterator<Item = (SeatId, LinkAddress)> + '_ {
+        self.seats.taken().map(|(seat, occupant)| (seat, occupant.link))
+    }
+
+    /// Who sits there.
+    pub fn profiles(&self) -> impl Iterator<Item = (SeatId, &Profile)> {
+        self.seats.taken().map(|(seat, occupant)| (seat, &occupant.profile))
+    }
+
+    /// What was counted since the last call.
+    pub fn take_counts(&mut self) -> RoomCounts {
+        std::mem::take(&mut self.counts)
+    }
+
+    fn take_inputs(&mut self, now: Instant) {
+        let interval = self.rate.interval();
+        for (seat, occupant) in self.seats.taken_mut() {
+            // nothing new: the last wish holds
+            if let Some(lanes) = occupant.inputs.due(self.tick, now, interval) {
+                self.inputs[usize::from(seat.0)] = Some(G::Input::from_lanes(&lanes[..G::Input::LANES]));
+            }
+        }
+    }
+
+    fn tick_game(&mut self) {
+        let mut step =
+            Step::new(self.tick, self.rate, &self.inputs, &mut self.commands, &mut self.events, &mut self.rng);
+        self.game.tick(&mut step);
+        self.commands.clear();
+    }
+
+    fn publish(&mut self) {
+        self.published.clear();
+        self.game.publish(&mut Publisher::new(&mut self.published));
+        for (seat, x, y) in &self.published.looks {
+            if let Some(occupant) = self.seats.get_mut(*seat) {
+                occupant.view.look(*x, *y);
+            }
+        }
+        let doubled = self.store.settle(self.tick, &self.published, &mut self.grid);
+        self.counts.ids_doubled += doubled as u64;
+    }
+
+    fn queue_events(&mut self) {
+        for (to, event) in self.events.drain(..) {
+            let bytes: Arc<[u8]> = protocol::encode_payload(&event).into();
+            for (seat, occupant) in self.seats.taken_mut() {
+                if to == To::All || to == To::Seat(seat) {
+                    self.counts.events_dropped += u64::from(occupant.view.push_event(Arc::clone(&bytes)));
+                }
+            }
+        }
+    }
+
+    /// Fills the batch of one reactor; `None` when it is not home or nobody is there.
+    fn compose(&mut self, reactor: usize) -> Option<Box<Batch>> {
+        if !self.seats.taken().any(|(_, occupant)| occupant.link.reactor == reactor) {
+            return None;
+        }
+        let Some(mut batch) = self.batches[reactor].take() else {
+            self.counts.batches_away += 1;
+            return None;
+        };
+        self.compose.tick = self.tick;
+        self.copied.clear();
+        for (seat, occupant) in self.seats.taken_mut().filter(|(_, occupant)| occupant.link.reactor == reactor) {
+            if occupant.blocked {
+                batch.blocked.push((occupant.link.link, seat));
+                continue;
+            }
+            let first = batch.pieces.len();
+            let batch = &mut *batch;
+            let mut sink = FrameSink { bytes: &mut batch.bytes, pieces: &mut batch.pieces, copied: &mut self.copied };
+            let state = (&self.store, &self.grid);
+            occupant.view.compose(seat, occupant.inputs.ack(), state, &mut self.encoder, &mut self.compose, &mut sink);
+            let pieces = first..batch.pieces.len();
+            batch.frames.push(BatchFrame { link: occupant.link.link, seat, pieces });
+            self.counts.frames_composed += 1;
+        }
+        Some(batch)
+    }
+
+    /// A batch that could not be sent: as if all its frames had been skipped, but nobody is to blame.
+    fn withdraw(&mut self, batch: &Batch) {
+        self.counts.batches_away += 1;
+        for frame in &batch.frames {
+            let link = LinkAddress { reactor: batch.reactor, link: frame.link };
+            if let Some(occupant) = self.seats.of_link(frame.seat, link) {
+                occupant.view.retract();
+            }
+        }
+    }
+}

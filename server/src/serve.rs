@@ -1,0 +1,307 @@
+//! Spawns the threads, wires them, stops them in order.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use thiserror::Error;
+use tickwire_shared::delta::KindLayout;
+use tickwire_shared::schema::Schema;
+use tickwire_shared::{Game, Replicate};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info};
+
+use crate::config::Config;
+use crate::control::Control;
+use crate::control::http::Plain;
+use crate::control::site::Site;
+use crate::gateway::{Gateway, GatewayParts, TickPort};
+use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomId, RoomInput, ToTick};
+use crate::lobby::Lobby;
+use crate::metrics::Metrics;
+use crate::net::{accept, reactor::Reactor};
+use crate::room::{Room, RoomError};
+use crate::session::GameTerms;
+use crate::tick::{TickPorts, TickThread};
+
+/// Why a server could not start: what, where, and what to do.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {}", listen_advice(.addr, .source))]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// A thread or its poll could not be made.
+    #[error("cannot start a {what} thread: {source}; the system may be out of threads, descriptors or memory")]
+    Thread {
+        /// What for.
+        what: &'static str,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// The game cannot run.
+    #[error("cannot host {game}: {source}")]
+    Game {
+        /// Its name.
+        game: &'static str,
+        /// Why.
+        source: RoomError,
+    },
+}
+
+fn listen_advice(addr: &SocketAddr, source: &io::Error) -> String {
+    let next = SocketAddr::new(addr.ip(), addr.port().wrapping_add(1).max(1024));
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("the port is in use; stop the other program or choose another with --listen {next}")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("the system does not allow this port; choose one from 1024 up, such as --listen {}:7777", addr.ip())
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have that address; use 127.0.0.1 for this machine only or 0.0.0.0 for all networks"
+                .to_owned()
+        }
+        _ => source.to_string(),
+    }
+}
+
+/// A server that listens and does not serve yet.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    addr: SocketAddr,
+    listeners: Vec<TcpListener>,
+}
+
+impl Server {
+    /// Listens on `config.listen`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// [`StartError::Listen`].
+    pub fn bind(config: Config) -> Result<Self, StartError> {
+        let failed = |source| StartError::Listen { addr: config.listen, source };
+        // the reactors share their port, and so would a second server: this one asks whether it is free
+        drop(TcpListener::bind(config.listen).map_err(failed)?);
+        let first = accept::bind(config.listen).map_err(failed)?;
+        let addr = first.local_addr().map_err(failed)?;
+        let mut listeners = vec![first];
+        for _ in 1..config.reactors.max(1) {
+            listeners.push(accept::bind(addr).map_err(failed)?);
+        }
+        Ok(Self { config, addr, listeners })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Starts to serve game `G`; rooms are made with `options`, plain HTTP is answered from `site`.
+    ///
+    /// # Errors
+    /// The game refuses its options, or the system gives no threads.
+    pub fn start<G: Game>(self, options: G::Options, site: Site) -> Result<Running, StartError> {
+        let seats = probe::<G>(&options)?;
+        let threads = self.config.tick_threads.max(1);
+        let metrics = Arc::new(Metrics::default());
+        let (to_control, control_inbox) = mpsc::channel(POST_CAPACITY);
+        let tick_channels: Vec<TickChannels> =
+            (0..threads).map(|_| TickChannels::new(self.config.rooms_max * self.listeners.len())).collect();
+        let mut running =
+            Running { addr: self.addr, metrics, stop: None, control: None, reactors: Vec::new(), ticks: Vec::new() };
+
+        let terms = Arc::new(terms::<G>().map_err(|source| StartError::Game { game: G::NAME, source })?);
+        let mut reactor_ends = Vec::new();
+        for (index, listener) in self.listeners.into_iter().enumerate() {
+            let (sender, inbox) = bounded(POST_CAPACITY + self.config.rooms_max);
+            let gateway = Gateway::new(GatewayParts {
+                reactor: index,
+                terms: Arc::clone(&terms),
+                inbox,
+                threads: tick_channels.iter().map(TickChannels::port).collect(),
+                control: to_control.clone(),
+                stop_grace: Duration::from_millis(self.config.stop_grace_ms),
+                metrics: Arc::clone(&running.metrics),
+            });
+            let net = self.config.net.clone();
+            let reactor = Reactor::new(listener, net, gateway, Arc::clone(&running.metrics))
+                .map_err(|source| StartError::Thread { what: "reactor", source })?;
+            reactor_ends.push((sender, reactor.waker()));
+            running.reactors.push(spawn("reactor", index, move || run_reactor(reactor))?);
+        }
+        let ports = || reactor_ends.iter().map(|(sender, waker)| ReactorPort::new(sender.clone(), Arc::clone(waker)));
+        let mut to_ticks = Vec::new();
+        for (index, channels) in tick_channels.into_iter().enumerate() {
+            to_ticks.push(Post::new(channels.to_tick.clone()));
+            let ports = TickPorts {
+                inbox: channels.inbox,
+                inputs: channels.inputs,
+                home: channels.home,
+                reactors: ports().collect(),
+                control: to_control.clone(),
+            };
+            let mut thread = TickThread::<G>::new(index, options.clone(), ports, Arc::clone(&running.metrics));
+            running.ticks.push((channels.to_tick, spawn("tick", index, move || thread.run())?));
+        }
+        let control = Control {
+            inbox: control_inbox,
+            threads: to_ticks,
+            reactors: ports().collect(),
+            lobby: Lobby::new(seats, self.config.rooms_max, threads),
+            plain: Arc::new(Plain::new(site)),
+        };
+        let (stop, stopped) = oneshot::channel();
+        running.control = Some(spawn("control", 0, move || run_control(control, stopped))?);
+        running.stop = Some(stop);
+        Ok(running)
+    }
+}
+
+/// A server that serves. Dropping it without [`Running::stop`] leaves its threads running.
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    metrics: Arc<Metrics>,
+    stop: Option<oneshot::Sender<()>>,
+    control: Option<JoinHandle<()>>,
+    reactors: Vec<JoinHandle<()>>,
+    ticks: Vec<(Sender<ToTick>, JoinHandle<()>)>,
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Its counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Stops in order: no new connections, a close frame with 1001 to every client, then the rooms.
+    pub fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // a control thread that is gone has ended the rest already
+            let _ = stop.send(());
+        }
+        join(self.control.take());
+        join(self.reactors.drain(..));
+        for (to_tick, thread) in self.ticks.drain(..) {
+            let _ = to_tick.send(ToTick::Stop);
+            join([thread]);
+        }
+        let Metrics { connections_accepted, frames_out, ticks, ticks_lost, .. } = &*self.metrics;
+        info!(
+            connections = connections_accepted.value(),
+            frames = frames_out.value(),
+            ticks = ticks.value(),
+            ticks_lost = ticks_lost.value(),
+            "stopped"
+        );
+    }
+
+    /// Waits for Ctrl-C or SIGTERM, then stops in order. A second signal ends the process at once.
+    ///
+    /// # Errors
+    /// The system does not tell of signals.
+    pub fn stop_on_signal(self) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(signal())?;
+        info!("stopping: clients are told; a second signal ends at once");
+        std::thread::Builder::new().name("signal".to_owned()).spawn(move || {
+            if runtime.block_on(signal()).is_ok() {
+                std::process::exit(130);
+            }
+        })?;
+        self.stop();
+        Ok(())
+    }
+}
+
+/// The ends of one tick thread's channels.
+struct TickChannels {
+    to_tick: Sender<ToTick>,
+    inbox: Receiver<ToTick>,
+    to_inputs: Sender<RoomInput>,
+    inputs: Receiver<RoomInput>,
+    to_home: Sender<Box<Batch>>,
+    home: Receiver<Box<Batch>>,
+}
+
+impl TickChannels {
+    fn new(permits: usize) -> Self {
+        let (to_tick, inbox) = bounded(POST_CAPACITY);
+        let (to_inputs, inputs) = bounded(INPUTS_CAPACITY);
+        let (to_home, home) = bounded(permits);
+        Self { to_tick, inbox, to_inputs, inputs, to_home, home }
+    }
+
+    fn port(&self) -> TickPort {
+        TickPort::new(self.to_tick.clone(), self.to_inputs.clone(), self.to_home.clone())
+    }
+}
+
+/// Makes a room to learn its seats, and that the game takes its options, before anybody waits for one.
+fn probe<G: Game>(options: &G::Options) -> Result<usize, StartError> {
+    Room::<G>::new(RoomId(0), options.clone(), 0, 0, 0)
+        .map(|room| room.capacity())
+        .map_err(|source| StartError::Game { game: G::NAME, source })
+}
+
+fn terms<G: Game>() -> Result<GameTerms, RoomError> {
+    let schema = Schema::of::<G>();
+    Ok(GameTerms { fingerprint: schema.fingerprint(), input: KindLayout::new(&G::Input::schema())?, schema })
+}
+
+fn spawn(what: &'static str, index: usize, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    let thread = std::thread::Builder::new().name(format!("{what}-{index}"));
+    thread.spawn(run).map_err(|source| StartError::Thread { what, source })
+}
+
+fn run_reactor(mut reactor: Reactor<Gateway>) {
+    if let Err(error) = reactor.run() {
+        error!(%error, "a reactor ended: its poll failed");
+    }
+}
+
+fn run_control(control: Control, stopped: oneshot::Receiver<()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(control.run(async {
+            let _ = stopped.await;
+        })),
+        Err(error) => error!(%error, "the control thread cannot start: nobody can join"),
+    }
+}
+
+fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    for thread in threads {
+        let name = thread.thread().name().unwrap_or_default().to_owned();
+        if thread.join().is_err() {
+            error!(thread = name, "a thread panicked");
+        }
+    }
+}
+
+async fn signal() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! The server's side of one client's conversation, sans IO: bytes and time in, a verdict out.
+
+mod rate;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tickwire_shared::delta::KindLayout;
+use tickwire_shared::protocol::close::CloseReason;
+use tickwire_shared::protocol::input::{self, InputLanes};
+use tickwire_shared::protocol::limits::NAME_MAX_BYTES;
+use tickwire_shared::protocol::{self, ClientMessage, ServerMessage, TAG_INPUT};
+use tickwire_shared::schema::Schema;
+use tickwire_shared::{Profile, Tick};
+
+use crate::handover::SeatAddress;
+use rate::{Pace, Rate};
+
+/// Messages a second before a client has a seat.
+const RATE_UNSEATED: f64 = 20.0;
+/// Messages a second beside the inputs: pings, commands.
+const RATE_BESIDE_INPUTS: f64 = 20.0;
+
+/// What a session must know of the game that is hosted.
+#[derive(Debug)]
+pub struct GameTerms {
+    /// Its description.
+    pub schema: Schema,
+    /// The description's fingerprint.
+    pub fingerprint: u64,
+    /// Its input, compiled.
+    pub input: KindLayout,
+}
+
+/// What the gateway is to do about a message.
+#[derive(Debug, PartialEq)]
+pub enum Verdict {
+    /// Nothing; inputs, if any, are in the list that was passed.
+    Nothing,
+    /// Send this.
+    Reply(ServerMessage),
+    /// Find a seat for this player.
+    Place(Profile),
+    /// Pass this command on.
+    Command(Vec<u8>),
+    /// Ask the room for keyframes.
+    Resync,
+    /// The player leaves; close with [`CloseReason::Done`].
+    Leave,
+    /// Too fast: dropped.
+    Dropped,
+    /// Close: the reason for the code, and one sentence for a person.
+    Refuse(CloseReason, String),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Stage {
+    AwaitingHello,
+    AwaitingJoin,
+    AwaitingSeat,
+    Seated(SeatAddress),
+    Ended,
+}
+
+/// One client's conversation.
+#[derive(Debug)]
+pub struct Session {
+    terms: Arc<GameTerms>,
+    stage: Stage,
+    rate: Rate,
+    newest_input: Option<Tick>,
+}
+
+impl Session {
+    /// A client that has just connected.
+    #[must_use]
+    pub fn new(terms: Arc<GameTerms>, now: Instant) -> Self {
+        Self { terms, stage: Stage::AwaitingHello, rate: Rate::new(RATE_UNSEATED, now), newest_input: None }
+    }
+
+    /// A whole binary message came. Inputs that are new are added to `inputs`, the oldest first.
+    pub fn handle_message(&mut self, now: Instant, message: &[u8], inputs: &mut Vec<(Tick, InputLanes)>) -> Verdict {
+        match self.rate.take(now) {
+            Pace::Fine => {}
+            Pace::TooFast => return Verdict::Dropped,
+            Pace::Enough => return Verdict::Refuse(CloseReason::Policy, "too many messages for too long".to_owned()),
+        }
+        if message.first() == Some(&TAG_INPUT) {
+            return self.handle_input(message, inputs);
+        }
+        match ClientMessage::decode(message) {
+            Ok(message) => self.handle_cold(message),
+            Err(error) => Verdict::Refuse(CloseReason::InvalidData, error.to_string()),
+        }
+    }
+
+    /// The room gave a seat.
+    pub fn handle_seated(&mut self, seat: SeatAddress, tick: Tick, rate_hz: u16, now: Instant) -> ServerMessage {
+        self.stage = Stage::Seated(seat);
+        self.rate.set(f64::from(rate_hz) * 2.0 + RATE_BESIDE_INPUTS, now);
+        ServerMessage::Joined { room: seat.room.0, seat: seat.seat.0, tick, rate_hz }
+    }
+
+    /// An input could not be passed on: its repetition in the next message will be.
+    pub fn input_lost(&mut self, tick: Tick) {
+        self.newest_input = Some(tick.offset(-1));
+    }
+
+    /// The conversation is over; the seat that is to be freed, if there is one.
+    pub fn end(&mut self) -> Option<SeatAddress> {
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Seated(seat) => Some(seat),
+            _ => None,
+        }
+    }
+
+    /// The seat, once there is one.
+    #[must_use]
+    pub fn seat(&self) -> Option<SeatAddress> {
+        if let Stage::Seated(seat) = self.stage { Some(seat) } else { None }
+    }
+
+    /// Whether the client has not said hello yet.
+    #[must_use]
+    pub fn awaits_hello(&self) -> bool {
+        self.stage == Stage::AwaitingHello
+    }
+
+    /// Whether nothing is to be said any more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.stage == Stage::Ended
+    }
+
+    fn handle_cold(&mut self, message: ClientMessage) -> Verdict {
+        match (message, &self.stage) {
+            (ClientMessage::Hello { protocol, game, fingerprint }, Stage::AwaitingHello) => {
+                self.handle_hello(protocol, &game, fingerprint)
+            }
+            (ClientMessage::Join { name }, Stage::AwaitingJoin) => {
+                self.stage = Stage::AwaitingSeat;
+                Verdict::Place(Profile { name: clean_name(&name) })
+            }
+            (ClientMessage::Ping { stamp_ms }, Stage::AwaitingJoin | Stage::AwaitingSeat | Stage::Seated(_)) => {
+                Verdict::Reply(ServerMessage::Pong { stamp_ms })
+            }
+            (ClientMessage::Resync, Stage::Seated(_)) => Verdict::Resync,
+            (ClientMessage::Command(bytes), Stage::Seated(_)) => Verdict::Command(bytes),
+            (ClientMessage::Leave, _) => Verdict::Leave,
+            (_, Stage::Ended) => Verdict::Nothing,
+            (_, Stage::AwaitingHello) => {
+                let text = "the first message must be a hello: connect with a tickwire client".to_owned();
+                Verdict::Refuse(CloseReason::ProtocolError, text)
+            }
+            (_, _) => Verdict::Refuse(CloseReason::ProtocolError, "a message out of its order".to_owned()),
+        }
+    }
+
+    fn handle_hello(&mut self, version: u16, game: &str, fingerprint: u64) -> Verdict {
+        if version != protocol::VERSION {
+            let older = if version < protocol::VERSION { "update the client" } else { "update the server" };
+            let text = format!("the client speaks protocol {version}, the server {}: {older}", protocol::VERSION);
+            return Verdict::Refuse(CloseReason::Version, text);
+        }
+        if game != self.terms.schema.game {
+            let text = format!("this server hosts {:?}, not the game that the client asks for", self.terms.schema.game);
+            return Verdict::Refuse(CloseReason::Game, text);
+        }
+        self.stage = Stage::AwaitingJoin;
+        let same = fingerprint == self.terms.fingerprint;
+        let schema = (!same).then(|| self.terms.schema.clone());
+        Verdict::Reply(ServerMessage::Welcome { fingerprint: self.terms.fingerprint, schema })
+    }
+
+    fn handle_input(&mut self, message: &[u8], inputs: &mut Vec<(Tick, InputLanes)>) -> Verdict {
+        match self.stage {
+            Stage::Seated(_) => {}
+            Stage::Ended => return Verdict::Nothing,
+            _ => return Verdict::Refuse(CloseReason::ProtocolError, "an input before there is a seat".to_owned()),
+        }
+        let newest = &mut self.newest_input;
+        let decoded = input::decode(&self.terms.input, message, |tick, lanes| {
+            if newest.is_none_or(|newest| tick.is_after(newest)) {
+                *newest = Some(tick);
+                inputs.push((tick, lanes));
+            }
+        });
+        match decoded {
+            Ok(()) => Verdict::Nothing,
+            Err(error) => Verdict::Refuse(CloseReason::InvalidData, error.to_string()),
+        }
+    }
+}
+
+/// A name that can be shown: without control characters, trimmed, at most [`NAME_MAX_BYTES`] long.
+fn clean_name(name: &str) -> String {
+    let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
+    name.truncate(name.floor_char_boundary(NAME_MAX_BYTES));
+    name.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use tickwire_shared::SeatId;
+    use tickwire_shared::schema::KindSchema;
+
+    use super::*;
+    use crate::handover::RoomId;
+
+    fn session() -> Session {
+        let input = KindSchema { name: "input".into(), fields: Vec::new() };
+        let schema = Schema { game: "test".into(), kinds: Vec::new(), input };
+        let terms = GameTerms {
+            fingerprint: schema.fingerprint(),
+            input: KindLayout::new(&schema.input).expect("an empty input is sound"),
+            schema,
+        };
+        Session::new(Arc::new(terms), Instant::now())
+    }
+
+    fn say(session: &mut Session, message: &ClientMessage) -> Verdict {
+        session.handle_message(Instant::now(), &message.encode(), &mut Vec::new())
+    }
+
+    fn hello(session: &Session) -> ClientMessage {
+        let fingerprint = session.terms.fingerprint;
+        ClientMessage::Hello { protocol: protocol::VERSION, game: "test".into(), fingerprint }
+    }
+
+    #[test]
+    fn hello_join_seat_leave() {
+        let mut session = session();
+        let hello = hello(&session);
+        assert!(matches!(say(&mut session, &hello), Verdict::Reply(ServerMessage::Welcome { schema: None, .. })));
+        let join = ClientMessage::Join { name: "  a\u{7}nn  ".into() };
+        assert_eq!(say(&mut session, &join), Verdict::Place(Profile { name: "ann".into() }));
+        let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
+        session.handle_seated(seat, Tick(5), 30, Instant::now());
+        assert_eq!(
+            say(&mut session, &ClientMessage::Ping { stamp_ms: 4 }),
+            Verdict::Reply(ServerMessage::Pong { stamp_ms: 4 })
+        );
+        assert_eq!(say(&mut session, &ClientMessage::Leave), Verdict::Leave);
+        assert_eq!(session.end(), Some(seat));
+        assert_eq!(session.end(), None, "a seat is freed once");
+    }
+
+    #[test]
+    fn another_version_game_or_build_is_told_what_to_do() {
+        let refused = |message: ClientMessage| match say(&mut session(), &message) {
+            Verdict::Refuse(reason, text) => (reason, text),
+            other => panic!("expected a refusal, got {other:?}"),
+        };
+        let (reason, text) = refused(ClientMessage::Hello { protocol: 0, game: "test".into(), fingerprint: 0 });
+        assert_eq!(reason, CloseReason::Version);
+        assert!(text.contains("update the client"), "{text}");
+        let (reason, text) = refused(ClientMessage::Hello { protocol: 1, game: "chess".into(), fingerprint: 0 });
+        assert_eq!(reason, CloseReason::Game);
+        assert!(text.contains("test"), "{text}");
+        let (reason, _) = refused(ClientMessage::Join { name: String::new() });
+        assert_eq!(reason, CloseReason::ProtocolError);
+        let other_build = ClientMessage::Hello { protocol: 1, game: "test".into(), fingerprint: 0 };
+        assert!(matches!(
+            say(&mut session(), &other_build),
+            Verdict::Reply(ServerMessage::Welcome { schema: Some(_), .. })
+        ));
+    }
+
+    #[test]
+    fn garbage_is_refused_with_a_reason() {
+        for garbage in [&b""[..], b"\xff\xff\xff", b"GET / HTTP/1.1", &[0; 5000]] {
+            let verdict = session().handle_message(Instant::now(), garbage, &mut Vec::new());
+            assert!(matches!(verdict, Verdict::Refuse(..)), "{garbage:?} gave {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn repeated_inputs_are_passed_on_once() {
+        let mut session = session();
+        let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
+        session.handle_seated(seat, Tick(5), 30, Instant::now());
+        let mut inputs = Vec::new();
+        for newest in [Tick(10), Tick(11), Tick(11), Tick(13)] {
+            let mut message = Vec::new();
+            let lanes = [InputLanes::default(); 3];
+            input::encode(&session.terms.input, newest, &lanes, &mut message);
+            assert_eq!(session.handle_message(Instant::now(), &message, &mut inputs), Verdict::Nothing);
+        }
+        let ticks: Vec<u32> = inputs.iter().map(|(tick, _)| tick.0).collect();
+        assert_eq!(ticks, [8, 9, 10, 11, 12, 13]);
+    }
+}

@@ -1,0 +1,20 @@
+//! From what a game published to what each client is sent. Knows no socket and no thread.
+//!
+//! ```text
+//!  Published --Grid: a channel for each entity--> Store: rows by (channel, id), ring of 32 ticks
+//!                                                   |
+//!            Encoder: bits once per (channel, baseline) and tick
+//!                                                   |
+//!  View: what one seat has confirmed  --compose-->  Batch: head, shared parts, private bytes
+//!        ^------------------------------------------- receipt
+//! ```
+
+mod encode;
+mod grid;
+mod store;
+mod view;
+
+pub use encode::Encoder;
+pub use grid::{Channel, Grid};
+pub use store::{Snapshot, Store};
+pub use view::{ComposeTick, FrameSink, View};

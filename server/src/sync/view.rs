@@ -1,0 +1,277 @@
+//! What one seat's client holds, and its next frame.
+//!
+//! A view moves in two steps: [`View::compose`] proposes, the receipt confirms. Between the two nothing else is
+//! composed for the client, so there is at most one proposal; a skipped frame leaves the view as it was.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use tickwire_shared::bits::BitWriter;
+use tickwire_shared::delta::{Part, encode_row};
+use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
+use tickwire_shared::protocol::limits::{CHANNELS_MAX, OWNED_MAX};
+use tickwire_shared::{SeatId, Tick};
+
+use super::encode::Encoder;
+use super::grid::{Channel, Grid};
+use super::store::Store;
+
+/// A client's state hash is sent every so many ticks.
+const HASH_EVERY: u32 = 16;
+/// Events that wait for one client; beyond it the oldest is dropped and counted.
+const EVENTS_MAX: usize = 256;
+/// Events' bytes in one frame; the rest waits for the next.
+const EVENT_BYTES_PER_FRAME: usize = 16 * 1024;
+
+/// A channel that the client holds.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    channel: Channel,
+    handle: u16,
+    /// The tick whose state of the channel the client has.
+    baseline: Tick,
+}
+
+/// What a frame that is under way will have changed when it was written.
+#[derive(Debug, Default)]
+struct Proposal {
+    open: Vec<Open>,
+    owned: Option<Tick>,
+    events: usize,
+    reset: bool,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct View {
+    look: Option<(f32, f32)>,
+    /// Sorted by channel.
+    open: Vec<Open>,
+    /// The tick whose owned block the client has.
+    owned: Option<Tick>,
+    events: VecDeque<Arc<[u8]>>,
+    needs_reset: bool,
+    proposal: Proposal,
+}
+
+/// What composing needs of the tick, and scratch memory; one for all views of a room.
+#[derive(Debug, Default)]
+pub struct ComposeTick {
+    /// The tick.
+    pub tick: Tick,
+    wanted: Vec<Channel>,
+    closed: Vec<u16>,
+    /// Handle, part, keyframe.
+    parts: Vec<(u16, usize, bool)>,
+    used_handles: Vec<u64>,
+    owned_bits: Vec<u8>,
+}
+
+/// Where a frame's pieces go: the bytes of a batch, each shared part copied into it once.
+pub struct FrameSink<'a> {
+    /// The batch's bytes.
+    pub bytes: &'a mut Vec<u8>,
+    /// The batch's pieces.
+    pub pieces: &'a mut Vec<Range<usize>>,
+    /// For each of the encoder's parts, where it is in `bytes` already.
+    pub copied: &'a mut Vec<Option<Range<usize>>>,
+}
+
+impl View {
+    /// The client looks here from now on.
+    pub fn look(&mut self, x: f32, y: f32) {
+        self.look = Some((x, y));
+    }
+
+    /// Adds an event for the client; tells whether an older one had to be dropped.
+    pub fn push_event(&mut self, event: Arc<[u8]>) -> bool {
+        let full = self.events.len() >= EVENTS_MAX;
+        // those of the proposal may be on the wire already: the oldest that is not is dropped
+        if full {
+            self.events.remove(self.proposal.events);
+        }
+        self.events.push_back(event);
+        full
+    }
+
+    /// The client's copy is wrong: the next frame starts anew.
+    pub fn reset(&mut self) {
+        self.needs_reset = true;
+    }
+
+    /// The frame under way was written, or will be, as a whole.
+    pub fn confirm(&mut self) {
+        std::mem::swap(&mut self.open, &mut self.proposal.open);
+        self.owned = self.proposal.owned;
+        self.events.drain(..self.proposal.events);
+        self.proposal.events = 0;
+        self.proposal.reset = false;
+    }
+
+    /// The frame under way was not sent and will not be.
+    pub fn retract(&mut self) {
+        self.needs_reset |= self.proposal.reset;
+        self.proposal.events = 0;
+        self.proposal.reset = false;
+    }
+
+    /// Composes the frame for the newest tick: fills `sink` and proposes.
+    pub fn compose(
+        &mut self,
+        seat: SeatId,
+        ack: Option<InputAck>,
+        (store, grid): (&Store, &Grid),
+        encoder: &mut Encoder,
+        shared: &mut ComposeTick,
+        sink: &mut FrameSink<'_>,
+    ) {
+        let reset = std::mem::take(&mut self.needs_reset);
+        if reset {
+            self.open.clear();
+            self.owned = None;
+        }
+        self.proposal.reset = reset;
+        self.choose_channels(grid, shared);
+        self.choose_parts(store, encoder, shared);
+        let owned = self.choose_owned(seat, store, shared);
+        self.proposal.events = self.choose_events();
+        let hash = (shared.tick.0.wrapping_add(u32::from(seat.0))).is_multiple_of(HASH_EVERY).then(|| {
+            let hashes = self.proposal.open.iter().map(|open| encoder.hash(store, open.channel));
+            hashes.fold(0, u64::wrapping_add) as u32
+        });
+
+        let head = FrameHead { tick: shared.tick, reset, ack, hash };
+        let has_events = self.proposal.events > 0;
+        let mut start = sink.bytes.len();
+        frame::write_head(&head, &shared.closed, shared.parts.len(), owned, has_events, sink.bytes);
+        for (handle, part, keyframe) in &shared.parts {
+            let bits = encoder.bits(*part);
+            frame::write_part_head(*handle, *keyframe, bits.len(), sink.bytes);
+            sink.pieces.push(start..sink.bytes.len());
+            sink.share(*part, bits);
+            start = sink.bytes.len();
+        }
+        if owned {
+            frame::write_owned(&shared.owned_bits, sink.bytes);
+        }
+        if has_events {
+            frame::write_events(self.events.iter().take(self.proposal.events).map(|event| &**event), sink.bytes);
+        }
+        if sink.bytes.len() > start {
+            sink.pieces.push(start..sink.bytes.len());
+        }
+    }
+
+    /// What the client is to see, and which of its channels it loses.
+    fn choose_channels(&self, grid: &Grid, shared: &mut ComposeTick) {
+        let held = |channel: Channel| self.open.binary_search_by_key(&channel, |open| open.channel).is_ok();
+        shared.wanted.clear();
+        grid.in_view(self.look, held, &mut shared.wanted);
+        shared.wanted.truncate(CHANNELS_MAX);
+        shared.closed.clear();
+        let lost = self.open.iter().filter(|open| shared.wanted.binary_search(&open.channel).is_err());
+        shared.closed.extend(lost.map(|open| open.handle));
+    }
+
+    /// For each wanted channel: nothing when the client has it as it is, a delta, or a keyframe.
+    fn choose_parts(&mut self, store: &Store, encoder: &mut Encoder, shared: &mut ComposeTick) {
+        shared.parts.clear();
+        shared.used_handles.clear();
+        for open in &self.open {
+            if shared.wanted.binary_search(&open.channel).is_ok() {
+                mark(&mut shared.used_handles, open.handle);
+            }
+        }
+        self.proposal.open.clear();
+        let now = shared.tick;
+        for channel in &shared.wanted {
+            let held = self.open.binary_search_by_key(channel, |open| open.channel).ok().map(|at| self.open[at]);
+            let handle = match held {
+                Some(open) => {
+                    let in_ring = store.at(open.baseline).is_some();
+                    if !(in_ring && store.unchanged_since(*channel, open.baseline)) {
+                        let (part, keyframe) = encoder.part(store, *channel, Some(open.baseline));
+                        shared.parts.push((open.handle, part, keyframe));
+                    }
+                    open.handle
+                }
+                // nothing there: the client need not know of it
+                None if store.newest().is_none_or(|now| now.rows(*channel).entities.is_empty()) => continue,
+                None => {
+                    let handle = take_free(&mut shared.used_handles);
+                    let (part, keyframe) = encoder.part(store, *channel, None);
+                    shared.parts.push((handle, part, keyframe));
+                    handle
+                }
+            };
+            self.proposal.open.push(Open { channel: *channel, handle, baseline: now });
+        }
+    }
+
+    /// Fills the owned block when what the client has of it is out of date.
+    fn choose_owned(&mut self, seat: SeatId, store: &Store, shared: &mut ComposeTick) -> bool {
+        self.proposal.owned = Some(shared.tick);
+        let Some(now) = store.newest() else { return false };
+        let known = self.owned.and_then(|tick| store.at(tick));
+        if known.is_some_and(|before| !store.owned_differs(seat, before, now)) {
+            return false;
+        }
+        shared.owned_bits.clear();
+        let mut bits = BitWriter::new(&mut shared.owned_bits);
+        let owned = now.owned(seat);
+        bits.count(owned.len().min(OWNED_MAX) as u32, 1);
+        for row in owned.take(OWNED_MAX) {
+            bits.write(row.id.0, 32);
+            bits.write(row.kind.into(), 16);
+            if let Some(kind) = store.layout().kind(row.kind) {
+                encode_row(kind, Part::Owner, now.all_rows().row(kind, row), &mut bits);
+            }
+        }
+        bits.finish();
+        true
+    }
+
+    /// How many of the waiting events fit this frame.
+    fn choose_events(&self) -> usize {
+        let mut bytes = 0;
+        let fits = |event: &&Arc<[u8]>| {
+            bytes += event.len();
+            bytes <= EVENT_BYTES_PER_FRAME
+        };
+        let fitting = self.events.iter().take_while(fits).count();
+        // one that is longer than all that fits travels alone
+        fitting.max(usize::from(!self.events.is_empty()))
+    }
+}
+
+impl FrameSink<'_> {
+    fn share(&mut self, part: usize, bits: &[u8]) {
+        if self.copied.len() <= part {
+            self.copied.resize(part + 1, None);
+        }
+        let piece = self.copied[part].get_or_insert_with(|| {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(bits);
+            start..self.bytes.len()
+        });
+        self.pieces.push(piece.clone());
+    }
+}
+
+fn mark(used: &mut Vec<u64>, handle: u16) {
+    let word = usize::from(handle) / 64;
+    if used.len() <= word {
+        used.resize(word + 1, 0);
+    }
+    used[word] |= 1 << (handle % 64);
+}
+
+/// The smallest handle that is not used, marked as used.
+fn take_free(used: &mut Vec<u64>) -> u16 {
+    let word = used.iter().position(|word| *word != u64::MAX).unwrap_or(used.len());
+    let bit = used.get(word).map_or(0, |word| word.trailing_ones());
+    let handle = (word * 64) as u16 + bit as u16;
+    mark(used, handle);
+    handle
+}

@@ -1,0 +1,271 @@
+//! The thread that runs rooms: at each moment takes what came, steps the rooms that are due, sends, sleeps.
+
+mod schedule;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use rustc_hash::FxHashMap;
+use tickwire_shared::protocol::close::CloseReason;
+use tickwire_shared::{Game, Leave, Profile, SeatId};
+use tracing::{error, info, warn};
+
+use crate::handover::{
+    Batch, LinkAddress, Post, ReactorPort, RoomId, RoomInput, SeatAddress, ToControl, ToReactor, ToTick,
+};
+use crate::metrics::Metrics;
+use crate::room::{Room, RoomCounts};
+use schedule::Schedule;
+
+/// How long a thread without rooms sleeps before it looks at its inbox again.
+const IDLE_SLEEP: Duration = Duration::from_millis(5);
+/// At most one line about late ticks in this time.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// What a tick thread listens to and speaks to.
+pub struct TickPorts {
+    /// Joins, leaves, commands, rooms.
+    pub inbox: Receiver<ToTick>,
+    /// Inputs.
+    pub inputs: Receiver<RoomInput>,
+    /// Batches that come back.
+    pub home: Receiver<Box<Batch>>,
+    /// For each reactor.
+    pub reactors: Vec<ReactorPort>,
+    /// Freed seats, ended rooms.
+    pub control: tokio::sync::mpsc::Sender<ToControl>,
+}
+
+/// See the module.
+pub struct TickThread<G: Game> {
+    index: usize,
+    options: G::Options,
+    started: Instant,
+    inbox: Receiver<ToTick>,
+    inputs: Receiver<RoomInput>,
+    home: Receiver<Box<Batch>>,
+    reactors: Vec<ReactorPort>,
+    control: Post<tokio::sync::mpsc::Sender<ToControl>, ToControl>,
+    rooms: FxHashMap<RoomId, Room<G>>,
+    schedule: Schedule,
+    metrics: Arc<Metrics>,
+    lateness: Lateness,
+    stopping: bool,
+}
+
+/// Lateness since the last report.
+#[derive(Debug, Default)]
+struct Lateness {
+    reported: Option<Instant>,
+    lost: u64,
+    worst_ms: u64,
+}
+
+impl<G: Game> TickThread<G> {
+    /// Thread number `index`; every room is made with `options`.
+    pub fn new(index: usize, options: G::Options, ports: TickPorts, metrics: Arc<Metrics>) -> Self {
+        Self {
+            index,
+            options,
+            started: Instant::now(),
+            inbox: ports.inbox,
+            inputs: ports.inputs,
+            home: ports.home,
+            reactors: ports.reactors,
+            control: Post::new(ports.control),
+            rooms: FxHashMap::default(),
+            schedule: Schedule::default(),
+            metrics,
+            lateness: Lateness::default(),
+            stopping: false,
+        }
+    }
+
+    /// Runs until [`ToTick::Stop`].
+    pub fn run(&mut self) {
+        while !self.stopping {
+            let now = Instant::now();
+            self.pass(now);
+            self.sleep();
+        }
+    }
+
+    /// One pass: what was there when it began, then the rooms that are due.
+    fn pass(&mut self, now: Instant) {
+        self.take_home();
+        self.take_inbox();
+        self.take_inputs();
+        self.step_due_rooms(now);
+        self.control.flush();
+        self.reactors.iter_mut().for_each(ReactorPort::wake);
+        self.report_lateness(now);
+    }
+
+    /// To the next deadline; a thread without rooms looks at its inbox every few milliseconds. It never blocks on the
+    /// inbox: waking for each message costs more than it gains.
+    fn sleep(&mut self) {
+        let until = self.schedule.next_ms().map(|due_ms| self.started + Duration::from_millis(due_ms));
+        let nap = until.map_or(IDLE_SLEEP, |until| until.saturating_duration_since(Instant::now()));
+        if !nap.is_zero() {
+            std::thread::sleep(nap);
+        }
+    }
+
+    fn take_home(&mut self) {
+        for _ in 0..self.home.len() {
+            let Ok(batch) = self.home.try_recv() else { break };
+            // the batch of a room that has ended ends here
+            if let Some(room) = self.rooms.get_mut(&batch.room) {
+                room.home(batch);
+            }
+        }
+    }
+
+    fn take_inputs(&mut self) {
+        for _ in 0..self.inputs.len() {
+            let Ok(input) = self.inputs.try_recv() else { break };
+            if let Some(room) = self.rooms.get_mut(&input.room) {
+                room.input(input.seat, input.tick, input.lanes, input.arrived);
+            }
+        }
+    }
+
+    fn take_inbox(&mut self) {
+        for _ in 0..self.inbox.len() {
+            let Ok(message) = self.inbox.try_recv() else { break };
+            match message {
+                ToTick::Open { room, seed } => self.open(room, seed),
+                ToTick::Join { room, link, profile } => self.join(room, link, profile),
+                ToTick::Leave { room, seat, link, why } => self.leave(room, seat, link, why),
+                ToTick::Command { room, seat, bytes } => self.with_room(room, |room| room.command(seat, &bytes)),
+                ToTick::Resync { room, seat } => self.with_room(room, |room| room.resync(seat)),
+                ToTick::Close(room) => self.close(room),
+                ToTick::Stop => self.stopping = true,
+            }
+        }
+    }
+
+    fn with_room(&mut self, id: RoomId, act: impl FnOnce(&mut Room<G>)) {
+        self.guarded(id, |thread| {
+            if let Some(room) = thread.rooms.get_mut(&id) {
+                act(room);
+            }
+        });
+    }
+
+    fn open(&mut self, id: RoomId, seed: u64) {
+        let options = self.options.clone();
+        let (index, reactors) = (self.index, self.reactors.len());
+        self.guarded(id, |thread| match Room::<G>::new(id, options, seed, index, reactors) {
+            Ok(room) => {
+                let now_ms = thread.started.elapsed().as_millis() as u64;
+                thread.schedule.add(id, room.rate(), now_ms);
+                thread.rooms.insert(id, room);
+                info!(room = id.0, thread = index, "room opened");
+            }
+            Err(error) => {
+                error!(room = id.0, %error, "room could not open");
+                thread.control.send(ToControl::RoomEnded(id));
+            }
+        });
+    }
+
+    fn join(&mut self, id: RoomId, link: LinkAddress, profile: Profile) {
+        self.guarded(id, |thread| {
+            let Some(room) = thread.rooms.get_mut(&id) else {
+                let text = "the room has just ended; try again".to_owned();
+                return thread.refuse(id, link, CloseReason::TryLater, text);
+            };
+            match room.join(link, profile) {
+                Ok(seat) => {
+                    let (tick, rate_hz) = (room.tick(), room.rate().per_second());
+                    let seat = SeatAddress { thread: thread.index, room: id, seat };
+                    thread.reactors[link.reactor].send(ToReactor::Seated { link: link.link, seat, tick, rate_hz });
+                }
+                Err(refusal) => thread.refuse(id, link, CloseReason::Refused, refusal.to_string()),
+            }
+        });
+    }
+
+    fn refuse(&mut self, room: RoomId, link: LinkAddress, reason: CloseReason, text: String) {
+        self.reactors[link.reactor].send(ToReactor::Close { link: link.link, reason, text });
+        self.control.send(ToControl::SeatFreed(room));
+    }
+
+    fn leave(&mut self, id: RoomId, seat: SeatId, link: LinkAddress, why: Leave) {
+        self.guarded(id, |thread| {
+            if thread.rooms.get_mut(&id).is_some_and(|room| room.leave(seat, link, why)) {
+                thread.control.send(ToControl::SeatFreed(id));
+            }
+        });
+    }
+
+    fn close(&mut self, id: RoomId) {
+        if self.rooms.remove(&id).is_some() {
+            self.schedule.remove(id);
+            info!(room = id.0, "room closed");
+        }
+    }
+
+    fn step_due_rooms(&mut self, now: Instant) {
+        let now_ms = now.duration_since(self.started).as_millis() as u64;
+        while let Some((id, due_ms, lost)) = self.schedule.take_due(now_ms) {
+            self.lateness.lost += lost;
+            self.lateness.worst_ms = self.lateness.worst_ms.max(now_ms - due_ms);
+            self.guarded(id, |thread| {
+                let Some(room) = thread.rooms.get_mut(&id) else { return };
+                let reactors = &mut thread.reactors;
+                room.step(Instant::now(), |batch| reactors[batch.reactor].offer(batch));
+                let counts = room.take_counts();
+                count(&thread.metrics, &counts, id);
+            });
+            self.metrics.ticks.one();
+            self.metrics.ticks_lost.add(lost);
+        }
+    }
+
+    /// Runs what calls into a game. A panic in there is the game's: its room ends, everybody else goes on.
+    fn guarded(&mut self, id: RoomId, act: impl FnOnce(&mut Self)) {
+        // what the panic leaves half done is the room, and that is dropped
+        if catch_unwind(AssertUnwindSafe(|| act(self))).is_err() {
+            self.fail(id);
+        }
+    }
+
+    fn fail(&mut self, id: RoomId) {
+        error!(room = id.0, "the game panicked: its room is closed, the server goes on");
+        self.schedule.remove(id);
+        if let Some(room) = self.rooms.remove(&id) {
+            for (_, link) in room.links() {
+                let text = "the room failed; this is the server's fault, not yours".to_owned();
+                let close = ToReactor::Close { link: link.link, reason: CloseReason::RoomFailed, text };
+                self.reactors[link.reactor].send(close);
+            }
+            // the game's own state may be what panics when dropped
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(room)));
+        }
+        self.control.send(ToControl::RoomEnded(id));
+    }
+
+    fn report_lateness(&mut self, now: Instant) {
+        let due = self.lateness.reported.is_none_or(|at| now.duration_since(at) >= REPORT_EVERY);
+        if due && self.lateness.lost > 0 {
+            let Lateness { lost, worst_ms, .. } = self.lateness;
+            warn!(thread = self.index, lost, worst_ms, "ticks were lost: this thread has more work than time");
+            self.lateness = Lateness { reported: Some(now), lost: 0, worst_ms: 0 };
+        }
+    }
+}
+
+fn count(metrics: &Metrics, counts: &RoomCounts, id: RoomId) {
+    if counts.ids_doubled > 0 {
+        warn!(room = id.0, doubled = counts.ids_doubled, "the game used an entity id twice in one tick");
+    }
+    metrics.frames_composed.add(counts.frames_composed);
+    metrics.batches_away.add(counts.batches_away);
+    metrics.events_dropped.add(counts.events_dropped);
+    metrics.inputs_unused.add(counts.inputs_unused);
+    metrics.commands_dropped.add(counts.commands_dropped);
+}

@@ -1,0 +1,243 @@
+//! The `tickwire` binary from outside: what it says, where, and with which exit code.
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+/// Without the settings of whoever runs the tests.
+fn tickwire(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickwire"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TICKWIRE_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Runs to the end and must not start: exit code 2, nothing on stdout, one sentence on stderr, which is returned.
+fn refusal(mut command: Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let stderr = text(&stderr);
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    assert_eq!(text(&stdout), "");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    stderr.strip_prefix("tickwire: ").unwrap_or_else(|| panic!("{stderr}")).trim_end().to_owned()
+}
+
+/// A server that is up, ended when the test is over.
+struct Running {
+    child: Child,
+    first_line: String,
+    address: SocketAddr,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = tickwire(arguments).args(["--listen", "127.0.0.1:0"]).spawn().unwrap();
+        let mut first_line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first_line).unwrap();
+        let address = first_line.split_once("http://").and_then(|(_, rest)| rest.trim_end().strip_suffix('/'));
+        let address = address.and_then(|address| address.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("no address in {first_line:?}"));
+        Self { child, first_line, address }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        // only so that a fault fails instead of hanging
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// The exit code and all of stderr.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        (self.child.wait().unwrap().code(), stderr)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // nothing to do for one that has ended
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A file or folder that is gone after the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tickwire-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, contents: &str) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, contents).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn the_first_line_is_the_address_to_open() {
+    let server = Running::start(&[]);
+    assert!(server.first_line.starts_with("Tickwire hosts Arena: open http://127.0.0.1:"), "{}", server.first_line);
+    assert!(server.get("/healthz").ends_with("\r\n\r\nok\n"));
+    let page = server.get("/");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("<!doctype html>"), "{page}");
+    assert!(server.get("/../Cargo.toml").starts_with("HTTP/1.1 404 "));
+    assert!(server.get("/ws").starts_with("HTTP/1.1 426 "));
+}
+
+#[test]
+fn signals_end_it_well() {
+    for signal in ["TERM", "INT"] {
+        let server = Running::start(&[]);
+        server.signal(signal);
+        let (code, stderr) = server.end();
+        assert_eq!(code, Some(0), "{signal}: {stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+    }
+}
+
+#[test]
+fn it_ends_well_while_somebody_holds_a_connection() {
+    let server = Running::start(&[]);
+    let mut silent = TcpStream::connect(server.address).unwrap();
+    silent.write_all(b"GET / HT").unwrap();
+    server.signal("TERM");
+    let (code, stderr) = server.end();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[test]
+fn a_port_in_use_is_named_with_the_way_out() {
+    let other_program = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other_program.local_addr().unwrap().to_string();
+    let sentence = refusal(tickwire(&["--listen", &address]));
+    let expected = format!("cannot listen on {address}: the port is in use; ");
+    assert!(sentence.starts_with(&expected) && sentence.contains("--listen"), "{sentence}");
+}
+
+/// Reactors share their port, but two servers must not: half of the players would land in the other.
+#[test]
+fn a_second_server_on_the_same_port_is_refused() {
+    let first = Running::start(&[]);
+    let address = first.address.to_string();
+    let sentence = refusal(tickwire(&["--listen", &address]));
+    assert!(sentence.starts_with(&format!("cannot listen on {address}: the port is in use; ")), "{sentence}");
+}
+
+#[test]
+fn an_address_of_another_machine_is_refused() {
+    // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it
+    let sentence = refusal(tickwire(&["--listen", "192.0.2.1:7777"]));
+    assert!(sentence.starts_with("cannot listen on 192.0.2.1:7777: "), "{sentence}");
+    assert!(!sentence.contains("in use"), "{sentence}");
+}
+
+#[test]
+fn wrong_flags_exit_with_two() {
+    let Output { status, stdout, stderr } = tickwire(&["--lissten", "127.0.0.1:0"]).output().unwrap();
+    assert_eq!(status.code(), Some(2));
+    assert!(stdout.is_empty());
+    assert!(text(&stderr).contains("--lissten") && text(&stderr).contains("--listen"), "{}", text(&stderr));
+
+    let sentence = refusal(tickwire(&["--listen", "7777"]));
+    assert!(
+        sentence.starts_with("--listen 7777 is not allowed; ") && sentence.contains("127.0.0.1:7777"),
+        "{sentence}"
+    );
+    let sentence = refusal(tickwire(&["--tick-threads", "0"]));
+    assert!(sentence.starts_with("--tick-threads 0 is not allowed; "), "{sentence}");
+    let sentence = refusal(tickwire(&["--log", "loud=very"]));
+    assert!(sentence.starts_with("--log loud=very is not allowed; "), "{sentence}");
+}
+
+#[test]
+fn an_unknown_key_names_file_line_and_key() {
+    let scratch = Scratch::new("unknown-key");
+    let file = scratch.file("tickwire.toml", "rooms_max = 5\n\n[net]\nping_interval = 5\n");
+    assert_eq!(
+        refusal(tickwire(&["--config", &file])),
+        format!("{file}, line 4: there is no key net.ping_interval; did you mean net.ping_interval_ms?")
+    );
+    let mut by_variable = tickwire(&[]);
+    by_variable.env("TICKWIRE_CONFIG", &file);
+    assert!(refusal(by_variable).contains("line 4"));
+    assert!(refusal(tickwire(&["--config", "/no/such.toml"])).contains("/no/such.toml"));
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let mut command = tickwire(&[]);
+    command.env("TICKWIRE_ROOMS_MAX", "many");
+    let sentence = refusal(command);
+    assert!(sentence.starts_with("TICKWIRE_ROOMS_MAX=many is not allowed; "), "{sentence}");
+}
+
+#[test]
+fn a_missing_page_is_named() {
+    let sentence = refusal(tickwire(&["--assets", "/no/such/folder"]));
+    assert!(sentence.starts_with("there is no folder /no/such/folder"), "{sentence}");
+    let scratch = Scratch::new("no-index");
+    let sentence = refusal(tickwire(&["--assets", scratch.0.to_str().unwrap()]));
+    assert!(sentence.contains("has no index.html"), "{sentence}");
+}
+
+#[test]
+fn ones_own_page_is_served() {
+    let scratch = Scratch::new("own-page");
+    scratch.file("index.html", "my game");
+    let server = Running::start(&["--assets", scratch.0.to_str().unwrap()]);
+    assert!(server.get("/").ends_with("\r\n\r\nmy game"));
+}
+
+#[test]
+fn help_teaches_and_version_tells() {
+    let Output { status, stdout, stderr } = tickwire(&["--help"]).output().unwrap();
+    assert!(status.success() && stderr.is_empty());
+    let help = text(&stdout);
+    for taught in [
+        "Examples:",
+        "tickwire --listen 0.0.0.0:7777",
+        "TICKWIRE_NET_PING_INTERVAL_MS",
+        "net.message_max_bytes",
+        "--tick-threads <N>",
+    ] {
+        assert!(help.contains(taught), "{taught} is not in {help}");
+    }
+    assert!(text(&tickwire(&["-h"]).output().unwrap().stdout).contains("Examples:"));
+    let version = tickwire(&["--version"]).output().unwrap();
+    assert_eq!(text(&version.stdout), format!("tickwire {}\n", env!("CARGO_PKG_VERSION")));
+}

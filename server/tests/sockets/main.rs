@@ -1,0 +1,8 @@
+//! The whole server through real sockets on loopback, one file for each behaviour.
+
+mod hardship;
+mod refusals;
+mod small_game;
+mod stop;
+mod swirl;
+mod wire;
