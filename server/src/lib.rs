@@ -19,8 +19,8 @@
 //! ```text
 //! serve                               spawns threads, wires, stops in order
 //! control  |  gateway  |  tick        tokio: lobby, plain HTTP | reactor side | tick side
-//! handover |  lobby                   what crosses threads | who may sit where
-//! room     |  session                 one running game | one client's conversation
+//! room     |  session  |  lobby       one running game | one client's conversation | who may sit where
+//! handover |  config                  what crosses threads | what a person sets
 //! sync     |  net                     bytes of state | bytes of sockets
 //! metrics                             counters
 //! ```

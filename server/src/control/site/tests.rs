@@ -33,9 +33,9 @@ fn a_folder_is_served_with_its_types() {
     let names = [
         ("index.html", "text/html; charset=utf-8"),
         ("style.css", "text/css; charset=utf-8"),
-        ("arena/main.js", "text/javascript; charset=utf-8"),
-        ("arena/deep/er.mjs", "text/javascript; charset=utf-8"),
-        ("arena/web.wasm", "application/wasm"),
+        ("game/main.js", "text/javascript; charset=utf-8"),
+        ("game/deep/er.mjs", "text/javascript; charset=utf-8"),
+        ("game/web.wasm", "application/wasm"),
         ("a.json", "application/json"),
         ("main.js.map", "application/json"),
         ("a.svg", "image/svg+xml"),
@@ -140,15 +140,15 @@ fn a_folder_that_is_too_deep_is_refused() {
 #[test]
 fn embedded_files_are_served_alike() {
     static INNER: [DirEntry<'_>; 2] =
-        [DirEntry::File(File::new("arena/main.js", b"main")), DirEntry::File(File::new("arena/build.sh", b"secret"))];
+        [DirEntry::File(File::new("game/main.js", b"main")), DirEntry::File(File::new("game/build.sh", b"secret"))];
     static OUTER: [DirEntry<'_>; 2] =
-        [DirEntry::File(File::new("index.html", b"page")), DirEntry::Dir(Dir::new("arena", &INNER))];
+        [DirEntry::File(File::new("index.html", b"page")), DirEntry::Dir(Dir::new("game", &INNER))];
     static ROOT: Dir<'static> = Dir::new("", &OUTER);
     let site = Site::embedded(&ROOT);
     assert_eq!(site.len(), 2);
     assert!(!site.is_empty());
     assert_eq!(site.file("/").unwrap().bytes, "page");
-    assert_eq!(site.file("/arena/main.js").unwrap().bytes, "main");
+    assert_eq!(site.file("/game/main.js").unwrap().bytes, "main");
 }
 
 #[test]
