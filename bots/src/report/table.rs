@@ -1,0 +1,123 @@
+//! The results as a table for people.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{LATENESS_LIMIT_MS, Report};
+use crate::measure::Percentiles;
+
+/// Shows a report as a table.
+pub struct Table<'a>(pub &'a Report);
+
+impl Display for Table<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        summary(out, report)?;
+        writeln!(out)?;
+        writeln!(out, "{:<18}{:>11}{:>11}{:>11}", "", "p50", "p99", "p99.9")?;
+        times(out, "tick interval", report.tick_interval_ms.as_ref())?;
+        times(out, "input to ack", report.input_to_ack_ms.as_ref())?;
+        times(out, "join", report.join_ms.as_ref())?;
+        times(out, "swarm's lateness", report.swarm_lateness_ms.as_ref())?;
+        failures(out, report)?;
+        remarks(out, report)
+    }
+}
+
+fn summary(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    let Report { bots, joined, failed, .. } = report;
+    writeln!(out, "{:<10}{} at {}", "game", report.game, report.url)?;
+    writeln!(out, "{:<10}{joined} of {bots} joined, {failed} failed", "bots")?;
+    writeln!(
+        out,
+        "{:<10}{:.0} a second, {:.1} a bot, over {:.1} s",
+        "frames", report.frames_per_s, report.frames_per_s_per_bot, report.steady_s
+    )?;
+    writeln!(
+        out,
+        "{:<10}{:.2} kB/s down, {:.2} kB/s up a bot",
+        "payload", report.down_kb_per_s_per_bot, report.up_kb_per_s_per_bot
+    )?;
+    writeln!(out, "{:<10}{} hashes checked, {}", "state", report.hashes_checked, many(report.desyncs, "desync"))
+}
+
+fn times(out: &mut Formatter<'_>, name: &str, times: Option<&Percentiles>) -> fmt::Result {
+    let ms = |pick: fn(&Percentiles) -> f64| times.map_or("-".to_owned(), |times| format!("{:.2} ms", pick(times)));
+    let (p50, p99, p99_9) = (ms(|times| times.p50), ms(|times| times.p99), ms(|times| times.p99_9));
+    writeln!(out, "{name:<18}{p50:>11}{p99:>11}{p99_9:>11}")
+}
+
+fn failures(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    if report.failures.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nfailed")?;
+    report.failures.iter().try_for_each(|reason| writeln!(out, "{:>6}  {}", reason.bots, reason.reason))
+}
+
+fn remarks(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    if report.stopped_early && report.steady_s == 0.0 {
+        writeln!(out, "\nStopped before all had joined: nothing was measured.")?;
+    } else if report.stopped_early {
+        writeln!(out, "\nStopped early: the figures are those of the time until then.")?;
+    }
+    if report.left_hanging > 0 {
+        writeln!(out, "\n{} left and the server did not close in time.", many(report.left_hanging as u64, "bot"))?;
+    }
+    if report.swarm_was_the_limit {
+        writeln!(
+            out,
+            "\nThe swarm was the limit: its own timers fired more than {LATENESS_LIMIT_MS} ms late at p99, so these \
+             times say as\nmuch about it as about the server. Take fewer bots, more --threads, or another machine."
+        )?;
+    }
+    Ok(())
+}
+
+fn many(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::tests::{played, report};
+    use super::*;
+    use crate::bot::{Failure, Outcome};
+
+    #[test]
+    fn a_good_run_reads_like_this() {
+        let table = Table(&report([played(Duration::from_millis(1))])).to_string();
+        assert_eq!(
+            table,
+            "\
+game      game at ws://127.0.0.1:7777/ws
+bots      1 of 3 joined, 0 failed
+frames    30 a second, 30.0 a bot, over 10.0 s
+payload   6.00 kB/s down, 0.60 kB/s up a bot
+state     10 hashes checked, 0 desyncs
+
+                          p50        p99      p99.9
+tick interval        33.34 ms   33.34 ms   33.34 ms
+input to ack         41.02 ms   41.02 ms   41.02 ms
+join                 12.01 ms   12.01 ms   12.01 ms
+swarm's lateness      1.00 ms    1.00 ms    1.00 ms
+"
+        );
+    }
+
+    #[test]
+    fn failures_and_the_swarms_own_limit_are_said_in_words() {
+        let outcomes =
+            [played(Duration::from_millis(9)), Outcome::failed(Failure::Refused("the room is full".to_owned()))];
+        let table = Table(&report(outcomes)).to_string();
+        assert!(table.contains("     1  refused: the room is full"), "{table}");
+        assert!(table.contains("The swarm was the limit"), "{table}");
+    }
+
+    #[test]
+    fn nothing_measured_is_a_dash() {
+        let table = Table(&report([])).to_string();
+        assert!(table.contains("tick interval               -"), "{table}");
+    }
+}

@@ -1,0 +1,127 @@
+//! The program from outside: what it says and how it exits when there is nobody to play with.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output};
+use std::thread;
+
+fn swarm(flags: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tickwire-bots"))
+        .arg("swarm")
+        .args(["--bots", "3", "--seconds", "1"])
+        .args(flags)
+        .output()
+        .expect("the program starts")
+}
+
+/// Could not run: exit code 2, nothing on stdout, and `wanted` in the one line on stderr.
+#[track_caller]
+fn refuses_in_one_sentence(output: &Output, wanted: &[&str]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    for part in wanted {
+        assert!(stderr.contains(part), "{part:?} is not in: {stderr}");
+    }
+}
+
+/// Answers each connection's first bytes with `answer` and closes. Gives the session address.
+fn server_that_says(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let address = listener.local_addr().expect("it is bound");
+    // lives as long as the test
+    thread::spawn(move || listener.incoming().flatten().for_each(|stream| say(stream, answer)));
+    format!("ws://{address}/ws")
+}
+
+fn say(mut stream: TcpStream, answer: &str) {
+    let mut head = [0; 4096];
+    let mut read = 0;
+    while !head[..read].ends_with(b"\r\n\r\n") {
+        match stream.read(&mut head[read..]) {
+            Ok(more) if more > 0 => read += more,
+            _ => return,
+        }
+    }
+    // the other end may be gone
+    let _ = stream.write_all(answer.as_bytes());
+}
+
+#[test]
+fn an_address_that_is_no_websocket_is_refused() {
+    for url in ["http://127.0.0.1:7777/ws", "127.0.0.1:7777", "ws://", "not a url", ""] {
+        refuses_in_one_sentence(&swarm(&["--url", url]), &["ws://127.0.0.1:7777/ws"]);
+    }
+}
+
+#[test]
+fn tls_is_refused_with_a_reason() {
+    let url = server_that_says("").replace("ws://", "wss://");
+    refuses_in_one_sentence(&swarm(&["--url", &url]), &["TLS", "ws://"]);
+}
+
+#[test]
+fn nobody_there_is_said_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let url = format!("ws://{}/ws", listener.local_addr().expect("it is bound"));
+    drop(listener);
+    refuses_in_one_sentence(&swarm(&["--url", &url]), &[url.as_str(), "is the server running there?"]);
+}
+
+#[test]
+fn a_web_server_is_no_tickwire_server() {
+    let ok = server_that_says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    refuses_in_one_sentence(&swarm(&["--url", &ok]), &["no Tickwire server", "200"]);
+    let not_found = server_that_says("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    refuses_in_one_sentence(&swarm(&["--url", &not_found]), &["no Tickwire server", "404"]);
+}
+
+#[test]
+fn something_that_is_not_even_http_is_no_tickwire_server() {
+    let ssh = server_that_says("SSH-2.0-OpenSSH_9.6\r\n");
+    refuses_in_one_sentence(&swarm(&["--url", &ssh]), &["no Tickwire server"]);
+    let silent = server_that_says("");
+    refuses_in_one_sentence(&swarm(&["--url", &silent]), &["no Tickwire server"]);
+}
+
+#[test]
+fn an_unknown_flag_is_refused() {
+    let output = swarm(&["--bogus"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(output.stdout.is_empty());
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.contains("--bogus") && stderr.contains("--help"), "{stderr}");
+}
+
+#[test]
+fn a_results_file_that_cannot_be_written_is_found_before_the_run() {
+    let output = swarm(&["--json", "/no/such/folder/swarm.json"]);
+    refuses_in_one_sentence(&output, &["/no/such/folder/swarm.json", "--json"]);
+}
+
+#[test]
+fn more_bots_than_files_are_refused_with_the_remedy() {
+    let program = env!("CARGO_BIN_EXE_tickwire-bots");
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -n 64 && exec \"$0\" swarm --bots 100", program])
+        .output()
+        .expect("there is a shell");
+    if cfg!(target_os = "linux") {
+        refuses_in_one_sentence(&output, &["ulimit -n", "fewer bots"]);
+    }
+}
+
+#[test]
+fn help_teaches_with_an_example() {
+    let output = Command::new(env!("CARGO_BIN_EXE_tickwire-bots"))
+        .args(["swarm", "--help"])
+        .output()
+        .expect("the program starts");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout.contains("tickwire-bots swarm --url ws://127.0.0.1:7777/ws --bots 200 --seconds 30"), "{stdout}");
+    assert!(stdout.contains("Exit codes"), "{stdout}");
+}

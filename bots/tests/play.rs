@@ -1,0 +1,85 @@
+//! The program against the real server, through real sockets.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tickwire_arena::{Arena, Options};
+use tickwire_server::{Config, Running, Server, Site};
+
+fn server() -> (Running, String) {
+    let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
+    let server = Server::bind(config).expect("loopback has a free port");
+    let running = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
+    let url = format!("ws://{}/ws", running.addr());
+    (running, url)
+}
+
+fn swarm(url: &str, seconds: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_tickwire-bots"))
+        .args(["swarm", "--url", url, "--bots", "8", "--ramp", "0", "--seconds", seconds, "--json", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts")
+}
+
+/// Reads stderr until the swarm has begun to measure; the rest stays unread.
+fn wait_until_it_measures(swarm: &mut Child) -> impl BufRead + use<> {
+    let mut lines = BufReader::new(swarm.stderr.take().expect("it is piped"));
+    let mut line = String::new();
+    while !line.contains("measuring") {
+        line.clear();
+        assert!(lines.read_line(&mut line).expect("it is text") > 0, "the swarm ended before it measured");
+    }
+    lines
+}
+
+fn json(output: &Output) -> Value {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("no JSON on stdout: {error}\n{stderr}"))
+}
+
+#[test]
+fn bots_play_and_see_what_the_server_sees() {
+    let (server, url) = server();
+    let output = swarm(&url, "2.5").wait_with_output().expect("it ends");
+    server.stop();
+    let json = json(&output);
+    assert_eq!(output.status.code(), Some(0), "{json}");
+    assert_eq!((&json["joined"], &json["failed"], &json["desyncs"]), (&8.into(), &0.into(), &0.into()), "{json}");
+    assert!(json["hashes_checked"].as_u64() > Some(0), "{json}");
+    assert!(json["tick_interval_ms"]["samples"].as_u64() > Some(0), "{json}");
+    assert!(json["input_to_ack_ms"]["samples"].as_u64() > Some(0), "inputs were used: {json}");
+    assert_eq!(json["left_hanging"], 0, "{json}");
+}
+
+#[test]
+fn a_server_that_stops_is_the_reason_that_is_told() {
+    let (server, url) = server();
+    let mut swarm = swarm(&url, "600");
+    let _rest = wait_until_it_measures(&mut swarm);
+    server.stop();
+    let output = swarm.wait_with_output().expect("it ends");
+    let json = json(&output);
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    assert_eq!((&json["joined"], &json["failed"]), (&8.into(), &8.into()), "{json}");
+    assert!(json["failures"][0]["reason"].as_str().is_some_and(|reason| reason.contains("1001")), "{json}");
+}
+
+/// Ctrl-C.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_the_run_with_its_report() {
+    let (server, url) = server();
+    let mut swarm = swarm(&url, "600");
+    let _rest = wait_until_it_measures(&mut swarm);
+    let kill = Command::new("kill").args(["-INT", &swarm.id().to_string()]).status();
+    assert!(kill.expect("there is a kill").success());
+    let output = swarm.wait_with_output().expect("it ends");
+    server.stop();
+    let json = json(&output);
+    assert_eq!(output.status.code(), Some(0), "{json}");
+    assert_eq!(json["stopped_early"], true, "{json}");
+    assert_eq!((&json["joined"], &json["failed"]), (&8.into(), &0.into()), "{json}");
+}
