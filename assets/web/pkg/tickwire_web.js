@@ -1,0 +1,563 @@
+/**
+ * One player's end of a session in Arena. Make one for each socket.
+ */
+export class ArenaClient {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        ArenaClientFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_arenaclient_free(ptr, 0);
+    }
+    /**
+     * How often the state differed from the server's; always 0 unless somebody has a bug.
+     * @returns {number}
+     */
+    desyncs() {
+        const ret = wasm.arenaclient_desyncs(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * A whole binary message arrived.
+     *
+     * # Errors
+     * The server broke the protocol: close the socket.
+     * @param {number} now_ms
+     * @param {Uint8Array | number[]} message
+     */
+    handle_message(now_ms, message) {
+        const val2 = +now_ms;
+        const ptr0 = passArray8ToWasm0(message, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.arenaclient_handle_message(this.__wbg_ptr, val2, ptr0, len0);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * What the player wants now; at most one input leaves for each tick. Tells whether one left.
+     * @param {number} now_ms
+     * @param {boolean} thrust
+     * @param {boolean} fire
+     * @param {number} turn
+     * @param {boolean} aiming
+     * @param {number} aim
+     * @returns {boolean}
+     */
+    input(now_ms, thrust, fire, turn, aiming, aim) {
+        const ret = wasm.arenaclient_input(this.__wbg_ptr, now_ms, thrust, fire, turn, aiming, aim);
+        return ret !== 0;
+    }
+    /**
+     * Gives the seat back.
+     */
+    leave() {
+        wasm.arenaclient_leave(this.__wbg_ptr);
+    }
+    /**
+     * The name of a ship or leader; empty for all else. Its row tells by a hash when to ask again.
+     * @param {number} id
+     * @returns {string}
+     */
+    name_of(id) {
+        let deferred1_0;
+        let deferred1_1;
+        try {
+            const ret = wasm.arenaclient_name_of(this.__wbg_ptr, id);
+            deferred1_0 = ret[0];
+            deferred1_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
+        }
+    }
+    /**
+     * Asks for a seat under this name.
+     * @param {string} name
+     */
+    constructor(name) {
+        const ptr0 = passStringToWasm0(name, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.arenaclient_new(ptr0, len0);
+        this.__wbg_ptr = ret;
+        ArenaClientFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+    /**
+     * Whether the client has a seat.
+     * @returns {boolean}
+     */
+    playing() {
+        const ret = wasm.arenaclient_playing(this.__wbg_ptr);
+        return ret !== 0;
+    }
+    /**
+     * The next news of the game.
+     * @returns {News | undefined}
+     */
+    poll_news() {
+        const ret = wasm.arenaclient_poll_news(this.__wbg_ptr);
+        return ret === 0 ? undefined : News.__wrap(ret);
+    }
+    /**
+     * The next message for the socket.
+     * @returns {Uint8Array | undefined}
+     */
+    poll_transmit() {
+        const ret = wasm.arenaclient_poll_transmit(this.__wbg_ptr);
+        let v1;
+        if (ret[0] !== 0) {
+            v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        }
+        return v1;
+    }
+    /**
+     * Why it is over, for a person; nothing while it is not.
+     * @returns {string | undefined}
+     */
+    refusal() {
+        const ret = wasm.arenaclient_refusal(this.__wbg_ptr);
+        let v1;
+        if (ret[0] !== 0) {
+            v1 = getStringFromWasm0(ret[0], ret[1]);
+            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        }
+        return v1;
+    }
+    /**
+     * Where the rows lie in the module's memory, until the next [`ArenaClient::sample`].
+     * @returns {number}
+     */
+    rows_ptr() {
+        const ret = wasm.arenaclient_rows_ptr(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * Brings the rows to `now_ms` and tells how many follow the head row.
+     * @param {number} now_ms
+     * @returns {number}
+     */
+    sample(now_ms) {
+        const ret = wasm.arenaclient_sample(this.__wbg_ptr, now_ms);
+        return ret >>> 0;
+    }
+}
+if (Symbol.dispose) ArenaClient.prototype[Symbol.dispose] = ArenaClient.prototype.free;
+
+/**
+ * Somebody blew up. Free it after reading.
+ */
+export class News {
+    static __wrap(ptr) {
+        const obj = Object.create(News.prototype);
+        obj.__wbg_ptr = ptr;
+        NewsFinalization.register(obj, obj.__wbg_ptr, obj);
+        return obj;
+    }
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        NewsFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_news_free(ptr, 0);
+    }
+    /**
+     * 0 a shot, 1 a rock, 2 a ship.
+     * @returns {number}
+     */
+    get cause() {
+        const ret = wasm.__wbg_get_news_cause(this.__wbg_ptr);
+        return ret;
+    }
+    /**
+     * The killer's seat; nothing for a drone.
+     * @returns {number | undefined}
+     */
+    get killer_seat() {
+        const ret = wasm.__wbg_get_news_killer_seat(this.__wbg_ptr);
+        return ret === 0xFFFFFF ? undefined : ret;
+    }
+    /**
+     * Who did it; nothing for a rock and nobody else to blame.
+     * @returns {string | undefined}
+     */
+    get killer() {
+        const ret = wasm.__wbg_get_news_killer(this.__wbg_ptr);
+        let v1;
+        if (ret[0] !== 0) {
+            v1 = getStringFromWasm0(ret[0], ret[1]);
+            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        }
+        return v1;
+    }
+    /**
+     * Kills of the killer since their own last death.
+     * @returns {number}
+     */
+    get streak() {
+        const ret = wasm.__wbg_get_news_streak(this.__wbg_ptr);
+        return ret;
+    }
+    /**
+     * The victim's seat; nothing for a drone.
+     * @returns {number | undefined}
+     */
+    get victim_seat() {
+        const ret = wasm.__wbg_get_news_victim_seat(this.__wbg_ptr);
+        return ret === 0xFFFFFF ? undefined : ret;
+    }
+    /**
+     * Whose ship it was.
+     * @returns {string}
+     */
+    get victim() {
+        let deferred1_0;
+        let deferred1_1;
+        try {
+            const ret = wasm.__wbg_get_news_victim(this.__wbg_ptr);
+            deferred1_0 = ret[0];
+            deferred1_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
+        }
+    }
+    /**
+     * 0 a shot, 1 a rock, 2 a ship.
+     * @param {number} arg0
+     */
+    set cause(arg0) {
+        wasm.__wbg_set_news_cause(this.__wbg_ptr, arg0);
+    }
+    /**
+     * The killer's seat; nothing for a drone.
+     * @param {number | null} [arg0]
+     */
+    set killer_seat(arg0) {
+        wasm.__wbg_set_news_killer_seat(this.__wbg_ptr, isLikeNone(arg0) ? 0xFFFFFF : arg0);
+    }
+    /**
+     * Who did it; nothing for a rock and nobody else to blame.
+     * @param {string | null} [arg0]
+     */
+    set killer(arg0) {
+        var ptr0 = isLikeNone(arg0) ? 0 : passStringToWasm0(arg0, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        var len0 = WASM_VECTOR_LEN;
+        wasm.__wbg_set_news_killer(this.__wbg_ptr, ptr0, len0);
+    }
+    /**
+     * Kills of the killer since their own last death.
+     * @param {number} arg0
+     */
+    set streak(arg0) {
+        wasm.__wbg_set_news_streak(this.__wbg_ptr, arg0);
+    }
+    /**
+     * The victim's seat; nothing for a drone.
+     * @param {number | null} [arg0]
+     */
+    set victim_seat(arg0) {
+        wasm.__wbg_set_news_victim_seat(this.__wbg_ptr, isLikeNone(arg0) ? 0xFFFFFF : arg0);
+    }
+    /**
+     * Whose ship it was.
+     * @param {string} arg0
+     */
+    set victim(arg0) {
+        const ptr0 = passStringToWasm0(arg0, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        const len0 = WASM_VECTOR_LEN;
+        wasm.__wbg_set_news_victim(this.__wbg_ptr, ptr0, len0);
+    }
+}
+if (Symbol.dispose) News.prototype[Symbol.dispose] = News.prototype.free;
+
+/**
+ * Runs once when the module is loaded: a panic shall reach the console with its message.
+ */
+export function start() {
+    wasm.start();
+}
+
+/**
+ * The arena is a disc of this radius around (0, 0).
+ * @returns {number}
+ */
+export function world_radius() {
+    const ret = wasm.world_radius();
+    return ret;
+}
+function __wbg_get_imports() {
+    const import0 = {
+        __proto__: null,
+        __wbg_Error_208446807d0d1e30: function(arg0, arg1) {
+            const ret = Error(getStringFromWasm0(arg0, arg1));
+            return ret;
+        },
+        __wbg___wbindgen_throw_4c88d8bf264fd984: function(arg0, arg1) {
+            throw new Error(getStringFromWasm0(arg0, arg1));
+        },
+        __wbg_error_757e9472f8410341: function(arg0, arg1) {
+            let deferred0_0;
+            let deferred0_1;
+            try {
+                deferred0_0 = arg0;
+                deferred0_1 = arg1;
+                console.error(getStringFromWasm0(arg0, arg1));
+            } finally {
+                wasm.__wbindgen_free(deferred0_0, deferred0_1, 1);
+            }
+        },
+        __wbg_new_bb74001155cb8ca8: function() {
+            const ret = new Error();
+            return ret;
+        },
+        __wbg_stack_575c4e0918581b9c: function(arg0, arg1) {
+            const ret = arg1.stack;
+            const ptr1 = passStringToWasm0(ret, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            const len1 = WASM_VECTOR_LEN;
+            getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * 1, len1, true);
+            getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * 0, ptr1, true);
+        },
+        __wbindgen_init_externref_table: function() {
+            const table = wasm.__wbindgen_externrefs;
+            table.set(0, undefined);
+            table.set(1024, undefined);
+            table.set(1025, null);
+            table.set(1026, true);
+            table.set(1027, false);
+        },
+    };
+    return {
+        __proto__: null,
+        "./tickwire_web_bg.js": import0,
+    };
+}
+
+const ArenaClientFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_arenaclient_free(ptr, 1));
+const NewsFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_news_free(ptr, 1));
+
+function getArrayU8FromWasm0(ptr, len) {
+    ptr = ptr >>> 0;
+    return getUint8ArrayMemory0().subarray(ptr / 1, ptr / 1 + len);
+}
+
+let cachedDataViewMemory0 = null;
+function getDataViewMemory0() {
+    if (cachedDataViewMemory0 === null || cachedDataViewMemory0.buffer.detached === true || (cachedDataViewMemory0.buffer.detached === undefined && cachedDataViewMemory0.buffer !== wasm.memory.buffer)) {
+        cachedDataViewMemory0 = new DataView(wasm.memory.buffer);
+    }
+    return cachedDataViewMemory0;
+}
+
+function getStringFromWasm0(ptr, len) {
+    ptr = ptr >>> 0;
+    return decodeText(getUint8ArrayMemory0().subarray(ptr, ptr + len));
+}
+
+let cachedUint8ArrayMemory0 = null;
+function getUint8ArrayMemory0() {
+    if (cachedUint8ArrayMemory0 === null || cachedUint8ArrayMemory0.byteLength === 0) {
+        cachedUint8ArrayMemory0 = new Uint8Array(wasm.memory.buffer);
+    }
+    return cachedUint8ArrayMemory0;
+}
+
+function isLikeNone(x) {
+    return x === undefined || x === null;
+}
+
+function passArray8ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 1, 1) >>> 0;
+    getUint8ArrayMemory0().set(arg, ptr / 1);
+    WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
+function passStringToWasm0(arg, malloc, realloc) {
+    if (realloc === undefined) {
+        const buf = cachedTextEncoder.encode(arg);
+        const ptr = malloc(buf.length, 1) >>> 0;
+        getUint8ArrayMemory0().subarray(ptr, ptr + buf.length).set(buf);
+        WASM_VECTOR_LEN = buf.length;
+        return ptr;
+    }
+
+    let len = arg.length;
+    let ptr = malloc(len, 1) >>> 0;
+
+    const mem = getUint8ArrayMemory0();
+
+    let offset = 0;
+
+    for (; offset < len; offset++) {
+        const code = arg.charCodeAt(offset);
+        if (code > 0x7F) break;
+        mem[ptr + offset] = code;
+    }
+    if (offset !== len) {
+        if (offset !== 0) {
+            arg = arg.slice(offset);
+        }
+        ptr = realloc(ptr, len, len = offset + arg.length * 3, 1) >>> 0;
+        const view = getUint8ArrayMemory0().subarray(ptr + offset, ptr + len);
+        const ret = cachedTextEncoder.encodeInto(arg, view);
+
+        offset += ret.written;
+        ptr = realloc(ptr, len, offset, 1) >>> 0;
+    }
+
+    WASM_VECTOR_LEN = offset;
+    return ptr;
+}
+
+function takeFromExternrefTable0(idx) {
+    const value = wasm.__wbindgen_externrefs.get(idx);
+    wasm.__externref_table_dealloc(idx);
+    return value;
+}
+
+let cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+cachedTextDecoder.decode();
+const MAX_SAFARI_DECODE_BYTES = 2146435072;
+let numBytesDecoded = 0;
+function decodeText(bytes) {
+    numBytesDecoded += bytes.length;
+    if (numBytesDecoded >= MAX_SAFARI_DECODE_BYTES) {
+        cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+        cachedTextDecoder.decode();
+        numBytesDecoded = bytes.length;
+    }
+    return cachedTextDecoder.decode(bytes);
+}
+
+const cachedTextEncoder = new TextEncoder();
+
+if (!('encodeInto' in cachedTextEncoder)) {
+    cachedTextEncoder.encodeInto = function (arg, view) {
+        const buf = cachedTextEncoder.encode(arg);
+        view.set(buf);
+        return {
+            read: arg.length,
+            written: buf.length
+        };
+    };
+}
+
+let WASM_VECTOR_LEN = 0;
+
+let wasmModule, wasmInstance, wasm;
+function __wbg_finalize_init(instance, module) {
+    wasmInstance = instance;
+    wasm = instance.exports;
+    wasmModule = module;
+    cachedDataViewMemory0 = null;
+    cachedUint8ArrayMemory0 = null;
+    wasm.__wbindgen_start();
+    return wasm;
+}
+
+async function __wbg_load(module, imports) {
+    if (typeof Response === 'function' && module instanceof Response) {
+        if (!module.ok) {
+            throw new Error(`failed to fetch Wasm: ${module.status} ${module.statusText} fetching '${module.url}'`);
+        }
+
+        if (typeof WebAssembly.instantiateStreaming === 'function') {
+            try {
+                return await WebAssembly.instantiateStreaming(module, imports);
+            } catch (e) {
+                const validResponse = expectedResponseType(module.type);
+
+                if (validResponse && module.headers.get('Content-Type') !== 'application/wasm') {
+                    console.warn("`WebAssembly.instantiateStreaming` failed because your server does not serve Wasm with `application/wasm` MIME type. Falling back to `WebAssembly.instantiate` which is slower. Original error:\n", e);
+
+                } else { throw e; }
+            }
+        }
+
+        const bytes = await module.arrayBuffer();
+        return await WebAssembly.instantiate(bytes, imports);
+    } else {
+        const instance = await WebAssembly.instantiate(module, imports);
+
+        if (instance instanceof WebAssembly.Instance) {
+            return { instance, module };
+        } else {
+            return instance;
+        }
+    }
+
+    function expectedResponseType(type) {
+        switch (type) {
+            case 'basic': case 'cors': case 'default': return true;
+        }
+        return false;
+    }
+}
+
+function initSync(module) {
+    if (wasm !== undefined) return wasm;
+
+
+    if (module !== undefined) {
+        if (Object.getPrototypeOf(module) === Object.prototype) {
+            ({module} = module)
+        } else {
+            console.warn('using deprecated parameters for `initSync()`; pass a single object instead')
+        }
+    }
+
+    const imports = __wbg_get_imports();
+    if (!(module instanceof WebAssembly.Module)) {
+        module = new WebAssembly.Module(module);
+    }
+    const instance = new WebAssembly.Instance(module, imports);
+    return __wbg_finalize_init(instance, module);
+}
+
+let __wbg_init_promise;
+async function __wbg_init(module_or_path) {
+    if (wasm !== undefined) return wasm;
+    if (__wbg_init_promise === undefined) {
+        __wbg_init_promise = __wbg_init_once(module_or_path);
+        __wbg_init_promise.catch(() => { __wbg_init_promise = undefined; });
+    }
+    return __wbg_init_promise;
+}
+
+async function __wbg_init_once(module_or_path) {
+
+    if (module_or_path !== undefined) {
+        if (Object.getPrototypeOf(module_or_path) === Object.prototype) {
+            ({module_or_path} = module_or_path)
+        } else {
+            console.warn('using deprecated parameters for the initialization function; pass a single object instead')
+        }
+    }
+
+    if (module_or_path === undefined) {
+        module_or_path = new URL('tickwire_web_bg.wasm', import.meta.url);
+    }
+    const imports = __wbg_get_imports();
+
+    if (typeof module_or_path === 'string' || (typeof Request === 'function' && module_or_path instanceof Request) || (typeof URL === 'function' && module_or_path instanceof URL)) {
+        module_or_path = fetch(module_or_path);
+    }
+
+    const { instance, module } = await __wbg_load(await module_or_path, imports);
+
+    return __wbg_finalize_init(instance, module);
+}
+
+export { initSync, __wbg_init as default };
