@@ -1,0 +1,195 @@
+// Plays Arena in a real browser.
+//
+//   npm ci
+//   node play.mjs --server ../../target/release/tickwire [--shots DIR]    starts, stops and restarts the server itself
+//   node play.mjs http://127.0.0.1:7777 [--shots DIR]                     against a server that runs already
+// Environment: CHROMIUM, the browser's path. Ends with a line `N passed, N failed`; exit code 0, 1 or 2 (could not run).
+
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright-core';
+import { meet, openPage, openPhone, own, playing, point, seenChange, thumbs } from './players.mjs';
+import { Server } from './server.mjs';
+
+// An input is seen elsewhere after: its jitter buffer, a tick, the way, and the pages' interpolation.
+const SEEN_MAX_MS = 500;
+const BROWSER_ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
+  '--disable-background-timer-throttling'];
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { server: { type: 'string' }, shots: { type: 'string' } },
+});
+if (Boolean(flags.server) === (positionals.length === 1)) {
+  console.error('usage: node play.mjs --server PATH | URL  [--shots DIR]');
+  process.exit(2);
+}
+
+let passed = 0;
+let failed = 0;
+
+async function check(name, test) {
+  const begun = performance.now();
+  try {
+    const remark = await test();
+    passed += 1;
+    console.log(`ok    ${name}${remark ? ` (${remark})` : ''}, ${Math.round(performance.now() - begun)} ms`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAIL  ${name}: ${error.message}`);
+  }
+}
+
+function assert(holds, message) {
+  if (!holds) throw new Error(message);
+}
+
+async function shoot(page, name) {
+  if (!flags.shots) return;
+  await mkdir(flags.shots, { recursive: true });
+  await page.screenshot({ path: path.join(flags.shots, `${name}.png`) });
+}
+
+async function joining(ada, bob, address) {
+  await Promise.all([ada.goto(`${address}/?name=Ada`), bob.goto(`${address}/?name=Bob`)]);
+  await Promise.all([playing(ada), playing(bob)]);
+  const ships = [await own(ada), await own(bob)];
+  assert(ships[0].id !== ships[1].id, 'both pages own the same ship');
+  await ada.waitForFunction(() => window.tickwire.own.name === 'Ada');
+  return `ships ${ships[0].id} and ${ships[1].id}`;
+}
+
+// Pirates and rocks may get in the way: then they meet again.
+async function whileTogether(ada, bob, test) {
+  for (let tries = 3; ; tries -= 1) {
+    await meet(ada, bob);
+    try {
+      return await test();
+    } catch (error) {
+      const hindered = (await own(ada))?.dead || (await own(bob))?.dead;
+      if (!hindered || tries === 0) throw error;
+    }
+  }
+}
+
+async function seenTurning(ada, bob) {
+  const { id } = await own(ada);
+  const took = await seenChange(bob, id, () => ada.keyboard.down('KeyD'), { angle: 0.1 }).finally(() => ada.keyboard.up('KeyD'));
+  assert(took <= SEEN_MAX_MS, `seen after ${took} ms, at most ${SEEN_MAX_MS} were allowed`);
+  return `seen after ${took} ms`;
+}
+
+async function seenMoving(ada, bob) {
+  const { id } = await own(ada);
+  // drag has stopped the ship before it burns
+  await ada.waitForTimeout(2500);
+  const took = await seenChange(bob, id, () => ada.keyboard.down('KeyW'), { distance: 0.6 }).finally(() => ada.keyboard.up('KeyW'));
+  assert(took <= SEEN_MAX_MS, `seen after ${took} ms, at most ${SEEN_MAX_MS} were allowed`);
+  return `seen after ${took} ms`;
+}
+
+async function fighting(ada, bob) {
+  await meet(ada, bob, { near: 40 });
+  const there = await own(bob);
+  const here = await own(ada);
+  const angle = Math.atan2(there.y - here.y, there.x - here.x);
+  await point(ada, here, angle);
+  await ada.mouse.down();
+  await ada.keyboard.down('KeyW');
+  const shots = await ada.waitForFunction(() => window.tickwire.entities().filter(({ kind }) => kind === 'shot').length, null, { timeout: 5000 });
+  await ada.waitForTimeout(900);
+  await shoot(ada, 'desktop');
+  await ada.mouse.up();
+  await ada.keyboard.up('KeyW');
+  return `${await shots.jsonValue()} shots in sight`;
+}
+
+async function inStep(pages) {
+  for (const page of pages) {
+    const { desyncs, tick } = await page.evaluate(() => ({ desyncs: window.tickwire.desyncs, tick: window.tickwire.tick }));
+    assert(desyncs === 0, `${desyncs} desyncs`);
+    await page.waitForFunction(before => window.tickwire.tick > before + 10, tick, { timeout: 5000 });
+  }
+}
+
+async function remembering(page, address) {
+  await page.goto(`${address}/`);
+  const name = await page.inputValue('#name');
+  assert(name === 'Ada', `the field says ${JSON.stringify(name)}, not the last name`);
+  await shoot(page, 'lobby');
+  await page.click('#launch');
+  await playing(page);
+}
+
+async function thumbing(browser, address) {
+  const page = await openPhone(browser);
+  await page.goto(`${address}/`);
+  await page.fill('#name', 'Thumbs');
+  await page.tap('#launch');
+  await playing(page);
+  const touch = await thumbs(page);
+  const before = await own(page);
+  await touch('touchStart', [[1, 90, 700]]);
+  await touch('touchMove', [[1, 90, 640]]);
+  await touch('touchStart', [[1, 90, 640], [2, 310, 700]]);
+  await page.waitForTimeout(1200);
+  const after = await own(page);
+  await shoot(page, 'phone');
+  await touch('touchEnd', []);
+  assert(page.troubles.length === 0, page.troubles.join('; '));
+  await page.context().close();
+  if (after.dead) return 'blown up meanwhile';
+  const turned = Math.abs(Math.atan2(Math.sin(after.angle + Math.PI / 2), Math.cos(after.angle + Math.PI / 2)));
+  assert(turned < 0.3, `the stick points up, the ship ${after.angle.toFixed(2)}`);
+  assert(after.y < before.y - 5, `the ship flew from ${before.y} to ${after.y}`);
+  return `flew ${(before.y - after.y).toFixed(0)} units up`;
+}
+
+async function comingBack(server, pages) {
+  for (const page of pages) page.outage = true;
+  const ended = await server.stop();
+  assert(ended === 0, `the server ended with ${ended}:\n${server.log}`);
+  await Promise.all(pages.map(page => page.waitForFunction(
+    () => /connection lost.*trying again in \d+ s/.test(document.getElementById('notice').textContent), null, { timeout: 12_000 })));
+  await shoot(pages[0], 'away');
+  await server.start();
+  await Promise.all(pages.map(page => playing(page, 30_000)));
+  for (const page of pages) {
+    page.outage = false;
+    const notice = await page.textContent('#notice');
+    assert(notice === '', `back in play, the page still says ${JSON.stringify(notice)}`);
+  }
+}
+
+async function main() {
+  const server = flags.server && new Server(flags.server);
+  const address = server ? await server.start() : positionals[0].replace(/\/$/, '');
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: BROWSER_ARGS });
+  try {
+    const [ada, bob] = [await openPage(browser), await openPage(browser)];
+    await check('two pages join', () => joining(ada, bob, address));
+    await check('a ship that turns is seen in the other page', () => whileTogether(ada, bob, () => seenTurning(ada, bob)));
+    await check('a ship that burns is seen in the other page', () => whileTogether(ada, bob, () => seenMoving(ada, bob)));
+    await check('shots are seen', () => fighting(ada, bob));
+    await check('both pages stay in step with the server', () => inStep([ada, bob]));
+    await check('a phone flies with its thumbs', () => thumbing(browser, address));
+    if (server) await check('pages say that the server is gone, and come back', () => comingBack(server, [ada, bob]));
+    await check('the name is remembered', () => remembering(ada, address));
+    await check('no errors and no failed requests', () => {
+      const troubles = [...ada.troubles, ...bob.troubles];
+      assert(troubles.length === 0, troubles.join('; '));
+    });
+  } finally {
+    await browser.close();
+    await server?.stop();
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main().catch(error => {
+  console.error(error.message);
+  return 2;
+});
