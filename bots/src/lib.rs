@@ -28,6 +28,7 @@
 //! report     Total -> Report -> table, JSON, exit code
 //! ```
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod behaviour;
 pub mod bot;

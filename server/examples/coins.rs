@@ -48,9 +48,8 @@ impl Game for Coins {
     }
     fn tick(&mut self, step: &mut Step<'_, Self>) {
         for (seat, runner) in &mut self.runners {
-            let go = step.input(*seat).go;
-            for axis in 0..2 {
-                runner.at[axis] = (runner.at[axis] + f32::from(go[axis]) * 20.0 * step.dt()).clamp(0.0, 100.0);
+            for (at, go) in runner.at.iter_mut().zip(step.input(*seat).go) {
+                *at = (*at + f32::from(go) * 20.0 * step.dt()).clamp(0.0, 100.0);
             }
             if (0..2).all(|axis| (runner.at[axis] - self.coin.at[axis]).abs() < 1.0) {
                 runner.coins += 1;
@@ -68,6 +67,6 @@ impl Game for Coins {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::bind(Config::default())?.start::<Coins>((), Site::default())?;
-    println!("coins is on: ws://{}/ws", server.addr());
-    Ok(server.stop_on_signal()?)
+    server.stop_on_signal(|addr| println!("coins is on: ws://{addr}/ws"))?;
+    Ok(())
 }

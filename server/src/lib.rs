@@ -8,8 +8,7 @@
 //! use tickwire_server::{Config, Server, Site};
 //!
 //! let server = Server::bind(Config::default())?.start::<MyGame>(MyGame::Options::default(), Site::default())?;
-//! println!("players connect to ws://{}/ws", server.addr());
-//! server.stop_on_signal()?;
+//! server.stop_on_signal(|addr| println!("players connect to ws://{addr}/ws"))?;
 //! # Ok(())
 //! # }
 //! ```
@@ -25,6 +24,7 @@
 //! metrics                             counters
 //! ```
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod config;
 pub mod control;

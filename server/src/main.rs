@@ -41,8 +41,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let (reactors, tick_threads, files) = (config.reactors, config.tick_threads, site.len());
     let running = Server::bind(config)?.start::<Arena>(Default::default(), site)?;
     tracing::info!(listen = %running.addr(), reactors, tick_threads, files, "serving");
-    tell_where(&format!("Tickwire hosts Arena: open http://{}/", to_open(running.addr())));
-    running.stop_on_signal().map_err(|cause| anyhow!("cannot listen for signals: {cause}"))
+    let ready = |addr| tell_where(&format!("Tickwire hosts Arena: open http://{}/", to_open(addr)));
+    running.stop_on_signal(ready).map_err(|cause| anyhow!("cannot listen for signals: {cause}"))
 }
 
 fn site(config: &Config) -> anyhow::Result<Site> {

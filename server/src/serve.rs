@@ -11,6 +11,7 @@ use thiserror::Error;
 use tickwire_shared::delta::KindLayout;
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{Game, Replicate};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
@@ -63,7 +64,8 @@ fn listen_advice(addr: &SocketAddr, source: &io::Error) -> String {
             format!("the port is in use; stop the other program or choose another with --listen {next}")
         }
         io::ErrorKind::PermissionDenied => {
-            format!("the system does not allow this port; choose one from 1024 up, such as --listen {}:7777", addr.ip())
+            let open = SocketAddr::new(addr.ip(), 7777);
+            format!("the system does not allow this port; choose one from 1024 up, such as --listen {open}")
         }
         io::ErrorKind::AddrNotAvailable => {
             "this machine does not have that address; use 127.0.0.1 for this machine only or 0.0.0.0 for all networks"
@@ -214,16 +216,20 @@ impl Running {
 
     /// Waits for Ctrl-C or SIGTERM, then stops in order. A second signal ends the process at once.
     ///
+    /// `ready` is called when signals are listened to, so that whoever waits for its word may stop the server right
+    /// then: a signal before that ends the process as if there were no server.
+    ///
     /// # Errors
     /// The system does not tell of signals.
-    pub fn stop_on_signal(self) -> io::Result<()> {
+    pub fn stop_on_signal(self, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(signal())?;
+        let mut signals = runtime.block_on(async { Signals::new() })?;
+        ready(self.addr);
+        runtime.block_on(signals.next());
         info!("stopping: clients are told; a second signal ends at once");
         std::thread::Builder::new().name("signal".to_owned()).spawn(move || {
-            if runtime.block_on(signal()).is_ok() {
-                std::process::exit(130);
-            }
+            runtime.block_on(signals.next());
+            std::process::exit(130);
         })?;
         self.stop();
         Ok(())
@@ -295,13 +301,23 @@ fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
     }
 }
 
-async fn signal() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// The signals that end a server. One value for all of them: what came while nobody waited is told at the next wait,
+/// whereas a listener that is made anew has missed it.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// On a runtime.
+    fn new() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 /// Without the settings of whoever runs the tests.
@@ -70,8 +72,15 @@ impl Running {
 
     /// The exit code and all of stderr.
     fn end(mut self) -> (Option<i32>, String) {
-        let mut stderr = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        let mut stderr = self.child.stderr.take().unwrap();
+        let (ended, end) = mpsc::channel();
+        thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            ended.send(text)
+        });
+        // only so that a fault fails instead of hanging; dropping self then kills the server
+        let stderr = end.recv_timeout(Duration::from_secs(60)).expect("the server should end after a signal");
         (self.child.wait().unwrap().code(), stderr)
     }
 }

@@ -60,11 +60,11 @@ fn noise(a: u32, b: u32) -> u32 {
 /// Walkers come and go, stand still for a while, walk; some jump across the world.
 fn walker(id: u32, tick: Tick) -> Option<Walker> {
     let phase = tick.0 / 40;
-    if noise(id, phase) % 5 == 0 {
+    if noise(id, phase).is_multiple_of(5) {
         return None;
     }
     let (x, y) = (noise(id, phase / 3) % WORLD, noise(id, phase / 3 + 1000) % WORLD);
-    let walked = if noise(id, phase + 77) % 2 == 0 { tick.0 } else { phase * 40 };
+    let walked = if noise(id, phase + 77).is_multiple_of(2) { tick.0 } else { phase * 40 };
     let name = format!("w{}", noise(id, tick.0 / 100) % 9999);
     Some(Walker { x: (x + walked) % WORLD, y: (y + walked / 2) % WORLD, name, secret: 0 })
 }
@@ -75,7 +75,7 @@ fn own(seat: SeatId, tick: Tick) -> Walker {
 }
 
 fn flag(id: u32, tick: Tick) -> Option<Flag> {
-    (noise(id, tick.0 / 64) % 3 != 0).then(|| Flag { up: noise(id, tick.0 / 8) % 2 == 0 })
+    (!noise(id, tick.0 / 64).is_multiple_of(3)).then(|| Flag { up: noise(id, tick.0 / 8).is_multiple_of(2) })
 }
 
 impl Game for Crowd {

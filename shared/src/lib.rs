@@ -1,5 +1,6 @@
 //! What a Tickwire server and its clients agree on, and the client core.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod bits;
 pub mod client;

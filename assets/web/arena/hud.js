@@ -50,7 +50,7 @@ export class Hud {
     this.last = { bytesIn: line.bytesIn, bytesOut: line.bytesOut };
     this.slowAt = now;
     this.frames = 0;
-    this.text('m-near', inSight(world));
+    this.text('m-players', world.players);
     this.updateBoard(world);
   }
 
@@ -140,12 +140,6 @@ export class Hud {
     this.shown.set(key, value);
     element(id).setAttribute(name, value);
   }
-}
-
-function inSight(world) {
-  let players = 0;
-  for (const ship of world.ships.values()) players += ship.drone ? 0 : 1;
-  return players;
 }
 
 function make(tag, className, text = '') {

@@ -3,7 +3,7 @@
 // Row layout: shared/web/src/rows.rs, which is the other half of this file.
 
 const STRIDE = 12;
-const KIND = { ship: 0, rock: 1, shot: 2, pickup: 3, leader: 4 };
+const KIND = { ship: 0, rock: 1, shot: 2, pickup: 3, leader: 4, roster: 5 };
 const NOBODY = 0xffffffff;
 const SHIP_FLAGS = { thrust: 1, dead: 2, safe: 4, drone: 8 };
 const GONE = 1;
@@ -27,6 +27,7 @@ export class World {
     this.shots = new Map();
     this.pickups = new Map();
     this.leaders = new Map();
+    this.players = 0;
     this.byKind = [this.ships, this.rocks, this.shots, this.pickups, this.leaders];
     this.own = { id: NOBODY, seat: NOBODY, vx: 0, vy: 0, heat: 0, respawn_s: 0, gun_s: 0 };
     this.line = { tick: 0, hash: 0, rtt_ms: -1, bytesIn: 0, bytesOut: 0 };
@@ -73,6 +74,10 @@ export class World {
     const { words, floats } = this;
     const id = words[at];
     const kind = words[at + 1];
+    if (kind === KIND.roster) {
+      this.players = words[at + 6];
+      return;
+    }
     const entities = this.byKind[kind];
     if (!entities) return;
     let entity = entities.get(id);

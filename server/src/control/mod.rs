@@ -55,6 +55,7 @@ impl Control {
             self.threads.iter_mut().for_each(Post::flush);
             self.reactors.iter_mut().for_each(ReactorPort::wake);
         }
+        self.plain.stop();
         for reactor in &mut self.reactors {
             reactor.send(ToReactor::Stop);
             reactor.wake();

@@ -41,6 +41,8 @@ pub enum Entity {
     Pickup(Pickup),
     /// A line of the board of leaders.
     Leader(Leader),
+    /// How many play.
+    Roster(Roster),
 }
 
 /// A ship. It keeps its entity while its player stays: when it blows up it lies where it was with `dead` set, so the
@@ -184,6 +186,14 @@ pub enum Gift {
     Rapid,
     /// [`Gun::Fan`] for a while.
     Fan,
+}
+
+/// How many play: one entity, known everywhere, brought up to date with the board of leaders.
+#[derive(Replicate, Clone, Debug, PartialEq)]
+pub struct Roster {
+    /// Taken seats; drones have none.
+    #[field(min = 0, max = 256)]
+    pub players: u16,
 }
 
 /// A line of the board of leaders: known everywhere, brought up to date once a second. There are as many as there

@@ -18,6 +18,7 @@
 //! field.rs       the disc and its border                    trig.rs, vec2.rs  mathematics
 //! ```
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod collide;
 mod craft;
@@ -48,7 +49,7 @@ pub use gun::SPECIAL_GUN_S;
 pub use kill::{DRONE_SCORE, KILL_SCORE, STREAK};
 pub use kinds::{
     Cause, DRONE_HUE, Entity, Event, Gift, Gun, HUES, Input, LEADERS, Leader, NAME_BYTES, Pickup, Rock, RockSize,
-    SCORE_MAX, Ship, Shot, Who,
+    Roster, SCORE_MAX, Ship, Shot, Who,
 };
 pub use pickup::{PICKUP_RADIUS, REPAIR_HP};
 pub use rock::{ROCK_RADII, ROCK_SCORES};
@@ -125,6 +126,7 @@ impl Game for Arena {
     fn join(&mut self, seat: SeatId, who: &Profile) -> Result<(), Refusal> {
         let id = self.scene.new_id();
         self.scene.crafts.push(Craft::new(id, Pilot::Player(seat), name::shown_name(&who.name, seat)));
+        self.leaders.update(&self.scene.crafts);
         Ok(())
     }
 

@@ -9,6 +9,7 @@
 //! world.rs      code for the enum of all kinds
 //! refused.rs    tests: every misuse and what it is told
 //! ```
+#![warn(missing_docs)]
 
 mod field;
 mod lane_code;

@@ -9,6 +9,7 @@
 //! input(now, ...), sample(now)       once a frame; the rows lie at rows_ptr until the next sample
 //! ```
 //! `now` is `performance.now()`: milliseconds that never go back.
+#![warn(missing_docs)]
 
 mod news;
 pub mod rows;

@@ -11,6 +11,7 @@
 //! shot     id       2     x   y   angle           hit     hue
 //! pickup   id       3     x   y                   taken   gift
 //! leader   id       4     x   y          rank     seat    hue         score  name hash
+//! roster   id       5                             players
 //! ```
 //! Words 2 to 5 are floats in every row; in the head row so are 6 (seconds that the gun stays special) and 9 (round
 //! trip in milliseconds, -1 before the first).
@@ -18,7 +19,7 @@
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-use tickwire_arena::{Arena, Entity, Leader, Pickup, Rock, Ship, Shot, rock};
+use tickwire_arena::{Arena, Entity, Leader, Pickup, Rock, Roster, Ship, Shot, rock};
 use tickwire_shared::client::Client;
 use tickwire_shared::{EntityId, SeatId};
 
@@ -93,6 +94,7 @@ fn row(id: EntityId, entity: &Entity, now: Duration) -> Row {
         Entity::Shot(shot) => shot_row(shot),
         Entity::Pickup(pickup) => pickup_row(pickup),
         Entity::Leader(leader) => leader_row(leader),
+        Entity::Roster(roster) => roster_row(roster),
     };
     row[0] = id.0;
     row
@@ -141,6 +143,13 @@ fn leader_row(leader: &Leader) -> Row {
     row[7] = leader.hue.into();
     row[9] = leader.score;
     row[10] = name_hash(&leader.name);
+    row
+}
+
+fn roster_row(roster: &Roster) -> Row {
+    let mut row = [0; STRIDE];
+    row[1] = 5;
+    row[6] = roster.players.into();
     row
 }
 

@@ -33,7 +33,7 @@ impl Sight {
                 Entity::Rock(rock) => sight.consider_rock(me, &rock),
                 Entity::Pickup(pickup) => sight.consider_pickup(me, &pickup),
                 Entity::Leader(leader) => sight.consider_leader(me, client.seat(), &leader),
-                Entity::Ship(_) | Entity::Shot(_) => {}
+                Entity::Ship(_) | Entity::Shot(_) | Entity::Roster(_) => {}
             }
         }
         sight
