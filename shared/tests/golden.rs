@@ -1,0 +1,125 @@
+//! The wire, byte by byte. A change here is another protocol: raise `protocol::VERSION` with it.
+
+use tickwire_shared::bits::BitWriter;
+use tickwire_shared::delta::{KindLayout, Layout, Part, RowBuffer, encode_delta, encode_keyframe, encode_row};
+use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
+use tickwire_shared::protocol::{self, ClientMessage, ServerMessage, input};
+use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
+use tickwire_shared::{EntityId, Tick};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn schema() -> Schema {
+    let field = |name: &str, quantizer| Field { name: name.to_owned(), quantizer, count: 1, owner_only: false };
+    let fields = vec![
+        field("x", Quantizer::Float { min: -8.0, step: 0.5, span: 1000 }),
+        field("turn", Quantizer::Angle { bits: 8 }),
+        field("up", Quantizer::Bool),
+        field("name", Quantizer::Text { max_bytes: 5 }),
+        Field { owner_only: true, ..field("ammo", Quantizer::Int { min: 0, max: 99 }) },
+    ];
+    let keys = vec![field("go", Quantizer::Int { min: -1, max: 1 }), field("fire", Quantizer::Bool)];
+    Schema {
+        game: "golden".into(),
+        kinds: vec![KindSchema { name: "Ship".into(), fields }, KindSchema { name: "Flag".into(), fields: vec![] }],
+        input: KindSchema { name: "Keys".into(), fields: keys },
+    }
+}
+
+fn rows(entities: &[(u32, u16, &[u32])]) -> RowBuffer {
+    let mut rows = RowBuffer::default();
+    for (id, kind, lanes) in entities {
+        rows.push(EntityId(*id), *kind, lanes.len()).copy_from_slice(lanes);
+    }
+    rows
+}
+
+#[test]
+fn client_messages() {
+    let messages = [
+        (ClientMessage::Hello { protocol: 1, game: "arena".into(), fingerprint: 0x0102_0304_0506_0708 }, "00"),
+        (ClientMessage::Join { name: "ann".into() }, "0103616e6e"),
+        (ClientMessage::Ping { stamp_ms: 1000 }, "02fbe803"),
+        (ClientMessage::Resync, "03"),
+        (ClientMessage::Command(vec![7, 8]), "04020708"),
+        (ClientMessage::Leave, "05"),
+    ];
+    let hello = "0001056172656e61fd0807060504030201";
+    for (i, (message, golden)) in messages.iter().enumerate() {
+        let golden = if i == 0 { hello } else { golden };
+        assert_eq!(hex(&message.encode()), golden, "{message:?}");
+        assert_eq!(ClientMessage::decode(&message.encode()).as_ref(), Ok(message));
+    }
+}
+
+#[test]
+fn server_messages() {
+    let messages = [
+        (ServerMessage::Welcome { fingerprint: 5, schema: None }, "000500"),
+        (ServerMessage::Joined { room: 3, seat: 2, tick: Tick(300), rate_hz: 30 }, "010302fb2c011e"),
+        (ServerMessage::Refused { reason: "full".into() }, "020466756c6c"),
+        (ServerMessage::Pong { stamp_ms: 1000 }, "03fbe803"),
+    ];
+    for (message, golden) in messages {
+        assert_eq!(hex(&message.encode()), golden, "{message:?}");
+        assert_eq!(ServerMessage::decode(&message.encode()), Ok(message));
+    }
+}
+
+#[test]
+fn the_schema_and_its_fingerprint() {
+    let schema = schema();
+    let welcome = ServerMessage::Welcome { fingerprint: schema.fingerprint(), schema: Some(schema.clone()) };
+    assert_eq!(ServerMessage::decode(&welcome.encode()), Ok(welcome));
+    assert_eq!(format!("{:016x}", schema.fingerprint()), "SCHEMA");
+}
+
+#[test]
+fn inputs() {
+    let kind = KindLayout::new(&schema().input).expect("sound");
+    let lanes = |go, fire| [go, fire, 0, 0, 0, 0, 0, 0];
+    let mut message = Vec::new();
+    input::encode(&kind, Tick(0x0102), &[lanes(2, 1), lanes(2, 1), lanes(0, 0)], &mut message);
+    assert_eq!(hex(&message), "INPUT");
+}
+
+#[test]
+fn channels() {
+    let layout = Layout::new(&schema()).expect("sound");
+    let name = u32::from_le_bytes(*b"anna");
+    let before = rows(&[(3, 0, &[500, 250, 0, 4, name, 0, 0]), (70_000, 1, &[]), (70_001, 0, &[0, 0, 1, 0, 0, 0, 0])]);
+    let after = rows(&[(3, 0, &[497, 2, 0, 4, name, 0, 0]), (9, 1, &[]), (70_001, 0, &[1000, 0, 1, 0, 0, 0, 0])]);
+    let mut bytes = Vec::new();
+    encode_keyframe(&layout, before.rows(), &mut bytes);
+    assert_eq!(hex(&bytes), "KEYFRAME");
+    bytes.clear();
+    encode_delta(&layout, before.rows(), after.rows(), &mut bytes);
+    assert_eq!(hex(&bytes), "DELTA");
+    assert_eq!(format!("{:016x}", after.rows().hash(&layout)), "HASH");
+}
+
+#[test]
+fn owner_only_fields() {
+    let layout = Layout::new(&schema()).expect("sound");
+    let mut bytes = Vec::new();
+    let mut bits = BitWriter::new(&mut bytes);
+    encode_row(layout.kind(0).expect("the ship"), Part::Owner, &[0, 0, 0, 0, 0, 0, 42], &mut bits);
+    bits.finish();
+    assert_eq!(hex(&bytes), "2a");
+}
+
+#[test]
+fn a_frame() {
+    let ack = InputAck { tick: Tick(0x0100), margin_100us: -2 };
+    let head = FrameHead { tick: Tick(0x0102), reset: true, ack: Some(ack), hash: Some(0xaabb_ccdd) };
+    let mut message = Vec::new();
+    frame::write_head(&head, &[1, 300], 1, true, true, &mut message);
+    frame::write_part_head(5, true, 2, &mut message);
+    message.extend_from_slice(&[0x11, 0x22]);
+    frame::write_owned(&[0x33], &mut message);
+    frame::write_events([&[0x44][..]].into_iter(), &mut message);
+    assert_eq!(message[0], protocol::TAG_FRAME);
+    assert_eq!(hex(&message), "f0020100003f0200feffddccbbaa0201ac0201050511220133010144");
+}
