@@ -27,7 +27,7 @@ pub enum Change {
 #[derive(Debug)]
 pub struct Replica {
     layout: Layout,
-    channels: FxHashMap<u16, RowBuffer>,
+    channels: FxHashMap<u16, Channel>,
     spare: Vec<RowBuffer>,
     entities: FxHashMap<EntityId, Tracked>,
     owned: Vec<(EntityId, u16, Vec<u32>)>,
@@ -35,6 +35,14 @@ pub struct Replica {
     changes: Vec<Change>,
     /// Counts frames; marks entities that the latest one still had.
     generation: u64,
+}
+
+/// A channel as it was last sent.
+#[derive(Debug)]
+struct Channel {
+    rows: RowBuffer,
+    /// The generation of the frame that brought it.
+    updated: u64,
 }
 
 /// One entity and its past.
@@ -86,26 +94,26 @@ impl Replica {
     pub fn apply(&mut self, frame: &Frame, message: &[u8]) -> Result<&[Change], DecodeError> {
         self.changes.clear();
         if frame.head.reset {
-            self.spare.extend(self.channels.drain().map(|(_, rows)| rows));
+            self.spare.extend(self.channels.drain().map(|(_, channel)| channel.rows));
             self.owned.clear();
         }
         for handle in &frame.closed {
-            let rows = self.channels.remove(handle).ok_or(DecodeError::NoBaseline("channel"))?;
-            self.spare.push(rows);
+            let channel = self.channels.remove(handle).ok_or(DecodeError::NoBaseline("channel"))?;
+            self.spare.push(channel.rows);
         }
         self.generation += 1;
         for part in &frame.parts {
             let rows = self.decode_part(part.handle, part.keyframe, &message[part.bits.clone()])?;
             self.track(part.handle, &rows, frame.head.tick);
-            if let Some(old) = self.channels.insert(part.handle, rows) {
-                self.spare.push(old);
+            if let Some(old) = self.channels.insert(part.handle, Channel { rows, updated: self.generation }) {
+                self.spare.push(old.rows);
             }
         }
         if let Some(owned) = &frame.owned {
             self.decode_owned(&message[owned.clone()])?;
         }
         self.overlay_owned();
-        self.settle(frame);
+        self.settle(frame.head.tick);
         self.tick = Some(frame.head.tick);
         Ok(&self.changes)
     }
@@ -130,7 +138,7 @@ impl Replica {
     /// The hash over the whole view: the wrapping sum of [`entity_hash`](crate::delta::entity_hash) over all entities in all channels.
     #[must_use]
     pub fn hash(&self) -> u64 {
-        self.channels.values().map(|rows| rows.rows().hash(&self.layout)).fold(0, u64::wrapping_add)
+        self.channels.values().map(|channel| channel.rows.rows().hash(&self.layout)).fold(0, u64::wrapping_add)
     }
 
     /// The newest state of one entity: kind and row.
@@ -165,7 +173,7 @@ impl Replica {
             decode_keyframe(&self.layout, bits, &mut rows)?;
         } else {
             let base = self.channels.get(&handle).ok_or(DecodeError::NoBaseline("channel"))?;
-            decode_delta(&self.layout, base.rows(), bits, &mut rows)?;
+            decode_delta(&self.layout, base.rows.rows(), bits, &mut rows)?;
         }
         Ok(rows)
     }
@@ -193,18 +201,16 @@ impl Replica {
         }
     }
 
-    /// Finds what the frame's channels no longer have.
-    fn settle(&mut self, frame: &Frame) {
+    /// Finds what the frame's channels no longer have: entities of a channel that is closed, or that was updated
+    /// without them.
+    fn settle(&mut self, tick: Tick) {
         let generation = self.generation;
         for (id, tracked) in &mut self.entities {
             if tracked.gone.is_some() || tracked.seen == generation {
                 continue;
             }
-            let touched = frame.head.reset
-                || frame.closed.contains(&tracked.channel)
-                || frame.parts.iter().any(|part| part.handle == tracked.channel);
-            if touched {
-                tracked.gone = Some(frame.head.tick);
+            if self.channels.get(&tracked.channel).is_none_or(|channel| channel.updated == generation) {
+                tracked.gone = Some(tick);
                 self.changes.push(Change::Despawned(*id));
             }
         }

@@ -19,8 +19,9 @@ use crate::metrics::Metrics;
 use crate::room::{Room, RoomCounts};
 use schedule::Schedule;
 
-/// How long a thread without rooms sleeps before it looks at its inbox again.
-const IDLE_SLEEP: Duration = Duration::from_millis(5);
+/// The longest sleep, for threads whose rooms are slow or that have none: a newcomer waits no longer for a look at
+/// the inbox.
+const NAP_MAX: Duration = Duration::from_millis(20);
 /// At most one line about late ticks in this time.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
@@ -103,11 +104,11 @@ impl<G: Game> TickThread<G> {
         self.report_lateness(now);
     }
 
-    /// To the next deadline; a thread without rooms looks at its inbox every few milliseconds. It never blocks on the
-    /// inbox: waking for each message costs more than it gains.
+    /// To the next deadline, or a little. It never blocks on the inbox: waking for each message costs more than it
+    /// gains.
     fn sleep(&mut self) {
         let until = self.schedule.next_ms().map(|due_ms| self.started + Duration::from_millis(due_ms));
-        let nap = until.map_or(IDLE_SLEEP, |until| until.saturating_duration_since(Instant::now()));
+        let nap = until.map_or(NAP_MAX, |until| until.saturating_duration_since(Instant::now()).min(NAP_MAX));
         if !nap.is_zero() {
             std::thread::sleep(nap);
         }
