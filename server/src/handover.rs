@@ -9,9 +9,10 @@
 //! | port | capacity | full |
 //! | --- | --- | --- |
 //! | inputs, per tick thread | [`INPUTS_CAPACITY`] | dropped and counted; the client repeats its inputs |
-//! | `ToTick`, `ToReactor`, `ToControl` | [`POST_CAPACITY`] | waits at the sender, in order ([`Post`]); at most a few a link |
+//! | commands, resyncs | within `ToTick` | dropped and counted |
+//! | the rest of `ToTick`, `ToReactor`, `ToControl` | [`POST_CAPACITY`] | waits at the sender, in order ([`Post`]); at most a few a link |
 //! | batches to a reactor | within `ToReactor` | the room keeps its batch and skips this tick |
-//! | batches home | one for each permit | cannot be full |
+//! | batches home | none | as many as there are permits: two for each room and reactor, at most |
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpStream};
@@ -91,6 +92,8 @@ pub enum ToTick {
         room: RoomId,
         /// From this seat.
         seat: SeatId,
+        /// Only if it is still this link's.
+        link: LinkAddress,
         /// In the game's encoding.
         bytes: Vec<u8>,
     },
@@ -100,6 +103,8 @@ pub enum ToTick {
         room: RoomId,
         /// For this seat.
         seat: SeatId,
+        /// Only if it is still this link's.
+        link: LinkAddress,
     },
     /// From control: a room that nobody is in any more.
     Close(RoomId),
@@ -114,6 +119,8 @@ pub struct RoomInput {
     pub room: RoomId,
     /// From this seat.
     pub seat: SeatId,
+    /// Only if it is still this link's.
+    pub link: LinkAddress,
     /// For this tick.
     pub tick: Tick,
     /// The input.
@@ -301,14 +308,23 @@ impl<S: TryPost<T>, T> Post<S, T> {
         if self.waiting.is_empty() { self.sender.try_post(message) } else { Err(message) }
     }
 
-    /// Tries again to send what waits; call it once in a while.
-    pub fn flush(&mut self) {
+    /// Tries again to send what waits; call it once in a while. Tells whether anything was sent.
+    pub fn flush(&mut self) -> bool {
+        let mut sent = false;
         while let Some(message) = self.waiting.pop_front() {
             if let Err(message) = self.sender.try_post(message) {
                 self.waiting.push_front(message);
                 break;
             }
+            sent = true;
         }
+        sent
+    }
+
+    /// Whether all is sent.
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.waiting.is_empty()
     }
 }
 
@@ -334,12 +350,18 @@ impl ReactorPort {
 
     /// Wakes the reactor if something was sent since the last call.
     pub fn wake(&mut self) {
-        self.post.flush();
+        self.pending |= self.post.flush();
         if std::mem::take(&mut self.pending)
             && let Err(error) = self.waker.wake()
         {
             tracing::error!(%error, "cannot wake a reactor");
         }
+    }
+
+    /// Whether all that was sent is in the reactor's inbox.
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.post.is_flushed()
     }
 
     /// Sends a batch now or gives it back.
@@ -373,5 +395,27 @@ mod tests {
             post.flush();
         }
         assert_eq!(received, [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn what_had_to_wait_wakes_the_reactor_too() {
+        let mut poll = mio::Poll::new().expect("the system has epoll");
+        let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(1)).expect("a waker"));
+        let (sender, inbox) = crossbeam_channel::bounded(1);
+        let mut port = ReactorPort::new(sender, waker);
+        let mut woken = move || {
+            let mut events = mio::Events::with_capacity(4);
+            poll.poll(&mut events, Some(std::time::Duration::ZERO)).expect("it polls");
+            !events.is_empty()
+        };
+        port.send(ToReactor::Stop);
+        port.send(ToReactor::Stop);
+        port.wake();
+        assert!(woken());
+        assert!(!port.is_flushed(), "the second waits: the inbox is full");
+        assert!(inbox.try_recv().is_ok());
+        port.wake();
+        assert!(port.is_flushed());
+        assert!(woken(), "what waited is in the inbox, and nobody would look");
     }
 }

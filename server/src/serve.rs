@@ -4,9 +4,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use thiserror::Error;
 use tickwire_shared::delta::KindLayout;
 use tickwire_shared::schema::Schema;
@@ -27,6 +27,24 @@ use crate::net::{accept, reactor::Reactor};
 use crate::room::{Room, RoomError};
 use crate::session::GameTerms;
 use crate::tick::{TickPorts, TickThread};
+
+/// Batches that one reactor's inbox can hold beside its other messages; when more rooms tick at once, some skip a tick.
+const BATCHES_CAPACITY: usize = 16 * 1024;
+
+/// How long a thread may take to end beyond the grace that clients get.
+const JOIN_SLACK: Duration = Duration::from_secs(1);
+const JOIN_POLL: Duration = Duration::from_millis(2);
+
+/// Why a server stopped without being told to.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The system does not tell of signals, or gives no thread to wait for them.
+    #[error("cannot listen for signals: {0}")]
+    Signals(#[from] io::Error),
+    /// A thread of the server ended.
+    #[error("the server's thread {0} ended by itself; this is a bug: please report what the log says above")]
+    ThreadEnded(String),
+}
 
 /// Why a server could not start: what, where, and what to do.
 #[derive(Debug, Error)]
@@ -116,29 +134,38 @@ impl Server {
         let threads = self.config.tick_threads.max(1);
         let metrics = Arc::new(Metrics::default());
         let (to_control, control_inbox) = mpsc::channel(POST_CAPACITY);
-        let tick_channels: Vec<TickChannels> =
-            (0..threads).map(|_| TickChannels::new(self.config.rooms_max * self.listeners.len())).collect();
-        let mut running =
-            Running { addr: self.addr, metrics, stop: None, control: None, reactors: Vec::new(), ticks: Vec::new() };
+        let tick_channels: Vec<TickChannels> = (0..threads).map(|_| TickChannels::new()).collect();
+        let (tell_ended, ended) = mpsc::channel(threads + self.listeners.len() + 1);
+        let grace = Duration::from_millis(self.config.stop_grace_ms);
+        let mut running = Running {
+            addr: self.addr,
+            metrics,
+            grace,
+            ended,
+            stop: None,
+            control: None,
+            reactors: Vec::new(),
+            ticks: Vec::new(),
+        };
 
         let terms = Arc::new(terms::<G>().map_err(|source| StartError::Game { game: G::NAME, source })?);
         let mut reactor_ends = Vec::new();
         for (index, listener) in self.listeners.into_iter().enumerate() {
-            let (sender, inbox) = bounded(POST_CAPACITY + self.config.rooms_max);
+            let (sender, inbox) = bounded(POST_CAPACITY + self.config.rooms_max.min(BATCHES_CAPACITY));
             let gateway = Gateway::new(GatewayParts {
                 reactor: index,
                 terms: Arc::clone(&terms),
                 inbox,
                 threads: tick_channels.iter().map(TickChannels::port).collect(),
                 control: to_control.clone(),
-                stop_grace: Duration::from_millis(self.config.stop_grace_ms),
+                stop_grace: grace,
                 metrics: Arc::clone(&running.metrics),
             });
             let net = self.config.net.clone();
             let reactor = Reactor::new(listener, net, gateway, Arc::clone(&running.metrics))
                 .map_err(|source| StartError::Thread { what: "reactor", source })?;
             reactor_ends.push((sender, reactor.waker()));
-            running.reactors.push(spawn("reactor", index, move || run_reactor(reactor))?);
+            running.reactors.push(spawn("reactor", index, &tell_ended, move || run_reactor(reactor))?);
         }
         let ports = || reactor_ends.iter().map(|(sender, waker)| ReactorPort::new(sender.clone(), Arc::clone(waker)));
         let mut to_ticks = Vec::new();
@@ -152,7 +179,7 @@ impl Server {
                 control: to_control.clone(),
             };
             let mut thread = TickThread::<G>::new(index, options.clone(), ports, Arc::clone(&running.metrics));
-            running.ticks.push((channels.to_tick, spawn("tick", index, move || thread.run())?));
+            running.ticks.push((channels.to_tick, spawn("tick", index, &tell_ended, move || thread.run())?));
         }
         let control = Control {
             inbox: control_inbox,
@@ -162,7 +189,7 @@ impl Server {
             plain: Arc::new(Plain::new(site)),
         };
         let (stop, stopped) = oneshot::channel();
-        running.control = Some(spawn("control", 0, move || run_control(control, stopped))?);
+        running.control = Some(spawn("control", 0, &tell_ended, move || run_control(control, stopped))?);
         running.stop = Some(stop);
         Ok(running)
     }
@@ -173,6 +200,9 @@ impl Server {
 pub struct Running {
     addr: SocketAddr,
     metrics: Arc<Metrics>,
+    grace: Duration,
+    /// Names of threads that have ended.
+    ended: mpsc::Receiver<String>,
     stop: Option<oneshot::Sender<()>>,
     control: Option<JoinHandle<()>>,
     reactors: Vec<JoinHandle<()>>,
@@ -198,12 +228,13 @@ impl Running {
             // a control thread that is gone has ended the rest already
             let _ = stop.send(());
         }
-        join(self.control.take());
-        join(self.reactors.drain(..));
-        for (to_tick, thread) in self.ticks.drain(..) {
-            let _ = to_tick.send(ToTick::Stop);
-            join([thread]);
+        join(self.control.take(), self.grace);
+        join(self.reactors.drain(..), self.grace);
+        for (to_tick, _) in &self.ticks {
+            // a thread that is gone needs no word; one that stands may have a full inbox
+            let _ = to_tick.send_timeout(ToTick::Stop, self.grace);
         }
+        join(self.ticks.drain(..).map(|(_, thread)| thread), self.grace);
         let Metrics { connections_accepted, frames_out, ticks, ticks_lost, .. } = &*self.metrics;
         info!(
             connections = connections_accepted.value(),
@@ -220,19 +251,24 @@ impl Running {
     /// then: a signal before that ends the process as if there were no server.
     ///
     /// # Errors
-    /// The system does not tell of signals.
-    pub fn stop_on_signal(self, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
+    /// The system does not tell of signals, or a thread of the server ended by itself; the rest is stopped then.
+    pub fn stop_on_signal(mut self, ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut signals = runtime.block_on(async { Signals::new() })?;
         ready(self.addr);
-        runtime.block_on(signals.next());
+        let ended = runtime.block_on(async {
+            tokio::select! {
+                () = signals.next() => None,
+                name = self.ended.recv() => name,
+            }
+        });
         info!("stopping: clients are told; a second signal ends at once");
         std::thread::Builder::new().name("signal".to_owned()).spawn(move || {
             runtime.block_on(signals.next());
             std::process::exit(130);
         })?;
         self.stop();
-        Ok(())
+        ended.map_or(Ok(()), |name| Err(RunError::ThreadEnded(name)))
     }
 }
 
@@ -247,10 +283,11 @@ struct TickChannels {
 }
 
 impl TickChannels {
-    fn new(permits: usize) -> Self {
+    fn new() -> Self {
         let (to_tick, inbox) = bounded(POST_CAPACITY);
         let (to_inputs, inputs) = bounded(INPUTS_CAPACITY);
-        let (to_home, home) = bounded(permits);
+        // there are as many batches as permits, and a permit is a box that exists: no bound is needed
+        let (to_home, home) = unbounded();
         Self { to_tick, inbox, to_inputs, inputs, to_home, home }
     }
 
@@ -271,9 +308,29 @@ fn terms<G: Game>() -> Result<GameTerms, RoomError> {
     Ok(GameTerms { fingerprint: schema.fingerprint(), input: KindLayout::new(&G::Input::schema())?, schema })
 }
 
-fn spawn(what: &'static str, index: usize, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
-    let thread = std::thread::Builder::new().name(format!("{what}-{index}"));
-    thread.spawn(run).map_err(|source| StartError::Thread { what, source })
+/// Tells the name of its thread when that ends, also by a panic: a server without one of its threads must not look
+/// alive.
+struct TellEnded(String, mpsc::Sender<String>);
+
+impl Drop for TellEnded {
+    fn drop(&mut self) {
+        let _ = self.1.try_send(std::mem::take(&mut self.0));
+    }
+}
+
+fn spawn(
+    what: &'static str,
+    index: usize,
+    ended: &mpsc::Sender<String>,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, StartError> {
+    let name = format!("{what}-{index}");
+    let tell = TellEnded(name.clone(), ended.clone());
+    let run = move || {
+        let _tell = tell;
+        run();
+    };
+    std::thread::Builder::new().name(name).spawn(run).map_err(|source| StartError::Thread { what, source })
 }
 
 fn run_reactor(mut reactor: Reactor<Gateway>) {
@@ -292,10 +349,18 @@ fn run_control(control: Control, stopped: oneshot::Receiver<()>) {
     }
 }
 
-fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+/// Waits for threads that were told to end. One that does not is left behind: a game's tick may never return, and
+/// the server stops all the same.
+fn join(threads: impl IntoIterator<Item = JoinHandle<()>>, grace: Duration) {
+    let until = Instant::now() + grace + JOIN_SLACK;
     for thread in threads {
         let name = thread.thread().name().unwrap_or_default().to_owned();
-        if thread.join().is_err() {
+        while !thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(JOIN_POLL);
+        }
+        if !thread.is_finished() {
+            error!(thread = name, "a thread does not end and is left behind; a game's tick may hang");
+        } else if thread.join().is_err() {
             error!(thread = name, "a thread panicked");
         }
     }

@@ -282,7 +282,8 @@ fn play(weathers: &[Weather]) -> Vec<Player> {
             }
         }
         if let Some(seat) = weather.resync {
-            room.resync(SeatId(seat));
+            let link = players[usize::from(seat)].link;
+            room.resync(SeatId(seat), LinkAddress { reactor: 0, link });
         }
         room.step(start + Duration::from_millis(33) * n, |mut batch| {
             assert!(away.is_none(), "a second batch was sent while the first was away");
@@ -325,6 +326,36 @@ fn in_fair_weather_every_tick_arrives_and_hashes_are_compared() {
         assert!(stats.hashes_checked >= 18, "{} hashes were compared", stats.hashes_checked);
         assert_eq!(stats.desyncs, 0);
     }
+}
+
+#[test]
+fn every_client_is_checked_at_whatever_rate_it_is_served() {
+    for every in 1..5 {
+        let served = Weather { fates: vec![Fate::Written], behind: every - 1, full: false, resync: None };
+        for player in play(&vec![served; 400]) {
+            let checked = player.client.stats().hashes_checked;
+            assert!(checked >= 12, "a client that is served every {every} ticks compared {checked} hashes");
+        }
+    }
+}
+
+#[test]
+fn what_the_last_occupant_of_a_seat_wanted_is_not_the_next_ones_wish() {
+    let mut room = Room::<Crowd>::new(RoomId(1), (), 1, 0, 1).expect("the test's game starts");
+    let address = |link| LinkAddress { reactor: 0, link: LinkId(link) };
+    let seat = room.join(address(1), Profile::default()).expect("there is space");
+    assert!(room.leave(seat, address(1), Leave::Left));
+    assert_eq!(room.join(address(2), Profile::default()), Ok(seat));
+    for tick in 1..8 {
+        room.input(seat, address(1), Tick(tick), [1, 0, 0, 0, 0, 0, 0, 0], Instant::now());
+    }
+    room.command(seat, address(1), &[]);
+    let counts = room.take_counts();
+    assert_eq!((counts.inputs_unused, counts.commands_dropped), (7, 1));
+    room.input(seat, address(2), Tick(3), [1, 0, 0, 0, 0, 0, 0, 0], Instant::now());
+    room.command(seat, address(2), &[]);
+    let counts = room.take_counts();
+    assert_eq!((counts.inputs_unused, counts.commands_dropped), (0, 0));
 }
 
 #[test]

@@ -14,14 +14,19 @@ use crate::tick::{Tick, TickRate};
 pub trait Game: Sized + Send + 'static {
     /// The name under which clients ask for the game; at most 64 bytes.
     const NAME: &'static str;
+    /// Raise it when [`Game::Command`] or [`Game::Event`] change: unlike kinds and input, a client's build cannot tell
+    /// by itself.
+    const VERSION: u32 = 0;
 
     /// All kinds of entities: an enum that derives [`World`](derive@crate::World).
     type World: World + Clone + 'static;
     /// What a player wants right now. Sent every tick, the newest matters; at most 8 lanes.
     type Input: Replicate + Default + Clone + Send + 'static;
-    /// Rare, reliable, ordered wishes of a player (chat, buy …); `()` when there are none.
+    /// Rare wishes of a player (chat, buy …), in order; `()` when there are none. Those that are too many or too fast
+    /// are dropped.
     type Command: Serialize + DeserializeOwned + Send + 'static;
-    /// One-off messages to clients: reliable and ordered, for a connection that lives; `()` when there are none.
+    /// One-off messages to clients, in order and each once; `()` when there are none. A client that takes none for so
+    /// long that hundreds wait for it loses the oldest.
     type Event: Serialize + DeserializeOwned + Send + 'static;
     /// How a room is created.
     type Options: Serialize + DeserializeOwned + Default + Clone + Send + Sync + 'static;

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use tickwire_shared::EntityId;
-use tickwire_shared::delta::{Layout, RowBuffer, decode_delta, decode_keyframe, encode_delta, encode_keyframe};
+use tickwire_shared::delta::{
+    DeltaScratch, Layout, RowBuffer, decode_delta, decode_keyframe, encode_delta, encode_keyframe,
+};
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 
 fn field(name: &str, quantizer: Quantizer, owner_only: bool) -> Field {
@@ -27,7 +29,7 @@ fn schema() -> Schema {
     let kinds = [("everything", everything), ("empty", empty), ("mover", mover)]
         .map(|(name, fields)| KindSchema { name: name.to_owned(), fields });
     let input = KindSchema { name: "input".into(), fields: Vec::new() };
-    Schema { game: "test".into(), kinds: kinds.into(), input }
+    Schema { game: "test".into(), version: 0, kinds: kinds.into(), input }
 }
 
 fn lane(quantizer: &Quantizer) -> BoxedStrategy<Vec<u32>> {
@@ -104,7 +106,7 @@ proptest! {
             prop_assert_eq!(decoded.rows().hash(&layout), now.rows().hash(&layout));
             for base in &buffers {
                 bytes.clear();
-                encode_delta(&layout, base.rows(), now.rows(), &mut bytes);
+                encode_delta(&layout, base.rows(), now.rows(), &mut DeltaScratch::default(), &mut bytes);
                 prop_assert_eq!(decode_delta(&layout, base.rows(), &bytes, &mut decoded), Ok(()));
                 prop_assert_eq!(&read_back(&decoded, &layout), state);
             }
@@ -131,7 +133,7 @@ proptest! {
         let layout = Layout::new(&schema()).expect("the test's schema is sound");
         let (a, b) = (buffer(&a), buffer(&b));
         let mut bytes = Vec::new();
-        encode_delta(&layout, a.rows(), b.rows(), &mut bytes);
+        encode_delta(&layout, a.rows(), b.rows(), &mut DeltaScratch::default(), &mut bytes);
         let bit = at.index(bytes.len() * 8);
         bytes[bit / 8] ^= 1 << (bit % 8);
         let mut out = RowBuffer::default();
@@ -149,6 +151,6 @@ fn an_unchanged_channel_costs_a_byte() {
         rows.push(EntityId(id), 2, 1)[0] = id;
     }
     let mut bytes = Vec::new();
-    encode_delta(&layout, rows.rows(), rows.rows(), &mut bytes);
+    encode_delta(&layout, rows.rows(), rows.rows(), &mut DeltaScratch::default(), &mut bytes);
     assert_eq!(bytes.len(), 1);
 }

@@ -24,8 +24,8 @@ pub use ports::TickPort;
 
 /// The path of the game's sessions.
 pub const SESSION_PATH: &str = "/ws";
-/// From the 101 to the hello.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// From the 101 to the join.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a gateway is made of.
 pub struct GatewayParts {
@@ -55,7 +55,7 @@ pub struct Gateway {
     stop_grace: Duration,
     metrics: Arc<Metrics>,
     sessions: FxHashMap<LinkId, Session>,
-    /// Links that have not said hello, the oldest first.
+    /// Links that may not have asked for a seat, the oldest first.
     newcomers: VecDeque<(Instant, LinkId)>,
     /// Scratch for the inputs of one message.
     inputs: Vec<(Tick, InputLanes)>,
@@ -143,14 +143,19 @@ impl Gateway {
             }
             Verdict::Command(bytes) => {
                 if let Some(seat) = self.sessions.get(&link).and_then(Session::seat) {
-                    let command = ToTick::Command { room: seat.room, seat: seat.seat, bytes };
-                    self.threads[seat.thread].send(command);
+                    let link = self.address(link);
+                    let command = ToTick::Command { room: seat.room, seat: seat.seat, link, bytes };
+                    if !self.threads[seat.thread].offer(command) {
+                        self.metrics.commands_dropped.one();
+                    }
                 }
             }
             Verdict::Resync => {
                 self.metrics.resyncs.one();
                 if let Some(seat) = self.sessions.get(&link).and_then(Session::seat) {
-                    self.threads[seat.thread].send(ToTick::Resync { room: seat.room, seat: seat.seat });
+                    // a client asks again while it needs to
+                    let link = self.address(link);
+                    self.threads[seat.thread].offer(ToTick::Resync { room: seat.room, seat: seat.seat, link });
                 }
             }
             Verdict::Leave => {
@@ -165,10 +170,12 @@ impl Gateway {
     }
 
     fn pass_inputs(&mut self, arrived: Instant, link: LinkId) {
+        let address = self.address(link);
         let Some(session) = self.sessions.get_mut(&link) else { return };
         let Some(SeatAddress { thread, room, seat }) = session.seat() else { return };
         for (tick, lanes) in &self.inputs {
-            if !self.threads[thread].offer_input(RoomInput { room, seat, tick: *tick, lanes: *lanes, arrived }) {
+            let input = RoomInput { room, seat, link: address, tick: *tick, lanes: *lanes, arrived };
+            if !self.threads[thread].offer_input(input) {
                 self.metrics.inputs_dropped.one();
                 session.input_lost(*tick);
                 break;
@@ -178,13 +185,13 @@ impl Gateway {
 
     fn close_silent_newcomers(&mut self, io: &mut Io<'_>) {
         while let Some((since, link)) = self.newcomers.front().copied() {
-            let silent = self.sessions.get(&link).is_some_and(Session::awaits_hello);
-            if silent && io.now().saturating_duration_since(since) < HELLO_TIMEOUT {
+            let silent = self.sessions.get(&link).is_some_and(Session::awaits_join);
+            if silent && io.now().saturating_duration_since(since) < JOIN_TIMEOUT {
                 break;
             }
             self.newcomers.pop_front();
             if silent {
-                self.refuse(io, link, CloseReason::Policy, "no hello within 5 s of connecting");
+                self.refuse(io, link, CloseReason::Policy, "no hello and join within 5 s of connecting");
             }
         }
     }
@@ -235,6 +242,10 @@ impl Handler for Gateway {
     fn plain_http(&mut self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr) {
         // a full control thread sheds requests, it does not queue sockets
         let _ = self.control.offer(ToControl::Plain { stream, read, peer });
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        self.newcomers.front().map(|(since, _)| *since + JOIN_TIMEOUT)
     }
 
     fn turn(&mut self, io: &mut Io<'_>) {

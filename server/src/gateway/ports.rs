@@ -23,6 +23,11 @@ impl TickPort {
         self.post.send(message);
     }
 
+    /// Sends now, or tells that the port is full.
+    pub(super) fn offer(&mut self, message: ToTick) -> bool {
+        self.post.offer(message).is_ok()
+    }
+
     /// Sends what waits.
     pub(super) fn flush(&mut self) {
         self.post.flush();
@@ -33,8 +38,9 @@ impl TickPort {
         self.inputs.try_send(input).is_ok()
     }
 
-    /// Sends a batch home. The channel holds one for each permit, so it cannot be full.
+    /// Sends a batch home.
     pub(super) fn send_home(&mut self, batch: Box<Batch>) {
-        let _ = self.home.try_send(batch);
+        // the channel has no bound; when the thread is gone, so is the room
+        let _ = self.home.send(batch);
     }
 }

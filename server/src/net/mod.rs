@@ -14,6 +14,7 @@ pub mod timers;
 pub mod ws;
 
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use http_head::RequestHead;
 pub use io::Io;
@@ -83,6 +84,10 @@ pub trait Handler {
     fn closed(&mut self, link: LinkId, cause: CloseCause);
     /// A request that is no upgrade: the socket leaves the reactor with all bytes that were read from it.
     fn plain_http(&mut self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr);
+    /// When [`Handler::turn`] must be called at the latest, whatever happens on the sockets.
+    fn next_due(&self) -> Option<Instant> {
+        None
+    }
     /// Once every turn, after the reads: take what was in the inbox when the turn began, no more.
     fn turn(&mut self, io: &mut Io<'_>);
 }

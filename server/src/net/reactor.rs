@@ -100,6 +100,10 @@ impl<H: Handler> Reactor<H> {
         self.accept();
         self.read();
         self.handler.turn(&mut Io { links: &mut self.links });
+        if self.links.is_stopping() {
+            // who connects from now on is told by the system that nobody listens
+            self.acceptor = None;
+        }
         self.links.expire();
         self.links.flush_dirty();
         self.tell();
@@ -153,14 +157,11 @@ impl<H: Handler> Reactor<H> {
             return Some(Duration::ZERO);
         }
         let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.due(now));
-        let due = accept.into_iter().chain(self.links.next_due()).min()?;
+        let due = accept.into_iter().chain(self.links.next_due()).chain(self.handler.next_due()).min()?;
         Some(due.saturating_duration_since(now))
     }
 
     fn accept(&mut self) {
-        if self.links.is_stopping() {
-            self.acceptor = None;
-        }
         let Some(acceptor) = &mut self.acceptor else { return };
         let (links, registry) = (&mut self.links, self.poll.registry());
         let (now, metrics) = (links.now, Arc::clone(&links.metrics));

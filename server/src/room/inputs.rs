@@ -7,8 +7,8 @@ use tickwire_shared::Tick;
 use tickwire_shared::protocol::frame::InputAck;
 use tickwire_shared::protocol::input::InputLanes;
 
-/// Inputs that may wait; a client that stamps further ahead loses what is too much.
-const WAITING_MAX: usize = 32;
+/// Inputs for more ticks ahead than this are dropped: the client's clock is wrong, and it will notice.
+const AHEAD_MAX: i32 = 32;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -19,13 +19,13 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Takes an input; one that is older than what was used already, or known, or too much, is dropped. Tells whether
-    /// it was kept.
-    pub(super) fn offer(&mut self, tick: Tick, lanes: InputLanes, arrived: Instant) -> bool {
+    /// Takes an input after the room's tick `now`; one that is older than what was used already, or known, or too far
+    /// ahead, is dropped. Tells whether it was kept.
+    pub(super) fn offer(&mut self, now: Tick, tick: Tick, lanes: InputLanes, arrived: Instant) -> bool {
         let stale = self.used.is_some_and(|used| !tick.is_after(used.tick));
         let place = self.waiting.iter().rposition(|(waiting, _, _)| !waiting.is_after(tick));
         let known = place.is_some_and(|place| self.waiting[place].0 == tick);
-        if stale || known || self.waiting.len() >= WAITING_MAX {
+        if stale || known || tick.since(now) > AHEAD_MAX {
             return false;
         }
         self.waiting.insert(place.map_or(0, |place| place + 1), (tick, lanes, arrived));
@@ -73,20 +73,20 @@ mod tests {
         let mut inputs = Inputs::default();
         let start = Instant::now();
         for tick in [12, 10, 11, 10] {
-            inputs.offer(Tick(tick), lanes(tick), start);
+            inputs.offer(Tick(9), Tick(tick), lanes(tick), start);
         }
         for tick in 10..13 {
             assert_eq!(inputs.due(Tick(tick), start, INTERVAL), Some(lanes(tick)));
         }
         assert_eq!(inputs.due(Tick(13), start, INTERVAL), None);
-        assert!(!inputs.offer(Tick(12), lanes(0), start), "what was used does not come again");
+        assert!(!inputs.offer(Tick(13), Tick(12), lanes(0), start), "what was used does not come again");
     }
 
     #[test]
     fn a_late_input_counts_at_once_and_its_margin_is_negative() {
         let mut inputs = Inputs::default();
         let start = Instant::now();
-        inputs.offer(Tick(10), lanes(7), start);
+        inputs.offer(Tick(11), Tick(10), lanes(7), start);
         assert_eq!(inputs.due(Tick(12), start + Duration::from_millis(5), INTERVAL), Some(lanes(7)));
         assert_eq!(inputs.ack(), Some(InputAck { tick: Tick(10), margin_100us: 50 - 400 }));
     }
@@ -94,7 +94,8 @@ mod tests {
     #[test]
     fn inputs_far_ahead_do_not_pile_up() {
         let mut inputs = Inputs::default();
-        let kept = (0..1000).filter(|i| inputs.offer(Tick(5000 + i), lanes(0), Instant::now())).count();
-        assert_eq!(kept, WAITING_MAX);
+        let kept = (0..1000).filter(|i| inputs.offer(Tick(10), Tick(10 + i), lanes(0), Instant::now())).count();
+        assert_eq!(kept, 33);
+        assert!(!inputs.offer(Tick(10), Tick(1_000_000), lanes(0), Instant::now()));
     }
 }

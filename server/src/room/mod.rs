@@ -8,14 +8,18 @@ use std::time::Instant;
 
 use thiserror::Error;
 use tickwire_shared::delta::{Layout, LayoutError};
-use tickwire_shared::protocol::{self, input::InputLanes};
+use tickwire_shared::protocol::input::InputLanes;
+use tickwire_shared::protocol::limits::{EVENT_MAX_BYTES, FRAME_MAX_BYTES, INPUT_LANES_MAX};
+use tickwire_shared::protocol::{self};
 use tickwire_shared::publish::{Published, Publisher};
 use tickwire_shared::schema::Schema;
-use tickwire_shared::{Game, Leave, Profile, Refusal, Replicate, Rng, SeatId, Setup, Step, Tick, TickRate, To};
+use tickwire_shared::{
+    Game, Interest, Leave, Profile, Refusal, Replicate, Rng, SeatId, Setup, Step, Tick, TickRate, To,
+};
 
 use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId};
 use crate::net::Outcome;
-use crate::sync::{ComposeTick, Encoder, FrameSink, Grid, Store};
+use crate::sync::{ComposeTick, Encoder, FrameSink, Grid, Store, View};
 use seats::Seats;
 
 /// Commands of all seats that may wait for the next tick; more are dropped and counted.
@@ -41,6 +45,10 @@ pub struct RoomCounts {
     pub batches_away: u64,
     /// Events that were dropped because a client took none for too long.
     pub events_dropped: u64,
+    /// Events that the game sent and that are longer than a client takes.
+    pub events_too_long: u64,
+    /// Frames that would have been longer than a client takes: what the seat sees is too much.
+    pub frames_too_long: u64,
     /// Inputs that came too late, twice, or too far ahead.
     pub inputs_unused: u64,
     /// Commands that were malformed or too many.
@@ -79,8 +87,15 @@ impl<G: Game> Room<G> {
     /// # Errors
     /// The game refuses the options, or its kinds are impossible.
     pub fn new(id: RoomId, options: G::Options, seed: u64, thread: usize, reactors: usize) -> Result<Self, RoomError> {
+        const { assert!(G::Input::LANES <= INPUT_LANES_MAX, "a game's input has at most 8 lanes") };
+        let layout = Layout::new(&Schema::of::<G>())?;
         let mut setup = Setup::new(seed);
         let game = G::new(options, &mut setup)?;
+        if let Interest::Radius(radius) = setup.interest
+            && !(radius > 0.0 && radius.is_finite())
+        {
+            return Err(Refusal::new(format!("an interest radius must be above 0 and finite, not {radius}")).into());
+        }
         let seats = Seats::new(setup.seats);
         let inputs = std::iter::repeat_with(|| None).take(seats.len()).collect();
         Ok(Self {
@@ -95,7 +110,7 @@ impl<G: Game> Room<G> {
             events: Vec::new(),
             published: Published::default(),
             grid: Grid::new(setup.interest),
-            store: Store::new(Layout::new(&Schema::of::<G>())?),
+            store: Store::new(layout),
             encoder: Encoder::default(),
             compose: ComposeTick::default(),
             batches: (0..reactors).map(|reactor| Some(Box::new(Batch::new(id, thread, reactor)))).collect(),
@@ -122,28 +137,37 @@ impl<G: Game> Room<G> {
         if theirs {
             self.seats.leave(seat);
             self.inputs[usize::from(seat.0)] = None;
+            // what it still wanted is not the next one's wish
+            self.commands.retain(|(other, _)| *other != seat);
             self.game.leave(seat, why);
         }
         theirs
     }
 
-    /// Takes an input for a later tick.
-    pub fn input(&mut self, seat: SeatId, tick: Tick, lanes: InputLanes, arrived: Instant) {
-        let kept = self.seats.get_mut(seat).is_some_and(|occupant| occupant.inputs.offer(tick, lanes, arrived));
+    /// Takes an input for a later tick from the link that a seat belongs to.
+    pub fn input(&mut self, seat: SeatId, link: LinkAddress, tick: Tick, lanes: InputLanes, arrived: Instant) {
+        let now = self.tick;
+        let occupant = self.seats.of_link(seat, link);
+        let kept = occupant.is_some_and(|occupant| occupant.inputs.offer(now, tick, lanes, arrived));
         self.counts.inputs_unused += u64::from(!kept);
     }
 
-    /// Takes a command for the next tick.
-    pub fn command(&mut self, seat: SeatId, bytes: &[u8]) {
-        match protocol::decode_payload(bytes) {
-            Ok(command) if self.commands.len() < COMMANDS_MAX => self.commands.push((seat, command)),
+    /// Takes a command for the next tick from the link that a seat belongs to.
+    pub fn command(&mut self, seat: SeatId, link: LinkAddress, bytes: &[u8]) {
+        let theirs = self.seats.of_link(seat, link).is_some();
+        match protocol::decode_command(bytes) {
+            Ok(command) if theirs && self.commands.len() < COMMANDS_MAX => self.commands.push((seat, command)),
             _ => self.counts.commands_dropped += 1,
         }
     }
 
-    /// The client of a seat asks for keyframes.
-    pub fn resync(&mut self, seat: SeatId) {
-        if let Some(occupant) = self.seats.get_mut(seat) {
+    /// The client of a seat asks for keyframes; more often than twice a second it is not heard.
+    pub fn resync(&mut self, seat: SeatId, link: LinkAddress) {
+        let (now, pause) = (self.tick, i32::from(self.rate.per_second()) / 2);
+        if let Some(occupant) = self.seats.of_link(seat, link)
+            && occupant.resynced.is_none_or(|last| now.since(last) >= pause)
+        {
+            occupant.resynced = Some(now);
             occupant.view.reset();
         }
     }
@@ -268,10 +292,15 @@ impl<G: Game> Room<G> {
     fn queue_events(&mut self) {
         for (to, event) in self.events.drain(..) {
             let bytes: Arc<[u8]> = protocol::encode_payload(&event).into();
-            for (seat, occupant) in self.seats.taken_mut() {
-                if to == To::All || to == To::Seat(seat) {
-                    self.counts.events_dropped += u64::from(occupant.view.push_event(Arc::clone(&bytes)));
-                }
+            if bytes.len() > EVENT_MAX_BYTES {
+                self.counts.events_too_long += 1;
+                continue;
+            }
+            let mut push =
+                |view: &mut View| self.counts.events_dropped += u64::from(view.push_event(Arc::clone(&bytes)));
+            match to {
+                To::All => self.seats.taken_mut().for_each(|(_, occupant)| push(&mut occupant.view)),
+                To::Seat(seat) => self.seats.get_mut(seat).into_iter().for_each(|occupant| push(&mut occupant.view)),
             }
         }
     }
@@ -298,6 +327,12 @@ impl<G: Game> Room<G> {
             let state = (&self.store, &self.grid);
             occupant.view.compose(seat, occupant.inputs.ack(), state, &mut self.encoder, &mut self.compose, &mut sink);
             let pieces = first..batch.pieces.len();
+            let length: usize = batch.pieces[pieces.clone()].iter().map(std::ops::Range::len).sum();
+            if length > FRAME_MAX_BYTES {
+                occupant.view.retract();
+                self.counts.frames_too_long += 1;
+                continue;
+            }
             batch.frames.push(BatchFrame { link: occupant.link.link, seat, pieces });
             self.counts.frames_composed += 1;
         }

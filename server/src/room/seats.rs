@@ -1,6 +1,6 @@
 //! Places of a room, who sits there, and what their client holds.
 
-use tickwire_shared::{Profile, SeatId};
+use tickwire_shared::{Profile, SeatId, Tick};
 
 use super::inputs::Inputs;
 use crate::handover::LinkAddress;
@@ -13,6 +13,8 @@ pub(super) struct Occupant {
     pub(super) profile: Profile,
     pub(super) inputs: Inputs,
     pub(super) view: View,
+    /// When its client last asked for keyframes.
+    pub(super) resynced: Option<Tick>,
     /// The link holds bytes of an earlier frame: nothing is composed until they are gone.
     pub(super) blocked: bool,
 }
@@ -34,7 +36,14 @@ impl Seats {
     }
 
     pub(super) fn take(&mut self, seat: SeatId, link: LinkAddress, profile: Profile) {
-        let occupant = Occupant { link, profile, inputs: Inputs::default(), view: View::default(), blocked: false };
+        let occupant = Occupant {
+            link,
+            profile,
+            inputs: Inputs::default(),
+            view: View::default(),
+            resynced: None,
+            blocked: false,
+        };
         self.seats[usize::from(seat.0)] = Some(occupant);
     }
 

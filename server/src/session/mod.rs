@@ -21,6 +21,9 @@ const RATE_UNSEATED: f64 = 20.0;
 /// Messages a second beside the inputs: pings, commands.
 const RATE_BESIDE_INPUTS: f64 = 20.0;
 
+/// An input so many ticks before the newest one is no repetition: the client has set its clock back.
+const CLOCK_RESTART_TICKS: i32 = 32;
+
 /// What a session must know of the game that is hosted.
 #[derive(Debug)]
 pub struct GameTerms {
@@ -82,7 +85,13 @@ impl Session {
     pub fn handle_message(&mut self, now: Instant, message: &[u8], inputs: &mut Vec<(Tick, InputLanes)>) -> Verdict {
         match self.rate.take(now) {
             Pace::Fine => {}
-            Pace::TooFast => return Verdict::Dropped,
+            // who cannot say these is stuck, and they cost nothing
+            Pace::TooFast
+                if !matches!(ClientMessage::decode(message), Ok(ClientMessage::Resync | ClientMessage::Leave)) =>
+            {
+                return Verdict::Dropped;
+            }
+            Pace::TooFast => {}
             Pace::Enough => return Verdict::Refuse(CloseReason::Policy, "too many messages for too long".to_owned()),
         }
         if message.first() == Some(&TAG_INPUT) {
@@ -120,10 +129,10 @@ impl Session {
         if let Stage::Seated(seat) = self.stage { Some(seat) } else { None }
     }
 
-    /// Whether the client has not said hello yet.
+    /// Whether the client has not asked for a seat yet.
     #[must_use]
-    pub fn awaits_hello(&self) -> bool {
-        self.stage == Stage::AwaitingHello
+    pub fn awaits_join(&self) -> bool {
+        matches!(self.stage, Stage::AwaitingHello | Stage::AwaitingJoin)
     }
 
     /// Whether nothing is to be said any more.
@@ -180,7 +189,9 @@ impl Session {
         }
         let newest = &mut self.newest_input;
         let decoded = input::decode(&self.terms.input, message, |tick, lanes| {
-            if newest.is_none_or(|newest| tick.is_after(newest)) {
+            // a client whose clock was far ahead goes on from an earlier tick
+            let is_new = |newest: Tick| tick.is_after(newest) || newest.since(tick) > CLOCK_RESTART_TICKS;
+            if newest.is_none_or(is_new) {
                 *newest = Some(tick);
                 inputs.push((tick, lanes));
             }
@@ -209,7 +220,7 @@ mod tests {
 
     fn session() -> Session {
         let input = KindSchema { name: "input".into(), fields: Vec::new() };
-        let schema = Schema { game: "test".into(), kinds: Vec::new(), input };
+        let schema = Schema { game: "test".into(), version: 0, kinds: Vec::new(), input };
         let terms = GameTerms {
             fingerprint: schema.fingerprint(),
             input: KindLayout::new(&schema.input).expect("an empty input is sound"),
@@ -288,5 +299,32 @@ mod tests {
         }
         let ticks: Vec<u32> = inputs.iter().map(|(tick, _)| tick.0).collect();
         assert_eq!(ticks, [8, 9, 10, 11, 12, 13]);
+    }
+
+    #[test]
+    fn a_client_that_sets_its_clock_back_is_heard() {
+        let mut session = session();
+        let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
+        session.handle_seated(seat, Tick(5), 30, Instant::now());
+        let mut inputs = Vec::new();
+        for newest in [Tick(500), Tick(300), Tick(301)] {
+            let mut message = Vec::new();
+            input::encode(&session.terms.input, newest, &[InputLanes::default(); 2], &mut message);
+            assert_eq!(session.handle_message(Instant::now(), &message, &mut inputs), Verdict::Nothing);
+        }
+        let ticks: Vec<u32> = inputs.iter().map(|(tick, _)| tick.0).collect();
+        assert_eq!(ticks, [499, 500, 299, 300, 301]);
+    }
+
+    #[test]
+    fn who_is_too_fast_can_still_ask_for_keyframes_and_leave() {
+        let mut session = session();
+        let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
+        session.handle_seated(seat, Tick(5), 30, Instant::now());
+        let ping = ClientMessage::Ping { stamp_ms: 1 }.encode();
+        let now = Instant::now();
+        while session.handle_message(now, &ping, &mut Vec::new()) != Verdict::Dropped {}
+        assert_eq!(session.handle_message(now, &ClientMessage::Resync.encode(), &mut Vec::new()), Verdict::Resync);
+        assert_eq!(session.handle_message(now, &ClientMessage::Leave.encode(), &mut Vec::new()), Verdict::Leave);
     }
 }

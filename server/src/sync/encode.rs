@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 use tickwire_shared::Tick;
-use tickwire_shared::delta::{encode_delta, encode_keyframe};
+use tickwire_shared::delta::{DeltaScratch, encode_delta, encode_keyframe};
 
 use super::grid::Channel;
 use super::store::Store;
@@ -16,6 +16,7 @@ pub struct Encoder {
     parts: FxHashMap<(Channel, Option<Tick>), usize>,
     ranges: Vec<Range<usize>>,
     hashes: FxHashMap<Channel, u64>,
+    scratch: DeltaScratch,
 }
 
 impl Encoder {
@@ -40,7 +41,8 @@ impl Encoder {
         if let Some(now) = store.newest() {
             match base {
                 Some((_, base)) => {
-                    encode_delta(store.layout(), base.rows(channel), now.rows(channel), &mut self.bytes);
+                    let (base, now) = (base.rows(channel), now.rows(channel));
+                    encode_delta(store.layout(), base, now, &mut self.scratch, &mut self.bytes);
                 }
                 None => encode_keyframe(store.layout(), now.rows(channel), &mut self.bytes),
             }

@@ -56,6 +56,7 @@ impl Grid {
         }
         let channel = match (self.cell_size(), place) {
             (Some(size), Place::At { x, y }) => {
+                let (x, y) = within_the_grid(size, x, y);
                 let cell = cell_at(size, x, y);
                 match before {
                     Some((home, _)) if home != Channel::EVERYWHERE && distance(size, home, x, y) <= STAY * size => home,
@@ -80,6 +81,7 @@ impl Grid {
     /// new ones would come.
     pub fn in_view(&self, look: Option<(f32, f32)>, held: impl Fn(Channel) -> bool, channels: &mut Vec<Channel>) {
         if let (Some(size), Interest::Radius(radius), Some((x, y))) = (self.cell_size(), self.interest, look) {
+            let (x, y) = within_the_grid(size, x, y);
             let far = radius + size / 2.0;
             let (low_x, low_y) = cell_at(size, x - far, y - far).coordinates();
             let (high_x, high_y) = cell_at(size, x + far, y + far).coordinates();
@@ -100,13 +102,18 @@ impl Grid {
     fn cell_size(&self) -> Option<f32> {
         match self.interest {
             Interest::Everything => None,
-            Interest::Radius(radius) => Some(radius.max(f32::MIN_POSITIVE) / 2.0),
+            Interest::Radius(radius) => Some(radius / 2.0),
         }
     }
 }
 
+/// The point, or the nearest one of the grid; what is no number is in the middle.
+fn within_the_grid(size: f32, x: f32, y: f32) -> (f32, f32) {
+    let within = |at: f32| if at.is_nan() { 0.0 } else { at.clamp(-CELL_MAX * size, CELL_MAX * size) };
+    (within(x), within(y))
+}
+
 fn cell_at(size: f32, x: f32, y: f32) -> Channel {
-    // NaN becomes 0
     let number = |at: f32| (at / size).floor().clamp(-CELL_MAX, CELL_MAX) as i16;
     Channel::cell(number(x), number(y))
 }
@@ -150,6 +157,17 @@ mod tests {
         assert_eq!(at(2, 51.0), home);
         assert_eq!(at(3, 49.5), home);
         assert_ne!(at(4, 60.0), home);
+    }
+
+    #[test]
+    fn what_is_beyond_the_grid_is_seen_from_there() {
+        let mut grid = Grid::new(Interest::Radius(10.0));
+        for (x, y) in [(1e6, 0.0), (-1e9, 1e9), (f32::NAN, f32::INFINITY)] {
+            let home = grid.settle(Tick(x.to_bits()), EntityId(1), Place::at(x, y)).expect("asked once a tick");
+            let mut channels = Vec::new();
+            grid.in_view(Some((x, y)), |_| false, &mut channels);
+            assert!(channels.contains(&home), "one at ({x}, {y}) must see itself");
+        }
     }
 
     #[test]

@@ -17,8 +17,8 @@ use super::encode::Encoder;
 use super::grid::{Channel, Grid};
 use super::store::Store;
 
-/// A client's state hash is sent every so many ticks.
-const HASH_EVERY: u32 = 16;
+/// A client's state hash is sent when so many ticks have passed since the last one that it got.
+const HASH_EVERY: i32 = 16;
 /// Events that wait for one client; beyond it the oldest is dropped and counted.
 const EVENTS_MAX: usize = 256;
 /// Events' bytes in one frame; the rest waits for the next.
@@ -38,6 +38,8 @@ struct Open {
 struct Proposal {
     open: Vec<Open>,
     owned: Option<Tick>,
+    acked: Option<InputAck>,
+    hashed: Option<Tick>,
     events: usize,
     reset: bool,
 }
@@ -50,6 +52,10 @@ pub struct View {
     open: Vec<Open>,
     /// The tick whose owned block the client has.
     owned: Option<Tick>,
+    /// What the client was last told about its inputs.
+    acked: Option<InputAck>,
+    /// The tick of the last hash that the client got.
+    hashed: Option<Tick>,
     events: VecDeque<Arc<[u8]>>,
     needs_reset: bool,
     proposal: Proposal,
@@ -104,6 +110,8 @@ impl View {
     pub fn confirm(&mut self) {
         std::mem::swap(&mut self.open, &mut self.proposal.open);
         self.owned = self.proposal.owned;
+        self.acked = self.proposal.acked;
+        self.hashed = self.proposal.hashed;
         self.events.drain(..self.proposal.events);
         self.proposal.events = 0;
         self.proposal.reset = false;
@@ -136,10 +144,15 @@ impl View {
         self.choose_parts(store, encoder, shared);
         let owned = self.choose_owned(seat, store, shared);
         self.proposal.events = self.choose_events();
-        let hash = (shared.tick.0.wrapping_add(u32::from(seat.0))).is_multiple_of(HASH_EVERY).then(|| {
+        let hash_due = reset || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
+        self.proposal.hashed = if hash_due { Some(shared.tick) } else { self.hashed };
+        let hash = hash_due.then(|| {
             let hashes = self.proposal.open.iter().map(|open| encoder.hash(store, open.channel));
             hashes.fold(0, u64::wrapping_add) as u32
         });
+        self.proposal.acked = ack;
+        // an ack is news once
+        let ack = ack.filter(|ack| self.acked != Some(*ack));
 
         let head = FrameHead { tick: shared.tick, reset, ack, hash };
         let has_events = self.proposal.events > 0;

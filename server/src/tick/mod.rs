@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use rustc_hash::FxHashMap;
 use tickwire_shared::protocol::close::CloseReason;
+use tickwire_shared::protocol::limits::{EVENT_MAX_BYTES, FRAME_MAX_BYTES};
 use tickwire_shared::{Game, Leave, Profile, SeatId};
 use tracing::{error, info, warn};
 
@@ -22,6 +23,8 @@ use schedule::Schedule;
 /// The longest sleep, for threads whose rooms are slow or that have none: a newcomer waits no longer for a look at
 /// the inbox.
 const NAP_MAX: Duration = Duration::from_millis(20);
+/// What clients of a room whose game panicked are told.
+const ROOM_FAILED: &str = "the room failed; this is the server's fault, not yours";
 /// At most one line about late ticks in this time.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
@@ -53,7 +56,41 @@ pub struct TickThread<G: Game> {
     schedule: Schedule,
     metrics: Arc<Metrics>,
     lateness: Lateness,
+    complaints: Complaints,
     stopping: bool,
+}
+
+/// What games did wrong since the last report.
+#[derive(Debug, Default)]
+struct Complaints {
+    reported: Option<Instant>,
+    counts: RoomCounts,
+}
+
+impl Complaints {
+    fn add(&mut self, counts: &RoomCounts) {
+        self.counts.ids_doubled += counts.ids_doubled;
+        self.counts.events_too_long += counts.events_too_long;
+        self.counts.frames_too_long += counts.frames_too_long;
+    }
+
+    fn report(&mut self, now: Instant) {
+        let due = self.reported.is_none_or(|at| now.duration_since(at) >= REPORT_EVERY);
+        if !due || self.counts == RoomCounts::default() {
+            return;
+        }
+        let RoomCounts { ids_doubled, events_too_long, frames_too_long, .. } = std::mem::take(&mut self.counts);
+        self.reported = Some(now);
+        if ids_doubled > 0 {
+            warn!(ids_doubled, "a game used an entity id twice in one tick: the later entities were left out");
+        }
+        if events_too_long > 0 {
+            warn!(events_too_long, max_bytes = EVENT_MAX_BYTES, "a game's events are too long: they were dropped");
+        }
+        if frames_too_long > 0 {
+            warn!(frames_too_long, max_bytes = FRAME_MAX_BYTES, "a seat sees too much at once: it gets no frames");
+        }
+    }
 }
 
 /// Lateness since the last report.
@@ -80,6 +117,7 @@ impl<G: Game> TickThread<G> {
             schedule: Schedule::default(),
             metrics,
             lateness: Lateness::default(),
+            complaints: Complaints::default(),
             stopping: false,
         }
     }
@@ -102,6 +140,7 @@ impl<G: Game> TickThread<G> {
         self.control.flush();
         self.reactors.iter_mut().for_each(ReactorPort::wake);
         self.report_lateness(now);
+        self.complaints.report(now);
     }
 
     /// To the next deadline, or a little. It never blocks on the inbox: waking for each message costs more than it
@@ -128,7 +167,7 @@ impl<G: Game> TickThread<G> {
         for _ in 0..self.inputs.len() {
             let Ok(input) = self.inputs.try_recv() else { break };
             if let Some(room) = self.rooms.get_mut(&input.room) {
-                room.input(input.seat, input.tick, input.lanes, input.arrived);
+                room.input(input.seat, input.link, input.tick, input.lanes, input.arrived);
             }
         }
     }
@@ -140,8 +179,10 @@ impl<G: Game> TickThread<G> {
                 ToTick::Open { room, seed } => self.open(room, seed),
                 ToTick::Join { room, link, profile } => self.join(room, link, profile),
                 ToTick::Leave { room, seat, link, why } => self.leave(room, seat, link, why),
-                ToTick::Command { room, seat, bytes } => self.with_room(room, |room| room.command(seat, &bytes)),
-                ToTick::Resync { room, seat } => self.with_room(room, |room| room.resync(seat)),
+                ToTick::Command { room, seat, link, bytes } => {
+                    self.with_room(room, |room| room.command(seat, link, &bytes));
+                }
+                ToTick::Resync { room, seat, link } => self.with_room(room, |room| room.resync(seat, link)),
                 ToTick::Close(room) => self.close(room),
                 ToTick::Stop => self.stopping = true,
             }
@@ -174,7 +215,7 @@ impl<G: Game> TickThread<G> {
     }
 
     fn join(&mut self, id: RoomId, link: LinkAddress, profile: Profile) {
-        self.guarded(id, |thread| {
+        let survived = self.guarded(id, |thread| {
             let Some(room) = thread.rooms.get_mut(&id) else {
                 let text = "the room has just ended; try again".to_owned();
                 return thread.refuse(id, link, CloseReason::TryLater, text);
@@ -188,6 +229,12 @@ impl<G: Game> TickThread<G> {
                 Err(refusal) => thread.refuse(id, link, CloseReason::Refused, refusal.to_string()),
             }
         });
+        if !survived {
+            // the room did not know this one yet
+            let close =
+                ToReactor::Close { link: link.link, reason: CloseReason::RoomFailed, text: ROOM_FAILED.to_owned() };
+            self.reactors[link.reactor].send(close);
+        }
     }
 
     fn refuse(&mut self, room: RoomId, link: LinkAddress, reason: CloseReason, text: String) {
@@ -204,8 +251,9 @@ impl<G: Game> TickThread<G> {
     }
 
     fn close(&mut self, id: RoomId) {
-        if self.rooms.remove(&id).is_some() {
+        if let Some(room) = self.rooms.remove(&id) {
             self.schedule.remove(id);
+            drop_room(room);
             info!(room = id.0, "room closed");
         }
     }
@@ -220,7 +268,8 @@ impl<G: Game> TickThread<G> {
                 let reactors = &mut thread.reactors;
                 room.step(Instant::now(), |batch| reactors[batch.reactor].offer(batch));
                 let counts = room.take_counts();
-                count(&thread.metrics, &counts, id);
+                count(&thread.metrics, &counts);
+                thread.complaints.add(&counts);
             });
             self.metrics.ticks.one();
             self.metrics.ticks_lost.add(lost);
@@ -228,11 +277,14 @@ impl<G: Game> TickThread<G> {
     }
 
     /// Runs what calls into a game. A panic in there is the game's: its room ends, everybody else goes on.
-    fn guarded(&mut self, id: RoomId, act: impl FnOnce(&mut Self)) {
+    /// Tells whether it is still there.
+    fn guarded(&mut self, id: RoomId, act: impl FnOnce(&mut Self)) -> bool {
         // what the panic leaves half done is the room, and that is dropped
-        if catch_unwind(AssertUnwindSafe(|| act(self))).is_err() {
+        let survived = catch_unwind(AssertUnwindSafe(|| act(self))).is_ok();
+        if !survived {
             self.fail(id);
         }
+        survived
     }
 
     fn fail(&mut self, id: RoomId) {
@@ -240,12 +292,11 @@ impl<G: Game> TickThread<G> {
         self.schedule.remove(id);
         if let Some(room) = self.rooms.remove(&id) {
             for (_, link) in room.links() {
-                let text = "the room failed; this is the server's fault, not yours".to_owned();
+                let text = ROOM_FAILED.to_owned();
                 let close = ToReactor::Close { link: link.link, reason: CloseReason::RoomFailed, text };
                 self.reactors[link.reactor].send(close);
             }
-            // the game's own state may be what panics when dropped
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(room)));
+            drop_room(room);
         }
         self.control.send(ToControl::RoomEnded(id));
     }
@@ -260,10 +311,14 @@ impl<G: Game> TickThread<G> {
     }
 }
 
-fn count(metrics: &Metrics, counts: &RoomCounts, id: RoomId) {
-    if counts.ids_doubled > 0 {
-        warn!(room = id.0, doubled = counts.ids_doubled, "the game used an entity id twice in one tick");
+/// A game's own state may panic when it is dropped; that ends nothing else.
+fn drop_room<G: Game>(room: Room<G>) {
+    if catch_unwind(AssertUnwindSafe(|| drop(room))).is_err() {
+        error!("a game panicked when its room was dropped; the server goes on");
     }
+}
+
+fn count(metrics: &Metrics, counts: &RoomCounts) {
     metrics.frames_composed.add(counts.frames_composed);
     metrics.batches_away.add(counts.batches_away);
     metrics.events_dropped.add(counts.events_dropped);

@@ -1,6 +1,5 @@
 //! The whole server through real sockets on loopback, one file for each behaviour.
 
-mod hardship;
 mod refusals;
 mod small_game;
 mod stop;

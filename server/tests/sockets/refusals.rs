@@ -116,3 +116,82 @@ fn inputs_commands_and_events_arrive() {
     });
     server.stop();
 }
+
+#[test]
+fn a_newcomer_whose_join_panics_is_told() {
+    let server = swirl::start();
+    swirl::run(async {
+        let mut newcomer = swirl::connect(&server, "panic").await;
+        let closed = loop {
+            if let Err(error) = newcomer.receive().await {
+                break error;
+            }
+        };
+        assert!(
+            matches!(&closed, ConnectionError::Closed { code, .. } if *code == CloseReason::RoomFailed.code()),
+            "{closed}"
+        );
+        let mut good = swirl::connect(&server, "good").await;
+        swirl::receive_until(&mut good, "a frame", |c| c.client.tick().is_some()).await;
+    });
+    server.stop();
+}
+
+#[test]
+fn a_game_that_panics_when_it_is_dropped_takes_nothing_along() {
+    let server = swirl::start();
+    swirl::run(async {
+        let mut player = swirl::connect(&server, "player").await;
+        swirl::receive_until(&mut player, "a frame", |c| c.client.tick().is_some()).await;
+        player.client.command(&"panic at the end".to_owned());
+        player.flush().await.expect("the server reads");
+        let before = player.client.tick().expect("a frame came");
+        let later = move |c: &tickwire_shared::native::Connection<swirl::Swirl>| {
+            c.client.tick().is_some_and(|tick| tick.since(before) > 10)
+        };
+        swirl::receive_until(&mut player, "ten ticks", later).await;
+        player.leave().await.expect("the server closes in order");
+        let mut again = swirl::connect(&server, "again").await;
+        swirl::receive_until(&mut again, "a frame of a new room", |c| c.client.tick().is_some()).await;
+    });
+    server.stop();
+}
+
+#[test]
+fn long_events_arrive_and_too_long_ones_harm_nobody() {
+    let server = swirl::start();
+    swirl::run(async {
+        let mut player = swirl::connect(&server, "player").await;
+        swirl::receive_until(&mut player, "a frame", |c| c.client.tick().is_some()).await;
+        for length in [15_000, 20_000, 5_000] {
+            player.client.command(&format!("say {length}"));
+        }
+        player.flush().await.expect("the server reads");
+        let mut heard = Vec::new();
+        while heard.len() < 5 {
+            player.receive().await.expect("the connection lives");
+            while let Some(event) = player.client.poll_event() {
+                if let Event::Game(said) = event {
+                    heard.push(said.len());
+                }
+            }
+        }
+        assert_eq!(heard.iter().filter(|length| **length > 1000).collect::<Vec<_>>(), [&15_000, &5_000]);
+    });
+    server.stop();
+}
+
+#[test]
+fn who_connects_and_says_nothing_is_closed() {
+    let server = swirl::start();
+    let mut silent = wire::upgraded(&server);
+    let mut half = wire::upgraded(&server);
+    half.write_all(&wire::frame(&wire::hello(tickwire_shared::protocol::VERSION))).expect("the server reads");
+    for socket in [&mut silent, &mut half] {
+        // well before the first keep-alive ping
+        socket.set_read_timeout(Some(std::time::Duration::from_secs(12))).expect("a timeout can be set");
+        let (code, reason) = wire::read_close(socket);
+        assert_eq!(code, CloseReason::Policy.code(), "{reason}");
+    }
+    server.stop();
+}

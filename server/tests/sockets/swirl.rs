@@ -11,6 +11,16 @@ pub const ENTITIES: u32 = 800;
 pub struct Swirl {
     tick: Tick,
     pressed: u32,
+    fuse: Fuse,
+}
+
+/// Panics when it is dropped, once it is lit.
+struct Fuse(bool);
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        assert!(!self.0, "the fuse was lit");
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, World)]
@@ -51,9 +61,10 @@ impl Game for Swirl {
     fn new((): (), setup: &mut Setup) -> Result<Self, Refusal> {
         setup.rate = TickRate::hz(60);
         setup.seats = 16;
-        Ok(Self { tick: Tick(0), pressed: 0 })
+        Ok(Self { tick: Tick(0), pressed: 0, fuse: Fuse(false) })
     }
     fn join(&mut self, _: SeatId, who: &Profile) -> Result<(), Refusal> {
+        assert!(who.name != "panic", "a newcomer is one too many");
         if who.name == "unwanted" { Err(Refusal::new("this name is not wanted here")) } else { Ok(()) }
     }
     fn leave(&mut self, _: SeatId, _: Leave) {}
@@ -63,6 +74,10 @@ impl Game for Swirl {
         let commands: Vec<(SeatId, String)> = step.commands().collect();
         for (seat, command) in commands {
             assert!(command != "panic", "a player asked for it");
+            self.fuse.0 |= command == "panic at the end";
+            if let Some(length) = command.strip_prefix("say ").and_then(|length| length.parse().ok()) {
+                step.send(tickwire_shared::To::All, "a".repeat(length));
+            }
             step.send(tickwire_shared::To::Seat(seat), format!("you said {command}"));
         }
     }

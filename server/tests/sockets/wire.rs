@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use tickwire_server::Running;
-use tickwire_shared::protocol::{ClientMessage, SUBPROTOCOL, VERSION};
+use tickwire_shared::protocol::{ClientMessage, SUBPROTOCOL};
 use tickwire_shared::schema::Schema;
 
 use crate::swirl::Swirl;
@@ -41,15 +41,6 @@ pub fn upgraded(server: &Running) -> TcpStream {
 pub fn hello(protocol: u16) -> Vec<u8> {
     let fingerprint = Schema::of::<Swirl>().fingerprint();
     ClientMessage::Hello { protocol, game: "swirl".into(), fingerprint }.encode()
-}
-
-/// A connection that has asked for a seat.
-pub fn joining(server: &Running) -> TcpStream {
-    let mut socket = upgraded(server);
-    let join = ClientMessage::Join { name: "by hand".into() }.encode();
-    let bytes = [frame(&hello(VERSION)), frame(&join)].concat();
-    socket.write_all(&bytes).expect("the server reads");
-    socket
 }
 
 /// Reads on until the server's close frame: its code and reason.

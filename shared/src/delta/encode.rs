@@ -13,28 +13,77 @@ pub fn encode_keyframe(layout: &Layout, now: Rows<'_>, out: &mut Vec<u8>) {
     bits.finish();
 }
 
+/// Lists that [`encode_delta`] fills on its way; kept and filled again, so that it allocates nothing once warm.
+#[derive(Clone, Debug, Default)]
+pub struct DeltaScratch {
+    /// Places in the baseline.
+    removed: Vec<usize>,
+    /// Places in the new state.
+    entered: Vec<usize>,
+    /// Place among the kept rows, in the baseline, in the new state.
+    changed: Vec<(usize, usize, usize)>,
+}
+
 /// Appends what makes `now` of `base`.
-pub fn encode_delta(layout: &Layout, base: Rows<'_>, now: Rows<'_>, out: &mut Vec<u8>) {
+pub fn encode_delta(layout: &Layout, base: Rows<'_>, now: Rows<'_>, scratch: &mut DeltaScratch, out: &mut Vec<u8>) {
+    scratch.compare(layout, base, now);
+    let DeltaScratch { removed, entered, changed } = scratch;
     let mut bits = BitWriter::new(out);
-    let merged = Merged::of(base, now);
-    let (removed, entered) = (merged.clone().removed().count(), merged.clone().entered().count());
-    bits.flag(removed + entered > 0);
-    if removed + entered > 0 {
-        bits.count(removed as u32, 1);
-        encode_places(merged.clone().removed(), &mut bits);
-        bits.count(entered as u32, 1);
-        encode_entered(layout, now, merged.clone().entered(), &mut bits);
+    let structure_changed = !removed.is_empty() || !entered.is_empty();
+    bits.flag(structure_changed);
+    if structure_changed {
+        bits.count(removed.len() as u32, 1);
+        encode_places(removed, &mut bits);
+        bits.count(entered.len() as u32, 1);
+        encode_entered(layout, now, entered.iter().map(|place| &now.entities[*place]), &mut bits);
     }
-    let changed = || merged.clone().kept().filter(|(_, a, b)| differs(layout, base, a, now, b));
-    bits.count(changed().count() as u32, 3);
+    bits.count(changed.len() as u32, 3);
     let mut next_place = 0;
-    for (place, before, after) in changed() {
-        bits.count((place - next_place) as u32, 0);
-        next_place = place + 1;
+    for (place, before, after) in changed {
+        bits.count((*place - next_place) as u32, 0);
+        next_place = *place + 1;
+        let (before, after) = (&base.entities[*before], &now.entities[*after]);
         let kind = known(layout, after);
         encode_changes(kind, base.row(kind, before), now.row(kind, after), &mut bits);
     }
     bits.finish();
+}
+
+impl DeltaScratch {
+    /// One merge of two lists sorted by id, in three cases: kept, entered, removed. The same id with another kind is
+    /// removed and entered.
+    fn compare(&mut self, layout: &Layout, base: Rows<'_>, now: Rows<'_>) {
+        self.removed.clear();
+        self.entered.clear();
+        self.changed.clear();
+        let (mut before, mut after, mut kept) = (0, 0, 0);
+        loop {
+            match (base.entities.get(before), now.entities.get(after)) {
+                (None, None) => break,
+                (Some(a), Some(b)) if a.id == b.id && a.kind == b.kind => {
+                    let kind = known(layout, b);
+                    let (from, to) = (base.row(kind, a), now.row(kind, b));
+                    // most rows are the same to the last lane, and that is one comparison
+                    if from != to && kind.differs(Part::Public, from, to) {
+                        self.changed.push((kept, before, after));
+                    }
+                    (before, after, kept) = (before + 1, after + 1, kept + 1);
+                }
+                (Some(a), Some(b)) if a.id > b.id => {
+                    self.entered.push(after);
+                    after += 1;
+                }
+                (None, Some(_)) => {
+                    self.entered.push(after);
+                    after += 1;
+                }
+                (Some(_), _) => {
+                    self.removed.push(before);
+                    before += 1;
+                }
+            }
+        }
+    }
 }
 
 /// Writes the fields of one part of a row, whole.
@@ -44,75 +93,16 @@ pub fn encode_row(kind: &KindLayout, part: Part, row: &[u32], bits: &mut BitWrit
     }
 }
 
-/// One merge of two lists sorted by id, in three cases: gone, new, kept. The same id with another kind is gone and new.
-#[derive(Clone)]
-struct Merged<'a> {
-    base: std::iter::Peekable<std::iter::Enumerate<std::slice::Iter<'a, EntityRow>>>,
-    now: std::iter::Peekable<std::slice::Iter<'a, EntityRow>>,
-    kept: usize,
-}
-
-enum Fate<'a> {
-    /// Place in the baseline.
-    Removed(usize),
-    Entered(&'a EntityRow),
-    /// Place among those kept, before, after.
-    Kept(usize, &'a EntityRow, &'a EntityRow),
-}
-
-impl<'a> Merged<'a> {
-    fn of(base: Rows<'a>, now: Rows<'a>) -> Self {
-        Self { base: base.entities.iter().enumerate().peekable(), now: now.entities.iter().peekable(), kept: 0 }
-    }
-
-    fn removed(self) -> impl Iterator<Item = usize> {
-        self.filter_map(|fate| if let Fate::Removed(place) = fate { Some(place) } else { None })
-    }
-
-    fn entered(self) -> impl Iterator<Item = &'a EntityRow> {
-        self.filter_map(|fate| if let Fate::Entered(row) = fate { Some(row) } else { None })
-    }
-
-    fn kept(self) -> impl Iterator<Item = (usize, &'a EntityRow, &'a EntityRow)> {
-        self.filter_map(|fate| if let Fate::Kept(place, a, b) = fate { Some((place, a, b)) } else { None })
-    }
-}
-
-impl<'a> Iterator for Merged<'a> {
-    type Item = Fate<'a>;
-
-    fn next(&mut self) -> Option<Fate<'a>> {
-        let kept = match (self.base.peek(), self.now.peek()) {
-            (None, None) => return None,
-            (Some((_, a)), Some(b)) if a.id == b.id && a.kind == b.kind => true,
-            (Some((_, a)), Some(b)) if a.id > b.id => return self.now.next().map(Fate::Entered),
-            (None, Some(_)) => return self.now.next().map(Fate::Entered),
-            (Some(_), _) => false,
-        };
-        let (place, before) = self.base.next()?;
-        if !kept {
-            return Some(Fate::Removed(place));
-        }
-        self.kept += 1;
-        self.now.next().map(|after| Fate::Kept(self.kept - 1, before, after))
-    }
-}
-
-fn differs(layout: &Layout, base: Rows<'_>, a: &EntityRow, now: Rows<'_>, b: &EntityRow) -> bool {
-    let kind = known(layout, b);
-    kind.differs(Part::Public, base.row(kind, a), now.row(kind, b))
-}
-
 /// Rows that the host holds carry kinds that its own layout made.
 fn known<'a>(layout: &'a Layout, row: &EntityRow) -> &'a KindLayout {
     layout.kind(row.kind).expect("a row's kind is in the layout that it was published by")
 }
 
-fn encode_places(places: impl Iterator<Item = usize>, bits: &mut BitWriter<'_>) {
+fn encode_places(places: &[usize], bits: &mut BitWriter<'_>) {
     let mut next = 0;
     for place in places {
-        bits.count((place - next) as u32, 1);
-        next = place + 1;
+        bits.count((*place - next) as u32, 1);
+        next = *place + 1;
     }
 }
 

@@ -13,6 +13,9 @@ pub enum LayoutError {
     /// A kind is too wide.
     #[error("kind {0:?} takes {1} lanes, at most {max} are possible", max = Layout::LANES_MAX)]
     Lanes(String, usize),
+    /// The input has an owner-only field: all of an input travels to the server alone.
+    #[error("the input {0:?} has an owner-only field: an input goes to the server alone, leave the attribute out")]
+    OwnerOnlyInput(String),
     /// A field's numbers make no sense.
     #[error("field {1:?} of kind {0:?} has an impossible range")]
     Field(String, String),
@@ -129,13 +132,16 @@ impl Layout {
     /// Most lanes that one kind may take.
     pub const LANES_MAX: usize = 256;
 
-    /// Compiles a game's kinds.
+    /// Compiles a game's kinds, and looks at its input.
     ///
     /// # Errors
     /// See [`LayoutError`].
     pub fn new(schema: &Schema) -> Result<Self, LayoutError> {
         if schema.kinds.len() > Self::KINDS_MAX {
             return Err(LayoutError::Kinds(schema.kinds.len()));
+        }
+        if schema.input.fields.iter().any(|field| field.owner_only) {
+            return Err(LayoutError::OwnerOnlyInput(schema.input.name.clone()));
         }
         let kinds = schema.kinds.iter().map(KindLayout::new).collect::<Result<Vec<_>, _>>()?;
         let kind_bits = bits_for(kinds.len().saturating_sub(1) as u32);

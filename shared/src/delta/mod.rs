@@ -19,6 +19,6 @@ mod layout;
 mod row;
 
 pub use decode::{decode_delta, decode_keyframe, decode_row};
-pub use encode::{encode_delta, encode_keyframe, encode_row};
+pub use encode::{DeltaScratch, encode_delta, encode_keyframe, encode_row};
 pub use layout::{KindLayout, Layout, LayoutError, Part, Unit};
 pub use row::{EntityRow, RowBuffer, Rows, entity_hash};

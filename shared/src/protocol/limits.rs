@@ -6,6 +6,8 @@ pub const NAME_MAX_BYTES: usize = 24;
 pub const CLIENT_MESSAGE_MAX_BYTES: usize = 4 * 1024;
 /// Longest cold message of a server in bytes; a schema is the longest.
 pub const SERVER_MESSAGE_MAX_BYTES: usize = 64 * 1024;
+/// Longest event of a game in bytes.
+pub const EVENT_MAX_BYTES: usize = 16 * 1024;
 /// Longest frame that a client accepts in bytes.
 pub const FRAME_MAX_BYTES: usize = 1024 * 1024;
 /// Most lanes of a game's input.

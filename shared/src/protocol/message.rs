@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::limits::{CLIENT_MESSAGE_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
+use super::limits::{CLIENT_MESSAGE_MAX_BYTES, EVENT_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
 use crate::bits::DecodeError;
 use crate::schema::Schema;
 use crate::tick::Tick;
@@ -108,12 +108,25 @@ pub fn encode_payload<T: Serialize>(payload: &T) -> Vec<u8> {
     encode(payload)
 }
 
-/// Reads a game's command or event; at most [`CLIENT_MESSAGE_MAX_BYTES`].
+/// Reads a game's command, taking no more than [`CLIENT_MESSAGE_MAX_BYTES`] of memory: a client's word.
+///
+/// # Errors
+/// Malformed, too long, or bytes left over.
+pub fn decode_command<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    decode::<_, CLIENT_MESSAGE_MAX_BYTES>(bytes)
+}
+
+/// Reads a game's event of at most [`EVENT_MAX_BYTES`] bytes on the wire; a server's word, which in memory may be a
+/// good deal larger.
 ///
 /// # Errors
 /// Malformed, too long, or bytes left over.
 pub fn decode_payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    decode::<_, CLIENT_MESSAGE_MAX_BYTES>(bytes)
+    const MEMORY_MAX_BYTES: usize = 64 * EVENT_MAX_BYTES;
+    if bytes.len() > EVENT_MAX_BYTES {
+        return Err(DecodeError::Malformed);
+    }
+    decode::<_, MEMORY_MAX_BYTES>(bytes)
 }
 
 fn encode<T: Serialize>(message: &T) -> Vec<u8> {

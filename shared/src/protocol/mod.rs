@@ -21,7 +21,7 @@ pub mod limits;
 mod message;
 pub(crate) mod varint;
 
-pub use message::{ClientMessage, ServerMessage, decode_payload, encode_payload};
+pub use message::{ClientMessage, ServerMessage, decode_command, decode_payload, encode_payload};
 
 /// The subprotocol's name in the WebSocket handshake.
 pub const SUBPROTOCOL: &str = "tickwire.1";

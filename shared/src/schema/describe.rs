@@ -86,6 +86,8 @@ impl KindSchema {
 pub struct Schema {
     /// The game's name.
     pub game: String,
+    /// [`Game::VERSION`](crate::game::Game::VERSION).
+    pub version: u32,
     /// Kinds of entities; the place is the kind's number on the wire.
     pub kinds: Vec<KindSchema>,
     /// What a player sends every tick.
@@ -97,7 +99,7 @@ impl Schema {
     #[must_use]
     pub fn of<G: crate::game::Game>() -> Self {
         use super::{Replicate, World};
-        Self { game: G::NAME.to_owned(), kinds: G::World::kinds(), input: G::Input::schema() }
+        Self { game: G::NAME.to_owned(), version: G::VERSION, kinds: G::World::kinds(), input: G::Input::schema() }
     }
 
     /// 64 bits over the whole description: two ends with the same fingerprint read each other's rows.

@@ -1,14 +1,23 @@
 //! One client dies in mid-frame, one never reads, one floods: the others do not notice, and the stalled one heals.
 
+//!
+//! A program of its own, because it measures the memory of the process that the server runs in.
+
+#[path = "../sockets/swirl.rs"]
+mod swirl;
+#[path = "../sockets/wire.rs"]
+mod wire;
+
 use std::io::Write;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::client::Event;
 use tickwire_shared::native::Connection;
 use tickwire_shared::protocol::close::CloseReason;
+use tickwire_shared::protocol::{ClientMessage, VERSION};
 
-use crate::swirl::{self, Button, Swirl};
-use crate::wire;
+use swirl::{Button, Swirl};
 
 const STALL: Duration = Duration::from_secs(10);
 
@@ -42,11 +51,20 @@ async fn follow(connection: &mut Connection<Swirl>, time: Duration) -> (i32, u64
     (gap, frames)
 }
 
-/// Inputs as fast as the socket takes them, until the server has had enough.
+/// A connection that has asked for a seat.
+fn joining(server: &tickwire_server::Running) -> TcpStream {
+    let mut socket = wire::upgraded(server);
+    let join = ClientMessage::Join { name: "by hand".into() }.encode();
+    let bytes = [wire::frame(&wire::hello(VERSION)), wire::frame(&join)].concat();
+    socket.write_all(&bytes).expect("the server reads");
+    socket
+}
+
+/// Pings as fast as the socket takes them, until the server has had enough.
 fn flood(server: &tickwire_server::Running) -> std::thread::JoinHandle<(u16, String)> {
-    let mut socket = wire::joining(server);
+    let mut socket = joining(server);
     std::thread::spawn(move || {
-        let bytes = wire::frame(&tickwire_shared::protocol::ClientMessage::Ping { stamp_ms: 7 }.encode()).repeat(50);
+        let bytes = wire::frame(&ClientMessage::Ping { stamp_ms: 7 }.encode()).repeat(50);
         let mut reader = socket.try_clone().expect("a second handle");
         let close = std::thread::spawn(move || wire::read_close(&mut reader));
         let end = Instant::now() + Duration::from_secs(20);
@@ -71,7 +89,7 @@ fn others_do_not_notice_and_the_stalled_one_heals() {
         swirl::receive_until(&mut stalled, "a first frame", |c| c.client.tick().is_some()).await;
         let stalled_at = stalled.client.tick().expect("a frame came");
 
-        let mut killed = wire::joining(&server);
+        let mut killed = joining(&server);
         let half = wire::frame(&[0; 100]);
         killed.write_all(&half[..40]).expect("the server reads");
         drop(killed);
@@ -83,6 +101,7 @@ fn others_do_not_notice_and_the_stalled_one_heals() {
         let (gap, frames) = follow(&mut good, STALL).await;
 
         let ticks = server.metrics().ticks.value() - ticks_before;
+        // counted in ticks of the room, so that a slow machine slows both
         assert!(frames * 10 >= ticks * 9, "of {ticks} ticks the good client saw {frames}");
         assert!(gap <= 6, "the good client once saw nothing for {gap} ticks");
         let grown = resident_kib().saturating_sub(memory_before);
