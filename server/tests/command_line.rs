@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -128,6 +128,37 @@ fn the_first_line_is_the_address_to_open() {
 }
 
 #[test]
+fn a_request_whose_sender_closes_its_half_is_answered() {
+    let server = Running::start(&[]);
+    for version in ["1.0", "1.1"] {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        write!(stream, "GET /healthz HTTP/{version}\r\nHost: a\r\n\r\n").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\nok\n"), "HTTP/{version}: {answer:?}");
+    }
+}
+
+/// There are 256 places, and a connection is kept for seconds after its answer.
+#[test]
+fn idle_connections_do_not_take_the_page_away() {
+    let server = Running::start(&[]);
+    let mut idle = Vec::new();
+    for index in 0..300 {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        assert_eq!(text(&status), "HTTP/1.1 200", "connection {index}");
+        idle.push(stream);
+    }
+    assert!(server.get("/").starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[test]
 fn signals_end_it_well() {
     for signal in ["TERM", "INT"] {
         let server = Running::start(&[]);
@@ -176,12 +207,30 @@ fn an_address_of_another_machine_is_refused() {
 }
 
 #[test]
-fn wrong_flags_exit_with_two() {
-    let Output { status, stdout, stderr } = tickwire(&["--lissten", "127.0.0.1:0"]).output().unwrap();
-    assert_eq!(status.code(), Some(2));
-    assert!(stdout.is_empty());
-    assert!(text(&stderr).contains("--lissten") && text(&stderr).contains("--listen"), "{}", text(&stderr));
+fn wrong_arguments_are_one_sentence_that_says_what_to_do() {
+    for (arguments, expected) in [
+        (&["--lissten", "127.0.0.1:0"][..], "there is no --lissten; did you mean --listen?"),
+        (&["--bogus"], "there is no --bogus; tickwire --help lists the flags"),
+        (&["-p", "80"], "there is no -p; tickwire --help lists the flags"),
+        (&["serve"], "\"serve\" stands alone, and only flags are taken; tickwire --help lists them"),
+        (
+            &["--log", "info", "a\nb\u{1b}"],
+            "\"a\\nb\\u{1b}\" stands alone, and only flags are taken; tickwire --help lists them",
+        ),
+        (&["--listen"], "--listen needs a value; tickwire --help shows which"),
+        (&["--log", "--listen", "127.0.0.1:0"], "--log needs a value; tickwire --help shows which"),
+        (&["--log", "info", "--log", "warn"], "--log is given twice; keep one"),
+        (&["--help=all"], "--help takes no value; give it alone"),
+    ] {
+        assert_eq!(refusal(tickwire(arguments)), expected, "{arguments:?}");
+    }
+    let mut no_text = tickwire(&["--listen"]);
+    no_text.arg(std::os::unix::ffi::OsStrExt::from_bytes(b"\xff") as &std::ffi::OsStr);
+    assert!(refusal(no_text).contains("UTF-8"));
+}
 
+#[test]
+fn wrong_values_of_flags_exit_with_two() {
     let sentence = refusal(tickwire(&["--listen", "7777"]));
     assert!(
         sentence.starts_with("--listen 7777 is not allowed; ") && sentence.contains("127.0.0.1:7777"),
@@ -191,6 +240,8 @@ fn wrong_flags_exit_with_two() {
     assert!(sentence.starts_with("--tick-threads 0 is not allowed; "), "{sentence}");
     let sentence = refusal(tickwire(&["--log", "loud=very"]));
     assert!(sentence.starts_with("--log loud=very is not allowed; "), "{sentence}");
+    let sentence = refusal(tickwire(&["--log", "inof"]));
+    assert!(sentence.starts_with("--log inof is not allowed; ") && sentence.ends_with("info?"), "{sentence}");
 }
 
 #[test]
@@ -204,6 +255,10 @@ fn an_unknown_key_names_file_line_and_key() {
     let mut by_variable = tickwire(&[]);
     by_variable.env("TICKWIRE_CONFIG", &file);
     assert!(refusal(by_variable).contains("line 4"));
+    // an empty variable is none, and the next fault is told
+    let mut by_nothing = tickwire(&["--listen", "7777"]);
+    by_nothing.env("TICKWIRE_CONFIG", "");
+    assert!(refusal(by_nothing).starts_with("--listen 7777 "));
     assert!(refusal(tickwire(&["--config", "/no/such.toml"])).contains("/no/such.toml"));
 }
 

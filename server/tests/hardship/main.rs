@@ -4,6 +4,7 @@
 //! A program of its own, because it measures the memory of the process that the server runs in.
 
 #[path = "../sockets/swirl.rs"]
+#[allow(dead_code, reason = "the other socket tests use more of it")]
 mod swirl;
 #[path = "../sockets/wire.rs"]
 mod wire;

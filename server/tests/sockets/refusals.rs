@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use tickwire_shared::client::{Event, State};
-use tickwire_shared::native::ConnectionError;
 use tickwire_shared::protocol::close::CloseReason;
 
 use crate::swirl::{self, Button, PRESSES, Thing};
@@ -47,16 +46,9 @@ fn a_player_that_the_game_refuses_reads_why() {
     let server = swirl::start();
     swirl::run(async {
         let mut unwanted = swirl::connect(&server, "unwanted").await;
-        let closed = loop {
-            if let Err(error) = unwanted.receive().await {
-                break error;
-            }
-        };
+        let code = swirl::close_code(&mut unwanted).await;
         assert_eq!(*unwanted.client.state(), State::Ended("this name is not wanted here".into()));
-        assert!(
-            matches!(&closed, ConnectionError::Closed { code, .. } if *code == CloseReason::Refused.code()),
-            "{closed}"
-        );
+        assert_eq!(code, CloseReason::Refused.code());
     });
     server.stop();
 }
@@ -69,15 +61,8 @@ fn a_panic_in_the_game_ends_its_room_and_nothing_else() {
         swirl::receive_until(&mut player, "a frame", |c| c.client.tick().is_some()).await;
         player.client.command(&"panic".to_owned());
         player.flush().await.expect("the server reads");
-        let closed = loop {
-            if let Err(error) = player.receive().await {
-                break error;
-            }
-        };
-        assert!(
-            matches!(&closed, ConnectionError::Closed { code, .. } if *code == CloseReason::RoomFailed.code()),
-            "{closed}"
-        );
+        let code = swirl::close_code(&mut player).await;
+        assert_eq!(code, CloseReason::RoomFailed.code());
         let mut again = swirl::connect(&server, "again").await;
         swirl::receive_until(&mut again, "a frame of a new room", |c| c.client.tick().is_some()).await;
     });
@@ -122,15 +107,8 @@ fn a_newcomer_whose_join_panics_is_told() {
     let server = swirl::start();
     swirl::run(async {
         let mut newcomer = swirl::connect(&server, "panic").await;
-        let closed = loop {
-            if let Err(error) = newcomer.receive().await {
-                break error;
-            }
-        };
-        assert!(
-            matches!(&closed, ConnectionError::Closed { code, .. } if *code == CloseReason::RoomFailed.code()),
-            "{closed}"
-        );
+        let code = swirl::close_code(&mut newcomer).await;
+        assert_eq!(code, CloseReason::RoomFailed.code());
         let mut good = swirl::connect(&server, "good").await;
         swirl::receive_until(&mut good, "a frame", |c| c.client.tick().is_some()).await;
     });

@@ -1,6 +1,5 @@
 //! A server that stops says so to everybody.
 
-use tickwire_shared::native::ConnectionError;
 use tickwire_shared::protocol::close::CloseReason;
 
 use crate::{swirl, wire};
@@ -14,15 +13,8 @@ fn clients_get_a_close_frame_with_1001() {
         swirl::receive_until(&mut player, "a frame", |c| c.client.tick().is_some()).await;
         let mut silent = wire::upgraded(&server);
         let stopping = std::thread::spawn(move || server.stop());
-        let closed = loop {
-            if let Err(error) = player.receive().await {
-                break error;
-            }
-        };
-        assert!(
-            matches!(&closed, ConnectionError::Closed { code, .. } if *code == CloseReason::GoingAway.code()),
-            "{closed}"
-        );
+        let code = swirl::close_code(&mut player).await;
+        assert_eq!(code, CloseReason::GoingAway.code());
         assert_eq!(wire::read_close(&mut silent).0, CloseReason::GoingAway.code());
         drop((player, silent));
         stopping.join().expect("the server stopped");

@@ -1,7 +1,7 @@
 //! A game that moves a lot: everything changes every tick, and everybody sees everything.
 
 use tickwire_server::{Config, Running, Server, Site};
-use tickwire_shared::native::Connection;
+use tickwire_shared::native::{Connection, ConnectionError};
 use tickwire_shared::{
     EntityId, Game, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick, TickRate, World,
 };
@@ -116,6 +116,17 @@ pub async fn receive_until(connection: &mut Connection<Swirl>, what: &str, done:
     };
     let patience = std::time::Duration::from_secs(20);
     tokio::time::timeout(patience, waiting).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}
+
+/// Receives until the server closes: its code.
+pub async fn close_code(connection: &mut Connection<Swirl>) -> u16 {
+    loop {
+        match connection.receive().await {
+            Ok(()) => {}
+            Err(ConnectionError::Closed { code, .. }) => return code,
+            Err(other) => panic!("not a close: {other}"),
+        }
+    }
 }
 
 pub fn run<T>(test: impl Future<Output = T>) -> T {
