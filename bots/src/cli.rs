@@ -1,8 +1,16 @@
 //! The command line.
 
+mod refusal;
+
+use std::env;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::process;
+use std::str::FromStr;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use tickwire_shared::protocol::limits::NAME_MAX_BYTES;
 
@@ -43,7 +51,7 @@ pub struct SwarmArgs {
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:7777/ws")]
     pub url: String,
     /// How many bots.
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=BOTS_MAX))]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = whole(1..=BOTS_MAX))]
     pub bots: u64,
     /// How long to measure once all have joined.
     #[arg(long, value_name = "S", default_value = "30", value_parser = seconds_above_zero)]
@@ -55,13 +63,13 @@ pub struct SwarmArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// The same seed gives bots of the same minds.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(0..=u64::MAX))]
     pub seed: u64,
     /// Bots are called this and a number.
     #[arg(long, value_name = "TEXT", default_value = "bot-", value_parser = name_prefix)]
     pub name_prefix: String,
     /// Threads that the bots run on; leave the server its cores when it runs on the same machine.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(1..=256_u16))]
     pub threads: u16,
 }
 
@@ -85,7 +93,15 @@ impl Cli {
     /// The program's own arguments. A wrong one ends the program with a sentence and exit code 2.
     #[must_use]
     pub fn from_args() -> Self {
-        Self::parse()
+        Self::try_parse().unwrap_or_else(|error| {
+            if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                error.exit();
+            }
+            let for_swarm = env::args_os().nth(1).is_some_and(|command| command == "swarm");
+            let help = if for_swarm { "tickwire-bots swarm --help" } else { "tickwire-bots --help" };
+            eprintln!("tickwire-bots: {}", refusal::sentence(&error, help));
+            process::exit(2)
+        })
     }
 }
 
@@ -111,11 +127,22 @@ impl SwarmArgs {
     }
 }
 
+/// The sentence says what is allowed.
+fn whole<N>(range: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String> + Clone
+where
+    N: FromStr + PartialOrd + Display + Clone,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("give a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     // an hour-long run is plausible, a year-long one is a slip of the finger
-    Duration::try_from_secs_f64(seconds)
+    text.parse()
         .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|duration| duration.as_secs() <= 7 * 24 * 3600)
         .ok_or_else(|| "give seconds from 0 to a week".to_owned())
 }
@@ -133,7 +160,7 @@ fn seconds_above_zero(text: &str) -> Result<Duration, String> {
 fn name_prefix(text: &str) -> Result<String, String> {
     let most = NAME_MAX_BYTES - NAME_DIGITS;
     if text.len() > most {
-        return Err(format!("at most {most} bytes, so that there is room for the number"));
+        return Err(format!("give at most {most} bytes, so that there is room for the number"));
     }
     Ok(text.to_owned())
 }

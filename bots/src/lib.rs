@@ -13,7 +13,7 @@
 //!     match tickwire_bots::run::<MyGame, _>(&Cli::from_args(), |_seed| Idle) {
 //!         Ok(code) => code,
 //!         Err(error) => {
-//!             eprintln!("error: {error}");
+//!             eprintln!("tickwire-bots: {error}");
 //!             ExitCode::from(2)
 //!         }
 //!     }

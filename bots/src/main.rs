@@ -11,7 +11,7 @@ use tickwire_bots::behaviour::Pilot;
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
         // the sentence has its cause in it already
-        eprintln!("error: {error}");
+        eprintln!("tickwire-bots: {error}");
         // 1 is for a run that was not good
         ExitCode::from(2)
     })

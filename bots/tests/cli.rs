@@ -22,6 +22,7 @@ fn refuses_in_one_sentence(output: &Output, wanted: &[&str]) {
     assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
     assert!(!stderr.contains("panicked"), "{stderr}");
     assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("tickwire-bots: "), "{stderr}");
     for part in wanted {
         assert!(stderr.contains(part), "{part:?} is not in: {stderr}");
     }
@@ -87,13 +88,34 @@ fn something_that_is_not_even_http_is_no_tickwire_server() {
 }
 
 #[test]
-fn an_unknown_flag_is_refused() {
-    let output = swarm(&["--bogus"]);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(output.stdout.is_empty());
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    assert!(stderr.starts_with("error: ") && stderr.contains("--bogus") && stderr.contains("--help"), "{stderr}");
+fn wrong_arguments_are_one_sentence_that_says_what_to_do() {
+    for (flags, expected) in [
+        (&["--xyzzy"][..], "there is no --xyzzy; tickwire-bots swarm --help lists the flags"),
+        (&["--nam-prefix", "x"], "there is no --nam-prefix; did you mean --name-prefix?"),
+        (&["fast"], "\"fast\" stands alone, and only flags are taken; tickwire-bots swarm --help lists them"),
+        (&["--json"], "--json needs a value; tickwire-bots swarm --help shows which"),
+        (&["--seed", "1", "--seed", "2"], "--seed is given twice; keep one"),
+        (&["--seed", "x\ny"], "--seed \"x\\ny\" is not allowed; give a whole number from 0 to 18446744073709551615"),
+        (&["--threads", "0"], "--threads 0 is not allowed; give a whole number from 1 to 256"),
+        (&["--ramp", "soon"], "--ramp soon is not allowed; give seconds from 0 to a week"),
+    ] {
+        let output = swarm(flags);
+        refuses_in_one_sentence(&output, &[]);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), format!("tickwire-bots: {expected}\n"), "{flags:?}");
+    }
+}
+
+#[test]
+fn a_wrong_command_is_refused_with_the_right_one() {
+    for (word, expected) in [
+        ("swram", "there is no command \"swram\"; did you mean swarm?"),
+        ("play", "there is no command \"play\"; tickwire-bots --help lists what there is"),
+        ("--bots", "there is no --bots; tickwire-bots --help lists the flags"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tickwire-bots")).arg(word).output().expect("the program starts");
+        refuses_in_one_sentence(&output, &[]);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), format!("tickwire-bots: {expected}\n"));
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The command line: flags over environment over file over defaults.
 
+mod refusal;
+
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -16,8 +19,8 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
 
-    /// Read settings from this TOML file
-    #[arg(long, value_name = "FILE", env = "TICKWIRE_CONFIG")]
+    /// Read settings from this TOML file [env: TICKWIRE_CONFIG]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
     /// Serve this folder instead of the built-in web client; it needs an index.html
@@ -40,10 +43,24 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
+    /// The arguments as flags; the error is a sentence. Those that ask for help or the version get it, and the program
+    /// ends with 0.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
+        Self::try_parse_from(arguments).map_err(|error| {
+            if !error.use_stderr() {
+                error.exit();
+            }
+            refusal::sentence(&error, "tickwire --help")
+        })
+    }
+
     /// All layers together, and a sentence for each variable that looks like a slip.
     pub(crate) fn config(&self) -> Result<(Config, Vec<String>), ConfigError> {
         let given = self.flags().into_iter().filter_map(|(flag, value)| Some((flag, value.as_deref()?)));
-        Config::read(self.config.as_deref(), env::vars_os(), given)
+        // as with every variable, an empty one counts as not set
+        let by_variable = || env::var_os(config::FILE_VARIABLE).filter(|file| !file.is_empty()).map(PathBuf::from);
+        let file = self.config.clone().or_else(by_variable);
+        Config::read(file.as_deref(), env::vars_os(), given)
     }
 
     fn flags(&self) -> [(&'static str, &Option<String>); 5] {

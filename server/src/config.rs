@@ -14,6 +14,7 @@
 
 mod error;
 mod file;
+mod filter;
 mod keys;
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ use keys::{Given, Key};
 const PREFIX: &str = "TICKWIRE_";
 
 /// Names the configuration file; read by the command line, so no key.
-const FILE_VARIABLE: &str = "TICKWIRE_CONFIG";
+pub const FILE_VARIABLE: &str = "TICKWIRE_CONFIG";
 
 /// Most reactors by default: more make thinner batches, and each batch costs a wake.
 const DEFAULT_REACTORS_MAX: usize = 16;

@@ -2,12 +2,12 @@
 
 mod cli;
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use clap::Parser;
 use include_dir::{Dir, include_dir};
 use tickwire_arena::Arena;
 use tickwire_server::Server;
@@ -21,7 +21,7 @@ use cli::Cli;
 static WEB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../assets/web");
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    match Cli::read(env::args_os()).map_err(anyhow::Error::msg).and_then(|cli| run(&cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // each error says all in its own sentence; its sources would say it twice
@@ -42,7 +42,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let running = Server::bind(config)?.start::<Arena>(Default::default(), site)?;
     tracing::info!(listen = %running.addr(), reactors, tick_threads, files, "serving");
     let ready = |addr| tell_where(&format!("Tickwire hosts Arena: open http://{}/", to_open(addr)));
-    running.stop_on_signal(ready).map_err(|cause| anyhow!("cannot listen for signals: {cause}"))
+    Ok(running.stop_on_signal(ready)?)
 }
 
 fn site(config: &Config) -> anyhow::Result<Site> {

@@ -187,6 +187,7 @@ impl Server {
             reactors: ports().collect(),
             lobby: Lobby::new(seats, self.config.rooms_max, threads),
             plain: Arc::new(Plain::new(site)),
+            stop_grace: grace,
         };
         let (stop, stopped) = oneshot::channel();
         running.control = Some(spawn("control", 0, &tell_ended, move || run_control(control, stopped))?);

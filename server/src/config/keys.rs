@@ -4,10 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use tracing_subscriber::EnvFilter;
-
 use super::Config;
 use super::error::{ConfigError, Place};
+use super::filter;
 
 /// One thing that can be set.
 pub(super) struct Key {
@@ -182,7 +181,7 @@ impl Key {
                 Some(text) if !text.is_empty() => *field(config) = Some(text.into()),
                 _ => return Err("it takes the path of a folder, such as \"web\"".to_owned()),
             },
-            Filter(field) => *field(config) = filter(given.text().unwrap_or_default())?,
+            Filter(field) => *field(config) = filter::checked(given.text().unwrap_or_default())?,
             Count(range, field) => *field(config) = whole(given, range)?,
             Millis(range, field) => *field(config) = whole(given, range)?,
         }
@@ -221,15 +220,6 @@ fn address(text: &str) -> Result<SocketAddr, String> {
          0.0.0.0:7777 (everyone) or [::1]:7777"
             .to_owned()
     })
-}
-
-fn filter(text: &str) -> Result<String, String> {
-    match EnvFilter::builder().parse(text) {
-        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
-        _ => Err("it takes error, warn, info, debug, trace or off, or one for each module, \
-                  such as info,tickwire_server::net=debug"
-            .to_owned()),
-    }
 }
 
 /// The hint for a key that does not exist: the nearest one, or all of the same section.

@@ -220,6 +220,52 @@ fn addresses_are_numbers_or_localhost() {
     }
 }
 
+/// EnvFilter takes each of the refused ones, and then nothing is logged, not even errors.
+#[test]
+fn filters_that_would_silence_by_a_slip_are_refused() {
+    for (text, hint) in [
+        ("inof", "inof is no level, did you mean info?"),
+        ("bogus", "bogus is no level"),
+        ("warn,debgu", "debgu is no level, did you mean debug?"),
+        ("3", "3 is no level"),
+        ("tickwire_server", "tickwire_server needs a level, such as tickwire_server=debug"),
+        ("bogus=", "bogus needs a level, such as bogus=debug"),
+        ("tickwire_server::net=", "tickwire_server::net needs a level, such as tickwire_server::net=debug"),
+        ("tickwire_server[span]", "tickwire_server[span] needs a level, such as tickwire_server[span]=debug"),
+        ("mio=inof", "inof is no level, did you mean info?"),
+        ("loud=very", "very is no level"),
+        ("warn,tickwire_servr=debug", "nothing here logs as tickwire_servr, did you mean tickwire_server?"),
+        ("tickwire-server::net=debug", "nothing here logs as tickwire-server, did you mean tickwire_server?"),
+        ("tickwired=debug", "nothing here logs as tickwired, did you mean tickwire?"),
+        ("tickwire_elsewhere=debug", "nothing here logs as tickwire_elsewhere, but tickwire and tickwire_server do"),
+        ("tickwire_servr[span]=debug", "nothing here logs as tickwire_servr, did you mean tickwire_server?"),
+        ("info,", "there is nothing beside one of the commas"),
+        (",info", "there is nothing beside one of the commas"),
+        (" ", "such as info,tickwire_server::net=debug"),
+        ("", "such as info,tickwire_server::net=debug"),
+        ("tickwire_server[{=debug", "such as info,tickwire_server::net=debug"),
+    ] {
+        let error = Config::read(None, [], [("log", text)]).expect_err(text).to_string();
+        assert!(
+            error.contains("is not allowed; it takes error, warn, info, debug, trace or off, or one for"),
+            "{error}"
+        );
+        assert!(error.ends_with(hint), "{text:?} gave: {error}");
+    }
+    for text in [
+        "off",
+        "INFO",
+        "info,tickwire_server::net=debug",
+        " warn, tickwire=info ",
+        "error,mio=trace,my_game::bots=debug",
+        "tickwire_server[span{id=5}]=debug",
+        "[span]=trace",
+    ] {
+        let (config, _) = Config::read(None, [], [("log", text)]).expect(text);
+        assert_eq!(config.log, text.replace(' ', ""));
+    }
+}
+
 #[test]
 fn only_variables_that_look_like_ours_are_remarked() {
     let environment = variables(&[
@@ -234,8 +280,14 @@ fn only_variables_that_look_like_ours_are_remarked() {
 #[test]
 fn long_and_hostile_values_are_shortened_and_escaped() {
     let long = "x".repeat(10_000) + "\u{1b}[31m";
-    let error = Config::read(None, [], [("listen", long.as_str())]).unwrap_err().to_string();
-    assert!(error.len() < 400, "{error}");
-    let error = Config::read(None, [], [("listen", "\u{1b}[31m")]).unwrap_err().to_string();
-    assert!(!error.contains('\u{1b}'), "{error}");
+    for key in ["listen", "log"] {
+        let error = Config::read(None, [], [(key, long.as_str())]).unwrap_err().to_string();
+        assert!(error.len() < 400, "{error}");
+    }
+    for key in ["listen", "log"] {
+        let error = Config::read(None, [], [(key, "\u{1b}[31m")]).unwrap_err().to_string();
+        assert!(!error.contains('\u{1b}'), "{error}");
+        let error = Config::read(None, [], [(key, "x\ny")]).unwrap_err().to_string();
+        assert!(!error.contains('\n'), "{error}");
+    }
 }

@@ -4,22 +4,22 @@ pub mod http;
 pub mod site;
 
 use std::future::Future;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::pin::pin;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use tickwire_shared::Profile;
 use tickwire_shared::protocol::close::CloseReason;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::handover::{LinkAddress, Post, ReactorPort, ToControl, ToReactor, ToTick};
 use crate::lobby::Lobby;
 use http::Plain;
 
-/// Plain connections at a time; more are dropped. A page is a handful of requests.
-const PLAIN_MAX: usize = 256;
+/// How soon a stop that found a full inbox is tried again.
+const STOP_RETRY: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// What the control thread listens to and speaks to.
 pub struct Control {
@@ -33,12 +33,13 @@ pub struct Control {
     pub lobby: Lobby,
     /// What plain requests are answered from.
     pub plain: Arc<Plain>,
+    /// How long answers under way may take when the server stops.
+    pub stop_grace: std::time::Duration,
 }
 
 impl Control {
     /// Runs until `stop` is ready; then tells the reactors to stop.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
-        let plain_connections = Arc::new(Semaphore::new(PLAIN_MAX));
         let mut stop = pin!(stop);
         // what a full port held back is tried again
         let mut flush = tokio::time::interval(std::time::Duration::from_millis(100));
@@ -47,18 +48,33 @@ impl Control {
                 () = &mut stop => break,
                 _ = flush.tick() => {}
                 message = self.inbox.recv() => match message {
-                    Some(ToControl::Plain { stream, read, .. }) => self.serve_plain(stream, read, &plain_connections),
+                    Some(ToControl::Plain { stream, read, peer }) => self.serve_plain(stream, read, peer),
                     Some(message) => self.handle(message),
                     None => break,
                 },
             }
-            self.threads.iter_mut().for_each(Post::flush);
+            for thread in &mut self.threads {
+                thread.flush();
+            }
             self.reactors.iter_mut().for_each(ReactorPort::wake);
         }
         self.plain.stop();
+        self.stop_reactors().await;
+        // an answer under way arrives whole
+        self.plain.drained(self.stop_grace).await;
+    }
+
+    /// Tells all, and stays until the last has the message: a full inbox must not swallow the end.
+    async fn stop_reactors(&mut self) {
         for reactor in &mut self.reactors {
             reactor.send(ToReactor::Stop);
-            reactor.wake();
+        }
+        loop {
+            self.reactors.iter_mut().for_each(ReactorPort::wake);
+            if self.reactors.iter().all(ReactorPort::is_flushed) {
+                break;
+            }
+            tokio::time::sleep(STOP_RETRY).await;
         }
     }
 
@@ -90,16 +106,12 @@ impl Control {
         thread.send(ToTick::Join { room: placement.room, link, profile });
     }
 
-    fn serve_plain(&self, stream: TcpStream, read: Vec<u8>, connections: &Arc<Semaphore>) {
-        let Ok(permit) = Arc::clone(connections).try_acquire_owned() else {
-            warn!(max = PLAIN_MAX, "too many plain HTTP connections: one was dropped");
-            return;
-        };
+    fn serve_plain(&self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr) {
         let plain = Arc::clone(&self.plain);
-        tokio::spawn(async move {
-            http::serve_plain(stream, read, plain).await;
-            drop(permit);
-        });
+        match plain.admit(peer.ip()) {
+            Some(permit) => tokio::spawn(http::serve_plain(stream, read, plain, permit)),
+            None => tokio::spawn(http::shed(stream, read, plain)),
+        };
     }
 }
 

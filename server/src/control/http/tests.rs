@@ -1,3 +1,5 @@
+mod ends;
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener};
 use std::thread;
@@ -6,6 +8,8 @@ use include_dir::{Dir, DirEntry, File};
 
 use super::*;
 
+/// Where silence must not be what ends a connection.
+const FOREVER: Duration = Duration::from_secs(3600);
 const PAGE: &[u8] = b"<!doctype html>";
 const LAST: &str = "Host: a\r\nConnection: close\r\n\r\n";
 
@@ -19,23 +23,40 @@ fn plain() -> Arc<Plain> {
 
 /// A client whose other end is served; `read` is what the reactor has read.
 fn connect(plain: &Arc<Plain>, read: &[u8]) -> TcpStream {
+    let (client, stream) = pair();
+    let (plain, read) = (Arc::clone(plain), read.to_vec());
+    let permit = plain.admit(client.local_addr().unwrap().ip()).unwrap();
+    thread::spawn(move || {
+        runtime().block_on(async {
+            serve_within(FOREVER, stream, read, plain).await;
+            drop(permit);
+        });
+    });
+    client
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A client, and the server's end.
+fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     // only so that a fault fails instead of hanging
     client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let (stream, _) = listener.accept().unwrap();
-    let (plain, read) = (Arc::clone(plain), read.to_vec());
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(serve_plain(stream, read, plain));
-    });
-    client
+    (client, stream)
 }
 
 /// All that comes back until the server closes.
 fn exchange(plain: &Arc<Plain>, read: &[u8], sent: &[u8]) -> String {
     let mut client = connect(plain, read);
     client.write_all(sent).unwrap();
+    the_rest(&mut client)
+}
+
+fn the_rest(client: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).unwrap();
     String::from_utf8(answer).unwrap()
@@ -139,21 +160,30 @@ fn nothing_else_is_found() {
 
 #[test]
 fn the_players_address_asks_for_an_upgrade() {
-    for fields in ["", "Upgrade: websocket\r\n"] {
-        let answer = ask("GET /ws", fields);
-        assert!(answer.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{answer}");
-        assert_eq!(field(&answer, "upgrade"), Some("websocket"));
-        assert!(body(&answer).contains("subprotocol tickwire.1.\n"), "{answer}");
-    }
+    let answer = ask("GET /ws", "");
+    assert!(answer.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{answer}");
+    assert_eq!(field(&answer, "upgrade"), Some("websocket"));
+    assert!(body(&answer).contains("subprotocol tickwire.1.\n"), "{answer}");
 }
 
+/// A reverse proxy that keeps its connections may send a player over one that has carried the page.
 #[test]
-fn a_server_that_stops_is_not_healthy() {
-    let plain = plain();
-    plain.stop();
-    let answer = exchange(&plain, format!("GET /healthz HTTP/1.1\r\n{LAST}").as_bytes(), b"");
-    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    assert_eq!(body(&answer), "stopping\n");
+fn an_upgrade_on_a_used_connection_ends_it_and_says_why() {
+    let page = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    for fields in
+        ["Connection: Upgrade\r\nUpgrade: websocket\r\n", "Upgrade: h2c, WebSocket\r\n", "Sec-WebSocket-Key: x\r\n"]
+    {
+        let upgrade = format!("GET /ws HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        // the client does not ask for the end, and yet it comes
+        let answers = exchange(&plain(), page.as_bytes(), upgrade.as_bytes());
+        let answer = &answers[answers.rfind("HTTP/1.1 ").unwrap()..];
+        assert!(answer.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{answers}");
+        assert_eq!(field(answer, "connection"), Some("upgrade, close"), "{answer}");
+        assert_eq!(field(answer, "upgrade"), Some("websocket"));
+        assert!(body(answer).starts_with("Open a fresh connection for a WebSocket: "), "{answer}");
+    }
+    let other = ask("GET /healthz", "Upgrade: h2c\r\n");
+    assert!(other.starts_with("HTTP/1.1 200 OK\r\n"), "an upgrade to something else may be ignored: {other}");
 }
 
 #[test]
@@ -168,26 +198,4 @@ fn nonsense_ends_the_connection_and_nothing_more() {
     }
     let h2 = exchange(&plain(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"");
     assert!(!h2.contains("200 OK"), "{h2}");
-}
-
-#[test]
-fn a_peer_that_leaves_early_ends_the_service() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (stream, _) = listener.accept().unwrap();
-    client.shutdown(Shutdown::Both).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(serve_plain(stream, b"GET / HT".to_vec(), plain()));
-}
-
-#[test]
-fn silence_ends_the_connection() {
-    for read in ["", "GET / HTTP/1.1\r\nHost: a\r\n", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"] {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let _silent = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (stream, _) = listener.accept().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        // it returns although the peer stays: that is the test
-        runtime.block_on(serve_within(Duration::from_millis(20), stream, read.into(), plain()));
-    }
 }
