@@ -7,7 +7,6 @@ use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use include_dir::{Dir, include_dir};
 use tickwire_arena::Arena;
 use tickwire_server::Server;
