@@ -2,12 +2,17 @@
 //!
 //! ```no_run
 //! # async fn play<G: tickwire_shared::Game>() -> Result<(), Box<dyn std::error::Error>> {
-//! use tickwire_shared::{Profile, native::Connection};
+//! use tickwire_shared::{Profile, client::Event, native::Connection};
 //!
 //! let profile = Profile { name: "ann".into() };
 //! let mut connection = Connection::<G>::connect("ws://127.0.0.1:7777/ws", profile).await?;
 //! loop {
 //!     connection.receive().await?;
+//!     while let Some(event) = connection.client.poll_event() {
+//!         if let Event::Refused { reason } = event {
+//!             println!("no seat: {reason}");
+//!         }
+//!     }
 //!     let now = connection.now();
 //!     connection.client.input(now, &G::Input::default());
 //!     connection.flush().await?;
@@ -173,21 +178,20 @@ impl<G: Game> Connection<G> {
         Ok(())
     }
 
-    /// Leaves the room and waits until the server has closed.
+    /// Leaves the room, or the queue for it, and waits until the server has closed.
     ///
     /// # Errors
     /// The connection broke first.
     pub async fn leave(mut self) -> Result<(), ConnectionError> {
         self.client.leave();
-        self.flush().await?;
-        loop {
-            match self.receive().await {
-                Ok(()) => {}
-                Err(ConnectionError::Closed { .. }) => break,
-                Err(error) => return Err(error),
-            }
+        let mut over = self.flush().await;
+        while over.is_ok() {
+            over = self.receive().await;
         }
-        Ok(())
+        match over {
+            Err(ConnectionError::Closed { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Closes with `code`, for clients that found the server's messages wrong.

@@ -1,18 +1,17 @@
 //! The client's copy of what it may see: channels as they were last sent, entities with a short past for motion.
 
-use std::collections::VecDeque;
+mod tracked;
 
 use rustc_hash::FxHashMap;
 
 use crate::bits::{BitReader, DecodeError};
-use crate::delta::{KindLayout, Layout, Part, RowBuffer, decode_delta, decode_keyframe, decode_row};
+use crate::delta::{Layout, Part, RowBuffer, decode_delta, decode_keyframe, decode_row};
 use crate::game::EntityId;
 use crate::protocol::frame::Frame;
 use crate::protocol::limits::OWNED_MAX;
 use crate::tick::Tick;
-
-/// States of an entity's past that are kept: more than any sane interpolation delay needs.
-const PAST_MAX: usize = 16;
+pub(crate) use tracked::PAST_MAX;
+use tracked::{Lanes, Tracked};
 
 /// What came and went with a frame, told by [`Replica::apply`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,13 +27,29 @@ pub enum Change {
 pub struct Replica {
     layout: Layout,
     channels: FxHashMap<u16, Channel>,
-    spare: Vec<RowBuffer>,
     entities: FxHashMap<EntityId, Tracked>,
-    owned: Vec<(EntityId, u16, Vec<u32>)>,
+    owned: Vec<Owned>,
     tick: Option<Tick>,
+    /// What was before this is drawn no more.
+    drawn: Option<Tick>,
     changes: Vec<Change>,
     /// Counts frames; marks entities that the latest one still had.
     generation: u64,
+    /// Parts of the frame that is being applied, until all of it is known to be sound.
+    decoded: Vec<(u16, RowBuffer)>,
+    /// The seat's entities as the frame has them.
+    decoded_owned: Vec<Owned>,
+    spare_rows: Vec<RowBuffer>,
+    spare_lanes: Lanes,
+}
+
+/// One of the seat's own entities.
+#[derive(Debug)]
+struct Owned {
+    id: EntityId,
+    kind: u16,
+    /// Owner-only lanes; all others are 0.
+    row: Vec<u32>,
 }
 
 /// A channel as it was last sent.
@@ -43,17 +58,6 @@ struct Channel {
     rows: RowBuffer,
     /// The generation of the frame that brought it.
     updated: u64,
-}
-
-/// One entity and its past.
-#[derive(Debug)]
-struct Tracked {
-    kind: u16,
-    channel: u16,
-    seen: u64,
-    /// When it was found to be gone; drawn until then.
-    gone: Option<Tick>,
-    past: VecDeque<(Tick, Vec<u32>)>,
 }
 
 /// One entity at a moment: two rows and how far it is from one to the other.
@@ -78,44 +82,51 @@ impl Replica {
         Self {
             layout,
             channels: FxHashMap::default(),
-            spare: Vec::new(),
             entities: FxHashMap::default(),
             owned: Vec::new(),
             tick: None,
+            drawn: None,
             changes: Vec::new(),
             generation: 0,
+            decoded: Vec::new(),
+            decoded_owned: Vec::new(),
+            spare_rows: Vec::new(),
+            spare_lanes: Lanes::default(),
         }
     }
 
-    /// Applies a parsed frame, `message` being its bytes, and tells what came and went.
+    /// Applies a parsed frame, `message` being its bytes; [`Replica::changes`] tells what came and went.
     ///
     /// # Errors
-    /// The frame contradicts what this holds. The copy is of no use then until a frame with `reset`.
-    pub fn apply(&mut self, frame: &Frame, message: &[u8]) -> Result<&[Change], DecodeError> {
+    /// The frame contradicts what this holds. Nothing was applied, but frames that build on this one cannot be either:
+    /// the copy stands still until a frame with `reset`.
+    pub fn apply(&mut self, frame: &Frame, message: &[u8]) -> Result<(), DecodeError> {
         self.changes.clear();
-        if frame.head.reset {
-            self.spare.extend(self.channels.drain().map(|(_, channel)| channel.rows));
-            self.owned.clear();
-        }
-        for handle in &frame.closed {
-            let channel = self.channels.remove(handle).ok_or(DecodeError::NoBaseline("channel"))?;
-            self.spare.push(channel.rows);
-        }
+        self.decode(frame, message)?;
         self.generation += 1;
-        for part in &frame.parts {
-            let rows = self.decode_part(part.handle, part.keyframe, &message[part.bits.clone()])?;
-            self.track(part.handle, &rows, frame.head.tick);
-            if let Some(old) = self.channels.insert(part.handle, Channel { rows, updated: self.generation }) {
-                self.spare.push(old.rows);
+        self.close(frame);
+        let tick = frame.head.tick;
+        let mut decoded = std::mem::take(&mut self.decoded);
+        for (handle, rows) in decoded.drain(..) {
+            self.track(handle, &rows, tick);
+            if let Some(old) = self.channels.insert(handle, Channel { rows, updated: self.generation }) {
+                self.spare_rows.push(old.rows);
             }
         }
-        if let Some(owned) = &frame.owned {
-            self.decode_owned(&message[owned.clone()])?;
+        self.decoded = decoded;
+        if frame.owned.is_some() || frame.head.reset {
+            self.disown(tick);
         }
-        self.overlay_owned();
-        self.settle(frame.head.tick);
-        self.tick = Some(frame.head.tick);
-        Ok(&self.changes)
+        self.overlay_owned(tick);
+        self.settle(tick);
+        self.tick = Some(tick);
+        Ok(())
+    }
+
+    /// What came and went with the last frame, in the same order for everybody who got it.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
     /// The tick of the last frame.
@@ -132,7 +143,7 @@ impl Replica {
 
     /// The entities that belong to the client's seat.
     pub fn owned(&self) -> impl Iterator<Item = EntityId> + '_ {
-        self.owned.iter().map(|(id, _, _)| *id)
+        self.owned.iter().map(|owned| owned.id)
     }
 
     /// The hash over the whole view: the wrapping sum of [`entity_hash`](crate::delta::entity_hash) over all entities in all channels.
@@ -144,38 +155,83 @@ impl Replica {
     /// The newest state of one entity: kind and row.
     #[must_use]
     pub fn newest(&self, id: EntityId) -> Option<(u16, &[u32])> {
-        let tracked = self.entities.get(&id).filter(|tracked| tracked.gone.is_none())?;
-        tracked.past.back().map(|(_, row)| (tracked.kind, row.as_slice()))
+        self.entities.get(&id).and_then(Tracked::newest)
     }
 
     /// The newest state of everything: id, kind, row. In no particular order.
     pub fn newest_all(&self) -> impl Iterator<Item = (EntityId, u16, &[u32])> {
-        self.entities
-            .iter()
-            .filter(|(_, tracked)| tracked.gone.is_none())
-            .filter_map(|(id, tracked)| tracked.past.back().map(|(_, row)| (*id, tracked.kind, row.as_slice())))
+        self.entities.iter().filter_map(|(id, tracked)| tracked.newest().map(|(kind, row)| (*id, kind, row)))
     }
 
     /// Everything as it was at `moment`, in ticks after `origin`: what had not spawned yet is left out, what was still
-    /// there is not. Beyond the newest state things stand still. In no particular order.
+    /// there is not. Beyond the newest state things stand still, and so they do before the oldest one that is
+    /// kept. In no particular order.
     pub fn at(&self, origin: Tick, moment: f64) -> impl Iterator<Item = Between<'_>> {
         self.entities.iter().filter_map(move |(id, tracked)| tracked.at(*id, origin, moment))
     }
 
-    /// Lets go of what was gone before `moment`; call it now and then with the moment that is drawn.
+    /// Lets go of what only a moment before this one would need; call it with the moment that is drawn, which may not
+    /// go back.
     pub fn forget_before(&mut self, origin: Tick, moment: f64) {
-        self.entities.retain(|_, tracked| tracked.gone.is_none_or(|gone| f64::from(gone.since(origin)) > moment));
+        self.drawn = Some(origin.offset(moment.floor() as i32));
+        let lanes = &mut self.spare_lanes;
+        self.entities.retain(|_, tracked| {
+            let needed = tracked.gone.is_none_or(|gone| f64::from(gone.since(origin)) > moment);
+            if !needed {
+                tracked.forget(lanes);
+            }
+            needed
+        });
     }
 
-    fn decode_part(&mut self, handle: u16, keyframe: bool, bits: &[u8]) -> Result<RowBuffer, DecodeError> {
-        let mut rows = self.spare.pop().unwrap_or_default();
-        if keyframe {
-            decode_keyframe(&self.layout, bits, &mut rows)?;
-        } else {
-            let base = self.channels.get(&handle).ok_or(DecodeError::NoBaseline("channel"))?;
-            decode_delta(&self.layout, base.rows.rows(), bits, &mut rows)?;
+    /// Decodes all of a frame into `decoded` and `decoded_owned`; nothing else changes.
+    fn decode(&mut self, frame: &Frame, message: &[u8]) -> Result<(), DecodeError> {
+        self.spare_rows.extend(self.decoded.drain(..).map(|(_, rows)| rows));
+        if !frame.head.reset && frame.closed.iter().any(|handle| !self.channels.contains_key(handle)) {
+            return Err(DecodeError::NoBaseline("channel"));
         }
-        Ok(rows)
+        for part in &frame.parts {
+            let bits = &message[part.bits.clone()];
+            let mut rows = self.spare_rows.pop().unwrap_or_default();
+            if part.keyframe {
+                decode_keyframe(&self.layout, bits, &mut rows)?;
+            } else {
+                let forgotten = frame.head.reset || frame.closed.contains(&part.handle);
+                let base = self.channels.get(&part.handle).filter(|_| !forgotten);
+                let base = base.ok_or(DecodeError::NoBaseline("channel"))?;
+                decode_delta(&self.layout, base.rows.rows(), bits, &mut rows)?;
+            }
+            self.decoded.push((part.handle, rows));
+        }
+        self.spare_lanes.take_all(self.decoded_owned.drain(..).map(|owned| owned.row));
+        frame.owned.clone().map_or(Ok(()), |owned| self.decode_owned(&message[owned]))
+    }
+
+    fn decode_owned(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        let mut bits = BitReader::new(bytes);
+        let count = bits.count(1)?;
+        if count as usize > OWNED_MAX {
+            return Err(DecodeError::OutOfRange("owned count"));
+        }
+        for _ in 0..count {
+            let id = EntityId(bits.read(32)?);
+            let kind = bits.read(16)? as u16;
+            let layout = self.layout.kind(kind).ok_or(DecodeError::OutOfRange("kind"))?;
+            let mut row = self.spare_lanes.zeros(layout.lanes());
+            decode_row(layout, Part::Owner, &mut bits, &mut row)?;
+            self.decoded_owned.push(Owned { id, kind, row });
+        }
+        bits.all()
+    }
+
+    /// Drops the channels that the frame closes.
+    fn close(&mut self, frame: &Frame) {
+        if frame.head.reset {
+            self.spare_rows.extend(self.channels.drain().map(|(_, channel)| channel.rows));
+        }
+        for handle in &frame.closed {
+            self.spare_rows.extend(self.channels.remove(handle).map(|channel| channel.rows));
+        }
     }
 
     /// Notes the state of a channel's entities at `tick`.
@@ -183,28 +239,56 @@ impl Replica {
         let rows = rows.rows();
         for entity in rows.entities {
             let Some(kind) = self.layout.kind(entity.kind) else { continue };
-            let row = rows.row(kind, entity);
             let tracked = self.entities.entry(entity.id).or_insert_with(|| {
                 self.changes.push(Change::Spawned(entity.id));
-                Tracked::new(entity.kind)
+                Tracked::new(entity.kind, tick)
             });
             if tracked.gone.is_some() || tracked.kind != entity.kind {
                 if tracked.gone.is_none() {
                     self.changes.push(Change::Despawned(entity.id));
                 }
                 self.changes.push(Change::Spawned(entity.id));
-                *tracked = Tracked::new(entity.kind);
+                tracked.forget(&mut self.spare_lanes);
+                *tracked = Tracked::new(entity.kind, tick);
             }
             tracked.channel = handle;
             tracked.seen = self.generation;
-            tracked.note(kind, tick, self.tick, row);
+            if let Some(drawn) = self.drawn {
+                tracked.forget_before(drawn, &mut self.spare_lanes);
+            }
+            tracked.note(kind, tick, self.tick, rows.row(kind, entity), &mut self.spare_lanes);
+        }
+    }
+
+    /// Takes the frame's list of the seat's entities. What left it has no owner-only state any more.
+    fn disown(&mut self, tick: Tick) {
+        std::mem::swap(&mut self.owned, &mut self.decoded_owned);
+        for left in &mut self.decoded_owned {
+            if self.owned.iter().any(|owned| owned.id == left.id) {
+                continue;
+            }
+            let tracked = self.entities.get_mut(&left.id).filter(|tracked| tracked.kind == left.kind);
+            if let (Some(layout), Some(tracked)) = (self.layout.kind(left.kind), tracked) {
+                left.row.fill(0);
+                tracked.note_owner(layout, tick, self.tick, &left.row, &mut self.spare_lanes);
+            }
+        }
+    }
+
+    /// Puts owner-only lanes into the states of the seat's own entities.
+    fn overlay_owned(&mut self, tick: Tick) {
+        for owned in &self.owned {
+            let tracked = self.entities.get_mut(&owned.id).filter(|tracked| tracked.kind == owned.kind);
+            if let (Some(layout), Some(tracked)) = (self.layout.kind(owned.kind), tracked) {
+                tracked.note_owner(layout, tick, self.tick, &owned.row, &mut self.spare_lanes);
+            }
         }
     }
 
     /// Finds what the frame's channels no longer have: entities of a channel that is closed, or that was updated
     /// without them.
     fn settle(&mut self, tick: Tick) {
-        let generation = self.generation;
+        let (generation, first) = (self.generation, self.changes.len());
         for (id, tracked) in &mut self.entities {
             if tracked.gone.is_some() || tracked.seen == generation {
                 continue;
@@ -214,91 +298,9 @@ impl Replica {
                 self.changes.push(Change::Despawned(*id));
             }
         }
-    }
-
-    fn decode_owned(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
-        let mut bits = BitReader::new(bytes);
-        let count = bits.count(1)?;
-        if count as usize > OWNED_MAX {
-            return Err(DecodeError::OutOfRange("owned count"));
-        }
-        self.owned.clear();
-        for _ in 0..count {
-            let id = EntityId(bits.read(32)?);
-            let kind = bits.read(16)? as u16;
-            let layout = self.layout.kind(kind).ok_or(DecodeError::OutOfRange("kind"))?;
-            let mut row = vec![0; layout.lanes()];
-            decode_row(layout, Part::Owner, &mut bits, &mut row)?;
-            self.owned.push((id, kind, row));
-        }
-        bits.all()
-    }
-
-    /// Puts owner-only lanes into the newest rows of the seat's own entities.
-    fn overlay_owned(&mut self) {
-        for (id, kind, row) in &self.owned {
-            let tracked = self.entities.get_mut(id).filter(|tracked| tracked.kind == *kind);
-            if let (Some(layout), Some(tracked)) = (self.layout.kind(*kind), tracked)
-                && let Some((_, newest)) = tracked.past.back_mut()
-            {
-                layout.copy_owner_lanes(row, newest);
-            }
-        }
-    }
-}
-
-impl Tracked {
-    fn new(kind: u16) -> Self {
-        Self { kind, channel: 0, seen: 0, gone: None, past: VecDeque::new() }
-    }
-
-    /// Adds a state, unless it is the one that is known. `previous` is the tick of the frame before: what was not
-    /// mentioned since had not changed until then, so motion starts there.
-    fn note(&mut self, layout: &KindLayout, tick: Tick, previous: Option<Tick>, row: &[u32]) {
-        if let Some((at, newest)) = self.past.back() {
-            if !layout.differs(Part::Public, newest, row) {
-                return;
-            }
-            if let Some(previous) = previous.filter(|previous| previous.is_after(*at) && tick.is_after(*previous)) {
-                let still = newest.clone();
-                self.push(previous, &still);
-            }
-        }
-        self.push(tick, row);
-    }
-
-    fn push(&mut self, tick: Tick, row: &[u32]) {
-        // the oldest state's memory serves the newest
-        let mut lanes = if self.past.len() >= PAST_MAX {
-            self.past.pop_front().map(|(_, lanes)| lanes).unwrap_or_default()
-        } else {
-            Vec::new()
-        };
-        lanes.clear();
-        lanes.extend_from_slice(row);
-        self.past.push_back((tick, lanes));
-    }
-
-    fn at(&self, id: EntityId, origin: Tick, moment: f64) -> Option<Between<'_>> {
-        let when = |tick: Tick| f64::from(tick.since(origin));
-        if self.gone.is_some_and(|gone| when(gone) <= moment) {
-            return None;
-        }
-        let later = self.past.iter().position(|(tick, _)| when(*tick) > moment);
-        let between = |earlier: usize, later: usize, t: f32| Between {
-            id,
-            kind: self.kind,
-            earlier: &self.past[earlier].1,
-            later: &self.past[later].1,
-            t,
-        };
-        match later {
-            None => self.past.len().checked_sub(1).map(|last| between(last, last, 0.0)),
-            Some(0) => None,
-            Some(later) => {
-                let (a, b) = (when(self.past[later - 1].0), when(self.past[later].0));
-                Some(between(later - 1, later, ((moment - a) / (b - a)) as f32))
-            }
-        }
+        // the map's order is nobody's business
+        self.changes[first..].sort_unstable_by_key(|change| match change {
+            Change::Spawned(id) | Change::Despawned(id) => id.0,
+        });
     }
 }

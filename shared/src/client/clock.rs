@@ -1,81 +1,171 @@
 //! The client's idea of the server's ticks: when a frame is due, which moment to draw, which tick an input is for.
 //!
-//! Three estimates, all moved slowly so that nothing jumps: the offset between the client's time and the ticks that
-//! arrive; the deviation of arrivals from it (as in RFC 6298's RTTVAR); and how far ahead of the arriving ticks
-//! inputs must be stamped, steered by the arrival margin that the server reports (as Overwatch and Unity's netcode
-//! do).
+//! ```text
+//! arrivals --> line: when each tick arrives, and how long one takes --+--> playback: the moment to draw
+//!         \--> wait: how long the newest state must last -------------+
+//! acks    ---> lead: how far ahead of the arriving ticks an input is stamped
+//! ```
+//! All move slowly so that nothing jumps, except after a gap ([`Clock::gap_s`]), when what was known is worth nothing.
+//! The line follows phase and period (a phase-locked loop of second order), so a room that is slower than it promised
+//! is drift and not jitter. The lead is set from the arrival margins that the server reports, as Overwatch and Unity's
+//! netcode do.
+
+mod lead;
+mod line;
+mod playback;
 
 use std::time::Duration;
 
 use crate::tick::{Tick, TickRate};
+pub(crate) use lead::Lead;
+use line::Line;
+use playback::{Playback, Wait};
 
-/// How early an input should be there before it is due.
-const TARGET_MARGIN: Duration = Duration::from_millis(8);
-/// An arrival that is off by more than this is a new situation (a sleeping tab, a stall), not jitter.
-const RESET_AFTER_S: f64 = 0.5;
+/// An arrival that is off by more than this and two ticks is a new situation (a paused server), not jitter; and who
+/// has heard nothing for so long cannot know what an input is for.
+const GAP_S: f64 = 0.3;
+
+/// What an arrival did to the clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Arrival {
+    /// It went on.
+    Steady,
+    /// It started anew: ticks that it named before mean nothing.
+    Restarted,
+}
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
-    interval_s: f64,
+    interval: Duration,
     origin: Tick,
-    /// Client time at which tick `origin` would have arrived, in seconds; none before the first frame.
-    offset_s: Option<f64>,
-    deviation_s: f64,
-    /// Inputs are stamped this much ahead of the arriving ticks, in seconds.
-    lead_s: f64,
+    line: Option<Line>,
+    /// The line without the latest arrival: of a burst only the newest frame counts.
+    before: Option<Line>,
+    wait: Wait,
+    playback: Option<Playback>,
+    lead: Lead,
+    last: Option<Last>,
+}
+
+/// The latest arrival.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    at_s: f64,
+    tick: f64,
+    late: bool,
 }
 
 impl Clock {
     pub(crate) fn new(rate: TickRate, origin: Tick) -> Self {
-        let interval_s = rate.interval().as_secs_f64();
-        Self { interval_s, origin, offset_s: None, deviation_s: interval_s / 4.0, lead_s: 2.0 * interval_s }
+        let interval = rate.interval();
+        Self {
+            interval,
+            origin,
+            line: None,
+            before: None,
+            wait: Wait::default(),
+            playback: None,
+            lead: Lead::new(interval.as_secs_f64()),
+            last: None,
+        }
+    }
+
+    /// A frame of `tick` arrived.
+    pub(crate) fn arrived(&mut self, now: Duration, tick: Tick) -> Arrival {
+        let (now_s, tick) = (now.as_secs_f64(), f64::from(tick.since(self.origin)));
+        let burst = self.is_burst(now_s);
+        if burst {
+            self.line = self.before;
+        } else {
+            self.before = self.line;
+            if let (Some(line), Some(last)) = (&self.line, self.last) {
+                self.wait.ended(line.tick_at(now_s) - last.tick);
+            }
+        }
+        let gap_s = self.gap_s();
+        let error_s = self.line.map(|line| now_s - line.due_s(tick));
+        let arrival = match (&mut self.line, error_s) {
+            (Some(line), Some(error_s)) if error_s.abs() < gap_s => {
+                line.follow(tick, error_s);
+                Arrival::Steady
+            }
+            (Some(line), Some(error_s)) => {
+                line.restart(now_s, tick, error_s.clamp(-gap_s, gap_s));
+                self.wait = Wait::default();
+                self.lead.restart();
+                Arrival::Restarted
+            }
+            _ => {
+                self.line = Some(Line::new(now_s, tick, self.interval.as_secs_f64()));
+                Arrival::Steady
+            }
+        };
+        self.steer(now_s);
+        let late = error_s.is_some_and(|error_s| error_s > self.period_s() / 4.0);
+        self.last = Some(Last { at_s: now_s, tick, late });
+        arrival
+    }
+
+    /// An input that was stamped with `lead_s` came `margin_100us` early.
+    pub(crate) fn margin(&mut self, lead_s: f64, margin_100us: i16) {
+        self.lead.margin(lead_s, f64::from(margin_100us) * 1e-4);
+    }
+
+    /// The tick that an input made now is for; none when there was no frame for so long that nobody knows.
+    pub(crate) fn input_tick(&self, now: Duration) -> Option<Tick> {
+        let (line, last) = (self.line?, self.last?);
+        let now_s = now.as_secs_f64();
+        if now_s - last.at_s > self.gap_s() {
+            return None;
+        }
+        let tick = line.tick_at(now_s) + self.lead.lead_s() / line.period_s();
+        Some(self.origin.offset(tick.floor() as i32))
+    }
+
+    /// How far ahead of the arriving ticks inputs are stamped now.
+    pub(crate) fn lead_s(&self) -> f64 {
+        self.lead.lead_s()
+    }
+
+    /// The moment to draw, in ticks after `origin`. Never goes back.
+    pub(crate) fn drawn(&self, now: Duration) -> f64 {
+        self.playback.map_or(0.0, |playback| playback.moment(now.as_secs_f64()))
+    }
+
+    /// Mean deviation of the time between frames, in seconds.
+    pub(crate) fn deviation_s(&self) -> f64 {
+        self.wait.deviation() * self.period_s()
     }
 
     pub(crate) fn interval(&self) -> Duration {
-        Duration::from_secs_f64(self.interval_s)
+        self.interval
     }
 
     pub(crate) fn origin(&self) -> Tick {
         self.origin
     }
 
-    /// Deviation of arrivals in seconds.
-    pub(crate) fn deviation_s(&self) -> f64 {
-        self.deviation_s
+    /// Whether a frame that arrives now was held up together with the one before it.
+    fn is_burst(&self, now_s: f64) -> bool {
+        self.last.is_some_and(|last| last.late && now_s - last.at_s < self.period_s() / 4.0)
     }
 
-    /// A frame of `tick` arrived.
-    pub(crate) fn arrived(&mut self, now: Duration, tick: Tick) {
-        let sample = now.as_secs_f64() - f64::from(tick.since(self.origin)) * self.interval_s;
-        let Some(offset) = self.offset_s.filter(|offset| (sample - offset).abs() < RESET_AFTER_S) else {
-            self.offset_s = Some(sample);
-            return;
-        };
-        let error = sample - offset;
-        self.offset_s = Some(offset + error * 0.05);
-        self.deviation_s += (error.abs() - self.deviation_s) * 0.05;
+    /// Turns the playback towards where it should be; `last` is still the arrival before this one.
+    fn steer(&mut self, now_s: f64) {
+        let Some(line) = &self.line else { return };
+        let target = line.tick_at(now_s) - self.wait.behind(line.period_s());
+        let newest = self.last.map_or(f64::INFINITY, |last| last.tick);
+        let playback = self.playback.get_or_insert(Playback::new(now_s, target));
+        playback.steer(now_s, newest, target, line.period_s(), self.wait.mean());
     }
 
-    /// The server told how early an input came.
-    pub(crate) fn margin(&mut self, margin_100us: i16) {
-        let error_s = TARGET_MARGIN.as_secs_f64() - f64::from(margin_100us) * 1e-4;
-        self.lead_s = (self.lead_s + error_s * 0.1).clamp(0.0, 1.0);
+    fn gap_s(&self) -> f64 {
+        GAP_S + 2.0 * self.period_s()
     }
 
-    /// The tick that an input made now is for.
-    pub(crate) fn input_tick(&self, now: Duration) -> Tick {
-        self.origin.offset((self.arriving(now) + self.lead_s / self.interval_s).floor() as i32)
-    }
-
-    /// The moment to draw, in ticks after `origin`: as far behind as two sends and the jitter ask for.
-    pub(crate) fn drawn(&self, now: Duration) -> f64 {
-        self.arriving(now) - 1.5 - 3.0 * self.deviation_s / self.interval_s
-    }
-
-    /// The tick that would arrive now, in ticks after `origin`.
-    fn arriving(&self, now: Duration) -> f64 {
-        self.offset_s.map_or(0.0, |offset| (now.as_secs_f64() - offset) / self.interval_s)
+    fn period_s(&self) -> f64 {
+        self.line.map_or(self.interval.as_secs_f64(), |line| line.period_s())
     }
 }
 
@@ -98,17 +188,41 @@ mod tests {
         let behind = 500.0 - clock.drawn(now);
         assert!((1.5..3.0).contains(&behind), "drawn {behind} ticks behind");
         let step = clock.drawn(now + ms(10.0)) - clock.drawn(now);
-        assert!((step - 0.5).abs() < 1e-6);
+        assert!((step - 0.5).abs() < 0.05, "half a tick's time moved the drawn moment by {step} ticks");
     }
 
     #[test]
     fn late_inputs_are_stamped_further_ahead() {
         let mut clock = Clock::new(TickRate::hz(50), Tick(0));
         clock.arrived(ms(100.0), Tick(0));
-        let before = clock.input_tick(ms(100.0));
-        for _ in 0..40 {
-            clock.margin(-200);
+        let before = clock.input_tick(ms(100.0)).expect("a frame has just come");
+        clock.margin(clock.lead_s(), -200);
+        assert!(clock.input_tick(ms(100.0)).expect("a frame has just come").is_after(before));
+    }
+
+    #[test]
+    fn what_an_input_is_for_is_unknown_after_a_silence() {
+        let mut clock = Clock::new(TickRate::hz(50), Tick(0));
+        clock.arrived(ms(100.0), Tick(0));
+        assert!(clock.input_tick(ms(400.0)).is_some());
+        assert_eq!(clock.input_tick(ms(500.0)), None);
+        assert_eq!(clock.arrived(ms(2000.0), Tick(1)), Arrival::Restarted);
+        let tick = clock.input_tick(ms(2000.0)).expect("a frame has just come");
+        assert!((1..8).contains(&tick.0), "{tick:?} right after tick 1");
+    }
+
+    #[test]
+    fn of_a_burst_only_the_newest_frame_counts() {
+        let mut clock = Clock::new(TickRate::hz(50), Tick(0));
+        for i in 0..100u32 {
+            clock.arrived(ms(f64::from(i) * 20.0), Tick(i));
         }
-        assert!(clock.input_tick(ms(100.0)).is_after(before));
+        let before = clock.clone();
+        for i in 100..200 {
+            clock.arrived(ms(199.0 * 20.0), Tick(i));
+        }
+        let now = ms(199.0 * 20.0);
+        let (was, is) = (before.line.expect("frames came"), clock.line.expect("frames came"));
+        assert!((was.tick_at(now.as_secs_f64()) - is.tick_at(now.as_secs_f64())).abs() < 0.01);
     }
 }

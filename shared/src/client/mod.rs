@@ -21,17 +21,21 @@ pub use stats::Stats;
 use crate::bits::DecodeError;
 use crate::delta::{KindLayout, Layout, LayoutError};
 use crate::game::{EntityId, Game, Profile, SeatId};
-use crate::protocol::frame::Frame;
+use crate::protocol::frame::{Frame, InputAck};
 use crate::protocol::limits::INPUT_LANES_MAX;
 use crate::protocol::{self, ClientMessage, ServerMessage, TAG_FRAME};
 use crate::replica::{Change, Replica};
 use crate::schema::{Replicate, Schema, World};
 use crate::tick::{Tick, TickRate};
-use clock::Clock;
-use inputs::Inputs;
+use clock::{Arrival, Clock};
+use inputs::{Inputs, Sent};
 
 /// How often a client asks for the round-trip time.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a client that heals asks for keyframes: the server may have lost the question.
+const RESYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// Events that may wait to be polled; beyond them the oldest goes and is counted.
+const EVENTS_MAX: usize = 4096;
 
 /// Where a client is on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -121,8 +125,9 @@ pub struct Client<G: Game> {
     clock: Clock,
     inputs: Inputs,
     frame: Frame,
-    /// Frames that build on lost state are not applied; one with `reset` ends this.
-    healing: bool,
+    /// When keyframes were last asked for, while what is held is wrong: frames that build on it are not applied; one
+    /// with `reset` ends this.
+    healing: Option<Duration>,
     last_ping: Option<Duration>,
     transmits: VecDeque<Vec<u8>>,
     events: VecDeque<Event<G>>,
@@ -147,7 +152,7 @@ impl<G: Game> Client<G> {
             clock: Clock::new(TickRate::default(), Tick(0)),
             inputs: Inputs::default(),
             frame: Frame::default(),
-            healing: false,
+            healing: None,
             last_ping: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -169,7 +174,12 @@ impl<G: Game> Client<G> {
         if message.first() == Some(&TAG_FRAME) {
             return self.handle_frame(now, message);
         }
-        match ServerMessage::decode(message)? {
+        let message = ServerMessage::decode(message)?;
+        if matches!(self.state, State::Ended(_)) {
+            // what was under way when it ended
+            return Ok(());
+        }
+        match message {
             ServerMessage::Welcome { fingerprint, .. } => self.handle_welcome(fingerprint),
             ServerMessage::Joined { room, seat, tick, rate_hz } => {
                 return self.handle_joined(room, SeatId(seat), tick, TickRate::hz(rate_hz));
@@ -184,21 +194,20 @@ impl<G: Game> Client<G> {
     }
 
     /// What the player wants now. Call it as often as you like, each frame or each tick: at most one input leaves for
-    /// each tick. Tells whether one left. Also keeps the connection's pings going.
+    /// each tick, and none while the server is silent. Tells whether one left. Also keeps the connection's pings going.
     pub fn input(&mut self, now: Duration, input: &G::Input) -> bool {
         if !matches!(self.state, State::Playing { .. }) || self.replica.tick().is_none() {
             return false;
         }
         self.ping(now);
-        let tick = self.clock.input_tick(now);
-        if self.inputs.newest().is_some_and(|newest| !tick.is_after(newest)) {
-            return false;
-        }
+        self.heal(now);
+        let Some(tick) = self.clock.input_tick(now).filter(|tick| self.inputs.is_new(*tick)) else { return false };
         let mut lanes = [0; INPUT_LANES_MAX];
         input.to_lanes(&mut lanes[..G::Input::LANES]);
-        let inputs = self.inputs.add(now, tick, lanes);
+        self.inputs.add(Sent { tick, left: now, lead_s: self.clock.lead_s(), lanes });
+        let (inputs, count) = self.inputs.message();
         let mut message = Vec::with_capacity(16);
-        protocol::input::encode(&self.input_layout, tick, &inputs, &mut message);
+        protocol::input::encode(&self.input_layout, tick, &inputs[..count], &mut message);
         self.transmit(message);
         true
     }
@@ -223,7 +232,7 @@ impl<G: Game> Client<G> {
         self.transmits.pop_front()
     }
 
-    /// The next thing that happened.
+    /// The next thing that happened. At most 4,096 wait; beyond them the oldest goes and [`Stats::events_dropped`] counts.
     pub fn poll_event(&mut self) -> Option<Event<G>> {
         self.events.pop_front()
     }
@@ -293,6 +302,8 @@ impl<G: Game> Client<G> {
 
     fn handle_welcome(&mut self, fingerprint: u64) {
         if fingerprint != self.fingerprint {
+            // the join is under way already
+            self.transmit(ClientMessage::Leave.encode());
             self.end(format!("the server runs another version of {}: update or reload the client", G::NAME));
         }
     }
@@ -303,7 +314,7 @@ impl<G: Game> Client<G> {
         }
         self.state = State::Playing { room, seat };
         self.clock = Clock::new(rate, tick);
-        self.events.push_back(Event::Joined { room, seat });
+        self.tell(Event::Joined { room, seat });
         Ok(())
     }
 
@@ -319,51 +330,72 @@ impl<G: Game> Client<G> {
         if self.replica.tick().is_some_and(|last| !head.tick.is_after(last)) {
             return Err(ClientError::Unexpected("frame of an older tick"));
         }
-        self.clock.arrived(now, head.tick);
-        self.healing &= !head.reset;
-        if !self.healing {
+        if self.clock.arrived(now, head.tick) == Arrival::Restarted {
+            self.inputs.restart();
+        }
+        if head.reset {
+            self.healing = None;
+        }
+        self.heal(now);
+        if self.healing.is_none() {
             self.apply_frame(now, message);
         }
         if let Some(ack) = head.ack {
-            self.clock.margin(ack.margin_100us);
-            let took = self.inputs.acked(ack.tick).map(|sent| now.saturating_sub(sent));
-            self.stats.input_to_ack = took.or(self.stats.input_to_ack);
-            self.events.push_back(Event::Acked { tick: ack.tick, took });
+            self.handle_ack(now, ack);
         }
-        for event in &self.frame.events {
-            let event = protocol::decode_payload(&message[event.clone()])?;
-            self.events.push_back(Event::Game(event));
+        for i in 0..self.frame.events.len() {
+            let event = protocol::decode_payload(&message[self.frame.events[i].clone()])?;
+            self.tell(Event::Game(event));
         }
         Ok(())
     }
 
+    /// The server says an ack once, but a frame may repeat it; it counts once.
+    fn handle_ack(&mut self, now: Duration, ack: InputAck) {
+        let Some(sent) = self.inputs.acked(ack.tick) else { return };
+        if let Some(sent) = sent {
+            self.clock.margin(sent.lead_s, ack.margin_100us);
+        }
+        let took = sent.map(|sent| now.saturating_sub(sent.left));
+        self.stats.input_to_ack = took.or(self.stats.input_to_ack);
+        self.tell(Event::Acked { tick: ack.tick, took });
+    }
+
     fn apply_frame(&mut self, now: Duration, message: &[u8]) {
         let head = self.frame.head;
-        match self.replica.apply(&self.frame, message) {
-            Ok(changes) => {
-                self.stats.frames += 1;
-                self.events.extend(changes.iter().map(|change| match change {
-                    Change::Spawned(id) => Event::Spawned(*id),
-                    Change::Despawned(id) => Event::Despawned(*id),
-                }));
-            }
-            // on an ordered stream this is somebody's bug, and keyframes heal it all the same
-            Err(_) => return self.desync(head.tick),
+        // on an ordered stream a contradiction is somebody's bug, and keyframes heal it all the same
+        if self.replica.apply(&self.frame, message).is_err() {
+            return self.desync(now, head.tick);
+        }
+        self.stats.frames += 1;
+        for i in 0..self.replica.changes().len() {
+            self.tell(match self.replica.changes()[i] {
+                Change::Spawned(id) => Event::Spawned(id),
+                Change::Despawned(id) => Event::Despawned(id),
+            });
         }
         self.replica.forget_before(self.clock.origin(), self.clock.drawn(now));
         if let Some(hash) = head.hash {
             self.stats.hashes_checked += 1;
             if hash != self.state_hash() {
-                self.desync(head.tick);
+                self.desync(now, head.tick);
             }
         }
     }
 
-    fn desync(&mut self, tick: Tick) {
+    fn desync(&mut self, now: Duration, tick: Tick) {
         self.stats.desyncs += 1;
-        self.healing = true;
-        self.events.push_back(Event::Desync { tick });
+        self.tell(Event::Desync { tick });
+        self.healing = Some(now);
         self.transmit(ClientMessage::Resync.encode());
+    }
+
+    /// Asks for keyframes again.
+    fn heal(&mut self, now: Duration) {
+        if self.healing.is_some_and(|asked| now.saturating_sub(asked) >= RESYNC_INTERVAL) {
+            self.healing = Some(now);
+            self.transmit(ClientMessage::Resync.encode());
+        }
     }
 
     fn ping(&mut self, now: Duration) {
@@ -376,8 +408,16 @@ impl<G: Game> Client<G> {
     fn end(&mut self, reason: String) {
         if !matches!(self.state, State::Ended(_)) {
             self.state = State::Ended(reason.clone());
-            self.events.push_back(Event::Refused { reason });
+            self.tell(Event::Refused { reason });
         }
+    }
+
+    fn tell(&mut self, event: Event<G>) {
+        if self.events.len() >= EVENTS_MAX {
+            self.events.pop_front();
+            self.stats.events_dropped += 1;
+        }
+        self.events.push_back(event);
     }
 
     fn transmit(&mut self, message: Vec<u8>) {

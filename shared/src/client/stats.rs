@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Stats {
     /// Time from a ping to its pong; none before the first.
     pub rtt: Option<Duration>,
-    /// Mean deviation of frames from when they were due.
+    /// Mean deviation of the time from frame to frame.
     pub jitter: Duration,
     /// Time from sending an input to the frame that acked it; none before the first.
     pub input_to_ack: Option<Duration>,
@@ -21,4 +21,6 @@ pub struct Stats {
     pub hashes_checked: u64,
     /// State hashes that differed.
     pub desyncs: u64,
+    /// Events that nobody polled in time.
+    pub events_dropped: u64,
 }

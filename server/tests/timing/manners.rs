@@ -1,0 +1,164 @@
+//! What the client does about lost questions, late answers, and entities that change hands.
+
+use std::time::{Duration, Instant};
+
+use tickwire_server::handover::{LinkAddress, RoomId};
+use tickwire_server::net::{LinkId, Outcome};
+use tickwire_server::room::Room;
+use tickwire_shared::client::{Client, Event, State};
+use tickwire_shared::protocol::{ClientMessage, ServerMessage};
+use tickwire_shared::{
+    EntityId, Game, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick, World,
+};
+
+const MINE_UNTIL: Tick = Tick(10);
+const ROGUE_FRAME: [u8; 11] = [0xf0, 6, 0, 0, 0, 4, 1, 2, 3, 4, 0];
+
+/// One entity, which belongs to seat 0 and later to seat 1.
+struct Hands {
+    tick: Tick,
+}
+
+#[derive(Clone, World)]
+enum Thing {
+    Hoard(Hoard),
+}
+
+#[derive(Clone, Replicate)]
+struct Hoard {
+    open: bool,
+    #[field(min = 0.0, max = 100.0, step = 1.0, owner)]
+    gold: f32,
+}
+
+#[derive(Clone, Default, Replicate)]
+struct Nothing {
+    pressed: bool,
+}
+
+impl Game for Hands {
+    const NAME: &'static str = "hands";
+    type World = Thing;
+    type Input = Nothing;
+    type Command = ();
+    type Event = ();
+    type Options = ();
+
+    fn new((): (), _: &mut Setup) -> Result<Self, Refusal> {
+        Ok(Self { tick: Tick(0) })
+    }
+    fn join(&mut self, _: SeatId, _: &Profile) -> Result<(), Refusal> {
+        Ok(())
+    }
+    fn leave(&mut self, _: SeatId, _: Leave) {}
+    fn tick(&mut self, step: &mut Step<'_, Self>) {
+        self.tick = step.tick();
+    }
+    fn publish(&self, out: &mut Publisher<'_, Thing>) {
+        let owner = SeatId(u16::from(self.tick.is_after(MINE_UNTIL)));
+        let hoard = Hoard { open: false, gold: self.tick.0.min(100) as f32 };
+        out.put_owned(EntityId(1), Place::Everywhere, owner, &hoard);
+    }
+}
+
+fn client() -> Client<Hands> {
+    let mut client = Client::new(Profile::default()).expect("the test's kinds are sound");
+    while client.poll_transmit().is_some() {}
+    client
+}
+
+fn joined() -> Vec<u8> {
+    ServerMessage::Joined { room: 1, seat: 0, tick: Tick(0), rate_hz: 30 }.encode()
+}
+
+fn at(tick: u64) -> Duration {
+    Duration::from_millis(tick * 33)
+}
+
+/// The frames of so many ticks for seat 0.
+fn frames(ticks: u32) -> Vec<Vec<u8>> {
+    let mut room = Room::<Hands>::new(RoomId(1), (), 1, 0, 1).expect("the test's game starts");
+    let link = LinkAddress { reactor: 0, link: LinkId(1) };
+    room.join(link, Profile::default()).expect("there is space");
+    let mut frames = Vec::new();
+    for _ in 0..ticks {
+        let mut home = None;
+        room.step(Instant::now(), |mut batch| {
+            frames.push(batch.frame_bytes(&batch.frames[0]).flatten().copied().collect());
+            batch.outcomes.push(Outcome::Written);
+            home = Some(batch);
+            Ok(())
+        });
+        room.home(home.expect("there is a player"));
+    }
+    frames
+}
+
+fn resyncs(client: &mut Client<Hands>) -> usize {
+    let resync = ClientMessage::Resync.encode();
+    std::iter::from_fn(|| client.poll_transmit()).filter(|message| *message == resync).count()
+}
+
+#[test]
+fn keyframes_are_asked_for_every_second_until_they_come() {
+    let mut client = client();
+    client.handle_message(at(0), &joined()).expect("it asked for a seat");
+    for (i, frame) in (0..300).zip(frames(300)) {
+        let message = if i == 5 { &ROGUE_FRAME[..] } else { &frame };
+        client.handle_message(at(i), message).expect("a wrong state is no broken protocol");
+    }
+    let asked = resyncs(&mut client);
+    assert!((9..=11).contains(&asked), "asked {asked} times in ten seconds");
+    assert_eq!(client.stats().desyncs, 1);
+}
+
+#[test]
+fn what_comes_after_the_end_is_no_fault() {
+    let mut leaver = client();
+    leaver.leave();
+    leaver.handle_message(at(1), &joined()).expect("it was under way");
+    leaver.handle_message(at(2), &frames(1)[0]).expect("so was this");
+    assert!(matches!(leaver.state(), State::Ended(_)));
+
+    let mut stranger = client();
+    let welcome = ServerMessage::Welcome { fingerprint: 1, schema: None };
+    stranger.handle_message(at(0), &welcome.encode()).expect("the server may run what it likes");
+    assert_eq!(stranger.poll_transmit(), Some(ClientMessage::Leave.encode()), "its join is under way");
+    stranger.handle_message(at(1), &joined()).expect("it was under way");
+    assert!(matches!(stranger.poll_event(), Some(Event::Refused { .. })));
+    assert!(stranger.poll_event().is_none());
+}
+
+#[test]
+fn owner_only_fields_move_smoothly_and_end_with_the_ownership() {
+    let mut client = client();
+    client.handle_message(at(0), &joined()).expect("it asked for a seat");
+    for (i, frame) in (1..).zip(frames(20)) {
+        client.handle_message(at(i), &frame).expect("the room's frames are sound");
+        let Some(Thing::Hoard(newest)) = client.newest(EntityId(1)) else { panic!("it is everywhere") };
+        let mine = i <= u64::from(MINE_UNTIL.0);
+        assert_eq!(newest.gold, if mine { i as f32 } else { 0.0 });
+        if let Some((_, Thing::Hoard(drawn))) = client.sample(at(i)).next()
+            && mine
+        {
+            let behind = newest.gold - drawn.gold;
+            assert!((1.0..2.5).contains(&behind), "{} is drawn when {} is known", drawn.gold, newest.gold);
+        }
+    }
+    assert_eq!(client.owned().count(), 0);
+}
+
+#[test]
+fn events_that_nobody_polls_are_dropped_and_counted() {
+    let mut client = client();
+    client.handle_message(at(0), &joined()).expect("it asked for a seat");
+    // each rogue frame that ends the healing is a desync of its own
+    for i in 0..5000u32 {
+        let mut frame = vec![0xf0];
+        frame.extend_from_slice(&(i + 1).to_le_bytes());
+        frame.extend_from_slice(&[1 | 4, 1, 2, 3, 4, 0]);
+        client.handle_message(at(i.into()), &frame).expect("a wrong state is no broken protocol");
+    }
+    assert_eq!(std::iter::from_fn(|| client.poll_event()).count(), 4096);
+    assert_eq!(client.stats().events_dropped, 5001 - 4096);
+}

@@ -1,0 +1,73 @@
+//! How far ahead of the arriving ticks an input must be stamped to be there in time.
+
+/// How early an input should be there, beside what its margins' own deviation asks for.
+const MARGIN_S: f64 = 0.005;
+const DEVIATIONS: f64 = 2.0;
+/// How much an ack moves the lead: all at first, then less and less, down to this.
+const GAIN_MIN: f64 = 0.1;
+const DEVIATION_GAIN: f64 = 1.0 / 16.0;
+const LEAD_MAX_S: f64 = 1.0;
+
+/// See the module.
+///
+/// An ack tells how an input fared that was stamped with the lead of a round trip ago. So the lead is set from that
+/// old one and its margin; adding to the present lead would count each error once for every input under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lead {
+    lead_s: f64,
+    /// Mean of the margins less what was aimed at, without sign.
+    deviation_s: f64,
+    /// Acks since the (re)start.
+    acks: f64,
+}
+
+impl Lead {
+    pub(super) fn new(interval_s: f64) -> Self {
+        Self { lead_s: 2.0 * interval_s, deviation_s: 0.0, acks: 0.0 }
+    }
+
+    /// The way may be another now: the next ack counts in full.
+    pub(super) fn restart(&mut self) {
+        self.acks = 0.0;
+    }
+
+    /// An input that was stamped with `lead_s` had this margin.
+    pub(super) fn margin(&mut self, lead_s: f64, margin_s: f64) {
+        self.acks += 1.0;
+        // the lead at which the input would have come just in time
+        let needed_s = lead_s - margin_s;
+        let error_s = needed_s + self.target_s() - self.lead_s;
+        if self.acks > 8.0 {
+            self.deviation_s += (error_s.abs() - self.deviation_s) * DEVIATION_GAIN;
+        }
+        self.lead_s = (self.lead_s + error_s * (1.0 / self.acks).max(GAIN_MIN)).clamp(0.0, LEAD_MAX_S);
+    }
+
+    pub(super) fn lead_s(&self) -> f64 {
+        self.lead_s
+    }
+
+    fn target_s(&self) -> f64 {
+        MARGIN_S + DEVIATIONS * self.deviation_s
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lead_settles_at_any_delay() {
+        for delay in [1, 8, 50] {
+            let mut lead = Lead::new(1.0 / 128.0);
+            let mut under_way = std::collections::VecDeque::from(vec![lead.lead_s(); delay]);
+            for _ in 0..delay + 200 {
+                under_way.push_back(lead.lead_s());
+                let stamped = under_way.pop_front().expect("it was just filled");
+                lead.margin(stamped, stamped - 0.3);
+            }
+            let margin_s = lead.lead_s() - 0.3;
+            assert!((0.0..0.02).contains(&margin_s), "a margin of {margin_s} s with {delay} inputs under way");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The moment to draw: as far behind the arriving ticks as the newest state must last until the next one comes.
+
+use crate::replica::PAST_MAX;
+
+/// Drawn behind the mean wait for the next frame by this many ticks, and by so many deviations.
+const SLACK: f64 = 0.5;
+const DEVIATIONS: f64 = 3.0;
+/// However bad the jitter, nobody wants to see what is older.
+const BEHIND_MAX_S: f64 = 0.5;
+/// How much a wait moves mean and deviation.
+const WAIT_GAIN: f64 = 1.0 / 16.0;
+/// For each tick that the playback is off it runs faster or slower by this share, within bounds.
+const STEER: f64 = 0.2;
+const STEER_RANGE: (f64, f64) = (-0.5, 0.25);
+/// What is further behind than this is caught up at once: there was a gap.
+const JUMP_S: f64 = 0.2;
+
+/// How old the newest state gets before the next one comes, in ticks: 1 when all is well.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait {
+    mean: f64,
+    deviation: f64,
+}
+
+impl Default for Wait {
+    fn default() -> Self {
+        Self { mean: 1.0, deviation: 0.1 }
+    }
+}
+
+impl Wait {
+    /// A frame came when the one before it was so many ticks old.
+    pub(super) fn ended(&mut self, ticks: f64) {
+        let error = ticks - self.mean;
+        self.mean = (self.mean + error * WAIT_GAIN).max(0.0);
+        self.deviation += (error.abs() - self.deviation) * WAIT_GAIN;
+    }
+
+    pub(super) fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    pub(super) fn deviation(&self) -> f64 {
+        self.deviation
+    }
+
+    /// How far behind the arriving ticks to draw; never more than the replica remembers.
+    pub(super) fn behind(&self, period_s: f64) -> f64 {
+        let kept = (PAST_MAX - 4) as f64;
+        (self.mean + SLACK + DEVIATIONS * self.deviation).min(BEHIND_MAX_S / period_s).max(1.5).min(kept)
+    }
+}
+
+/// Runs by itself between arrivals, which only make it a little faster or slower.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Playback {
+    at_s: f64,
+    moment: f64,
+    ticks_per_s: f64,
+}
+
+impl Playback {
+    pub(super) fn new(now_s: f64, moment: f64) -> Self {
+        Self { at_s: now_s, moment, ticks_per_s: 0.0 }
+    }
+
+    /// Turns towards `target`. `newest` is the state that was the newest until now: nothing later was shown.
+    pub(super) fn steer(&mut self, now_s: f64, newest: f64, target: f64, period_s: f64, mean_wait: f64) {
+        self.moment = self.moment(now_s).min(newest).max(self.moment);
+        self.at_s = now_s;
+        let mut off = target - self.moment;
+        if off > (JUMP_S / period_s).max(2.0) {
+            self.moment = target;
+            off = 0.0;
+        }
+        // the rarer frames are the longer this stays
+        let share = (off * STEER / mean_wait.max(1.0)).clamp(STEER_RANGE.0, STEER_RANGE.1);
+        self.ticks_per_s = (1.0 + share) / period_s;
+    }
+
+    pub(super) fn moment(&self, now_s: f64) -> f64 {
+        self.moment + (now_s - self.at_s).max(0.0) * self.ticks_per_s
+    }
+}

@@ -1,0 +1,156 @@
+//! One entity and its past.
+
+use std::collections::VecDeque;
+
+use super::Between;
+use crate::delta::{KindLayout, Part};
+use crate::game::EntityId;
+use crate::tick::Tick;
+
+/// States of an entity's past that are kept, at most: more than any sane interpolation delay needs. What is older than
+/// the drawn moment goes earlier.
+pub(crate) const PAST_MAX: usize = 64;
+/// Rows whose memory is kept for later ones.
+const SPARE_MAX: usize = 1024;
+
+/// Memory of rows that are of no more use, for rows to come.
+#[derive(Debug, Default)]
+pub(super) struct Lanes(Vec<Vec<u32>>);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Tracked {
+    pub(super) kind: u16,
+    /// The channel that had it last.
+    pub(super) channel: u16,
+    /// The generation of the last frame whose channels had it.
+    pub(super) seen: u64,
+    /// When it was found to be gone; drawn until then.
+    pub(super) gone: Option<Tick>,
+    /// When it was first seen; not drawn before, however short the past that is kept.
+    spawned: Tick,
+    /// Its states, each from when it became so, the newest last.
+    past: VecDeque<(Tick, Vec<u32>)>,
+}
+
+impl Lanes {
+    pub(super) fn take_all(&mut self, rows: impl Iterator<Item = Vec<u32>>) {
+        self.0.extend(rows);
+        self.0.truncate(SPARE_MAX);
+    }
+
+    pub(super) fn zeros(&mut self, lanes: usize) -> Vec<u32> {
+        let mut row = self.0.pop().unwrap_or_default();
+        row.clear();
+        row.resize(lanes, 0);
+        row
+    }
+
+    fn copy(&mut self, of: &[u32]) -> Vec<u32> {
+        let mut row = self.0.pop().unwrap_or_default();
+        row.clear();
+        row.extend_from_slice(of);
+        row
+    }
+}
+
+impl Tracked {
+    pub(super) fn new(kind: u16, spawned: Tick) -> Self {
+        Self { kind, channel: 0, seen: 0, gone: None, spawned, past: VecDeque::new() }
+    }
+
+    /// Notes the public lanes of `row`, which has no others. `previous` is the tick of the frame before: what was not
+    /// mentioned since had not changed until then, so motion starts there.
+    pub(super) fn note(
+        &mut self,
+        layout: &KindLayout,
+        tick: Tick,
+        previous: Option<Tick>,
+        row: &[u32],
+        spare: &mut Lanes,
+    ) {
+        let Some((_, newest)) = self.past.back() else {
+            let row = spare.copy(row);
+            return self.push(tick, row, spare);
+        };
+        if layout.differs(Part::Public, newest, row) {
+            let mut changed = spare.copy(row);
+            layout.copy_owner_lanes(newest, &mut changed);
+            self.change(tick, previous, changed, spare);
+        }
+    }
+
+    /// Notes the owner-only lanes of `row`.
+    pub(super) fn note_owner(
+        &mut self,
+        layout: &KindLayout,
+        tick: Tick,
+        previous: Option<Tick>,
+        row: &[u32],
+        spare: &mut Lanes,
+    ) {
+        let Some((_, newest)) = self.past.back().filter(|(_, newest)| layout.differs(Part::Owner, newest, row)) else {
+            return;
+        };
+        let mut changed = spare.copy(newest);
+        layout.copy_owner_lanes(row, &mut changed);
+        self.change(tick, previous, changed, spare);
+    }
+
+    /// The newest state, while it is there: kind and row.
+    pub(super) fn newest(&self) -> Option<(u16, &[u32])> {
+        let (_, row) = self.past.back().filter(|_| self.gone.is_none())?;
+        Some((self.kind, row))
+    }
+
+    /// It as it was at `moment`, if it was there.
+    pub(super) fn at(&self, id: EntityId, origin: Tick, moment: f64) -> Option<Between<'_>> {
+        let when = |tick: Tick| f64::from(tick.since(origin));
+        if when(self.spawned) > moment || self.gone.is_some_and(|gone| when(gone) <= moment) {
+            return None;
+        }
+        let (earlier, later) = match self.past.iter().position(|(tick, _)| when(*tick) > moment) {
+            None => (self.past.back()?, self.past.back()?),
+            // older than what is kept
+            Some(0) => (&self.past[0], &self.past[0]),
+            Some(later) => (&self.past[later - 1], &self.past[later]),
+        };
+        let (from, to) = (when(earlier.0), when(later.0));
+        let t = if to > from { ((moment - from) / (to - from)) as f32 } else { 0.0 };
+        Some(Between { id, kind: self.kind, earlier: &earlier.1, later: &later.1, t })
+    }
+
+    /// Forgets states that only a moment before `drawn` would need.
+    pub(super) fn forget_before(&mut self, drawn: Tick, spare: &mut Lanes) {
+        while self.past.get(1).is_some_and(|(tick, _)| !tick.is_after(drawn)) {
+            spare.take_all(self.past.pop_front().map(|(_, row)| row).into_iter());
+        }
+    }
+
+    /// Forgets all states.
+    pub(super) fn forget(&mut self, spare: &mut Lanes) {
+        spare.take_all(self.past.drain(..).map(|(_, row)| row));
+    }
+
+    /// The newest state is another from `tick` on. A state of this very tick is only being completed.
+    fn change(&mut self, tick: Tick, previous: Option<Tick>, row: Vec<u32>, spare: &mut Lanes) {
+        if let Some((at, newest)) = self.past.back_mut() {
+            if *at == tick {
+                let replaced = std::mem::replace(newest, row);
+                return spare.take_all(std::iter::once(replaced));
+            }
+            if let Some(previous) = previous.filter(|previous| previous.is_after(*at) && tick.is_after(*previous)) {
+                let still = spare.copy(newest);
+                self.push(previous, still, spare);
+            }
+        }
+        self.push(tick, row, spare);
+    }
+
+    fn push(&mut self, tick: Tick, row: Vec<u32>, spare: &mut Lanes) {
+        if self.past.len() >= PAST_MAX {
+            spare.take_all(self.past.pop_front().map(|(_, row)| row).into_iter());
+        }
+        self.past.push_back((tick, row));
+    }
+}
