@@ -77,8 +77,10 @@ export class Connection {
     try {
       this.core.handle_message(this.heardAt, new Uint8Array(data));
     } catch (error) {
+      // the server speaks, but not to this page: it was built anew, and only a reload brings the new page
       console.warn(`arena: ${error}`);
-      this.lose(String(error));
+      this.drop();
+      this.enter('refused', { reason: 'the server runs another version of the game: reload this page' });
       return;
     }
     this.flush();

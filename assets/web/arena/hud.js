@@ -18,6 +18,7 @@ export class Hud {
     this.frames = 0;
     this.last = null;
     this.killer = '';
+    this.dead = false;
   }
 
   clear() {
@@ -86,10 +87,10 @@ export class Hud {
   updateDeath(own, mine) {
     const dead = Boolean(own?.dead);
     document.body.classList.toggle('dead', dead);
-    if (!dead) {
-      this.killer = '';
-      return;
-    }
+    // the news of a death comes before the death is drawn: it is kept until the ship is back
+    if (!dead && this.dead) this.killer = '';
+    this.dead = dead;
+    if (!dead) return;
     this.text('d-who', this.killer || 'Your ship is lost');
     this.text('d-wait', mine.respawn_s > 0 ? `back in ${mine.respawn_s.toFixed(1)} s` : 'launching …');
   }

@@ -17,7 +17,7 @@ import { openWindow } from './window.js';
 
 const STEP_MAX_S = 0.1;
 const HIDDEN_BEAT_MS = 1000;
-const HELP_KEYS = 'W burn · A D turn, or aim with the mouse · S brake · click or space fire · right button burn · M sound';
+const HELP_KEYS = 'W burn · A D turn, or aim with the mouse · S brake · click or space fire · right button burn · M sound · H help';
 const HELP_TOUCH = 'left thumb flies · right thumb fires';
 
 class Arena {

@@ -31,6 +31,9 @@ pub(super) fn answer<B>(request: &Request<B>, site: &Site, stopping: bool) -> Re
         "/ws" => upgrade_required(),
         path => match site.file(path) {
             Some(file) => file_or_unchanged(file, request.headers()),
+            None if site.is_empty() => {
+                sentence(StatusCode::NOT_FOUND, "A game is hosted here, without a page; its clients connect to /ws.\n")
+            }
             None => sentence(StatusCode::NOT_FOUND, "There is nothing at this address; the game is at /.\n"),
         },
     }

@@ -1,4 +1,4 @@
-//! What the README shows is what compiles.
+//! What the repository shows is what it holds: the README's game compiles, the browser's package is of these sources.
 
 use std::path::Path;
 
@@ -14,8 +14,18 @@ fn the_readme_shows_the_small_game_as_it_is() {
 }
 
 #[test]
+fn the_browsers_package_is_of_these_sources() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/web/build.sh");
+    match std::process::Command::new("sh").arg(script).arg("--check").output() {
+        Ok(told) => assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr)),
+        Err(_) => eprintln!("skipped: needs sh"),
+    }
+}
+
+#[test]
 fn files_that_the_readme_names_exist() {
     let readme = read("../README.md");
+    assert!(!readme.contains('@'), "a placeholder is left in the README");
     let links: Vec<&str> = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     assert!(links.len() > 5, "only {} links were found", links.len());
     for link in links.iter().filter(|link| !link.contains("://")) {
