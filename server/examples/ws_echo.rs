@@ -1,0 +1,83 @@
+//! Echoes every text and binary message as the same kind: the network layer alone, for conformance runs and benchmarks.
+//!
+//! ```text
+//! cargo run --release -p tickwire-server --example ws_echo -- --port 9001
+//! ```
+//! The address comes first on stdout. There is no rate limit, and messages may have 65,536 fragments.
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use tickwire_server::metrics::Metrics;
+use tickwire_server::net::http_head::RequestHead;
+use tickwire_server::net::reactor::Reactor;
+use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, accept};
+
+/// Echoes WebSocket messages on 127.0.0.1
+#[derive(Parser, Debug)]
+struct Args {
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+
+    /// Longest message in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 16 * 1024 * 1024)]
+    max_message: usize,
+}
+
+struct Echo;
+
+impl Handler for Echo {
+    fn upgrade(&mut self, _: &RequestHead<'_>) -> Result<Option<&'static str>, HttpRefusal> {
+        Ok(None)
+    }
+
+    fn open(&mut self, _: &mut Io<'_>, _: LinkId, _: SocketAddr) {}
+
+    fn message(&mut self, io: &mut Io<'_>, link: LinkId, kind: MessageKind, payload: &[u8]) {
+        io.queue(link, kind, payload);
+    }
+
+    fn drained(&mut self, _: &mut Io<'_>, _: LinkId) {}
+
+    fn closed(&mut self, _: LinkId, _: CloseCause) {}
+
+    fn plain_http(&mut self, _: TcpStream, _: Vec<u8>, _: SocketAddr) {
+        // dropped: there is nothing here for browsers
+    }
+
+    fn turn(&mut self, _: &mut Io<'_>) {}
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ws_echo: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> io::Result<()> {
+    let listener = accept::bind((Ipv4Addr::LOCALHOST, args.port).into())?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "ws://{}/", listener.local_addr()?)?;
+    out.flush()?;
+    Reactor::new(listener, config(args), Echo, Arc::new(Metrics::default()))?.run()
+}
+
+fn config(args: &Args) -> NetConfig {
+    NetConfig {
+        message_max_bytes: args.max_message,
+        fragments_max: 65_536,
+        // a slow machine may need long for 16 MiB in pieces of 64 bytes
+        unfinished_message_timeout_ms: 120_000,
+        // some echoes of the longest message
+        write_buffer_max_bytes: args.max_message.saturating_mul(4).max(1024 * 1024),
+        ..NetConfig::default()
+    }
+}

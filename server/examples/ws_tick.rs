@@ -1,0 +1,131 @@
+//! Sends every connection the same binary frame each tick: the network layer alone, for benchmarks of broadcasts.
+//!
+//! ```text
+//! cargo run --release -p tickwire-server --example ws_tick -- --port 9002 --hz 20 --bytes 64
+//!
+//! payload:  tick u32 LE | 0 u32 | start of the tick, ns of CLOCK_MONOTONIC, u64 LE | 0 …
+//! ```
+//! The address comes first on stdout. Messages are answered with nothing.
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use rustc_hash::FxHashSet;
+use rustix::time::{ClockId, clock_gettime};
+use tickwire_server::metrics::Metrics;
+use tickwire_server::net::http_head::RequestHead;
+use tickwire_server::net::reactor::Reactor;
+use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, accept};
+
+/// Broadcasts a binary frame at a fixed rate on 127.0.0.1
+#[derive(Parser, Debug)]
+struct Args {
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+
+    /// Ticks a second
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    hz: u32,
+
+    /// Bytes of payload; the tick and its start need 16
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(16..=1_048_576))]
+    bytes: u32,
+}
+
+/// A tick that has begun.
+struct Began {
+    tick: u32,
+    at_ns: u64,
+}
+
+struct Broadcast {
+    ticks: Receiver<Began>,
+    payload: Vec<u8>,
+    links: FxHashSet<LinkId>,
+}
+
+impl Handler for Broadcast {
+    fn upgrade(&mut self, _: &RequestHead<'_>) -> Result<Option<&'static str>, HttpRefusal> {
+        Ok(None)
+    }
+
+    fn open(&mut self, _: &mut Io<'_>, link: LinkId, _: SocketAddr) {
+        self.links.insert(link);
+    }
+
+    fn message(&mut self, _: &mut Io<'_>, _: LinkId, _: MessageKind, _: &[u8]) {}
+
+    fn drained(&mut self, _: &mut Io<'_>, _: LinkId) {}
+
+    fn closed(&mut self, link: LinkId, _: CloseCause) {
+        self.links.remove(&link);
+    }
+
+    fn plain_http(&mut self, _: TcpStream, _: Vec<u8>, _: SocketAddr) {
+        // dropped: there is nothing here for browsers
+    }
+
+    fn turn(&mut self, io: &mut Io<'_>) {
+        let Ok(Began { tick, at_ns }) = self.ticks.try_recv() else { return };
+        self.payload[..4].copy_from_slice(&tick.to_le_bytes());
+        self.payload[8..16].copy_from_slice(&at_ns.to_le_bytes());
+        for link in &self.links {
+            // who is behind misses this one
+            io.send_frame(*link, [&self.payload[..]].into_iter());
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ws_tick: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> io::Result<()> {
+    let listener = accept::bind((Ipv4Addr::LOCALHOST, args.port).into())?;
+    let addr = listener.local_addr()?;
+    // one tick waits at most: if the reactor is behind, the next is skipped
+    let (sender, ticks) = bounded(1);
+    let handler = Broadcast { ticks, payload: vec![0; args.bytes as usize], links: FxHashSet::default() };
+    let mut reactor = Reactor::new(listener, NetConfig::default(), handler, Arc::new(Metrics::default()))?;
+    let (waker, period) = (reactor.waker(), Duration::from_secs(1) / args.hz);
+    thread::spawn(move || tick(&sender, &waker, period));
+
+    let mut out = io::stdout().lock();
+    writeln!(out, "ws://{addr}/")?;
+    out.flush()?;
+    drop(out);
+    reactor.run()
+}
+
+/// Begins ticks for as long as the reactor lives.
+fn tick(ticks: &Sender<Began>, waker: &mio::Waker, period: Duration) {
+    let mut due = Instant::now();
+    for tick in 0.. {
+        due += period;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let sent = ticks.try_send(Began { tick, at_ns: monotonic_ns() });
+        if matches!(sent, Err(TrySendError::Disconnected(_))) || waker.wake().is_err() {
+            return;
+        }
+    }
+}
+
+/// What other processes on this machine can compare with; `Instant` does not tell it.
+fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    // since boot, so neither part is negative
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
