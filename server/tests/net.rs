@@ -127,15 +127,16 @@ fn messages_and_fragments_arrive_whole_and_in_order() {
 }
 
 #[test]
-fn pings_are_answered_and_of_those_in_one_read_the_newest() {
+fn pings_are_answered_at_their_place_among_the_messages() {
     let server = Server::start(NetConfig::default());
     let mut client = Client::connect(&server);
     // in the segment of the head, so that they are surely read together
-    client.send([UPGRADE.as_bytes(), &frame(PING, b"1"), &frame(PING, b"2"), &frame(TEXT, b"x")].concat());
+    let bytes = [frame(PING, b"1"), part(TEXT, false, b"x"), frame(PING, b"2"), part(0, true, b"y"), frame(PING, b"")];
+    client.send([UPGRADE.as_bytes(), &bytes.concat()].concat());
     client.read_head();
-    assert_eq!(client.read_frame(), (TEXT, b"x".to_vec()));
+    assert_eq!(client.read_frame(), (PONG, b"1".to_vec()));
     assert_eq!(client.read_frame(), (PONG, b"2".to_vec()));
-    client.send(frame(PING, b""));
+    assert_eq!(client.read_frame(), (TEXT, b"xy".to_vec()));
     assert_eq!(client.read_frame(), (PONG, Vec::new()));
 }
 
@@ -351,6 +352,23 @@ fn a_stalled_reader_is_skipped_until_its_leftover_is_out() {
     assert_eq!(client.read_frame(), (BINARY, b"newest".to_vec()));
     assert_eq!(server.metrics.frames_left.value(), 1);
     assert_eq!(server.metrics.frames_skipped.value(), 1);
+}
+
+#[test]
+fn of_the_pings_of_a_stalled_reader_only_the_newest_is_answered() {
+    let server = Server::start(NetConfig::default());
+    let mut client = Client::open(&server);
+    let link = server.opened();
+    let count = fill(&server, link);
+    client.send([frame(PING, b"1"), frame(PING, b"2"), frame(TEXT, b"x"), frame(PING, b"3")].concat());
+    assert_eq!(server.told(), Told::Message(link, MessageKind::Text, b"x".to_vec()));
+    for _ in 0..count {
+        client.read_frame();
+    }
+    assert_eq!(client.read_frame(), (TEXT, b"x".to_vec()));
+    assert_eq!(client.read_frame(), (PONG, b"3".to_vec()));
+    client.send(frame(PING, b"4"));
+    assert_eq!(client.read_frame(), (PONG, b"4".to_vec()));
 }
 
 #[test]

@@ -151,6 +151,17 @@ impl Links {
         true
     }
 
+    /// Answers a ping at its place among the messages. While the socket takes nothing, only the newest is kept
+    /// (RFC 6455 5.5.3): pings must not fill what their sender does not read.
+    pub(super) fn pong(&mut self, id: LinkId, payload: &[u8]) {
+        match find(&mut self.slab, id) {
+            Some(link) if link.is_open() && link.blocked => link.owe_pong(payload),
+            _ => {
+                self.queue(id, Opcode::Pong, payload);
+            }
+        }
+    }
+
     fn evict(&mut self, id: LinkId) {
         self.metrics.links_evicted.one();
         self.close(id, 1013, "too slow: too many bytes wait for this connection");
@@ -162,6 +173,7 @@ impl Links {
             && link.blocked
         {
             link.blocked = false;
+            link.pay_pong();
             self.flush(id);
         }
     }

@@ -88,6 +88,8 @@ pub(super) struct Link {
     pub(super) blocked: bool,
     /// In the reactor's list of links to flush.
     pub(super) dirty: bool,
+    /// The newest ping that came while `blocked`; its answer leaves behind what waits.
+    owed_pong: Option<Box<[u8]>>,
     /// An `Outcome::Left` was told and `drained` was not.
     pub(super) owes_drained: bool,
     fin_sent: bool,
@@ -122,6 +124,7 @@ impl Link {
             written: 0,
             blocked: false,
             dirty: false,
+            owed_pong: None,
             owes_drained: false,
             fin_sent: false,
             ready: false,
@@ -195,6 +198,20 @@ impl Link {
     /// Appends a frame to what waits.
     pub(super) fn wait_with_frame(&mut self, opcode: Opcode, payload: &[u8]) {
         frame::write_frame(&mut self.pending, opcode, payload);
+    }
+
+    /// Keeps a ping until the socket takes bytes again.
+    pub(super) fn owe_pong(&mut self, payload: &[u8]) {
+        self.owed_pong = Some(payload.into());
+    }
+
+    /// Appends the pong that is owed, unless everything is said.
+    pub(super) fn pay_pong(&mut self) {
+        if let Some(payload) = self.owed_pong.take()
+            && self.is_open()
+        {
+            self.wait_with_frame(Opcode::Pong, &payload);
+        }
     }
 
     /// Takes the last `count` bytes back, none of which may be in the kernel.

@@ -14,7 +14,6 @@ use super::accept::Acceptor;
 use super::http_head::{self, Request};
 use super::link::{Read, State};
 use super::links::Links;
-use super::ws::frame::{CONTROL_MAX_BYTES, Opcode};
 use super::ws::{Event, handshake};
 use super::{Handler, LinkId, NetConfig};
 use crate::metrics::Metrics;
@@ -263,15 +262,13 @@ impl<H: Handler> Reactor<H> {
     }
 }
 
-/// Takes one read of an open or closing link apart. Messages go to the handler until it closes the link; of the
-/// pings only the newest is answered (RFC 6455 5.5.3), behind what the messages were answered with.
+/// Takes one read of an open or closing link apart. Messages go to the handler until it closes the link.
 fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &mut [u8]) {
     let Some(mut frames) = links.lend_frames(id) else { return };
     let limits = links.message_limits();
     let mut rest = read;
     let mut messages = 0;
     let mut paused = false;
-    let mut newest_ping = None;
     loop {
         match frames.next(&mut rest, limits) {
             Ok(Some(Event::Message(kind, payload))) => {
@@ -280,7 +277,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
                     handler.message(&mut Io { links: &mut *links }, id, kind, payload);
                 }
             }
-            Ok(Some(Event::Ping(payload))) => newest_ping = Some(copy_ping(payload)),
+            Ok(Some(Event::Ping(payload))) => links.pong(id, payload),
             Ok(Some(Event::Pong(_))) => {}
             Ok(Some(Event::Close(code, _))) => links.peer_closed(id, code),
             Ok(None) => break,
@@ -292,14 +289,5 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
         paused |= !frames.is_unfinished();
     }
     links.metrics.messages_in.add(messages);
-    if let Some((payload, len)) = newest_ping {
-        links.queue(id, Opcode::Pong, &payload[..len]);
-    }
     links.put_frames_back(id, frames, paused);
-}
-
-fn copy_ping(payload: &[u8]) -> ([u8; CONTROL_MAX_BYTES], usize) {
-    let mut copy = [0; CONTROL_MAX_BYTES];
-    copy[..payload.len()].copy_from_slice(payload);
-    (copy, payload.len())
 }

@@ -3,6 +3,7 @@
 use std::mem;
 
 use super::frame::{self, FrameError, HEADER_MAX_BYTES, Header, Opcode};
+use super::utf8;
 use crate::net::MessageKind;
 
 /// What bounds a message.
@@ -193,11 +194,8 @@ impl Frames {
     fn keep(&mut self, kind: MessageKind, arrived: &[u8]) -> Result<(), FrameError> {
         self.message.extend_from_slice(arrived);
         if kind == MessageKind::Text {
-            self.checked += match std::str::from_utf8(&self.message[self.checked..]) {
-                Ok(text) => text.len(),
-                Err(cut) if cut.error_len().is_none() => cut.valid_up_to(),
-                Err(_) => return Err(FrameError::NotUtf8),
-            };
+            let unchecked = &self.message[self.checked..];
+            self.checked += utf8::whole_characters(unchecked).map_err(|_| FrameError::NotUtf8)?;
         }
         Ok(())
     }
@@ -237,7 +235,7 @@ fn take_front<'r>(rest: &mut &'r mut [u8], len: usize) -> &'r mut [u8] {
 
 fn message_event(kind: MessageKind, payload: &[u8]) -> Result<Event<'_>, FrameError> {
     // RFC 6455 8.1: text that is not UTF-8 fails the connection.
-    if kind == MessageKind::Text && std::str::from_utf8(payload).is_err() {
+    if kind == MessageKind::Text && !utf8::is_utf8(payload) {
         return Err(FrameError::NotUtf8);
     }
     Ok(Event::Message(kind, payload))

@@ -12,6 +12,7 @@
 pub mod frame;
 pub mod handshake;
 pub mod message;
+pub mod utf8;
 
 pub use frame::FrameError;
 pub use message::{Event, Frames, MessageLimits};
