@@ -14,6 +14,7 @@ use clap::Parser;
 use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
 use tickwire_server::net::reactor::Reactor;
+use tickwire_server::net::ws::DeflateConfig;
 use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, accept};
 
 /// Echoes WebSocket messages on 127.0.0.1
@@ -26,6 +27,10 @@ struct Args {
     /// Longest message in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 16 * 1024 * 1024)]
     max_message: usize,
+
+    /// Speak permessage-deflate with clients that offer it
+    #[arg(long)]
+    deflate: bool,
 }
 
 struct Echo;
@@ -78,6 +83,12 @@ fn config(args: &Args) -> NetConfig {
         unfinished_message_timeout_ms: 120_000,
         // some echoes of the longest message
         write_buffer_max_bytes: args.max_message.saturating_mul(4).max(1024 * 1024),
+        deflate: args.deflate.then(|| DeflateConfig {
+            server_context_takeover: true,
+            client_context_takeover: true,
+            message_min_bytes: 1,
+            ..DeflateConfig::default()
+        }),
         ..NetConfig::default()
     }
 }

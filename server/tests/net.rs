@@ -1,5 +1,7 @@
 //! The network layer from outside: a reactor with a scripted handler, and raw clients on loopback.
 
+#[path = "net/deflate.rs"]
+mod deflate;
 #[path = "net/ends.rs"]
 mod ends;
 

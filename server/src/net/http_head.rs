@@ -52,6 +52,11 @@ impl<'a> RequestHead<'a> {
         self.tokens("Sec-WebSocket-Protocol")
     }
 
+    /// The lines of `Sec-WebSocket-Extensions` that are text.
+    pub(super) fn extensions(&self) -> impl Iterator<Item = &'a str> {
+        self.values("Sec-WebSocket-Extensions").filter_map(|line| std::str::from_utf8(line).ok())
+    }
+
     /// Whose connection it is.
     pub fn peer(&self) -> SocketAddr {
         self.peer

@@ -141,12 +141,12 @@ impl Links {
     /// Appends a frame to what waits, or evicts.
     pub(super) fn queue(&mut self, id: LinkId, opcode: Opcode, payload: &[u8]) -> bool {
         let Some(link) = find(&mut self.slab, id).filter(|link| link.is_open()) else { return false };
-        let waiting = link.unsent_bytes().saturating_add(HEADER_MAX_BYTES).saturating_add(payload.len());
-        if waiting > self.config.write_buffer_max_bytes {
+        let waiting = link.unsent_bytes().saturating_add(HEADER_MAX_BYTES);
+        let room = self.config.write_buffer_max_bytes.saturating_sub(waiting);
+        if !self.append_message(id, opcode, payload, room) {
             self.evict(id);
             return false;
         }
-        link.wait_with_frame(opcode, payload);
         self.mark_dirty(id);
         true
     }

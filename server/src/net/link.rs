@@ -17,8 +17,8 @@ use mio::net::TcpStream;
 use socket2::SockRef;
 
 use super::http_head::HeadReader;
-use super::ws::Frames;
 use super::ws::frame::{self, Opcode};
+use super::ws::{Frames, PerMessageDeflate};
 use super::{LinkId, NetConfig};
 
 /// Bytes that a peer may still send when everything is said; more is not waited for.
@@ -79,6 +79,8 @@ pub(super) struct Link {
     pub(super) peer: SocketAddr,
     pub(super) state: State,
     pub(super) frames: Frames,
+    /// Agreed on in the handshake.
+    pub(super) deflate: Option<Box<PerMessageDeflate>>,
     pub(super) stream: TcpStream,
 
     /// Bytes that wait for the socket; those before `written` are in the kernel.
@@ -119,6 +121,7 @@ impl Link {
             peer,
             state: State::Handshaking(HeadReader::default()),
             frames: Frames::default(),
+            deflate: None,
             stream,
             pending: Vec::new(),
             written: 0,
@@ -214,6 +217,11 @@ impl Link {
         }
     }
 
+    /// Appends a frame with a compressed payload to what waits.
+    pub(super) fn wait_with_compressed_frame(&mut self, opcode: Opcode, payload: &[u8]) {
+        frame::write_compressed_frame(&mut self.pending, opcode, payload);
+    }
+
     /// Takes the last `count` bytes back, none of which may be in the kernel.
     pub(super) fn take_back(&mut self, count: usize) {
         debug_assert!(count <= self.unsent_bytes());
@@ -246,6 +254,7 @@ impl Link {
     pub(super) fn become_draining(&mut self, close_by_ms: u64) {
         self.state = State::Draining;
         self.frames = Frames::default();
+        self.deflate = None;
         // a close that was begun earlier keeps its time
         self.close_by_ms = self.close_by_ms.min(close_by_ms);
     }
@@ -434,7 +443,7 @@ mod tests {
         link.become_open(0);
         let unfinished = || {
             let mut frames = Frames::default();
-            let limits = super::super::ws::MessageLimits { message_max_bytes: 9, fragments_max: 9 };
+            let limits = super::super::ws::MessageLimits { message_max_bytes: 9, fragments_max: 9, deflate: false };
             assert_eq!(frames.next(&mut &mut [0x82_u8][..], limits), Ok(None));
             frames
         };

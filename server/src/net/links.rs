@@ -12,6 +12,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
+use super::compression::Compression;
 use super::http_head::{HeadError, write_refusal};
 use super::link::{Link, Overdue, State};
 use super::timers::{SLOT_MS, Wheel};
@@ -34,6 +35,7 @@ pub(super) struct Links {
     pub(super) metrics: Arc<Metrics>,
     /// One frame, header and parts, on its way into one write.
     pub(super) write_scratch: Vec<u8>,
+    pub(super) compression: Compression,
     /// Links with bytes that were queued since their last write.
     pub(super) dirty: Vec<LinkId>,
     /// Links whose leftover is gone, not told yet.
@@ -60,6 +62,7 @@ impl Links {
             config,
             metrics,
             write_scratch: Vec::new(),
+            compression: Compression::default(),
             dirty: Vec::new(),
             drained: VecDeque::new(),
             ended: VecDeque::new(),
@@ -229,8 +232,10 @@ impl Links {
         }
     }
 
-    pub(super) fn message_limits(&self) -> MessageLimits {
-        MessageLimits { message_max_bytes: self.config.message_max_bytes, fragments_max: self.config.fragments_max }
+    pub(super) fn message_limits(&mut self, id: LinkId) -> MessageLimits {
+        let deflate = self.link(id).is_some_and(|link| link.deflate.is_some());
+        let NetConfig { message_max_bytes, fragments_max, .. } = self.config;
+        MessageLimits { message_max_bytes, fragments_max, deflate }
     }
 
     /// Looks at the links whose time has come.

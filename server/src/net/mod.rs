@@ -5,6 +5,7 @@
 //! waker that [`reactor::Reactor::waker`] returns.
 
 pub mod accept;
+mod compression;
 pub mod http_head;
 pub mod io;
 mod link;
@@ -18,6 +19,7 @@ use std::time::Instant;
 
 use http_head::RequestHead;
 pub use io::Io;
+use ws::DeflateConfig;
 
 /// One client's connection: slab index in the low half, generation in the high half, so that a stale id never
 /// reaches a newer connection in the same place.
@@ -115,6 +117,9 @@ pub struct NetConfig {
     pub send_buffer_bytes: usize,
     /// Most connections of one reactor; more are answered 503.
     pub connections_max: usize,
+    /// permessage-deflate where clients offer it; none by default, because bit-packed frames grow under it.
+    /// [`Io::queue`] compresses, [`Io::send_frame`] never does.
+    pub deflate: Option<DeflateConfig>,
 }
 
 impl Default for NetConfig {
@@ -130,6 +135,7 @@ impl Default for NetConfig {
             write_stall_timeout_ms: 30_000,
             send_buffer_bytes: 32 * 1024,
             connections_max: 100_000,
+            deflate: None,
         }
     }
 }

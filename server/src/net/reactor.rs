@@ -230,13 +230,17 @@ impl<H: Handler> Reactor<H> {
             Request::Upgrade(head, key) => handler.upgrade(&head).map(|subprotocol| {
                 debug_assert!(subprotocol.is_none_or(|chosen| head.subprotocols().any(|name| name == chosen)));
                 let mut accepted = Vec::new();
-                handshake::write_accepted(&mut accepted, key, subprotocol);
-                Some(accepted)
+                let deflate = links.agree(head.extensions());
+                handshake::write_accepted(&mut accepted, key, subprotocol, deflate.as_ref());
+                Some((accepted, deflate))
             }),
         });
         match verdict.map_err(Into::into).flatten() {
-            Ok(Some(accepted)) => {
+            Ok(Some((accepted, deflate))) => {
                 links.open(id, &accepted);
+                if let Some(agreed) = deflate {
+                    links.begin_deflate(id, agreed);
+                }
                 handler.open(&mut Io { links: &mut *links }, id, peer);
                 dispatch(handler, links, id, &mut bytes[end..]);
             }
@@ -265,7 +269,7 @@ impl<H: Handler> Reactor<H> {
 /// Takes one read of an open or closing link apart. Messages go to the handler until it closes the link.
 fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &mut [u8]) {
     let Some(mut frames) = links.lend_frames(id) else { return };
-    let limits = links.message_limits();
+    let limits = links.message_limits(id);
     let mut rest = read;
     let mut messages = 0;
     let mut paused = false;
@@ -275,6 +279,21 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
                 if links.is_open(id) {
                     messages += 1;
                     handler.message(&mut Io { links: &mut *links }, id, kind, payload);
+                }
+            }
+            Ok(Some(Event::Deflated(kind, payload))) => {
+                if links.is_open(id) {
+                    messages += 1;
+                    match links.inflate(id, kind, payload) {
+                        Ok(inflated) => {
+                            handler.message(&mut Io { links: &mut *links }, id, kind, &inflated);
+                            links.put_inflated_back(inflated);
+                        }
+                        Err(error) => {
+                            links.fail(id, error);
+                            break;
+                        }
+                    }
                 }
             }
             Ok(Some(Event::Ping(payload))) => links.pong(id, payload),

@@ -234,14 +234,20 @@ impl Client {
 
     /// A frame of the server: opcode and payload.
     pub(crate) fn read_frame(&mut self) -> (u8, Vec<u8>) {
-        let [first, second] = self.read(2)[..] else { unreachable!("two bytes") };
+        let (first, payload) = self.read_any_frame();
         assert_eq!(first & 0xF0, 0x80, "FIN and no reserved bits");
+        (first & 0x0F, payload)
+    }
+
+    /// The first byte of a frame of the server, and its payload.
+    pub(crate) fn read_any_frame(&mut self) -> (u8, Vec<u8>) {
+        let [first, second] = self.read(2)[..] else { unreachable!("two bytes") };
         let length = match second {
             126 => u16::from_be_bytes(self.read(2).try_into().unwrap()).into(),
             127 => u64::from_be_bytes(self.read(8).try_into().unwrap()) as usize,
             short => usize::from(short),
         };
-        (first & 0x0F, self.read(length))
+        (first, self.read(length))
     }
 
     /// A close frame: code (1005 if there is none) and reason.

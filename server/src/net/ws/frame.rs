@@ -15,6 +15,9 @@ pub const HEADER_MAX_BYTES: usize = 14;
 /// Most bytes in a control frame's payload (RFC 6455 5.5).
 pub const CONTROL_MAX_BYTES: usize = 125;
 
+/// The bit that permessage-deflate uses.
+const RSV1: u8 = 0x40;
+
 /// What a frame carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -60,6 +63,8 @@ pub struct Header {
     pub fin: bool,
     /// What the frame carries.
     pub opcode: Opcode,
+    /// RSV1, on the first frame of a message: the message is compressed (RFC 7692 6).
+    pub compressed: bool,
     /// Bytes of payload; below 2^63, at most 125 for control frames.
     pub length: u64,
     /// The client's mask.
@@ -68,15 +73,21 @@ pub struct Header {
 
 impl Header {
     /// Reads a header from the front of `bytes`: the header and its size, or `None` if more bytes are needed.
-    /// A rule that is broken is reported with the first byte that breaks it.
-    pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, FrameError> {
+    /// A rule that is broken is reported with the first byte that breaks it. `deflate` tells whether
+    /// permessage-deflate was agreed on.
+    pub fn parse(bytes: &[u8], deflate: bool) -> Result<Option<(Self, usize)>, FrameError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
-        // 5.2: RSV1-3 "MUST be 0 unless an extension is negotiated"; we negotiate none.
-        if first & 0x70 != 0 {
+        // 5.2: RSV1-3 "MUST be 0 unless an extension is negotiated"; the only one that we know takes RSV1.
+        if first & 0x30 != 0 || (first & RSV1 != 0 && !deflate) {
             return Err(FrameError::ReservedBits);
         }
         let fin = first & 0x80 != 0;
         let opcode = Opcode::from_bits(first & 0x0F)?;
+        let compressed = first & RSV1 != 0;
+        // RFC 7692 6.1: only the first frame of a message has the bit.
+        if compressed && (opcode.is_control() || opcode == Opcode::Continuation) {
+            return Err(FrameError::ReservedBits);
+        }
         // 5.4: "Control frames themselves MUST NOT be fragmented."
         if opcode.is_control() && !fin {
             return Err(FrameError::FragmentedControl);
@@ -95,7 +106,7 @@ impl Header {
 
         let Some((length, mask_at)) = read_length(short, bytes)? else { return Ok(None) };
         let Some(&mask) = bytes.get(mask_at..).and_then(<[u8]>::first_chunk::<4>) else { return Ok(None) };
-        Ok(Some((Self { fin, opcode, length, mask }, mask_at + mask.len())))
+        Ok(Some((Self { fin, opcode, compressed, length, mask }, mask_at + mask.len())))
     }
 }
 
@@ -159,6 +170,13 @@ pub fn write_frame(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
+/// Appends a whole frame whose payload is compressed (RFC 7692 6).
+pub fn write_compressed_frame(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+    let at = out.len();
+    write_frame(out, opcode, payload);
+    out[at] |= RSV1;
+}
+
 /// Appends a close frame; a reason that is too long is cut at the border of a character (5.5: 125 bytes in all).
 pub fn write_close(out: &mut Vec<u8>, code: u16, reason: &str) {
     debug_assert!(may_be_sent(code), "close code {code} must not be sent (RFC 6455 7.4)");
@@ -202,6 +220,10 @@ pub enum FrameError {
     TooManyFragments(usize),
     #[error("text must be UTF-8")]
     NotUtf8,
+    #[error("the compressed message is no valid DEFLATE")]
+    NotDeflate,
+    #[error("the message inflates to more than {0} times its size")]
+    InflatesTooMuch(usize),
     #[error("the body of a close frame is one byte")]
     CloseBodyOneByte,
     #[error("close code {0} must not be sent")]
@@ -223,9 +245,9 @@ impl FrameError {
             | Self::InterleavedMessage
             | Self::CloseBodyOneByte
             | Self::CloseCode(_) => 1002,
-            Self::NotUtf8 => 1007,
+            Self::NotUtf8 | Self::NotDeflate => 1007,
             Self::TooManyFragments(_) => 1008,
-            Self::MessageTooLong(_) => 1009,
+            Self::MessageTooLong(_) | Self::InflatesTooMuch(_) => 1009,
         }
     }
 }
@@ -249,7 +271,7 @@ mod tests {
     use super::*;
 
     fn refused(bytes: &[u8]) -> FrameError {
-        Header::parse(bytes).expect_err("a rule is broken")
+        Header::parse(bytes, false).expect_err("a rule is broken")
     }
 
     #[test]
@@ -266,6 +288,16 @@ mod tests {
         assert_eq!(refused(&[0x82, 0x80 | 126, 0, 125]), FrameError::LengthNotMinimal);
         assert_eq!(refused(&[0x82, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]), FrameError::LengthNotMinimal);
         assert_eq!(refused(&[0x82, 0x80 | 127, 0x80]), FrameError::LengthTopBit);
+    }
+
+    #[test]
+    fn with_permessage_deflate_rsv1_may_stand_on_the_first_frame_of_a_message() {
+        for first in [0xC1, 0x41, 0xC2, 0x42] {
+            assert_eq!(Header::parse(&[first], true), Ok(None), "{first:x}");
+        }
+        for first in [0xC0, 0x40, 0xC8, 0xC9, 0xCA, 0xA1, 0x91, 0xF1] {
+            assert_eq!(Header::parse(&[first], true), Err(FrameError::ReservedBits), "{first:x}");
+        }
     }
 
     #[test]
@@ -298,15 +330,15 @@ mod tests {
             bytes.extend_from_slice(&mask);
 
             for cut in 0..bytes.len() {
-                prop_assert_eq!(Header::parse(&bytes[..cut]), Ok(None));
+                prop_assert_eq!(Header::parse(&bytes[..cut], false), Ok(None));
             }
-            let expected = Header { fin, opcode: Opcode::Binary, length: length as u64, mask };
-            prop_assert_eq!(Header::parse(&bytes), Ok(Some((expected, bytes.len()))));
+            let expected = Header { fin, opcode: Opcode::Binary, compressed: false, length: length as u64, mask };
+            prop_assert_eq!(Header::parse(&bytes, false), Ok(Some((expected, bytes.len()))));
         }
 
         #[test]
-        fn any_bytes_are_parsed_without_a_panic(bytes: Vec<u8>) {
-            let _ = Header::parse(&bytes);
+        fn any_bytes_are_parsed_without_a_panic(bytes: Vec<u8>, deflate: bool) {
+            let _ = Header::parse(&bytes, deflate);
         }
 
         #[test]

@@ -6,6 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use sha1::{Digest, Sha1};
 
+use super::deflate::offer::Agreed;
+
 /// RFC 6455 1.3: what the server appends to the key, so that only a WebSocket server can answer.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -30,7 +32,7 @@ pub fn accept_key(key: &[u8]) -> String {
 }
 
 /// Appends the 101 answer (RFC 6455 4.2.2).
-pub fn write_accepted(out: &mut Vec<u8>, key: &[u8], subprotocol: Option<&str>) {
+pub fn write_accepted(out: &mut Vec<u8>, key: &[u8], subprotocol: Option<&str>, deflate: Option<&Agreed>) {
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
     );
@@ -38,6 +40,10 @@ pub fn write_accepted(out: &mut Vec<u8>, key: &[u8], subprotocol: Option<&str>) 
     if let Some(name) = subprotocol {
         out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
         out.extend_from_slice(name.as_bytes());
+    }
+    if let Some(agreed) = deflate {
+        out.extend_from_slice(b"\r\nSec-WebSocket-Extensions: ");
+        agreed.write(out);
     }
     out.extend_from_slice(b"\r\n\r\n");
 }
@@ -72,11 +78,11 @@ mod tests {
     #[test]
     fn the_subprotocol_is_named_only_if_there_is_one() {
         let mut plain = Vec::new();
-        write_accepted(&mut plain, b"dGhlIHNhbXBsZSBub25jZQ==", None);
+        write_accepted(&mut plain, b"dGhlIHNhbXBsZSBub25jZQ==", None, None);
         assert!(!String::from_utf8(plain).unwrap().contains("Protocol:"));
 
         let mut named = Vec::new();
-        write_accepted(&mut named, b"dGhlIHNhbXBsZSBub25jZQ==", Some("tickwire.1"));
+        write_accepted(&mut named, b"dGhlIHNhbXBsZSBub25jZQ==", Some("tickwire.1"), None);
         assert!(String::from_utf8(named).unwrap().ends_with("\r\nSec-WebSocket-Protocol: tickwire.1\r\n\r\n"));
     }
 }

@@ -3,16 +3,18 @@
 use std::mem;
 
 use super::frame::{self, FrameError, HEADER_MAX_BYTES, Header, Opcode};
-use super::utf8;
+use super::{deflate, utf8};
 use crate::net::MessageKind;
 
 /// What bounds a message.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageLimits {
-    /// Most bytes of payload over all fragments.
+    /// Most bytes of payload over all fragments; of a compressed message as much as is needed to inflate to that.
     pub message_max_bytes: usize,
     /// Most frames of one message.
     pub fragments_max: usize,
+    /// permessage-deflate was agreed on.
+    pub deflate: bool,
 }
 
 /// What a peer said. The slices are lent until the next call of [`Frames::next`].
@@ -20,6 +22,8 @@ pub struct MessageLimits {
 pub enum Event<'a> {
     /// A whole message, unmasked; text is UTF-8.
     Message(MessageKind, &'a [u8]),
+    /// A whole message that is compressed, unmasked; what it inflates to was not looked at.
+    Deflated(MessageKind, &'a [u8]),
     /// To be answered with a pong of the same payload.
     Ping(&'a [u8]),
     /// An answer to a ping, or unasked for; both are legal (RFC 6455 5.5.3).
@@ -42,6 +46,7 @@ pub struct Frames {
     current: Option<Payload>,
     /// The message whose last frame has not been seen.
     kind: Option<MessageKind>,
+    compressed: bool,
     fragments: usize,
     /// Payload of the unfinished message: one buffer that grows, never a list of pieces.
     message: Vec<u8>,
@@ -100,15 +105,19 @@ impl Frames {
                     return control_event(payload.opcode, &self.control).map(Some);
                 }
             } else if let Some(kind) = self.kind {
+                let compressed = self.compressed;
                 if whole && payload.fin && self.message.is_empty() {
                     self.end_message();
-                    return message_event(kind, arrived).map(Some);
+                    return message_event(kind, compressed, arrived).map(Some);
                 }
                 self.keep(kind, arrived)?;
                 if whole && payload.fin {
                     self.lent = Lent::Message;
                     let checked = self.checked;
                     self.end_message();
+                    if compressed {
+                        return Ok(Some(Event::Deflated(kind, &self.message)));
+                    }
                     // keep() has looked at all of it; a character that is still open is one too few
                     if kind == MessageKind::Text && checked != self.message.len() {
                         return Err(FrameError::NotUtf8);
@@ -142,7 +151,7 @@ impl Frames {
             return Ok(Some(payload));
         }
         if self.header_len == 0
-            && let Some((header, size)) = Header::parse(rest)?
+            && let Some((header, size)) = Header::parse(rest, limits.deflate)?
         {
             take_front(rest, size);
             return self.admit(header, limits).map(Some);
@@ -150,7 +159,7 @@ impl Frames {
         while let [byte] = take_front(rest, 1) {
             let len = usize::from(self.header_len) + 1;
             self.header[len - 1] = *byte;
-            if let Some((header, _)) = Header::parse(&self.header[..len])? {
+            if let Some((header, _)) = Header::parse(&self.header[..len], limits.deflate)? {
                 self.header_len = 0;
                 return self.admit(header, limits).map(Some);
             }
@@ -171,7 +180,13 @@ impl Frames {
                 (Opcode::Text, None) => MessageKind::Text,
                 (_, None) => MessageKind::Binary,
             });
-            let room = limits.message_max_bytes.saturating_sub(self.message.len());
+            // on a continuation the bit was refused
+            self.compressed |= header.compressed;
+            let message_max_bytes = match self.compressed {
+                true => deflate::compressed_max_bytes(limits.message_max_bytes),
+                false => limits.message_max_bytes,
+            };
+            let room = message_max_bytes.saturating_sub(self.message.len());
             if header.length > room as u64 {
                 return Err(FrameError::MessageTooLong(limits.message_max_bytes));
             }
@@ -193,7 +208,7 @@ impl Frames {
     /// every byte is looked at once (and up to three again, where a character is cut).
     fn keep(&mut self, kind: MessageKind, arrived: &[u8]) -> Result<(), FrameError> {
         self.message.extend_from_slice(arrived);
-        if kind == MessageKind::Text {
+        if kind == MessageKind::Text && !self.compressed {
             let unchecked = &self.message[self.checked..];
             self.checked += utf8::whole_characters(unchecked).map_err(|_| FrameError::NotUtf8)?;
         }
@@ -202,6 +217,7 @@ impl Frames {
 
     fn end_message(&mut self) {
         self.kind = None;
+        self.compressed = false;
         self.fragments = 0;
         self.checked = 0;
     }
@@ -233,7 +249,10 @@ fn take_front<'r>(rest: &mut &'r mut [u8], len: usize) -> &'r mut [u8] {
     front
 }
 
-fn message_event(kind: MessageKind, payload: &[u8]) -> Result<Event<'_>, FrameError> {
+fn message_event(kind: MessageKind, compressed: bool, payload: &[u8]) -> Result<Event<'_>, FrameError> {
+    if compressed {
+        return Ok(Event::Deflated(kind, payload));
+    }
     // RFC 6455 8.1: text that is not UTF-8 fails the connection.
     if kind == MessageKind::Text && !utf8::is_utf8(payload) {
         return Err(FrameError::NotUtf8);

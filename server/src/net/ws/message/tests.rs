@@ -3,12 +3,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::net::ws::frame::client_frame;
 
-const LIMITS: MessageLimits = MessageLimits { message_max_bytes: 1000, fragments_max: 8 };
+const LIMITS: MessageLimits = MessageLimits { message_max_bytes: 1000, fragments_max: 8, deflate: false };
 
 /// An [`Event`] that owns its bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Said {
     Message(MessageKind, Vec<u8>),
+    Deflated(MessageKind, Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(u16, String),
@@ -18,6 +19,7 @@ impl From<Event<'_>> for Said {
     fn from(event: Event<'_>) -> Self {
         match event {
             Event::Message(kind, payload) => Self::Message(kind, payload.to_vec()),
+            Event::Deflated(kind, payload) => Self::Deflated(kind, payload.to_vec()),
             Event::Ping(payload) => Self::Ping(payload.to_vec()),
             Event::Pong(payload) => Self::Pong(payload.to_vec()),
             Event::Close(code, reason) => Self::Close(code, reason.to_owned()),
@@ -122,6 +124,33 @@ fn a_wrong_byte_of_text_is_refused_before_the_message_is_whole() {
     let mut bytes = masked(true, Opcode::Text, b"ok\xFFmore to come");
     bytes.truncate(10);
     assert_eq!(verdict(&bytes), Err(FrameError::NotUtf8));
+}
+
+#[test]
+fn a_compressed_message_is_told_apart_and_its_bytes_are_not_judged() {
+    let limits = MessageLimits { deflate: true, ..LIMITS };
+    let mut bytes = [
+        masked(false, Opcode::Text, b"\xFF"),
+        masked(true, Opcode::Ping, b""),
+        masked(true, Opcode::Continuation, b"\xFE"),
+        masked(true, Opcode::Text, b"plain"),
+    ]
+    .concat();
+    bytes[0] |= 0x40;
+    for size in 1..bytes.len() {
+        let (mut frames, mut said) = (Frames::default(), Vec::new());
+        bytes.chunks(size).try_for_each(|read| feed(&mut frames, read, limits, &mut said)).unwrap();
+        let expected = [
+            Said::Ping(Vec::new()),
+            Said::Deflated(MessageKind::Text, b"\xFF\xFE".to_vec()),
+            Said::Message(MessageKind::Text, b"plain".to_vec()),
+        ];
+        assert_eq!(said, expected);
+    }
+    let mut again = [masked(false, Opcode::Text, b"x"), masked(true, Opcode::Continuation, b"x")].concat();
+    again[7] |= 0x40;
+    let refused = feed(&mut Frames::default(), &again, limits, &mut Vec::new());
+    assert_eq!(refused, Err(FrameError::ReservedBits), "not on a continuation");
 }
 
 #[test]
