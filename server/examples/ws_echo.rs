@@ -13,6 +13,8 @@ use std::sync::Arc;
 use clap::Parser;
 use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
+use tickwire_server::net::origin::OriginRule;
+use tickwire_server::net::rate::Rate;
 use tickwire_server::net::reactor::Reactor;
 use tickwire_server::net::ws::DeflateConfig;
 use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, accept};
@@ -83,6 +85,9 @@ fn config(args: &Args) -> NetConfig {
         unfinished_message_timeout_ms: 120_000,
         // some echoes of the longest message
         write_buffer_max_bytes: args.max_message.saturating_mul(4).max(1024 * 1024),
+        write_buffers_max_bytes: usize::MAX,
+        pings: Rate { per_s: u32::MAX, burst: u32::MAX },
+        origins: OriginRule::Any,
         deflate: args.deflate.then(|| DeflateConfig {
             server_context_takeover: true,
             client_context_takeover: true,

@@ -41,6 +41,10 @@ pub struct Metrics {
     pub connections_accepted: Counter,
     /// Connections: answered 503 or dropped because the reactor was full.
     pub connections_refused: Counter,
+    /// Connections: answered 429 or dropped because their address had too many.
+    pub addresses_refused: Counter,
+    /// Handshakes: answered 403 because of the page that they came from.
+    pub origins_refused: Counter,
     /// Times: accepting failed for want of descriptors or memory, and was paused.
     pub accepts_paused: Counter,
     /// Links: WebSocket links that are open now.
@@ -63,6 +67,8 @@ pub struct Metrics {
     pub frames_skipped: Counter,
     /// Links: closed with 1013 because too many bytes waited, or dropped because their socket took nothing.
     pub links_evicted: Counter,
+    /// Links: closed with 1008 because they pinged too often.
+    pub links_pinging: Counter,
     /// Links: dropped after two unanswered pings.
     pub links_silent: Counter,
     /// Links: closed because the peer broke a rule of the framing (1002, 1007, 1008, 1009).

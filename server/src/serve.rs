@@ -23,6 +23,7 @@ use crate::gateway::{Gateway, GatewayParts, TickPort};
 use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomId, RoomInput, ToTick};
 use crate::lobby::Lobby;
 use crate::metrics::Metrics;
+use crate::net::addresses::Addresses;
 use crate::net::{accept, reactor::Reactor};
 use crate::room::{Room, RoomError};
 use crate::session::GameTerms;
@@ -149,6 +150,7 @@ impl Server {
         };
 
         let terms = Arc::new(terms::<G>().map_err(|source| StartError::Game { game: G::NAME, source })?);
+        let addresses = Arc::new(Addresses::new(self.config.net.addresses.clone()));
         let mut reactor_ends = Vec::new();
         for (index, listener) in self.listeners.into_iter().enumerate() {
             let (sender, inbox) = bounded(POST_CAPACITY + self.config.rooms_max.min(BATCHES_CAPACITY));
@@ -163,7 +165,8 @@ impl Server {
             });
             let net = self.config.net.clone();
             let reactor = Reactor::new(listener, net, gateway, Arc::clone(&running.metrics))
-                .map_err(|source| StartError::Thread { what: "reactor", source })?;
+                .map_err(|source| StartError::Thread { what: "reactor", source })?
+                .sharing(Arc::clone(&addresses));
             reactor_ends.push((sender, reactor.waker()));
             running.reactors.push(spawn("reactor", index, &tell_ended, move || run_reactor(reactor))?);
         }

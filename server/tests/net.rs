@@ -4,6 +4,8 @@
 mod deflate;
 #[path = "net/ends.rs"]
 mod ends;
+#[path = "net/limits.rs"]
+mod limits;
 
 use std::io::Write as _;
 use std::net::Shutdown;

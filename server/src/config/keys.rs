@@ -1,12 +1,13 @@
 //! The table of keys: name, meaning, what is allowed, and the field it fills. The one place to add a key.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::Config;
 use super::error::{ConfigError, Place};
 use super::filter;
+use crate::net::origin::OriginRule;
 
 /// One thing that can be set.
 pub(super) struct Key {
@@ -23,11 +24,14 @@ enum Slot {
     Filter(fn(&mut Config) -> &mut String),
     Count(RangeInclusive<usize>, fn(&mut Config) -> &mut usize),
     Millis(RangeInclusive<u64>, fn(&mut Config) -> &mut u64),
+    Times(RangeInclusive<u32>, fn(&mut Config) -> &mut u32),
+    Addresses(fn(&mut Config) -> &mut Vec<IpAddr>),
+    Origins(fn(&mut Config) -> &mut OriginRule),
 }
 
-use Slot::{Address, Count, Filter, Folder, Millis};
+use Slot::{Address, Addresses, Count, Filter, Folder, Millis, Origins, Times};
 
-static KEYS: [Key; 17] = [
+static KEYS: [Key; 26] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -77,6 +81,27 @@ static KEYS: [Key; 17] = [
         "most connections of one reactor",
         Count(1..=10_000_000, |c| &mut c.net.connections_max),
     ),
+    key(
+        "net.write_buffers_max_bytes",
+        "most bytes that wait in one reactor",
+        Count(4_096..=1_099_511_627_776, |c| &mut c.net.write_buffers_max_bytes),
+    ),
+    key("net.pings_per_s", "pings of one client", Times(1..=100_000, |c| &mut c.net.pings.per_s)),
+    key("net.pings_burst", "pings at once", Times(1..=100_000, |c| &mut c.net.pings.burst)),
+    key("net.origins", "same-host, *, or a list of origins", Origins(|c| &mut c.net.origins)),
+    key(
+        "net.address_connections_max",
+        "most connections of one address",
+        Count(1..=10_000_000, |c| &mut c.net.addresses.open_max),
+    ),
+    key(
+        "net.address_handshakes_max",
+        "of these in their handshake",
+        Count(1..=10_000_000, |c| &mut c.net.addresses.handshakes_max),
+    ),
+    key("net.address_new_per_s", "new ones of one address", Times(1..=1_000_000, |c| &mut c.net.addresses.new.per_s)),
+    key("net.address_new_burst", "new ones at once", Times(1..=1_000_000, |c| &mut c.net.addresses.new.burst)),
+    key("net.address_exempt", "addresses without limits", Addresses(|c| &mut c.net.addresses.exempt)),
 ];
 
 const fn key(name: &'static str, meaning: &'static str, slot: Slot) -> Key {
@@ -184,6 +209,9 @@ impl Key {
             Filter(field) => *field(config) = filter::checked(given.text().unwrap_or_default())?,
             Count(range, field) => *field(config) = whole(given, range)?,
             Millis(range, field) => *field(config) = whole(given, range)?,
+            Times(range, field) => *field(config) = whole(given, range)?,
+            Addresses(field) => *field(config) = addresses(given.text())?,
+            Origins(field) => *field(config) = given.text().unwrap_or_default().parse()?,
         }
         Ok(())
     }
@@ -195,6 +223,9 @@ impl Key {
             Filter(field) => field(config).clone(),
             Count(_, field) => field(config).to_string(),
             Millis(_, field) => field(config).to_string(),
+            Times(_, field) => field(config).to_string(),
+            Addresses(field) => field(config).iter().map(IpAddr::to_string).collect::<Vec<_>>().join(","),
+            Origins(field) => field(config).to_string(),
         }
     }
 }
@@ -220,6 +251,15 @@ fn address(text: &str) -> Result<SocketAddr, String> {
          0.0.0.0:7777 (everyone) or [::1]:7777"
             .to_owned()
     })
+}
+
+/// Addresses between commas; none at all is allowed.
+fn addresses(text: Option<&str>) -> Result<Vec<IpAddr>, String> {
+    let listed = text.map(|text| text.split(',').map(str::trim).filter(|ip| !ip.is_empty()).map(str::parse).collect());
+    match listed {
+        Some(Ok(ips)) => Ok(ips),
+        _ => Err("it takes addresses between commas, such as \"127.0.0.1,::1\"".to_owned()),
+    }
 }
 
 /// The hint for a key that does not exist: the nearest one, or all of the same section.

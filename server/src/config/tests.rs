@@ -1,6 +1,9 @@
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::*;
+use crate::net::addresses::AddressLimits;
+use crate::net::rate::Rate;
 
 fn from_text(text: &str) -> Result<Config, String> {
     let mut config = Config::default();
@@ -39,10 +42,14 @@ fn every_field_has_its_key() {
         write_stall_timeout_ms: _,
         send_buffer_bytes: _,
         connections_max: _,
+        write_buffers_max_bytes: _,
+        pings: Rate { per_s: _, burst: _ },
+        origins: _,
+        addresses: AddressLimits { open_max: _, handshakes_max: _, new: Rate { per_s: _, burst: _ }, exempt: _ },
         // for those who embed the layer: the game's frames do not get smaller
         deflate: _,
     } = net;
-    assert_eq!(keys::all().count(), 7 + 10);
+    assert_eq!(keys::all().count(), 7 + 19);
 }
 
 #[test]
@@ -64,9 +71,28 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
             numbers.retain(|c| c != ' ');
             numbers
         };
-        let field = name.rsplit('.').next().unwrap();
+        let field = match name {
+            "net.pings_per_s" => "pings:Rate{per_s",
+            "net.pings_burst" => "pings:Rate{per_s:5,burst",
+            "net.address_connections_max" => "addresses:AddressLimits{open_max",
+            "net.address_handshakes_max" => "handshakes_max",
+            "net.address_new_per_s" => "new:Rate{per_s",
+            "net.address_new_burst" => "new:Rate{per_s:20,burst",
+            flat => flat.rsplit('.').next().unwrap(),
+        };
         assert!(shown(&config).contains(&format!("{field}:{allowed}")), "{name}: {config:?}");
     }
+}
+
+#[test]
+fn lists_are_read_as_they_are_shown() {
+    let config = from_text("[net]\norigins = \"https://a.example\"\naddress_exempt = \"10.0.0.1, ::2\"").unwrap();
+    assert_eq!(config.net.origins, "https://a.example".parse().unwrap());
+    assert_eq!(config.net.addresses.exempt, ["10.0.0.1", "::2"].map(|ip| ip.parse::<IpAddr>().unwrap()));
+    let nobody = from_text("[net]\naddress_exempt = \"\"").unwrap();
+    assert!(nobody.net.addresses.exempt.is_empty());
+    assert!(sentence("[net]\norigins = \"a.example\"").contains("https://game.example"));
+    assert!(sentence("[net]\naddress_exempt = \"localhost\"").contains("127.0.0.1"));
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl<'a> RequestHead<'a> {
         self.peer
     }
 
-    fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
@@ -119,6 +119,12 @@ pub enum HeadError {
     WebSocketKey,
     #[error("The request did not arrive in time.")]
     Timeout,
+    #[error("Pages from this origin may not connect.")]
+    Origin,
+    #[error("There are too many connections from your address.")]
+    AddressFull,
+    #[error("Too many connections came from your address just now.")]
+    AddressRate,
     #[error("The server is full.")]
     Full,
     #[error("The server is shutting down.")]
@@ -136,10 +142,12 @@ impl HeadError {
             | Self::UpgradeVersion
             | Self::UpgradeHeaders
             | Self::WebSocketKey => 400,
+            Self::Origin => 403,
             Self::UpgradeMethod => 405,
             Self::Timeout => 408,
             Self::TargetTooLong => 414,
             Self::WebSocketVersion => 426,
+            Self::AddressFull | Self::AddressRate => 429,
             Self::TooLong | Self::TooManyHeaders => 431,
             Self::Full | Self::ShuttingDown => 503,
         }

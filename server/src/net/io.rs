@@ -98,6 +98,12 @@ impl Links {
 
     /// Writes the scratch, behind what waits if something does.
     fn send_scratch(&mut self, id: LinkId) -> Outcome {
+        let outcome = self.write_or_keep_scratch(id);
+        self.count_unsent(id);
+        if self.is_open(id) { outcome } else { Outcome::Closed }
+    }
+
+    fn write_or_keep_scratch(&mut self, id: LinkId) -> Outcome {
         let Some(link) = find(&mut self.slab, id) else { return Outcome::Closed };
         let frame = &self.write_scratch;
         let waited = link.unsent_bytes() > 0;
@@ -147,18 +153,44 @@ impl Links {
             self.evict(id);
             return false;
         }
+        self.count_unsent(id);
         self.mark_dirty(id);
-        true
+        self.is_open(id)
     }
 
     /// Answers a ping at its place among the messages. While the socket takes nothing, only the newest is kept
     /// (RFC 6455 5.5.3): pings must not fill what their sender does not read.
-    pub(super) fn pong(&mut self, id: LinkId, payload: &[u8]) {
-        match find(&mut self.slab, id) {
-            Some(link) if link.is_open() && link.blocked => link.owe_pong(payload),
-            _ => {
-                self.queue(id, Opcode::Pong, payload);
-            }
+    pub(super) fn handle_ping(&mut self, id: LinkId, payload: &[u8]) {
+        let now_us = self.now_ms * 1000;
+        let Some(link) = find(&mut self.slab, id).filter(|link| link.is_open()) else { return };
+        if !link.pings.take(self.config.pings, now_us) {
+            self.metrics.links_pinging.one();
+            self.close(id, 1008, "too many pings");
+        } else if link.blocked {
+            link.owe_pong(payload);
+        } else {
+            self.queue(id, Opcode::Pong, payload);
+        }
+    }
+
+    /// Brings the sum of what waits up to date for a link, and keeps it below the limit: whoever has the most
+    /// waiting is dropped, because a goodbye would have to wait too.
+    fn count_unsent(&mut self, id: LinkId) {
+        let Some(link) = find(&mut self.slab, id) else { return };
+        let unsent = link.unsent_bytes();
+        self.unsent_bytes = self.unsent_bytes - link.counted_bytes + unsent;
+        link.counted_bytes = unsent;
+        while self.unsent_bytes > self.config.write_buffers_max_bytes
+            && let Some((_, largest)) = self.slab.iter_mut().max_by_key(|(_, link)| link.counted_bytes)
+        {
+            self.unsent_bytes -= largest.counted_bytes;
+            largest.counted_bytes = 0;
+            largest.abandon_unsent();
+            largest.forget_unsent();
+            let largest = largest.id;
+            tracing::debug!(link = largest.0, "too many bytes wait in all links");
+            self.metrics.links_evicted.one();
+            self.drop_link(largest);
         }
     }
 
@@ -180,6 +212,11 @@ impl Links {
 
     /// Writes what waits, once, and sees what follows from that.
     pub(super) fn flush(&mut self, id: LinkId) {
+        self.write_unsent(id);
+        self.count_unsent(id);
+    }
+
+    fn write_unsent(&mut self, id: LinkId) {
         let Some(link) = find(&mut self.slab, id) else { return };
         link.dirty = false;
         if link.blocked || matches!(link.state, super::link::State::Gone) {

@@ -16,7 +16,9 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use socket2::SockRef;
 
+use super::addresses::Place;
 use super::http_head::HeadReader;
+use super::rate::Meter;
 use super::ws::frame::{self, Opcode};
 use super::ws::{Frames, PerMessageDeflate};
 use super::{LinkId, NetConfig};
@@ -82,10 +84,16 @@ pub(super) struct Link {
     /// Agreed on in the handshake.
     pub(super) deflate: Option<Box<PerMessageDeflate>>,
     pub(super) stream: TcpStream,
+    /// Among the connections of its address, unless they are not limited.
+    pub(super) place: Option<Place>,
+    /// Was refused as soon as it came, and is only here to hear so.
+    pub(super) turned_away: bool,
 
     /// Bytes that wait for the socket; those before `written` are in the kernel.
     pending: Vec<u8>,
     written: usize,
+    /// So many of them are in the reactor's sum.
+    pub(super) counted_bytes: usize,
     /// The kernel refused bytes, and the poll will tell when it takes some; then bytes wait.
     pub(super) blocked: bool,
     /// In the reactor's list of links to flush.
@@ -105,6 +113,8 @@ pub(super) struct Link {
 
     heard_ms: u64,
     unanswered_pings: u8,
+    /// The peer's own pings.
+    pub(super) pings: Meter,
     unfinished_since_ms: Option<u64>,
     /// Since when the socket has taken nothing; counts while `blocked`.
     stalled_since_ms: u64,
@@ -123,8 +133,11 @@ impl Link {
             frames: Frames::default(),
             deflate: None,
             stream,
+            place: None,
+            turned_away: false,
             pending: Vec::new(),
             written: 0,
+            counted_bytes: 0,
             blocked: false,
             dirty: false,
             owed_pong: None,
@@ -136,6 +149,7 @@ impl Link {
             discarded_bytes: 0,
             heard_ms: now_ms,
             unanswered_pings: 0,
+            pings: Meter::default(),
             unfinished_since_ms: None,
             stalled_since_ms: now_ms,
             close_by_ms: u64::MAX,
@@ -241,6 +255,7 @@ impl Link {
     pub(super) fn become_open(&mut self, now_ms: u64) {
         self.state = State::Open;
         self.heard_ms = now_ms;
+        self.end_handshake();
     }
 
     /// Our close frame, behind what waits; then the peer's is awaited.
@@ -255,8 +270,15 @@ impl Link {
         self.state = State::Draining;
         self.frames = Frames::default();
         self.deflate = None;
+        self.end_handshake();
         // a close that was begun earlier keeps its time
         self.close_by_ms = self.close_by_ms.min(close_by_ms);
+    }
+
+    fn end_handshake(&mut self) {
+        if let Some(place) = &mut self.place {
+            place.end_handshake();
+        }
     }
 
     /// Gives the frames to the dispatch, which must bring them back with [`Link::put_frames_back`].
@@ -299,6 +321,12 @@ impl Link {
             }
             _ => false,
         }
+    }
+
+    /// Throws away what waits.
+    pub(super) fn forget_unsent(&mut self) {
+        self.pending = Vec::new();
+        self.written = 0;
     }
 
     /// The socket is to end with a RST: nobody takes what waits, and the kernel must not keep it for minutes.

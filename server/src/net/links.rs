@@ -12,6 +12,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
+use super::addresses::{Addresses, Excess, Place};
 use super::compression::Compression;
 use super::http_head::{HeadError, write_refusal};
 use super::link::{Link, Overdue, State};
@@ -21,7 +22,7 @@ use super::ws::{FrameError, Frames, MessageLimits};
 use super::{CloseCause, HttpRefusal, LinkId, NetConfig};
 use crate::metrics::Metrics;
 
-/// Connections over the limit that may be here to hear their 503; others are dropped without a word.
+/// Connections over a limit that may be here to hear their 503 or 429; others are dropped without a word.
 const REFUSALS_MAX: usize = 64;
 
 // the token of a link in the poll is its whole id
@@ -44,6 +45,11 @@ pub(super) struct Links {
     ended: VecDeque<(LinkId, CloseCause)>,
     gone: Vec<LinkId>,
     open: usize,
+    /// Connections that are only here to hear why they must go.
+    turned_away: usize,
+    /// Bytes that wait in all links, as far as they were counted.
+    pub(super) unsent_bytes: usize,
+    pub(super) addresses: Arc<Addresses>,
     generation: u32,
     wheel: Wheel,
     fired: Vec<(LinkId, u64)>,
@@ -57,6 +63,7 @@ pub(super) struct Links {
 impl Links {
     pub(super) fn new(config: NetConfig, metrics: Arc<Metrics>) -> Self {
         let now = Instant::now();
+        let addresses = Arc::new(Addresses::new(config.addresses.clone()));
         Self {
             slab: Slab::new(),
             config,
@@ -68,6 +75,9 @@ impl Links {
             ended: VecDeque::new(),
             gone: Vec::new(),
             open: 0,
+            turned_away: 0,
+            unsent_bytes: 0,
+            addresses,
             generation: 0,
             wheel: Wheel::default(),
             fired: Vec::new(),
@@ -78,14 +88,11 @@ impl Links {
         }
     }
 
-    /// A new connection: its handshake begins, or its 503 if we are full.
+    /// A new connection: its handshake begins, or its 503 if we are full, or its 429 if its address is.
     pub(super) fn admit(&mut self, mut stream: TcpStream, peer: SocketAddr, registry: &Registry) {
-        let is_full = self.slab.len() >= self.config.connections_max;
-        if is_full {
-            self.metrics.connections_refused.one();
-            if self.slab.len() >= self.config.connections_max.saturating_add(REFUSALS_MAX) {
-                return;
-            }
+        let place_of_address = self.place_for(peer);
+        if place_of_address.is_err() && self.turned_away >= REFUSALS_MAX {
+            return;
         }
         let place = self.slab.vacant_entry();
         self.generation = self.generation.wrapping_add(1);
@@ -96,12 +103,34 @@ impl Links {
             tracing::error!(%error, "cannot watch a connection");
             return;
         }
-        place.insert(Link::new(id, stream, peer, self.now_ms));
+        let link = place.insert(Link::new(id, stream, peer, self.now_ms));
         self.metrics.connections_open.one();
-        self.arm(id);
-        if is_full {
-            self.refuse(id, &HeadError::Full.into());
+        match place_of_address {
+            Ok(place) => {
+                link.place = place;
+                self.arm(id);
+            }
+            Err(error) => {
+                link.turned_away = true;
+                self.turned_away += 1;
+                self.refuse(id, &error.into());
+            }
         }
+    }
+
+    /// Is there room for one more? Then its place among those of its address.
+    fn place_for(&self, peer: SocketAddr) -> Result<Option<Place>, HeadError> {
+        if self.slab.len() - self.turned_away >= self.config.connections_max {
+            self.metrics.connections_refused.one();
+            return Err(HeadError::Full);
+        }
+        self.addresses.admit(peer.ip(), self.now).map_err(|excess| {
+            self.metrics.addresses_refused.one();
+            match excess {
+                Excess::Open | Excess::Handshakes => HeadError::AddressFull,
+                Excess::New => HeadError::AddressRate,
+            }
+        })
     }
 
     pub(super) fn link(&mut self, id: LinkId) -> Option<&mut Link> {
@@ -210,6 +239,7 @@ impl Links {
     pub(super) fn hand_over(&mut self, id: LinkId, registry: &Registry) -> io::Result<std::net::TcpStream> {
         let index = index(id);
         let mut link = self.slab.remove(index);
+        self.unsent_bytes -= link.counted_bytes;
         self.metrics.connections_open.less();
         self.metrics.plain_requests.one();
         registry.deregister(&mut link.stream)?;
@@ -327,7 +357,9 @@ impl Links {
     pub(super) fn free_gone(&mut self) {
         for id in self.gone.drain(..) {
             // closing the descriptor takes it out of the poll
-            self.slab.remove(index(id));
+            let link = self.slab.remove(index(id));
+            self.unsent_bytes -= link.counted_bytes;
+            self.turned_away -= usize::from(link.turned_away);
             self.metrics.connections_open.less();
         }
     }

@@ -5,11 +5,14 @@
 //! waker that [`reactor::Reactor::waker`] returns.
 
 pub mod accept;
+pub mod addresses;
 mod compression;
 pub mod http_head;
 pub mod io;
 mod link;
 mod links;
+pub mod origin;
+pub mod rate;
 pub mod reactor;
 pub mod timers;
 pub mod ws;
@@ -17,8 +20,11 @@ pub mod ws;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
+use addresses::AddressLimits;
 use http_head::RequestHead;
 pub use io::Io;
+use origin::OriginRule;
+use rate::Rate;
 use ws::DeflateConfig;
 
 /// One client's connection: slab index in the low half, generation in the high half, so that a stale id never
@@ -111,6 +117,14 @@ pub struct NetConfig {
     pub close_timeout_ms: u64,
     /// Most bytes that wait in one link; more and it is closed with 1013.
     pub write_buffer_max_bytes: usize,
+    /// Most bytes that wait in all links of one reactor; more and the link with the most is dropped.
+    pub write_buffers_max_bytes: usize,
+    /// Pings of one client; more and it is closed with 1008.
+    pub pings: Rate,
+    /// From which pages browsers may connect; others are answered 403.
+    pub origins: OriginRule,
+    /// Connections of one address; more are answered 429.
+    pub addresses: AddressLimits,
     /// A link whose socket takes nothing for this long while bytes wait is closed.
     pub write_stall_timeout_ms: u64,
     /// `SO_SNDBUF` for accepted sockets (the kernel doubles it): bounds how old the bytes in the kernel can be.
@@ -132,6 +146,10 @@ impl Default for NetConfig {
             ping_interval_ms: 20_000,
             close_timeout_ms: 2_000,
             write_buffer_max_bytes: 256 * 1024,
+            write_buffers_max_bytes: 256 * 1024 * 1024,
+            pings: Rate { per_s: 5, burst: 20 },
+            origins: OriginRule::default(),
+            addresses: AddressLimits::default(),
             write_stall_timeout_ms: 30_000,
             send_buffer_bytes: 32 * 1024,
             connections_max: 100_000,

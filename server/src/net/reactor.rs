@@ -11,7 +11,8 @@ use mio::{Events, Poll, Token, Waker};
 pub use super::io::Io;
 
 use super::accept::Acceptor;
-use super::http_head::{self, Request};
+use super::addresses::Addresses;
+use super::http_head::{self, HeadError, Request};
 use super::link::{Read, State};
 use super::links::Links;
 use super::ws::{Event, handshake};
@@ -70,6 +71,14 @@ impl<H: Handler> Reactor<H> {
             ready: Vec::new(),
             reading: Vec::new(),
         })
+    }
+
+    /// Counts connections of an address together with other reactors that share the book. To be called before
+    /// [`Reactor::run`]; by default a reactor has its own.
+    #[must_use]
+    pub fn sharing(mut self, addresses: Arc<Addresses>) -> Self {
+        self.links.addresses = addresses;
+        self
     }
 
     /// Makes the poll return, from any thread; then [`Handler::turn`] is called.
@@ -227,6 +236,10 @@ impl<H: Handler> Reactor<H> {
         let mut bytes = mem::take(reader).into_bytes();
         let verdict = http_head::parse(&bytes[..end], peer, |request| match request {
             Request::Plain => Ok(None),
+            Request::Upgrade(head, _) if !links.config.origins.allows(&head) => {
+                links.metrics.origins_refused.one();
+                Err(HeadError::Origin.into())
+            }
             Request::Upgrade(head, key) => handler.upgrade(&head).map(|subprotocol| {
                 debug_assert!(subprotocol.is_none_or(|chosen| head.subprotocols().any(|name| name == chosen)));
                 let mut accepted = Vec::new();
@@ -296,7 +309,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
                     }
                 }
             }
-            Ok(Some(Event::Ping(payload))) => links.pong(id, payload),
+            Ok(Some(Event::Ping(payload))) => links.handle_ping(id, payload),
             Ok(Some(Event::Pong(_))) => {}
             Ok(Some(Event::Close(code, _))) => links.peer_closed(id, code),
             Ok(None) => break,

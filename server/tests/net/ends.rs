@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
 use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
 use tickwire_server::net::reactor::{Io, Reactor};
@@ -199,12 +200,29 @@ impl Client {
         Self { stream }
     }
 
+    /// Connects from another address of this machine.
+    pub(crate) fn connect_from(server: &Server, ip: Ipv4Addr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((ip, 0)).into()).unwrap();
+        socket.connect(&server.addr.into()).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { stream: socket.into() }
+    }
+
     /// Connects and shakes hands.
     pub(crate) fn open(server: &Server) -> Self {
-        let mut client = Self::connect(server);
-        client.send(UPGRADE);
-        assert!(client.read_head().starts_with("HTTP/1.1 101 "));
-        client
+        Self::connect(server).upgraded()
+    }
+
+    /// Connects from another address of this machine and shakes hands.
+    pub(crate) fn open_from(server: &Server, ip: Ipv4Addr) -> Self {
+        Self::connect_from(server, ip).upgraded()
+    }
+
+    fn upgraded(mut self) -> Self {
+        self.send(UPGRADE);
+        assert!(self.read_head().starts_with("HTTP/1.1 101 "));
+        self
     }
 
     pub(crate) fn try_clone(&self) -> Self {

@@ -1,0 +1,161 @@
+//! Limits that hold for an address, a page, a pinging client and all links together, each at its border.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use tickwire_server::net::addresses::AddressLimits;
+use tickwire_server::net::origin::OriginRule;
+use tickwire_server::net::rate::Rate;
+use tickwire_server::net::{CloseCause, MessageKind, NetConfig, Outcome};
+
+use super::ends::{Client, PING, PONG, Server, Told, UPGRADE, frame};
+
+const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+fn config(addresses: AddressLimits) -> NetConfig {
+    NetConfig { addresses, ..NetConfig::default() }
+}
+
+fn expect_429(mut client: Client) {
+    let (head, body) = client.read_answer();
+    assert!(head.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{head}");
+    assert!(head.contains("\r\nRetry-After: "), "{head}");
+    assert!(body.contains("your address"), "{body}");
+}
+
+#[test]
+fn an_address_has_so_many_connections_and_who_leaves_makes_room() {
+    let new = Rate { per_s: 1, burst: 1000 };
+    let server = Server::start(config(AddressLimits { open_max: 4, new, ..AddressLimits::default() }));
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::open_from(&server, STRANGER)).collect();
+    expect_429(Client::connect_from(&server, STRANGER));
+    drop(Client::open_from(&server, Ipv4Addr::new(127, 0, 0, 3)));
+    drop(clients.pop());
+    // three of the stranger's are left
+    while server.metrics.connections_open.value() > 3 {
+        std::thread::yield_now();
+    }
+    clients.push(Client::open_from(&server, STRANGER));
+    expect_429(Client::connect_from(&server, STRANGER));
+    assert_eq!(server.metrics.addresses_refused.value(), 2);
+}
+
+#[test]
+fn the_defaults_are_64_at_once_40_in_a_burst_and_16_in_their_handshake() {
+    let server = Server::start(NetConfig::default());
+    let AddressLimits { open_max, handshakes_max, new, exempt } = AddressLimits::default();
+    assert_eq!((open_max, handshakes_max, new), (64, 16, Rate { per_s: 20, burst: 40 }));
+    assert_eq!(exempt, ["127.0.0.1", "::1"].map(|ip| ip.parse::<IpAddr>().unwrap()));
+    let knocking: Vec<Client> = (0..16).map(|_| Client::connect_from(&server, STRANGER)).collect();
+    expect_429(Client::connect_from(&server, STRANGER));
+    drop(knocking);
+}
+
+#[test]
+fn newcomers_of_an_address_have_a_burst() {
+    let new = Rate { per_s: 1, burst: 5 };
+    let server = Server::start(config(AddressLimits { new, ..AddressLimits::default() }));
+    for _ in 0..5 {
+        Client::open_from(&server, STRANGER);
+    }
+    expect_429(Client::connect_from(&server, STRANGER));
+    assert_eq!(server.metrics.addresses_refused.value(), 1);
+}
+
+#[test]
+fn this_machine_is_not_limited() {
+    let tight = AddressLimits { open_max: 1, handshakes_max: 1, ..AddressLimits::default() };
+    let server = Server::start(config(tight.clone()));
+    let _clients: Vec<Client> = (0..100).map(|_| Client::open(&server)).collect();
+
+    let server = Server::start(config(AddressLimits { exempt: Vec::new(), ..tight }));
+    let _client = Client::open(&server);
+    expect_429(Client::connect(&server));
+}
+
+#[test]
+fn a_flood_of_refusals_is_not_answered_for_ever() {
+    let new = Rate { per_s: 1, burst: 1000 };
+    let server = Server::start(config(AddressLimits { open_max: 1, new, ..AddressLimits::default() }));
+    let _client = Client::open_from(&server, STRANGER);
+    // they do not hang up, so that each stays to hear its answer
+    let flood: Vec<Client> = (0..200).map(|_| Client::connect_from(&server, STRANGER)).collect();
+    while server.metrics.addresses_refused.value() < 200 {
+        std::thread::yield_now();
+    }
+    assert!(server.metrics.connections_open.value() <= 1 + 64, "{}", server.metrics.connections_open.value());
+    drop(flood);
+    Client::open(&server); // others are served
+}
+
+#[test]
+fn foreign_pages_are_refused_before_the_upgrade() {
+    let server = Server::start(NetConfig::default());
+    for (origin, status) in [("http://a", 101), ("https://a", 101), ("http://a.evil", 403), ("null", 403)] {
+        let mut client = Client::connect(&server);
+        client.send(UPGRADE.replace("\r\n\r\n", &format!("\r\nOrigin: {origin}\r\n\r\n")));
+        let head = client.read_head();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{origin}: {head}");
+    }
+    assert_eq!(server.metrics.origins_refused.value(), 2);
+
+    let listed = OriginRule::Listed(vec!["https://game.example".into()]);
+    let server = Server::start(NetConfig { origins: listed, ..NetConfig::default() });
+    for (origin, status) in [("https://game.example", 101), ("http://game.example", 403), ("http://a", 403)] {
+        let mut client = Client::connect(&server);
+        client.send(UPGRADE.replace("\r\n\r\n", &format!("\r\nOrigin: {origin}\r\n\r\n")));
+        let head = client.read_head();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{origin}: {head}");
+    }
+}
+
+#[test]
+fn pings_are_answered_up_to_the_burst_and_not_beyond() {
+    let config = NetConfig { pings: Rate { per_s: 1, burst: 20 }, ..NetConfig::default() };
+    let server = Server::start(config);
+    for (pings, is_closed) in [(19, false), (20, false), (21, true)] {
+        let mut client = Client::open(&server);
+        let link = server.opened();
+        client.send(frame(PING, b"?").repeat(pings));
+        for _ in 0..pings.min(20) {
+            assert_eq!(client.read_frame(), (PONG, b"?".to_vec()));
+        }
+        if is_closed {
+            assert_eq!(client.read_close().0, 1008);
+            assert_eq!(server.told(), Told::Closed(link, CloseCause::Ours(1008)));
+        } else {
+            drop(client);
+            assert_eq!(server.told(), Told::Closed(link, CloseCause::Lost));
+        }
+    }
+    assert_eq!(server.metrics.links_pinging.value(), 1);
+}
+
+#[test]
+fn when_too_much_waits_in_all_links_the_one_with_the_most_goes() {
+    let config = NetConfig {
+        write_buffer_max_bytes: 64 * 1024 * 1024,
+        write_buffers_max_bytes: 48 * 1024 * 1024,
+        ..NetConfig::default()
+    };
+    let server = Server::start(config);
+    let mut clients: Vec<Client> = (0..3).map(|_| Client::open(&server)).collect();
+    let links: Vec<_> = (0..3).map(|_| server.opened()).collect();
+    // the kernel takes some megabytes at most
+    let sizes = [8, 24, 12].map(|mib| mib * 1024 * 1024);
+    let all = links.clone();
+    server.order(move |io| {
+        for (link, size) in all.iter().zip(sizes) {
+            assert!(matches!(io.send_frame(*link, [&vec![1; size][..]].into_iter()), Outcome::Left(_)));
+        }
+        let room = 48 * 1024 * 1024 - all.iter().map(|link| io.unsent_bytes(*link)).sum::<usize>();
+        // up to the limit all is well, and one frame more is too much; a text of this length has a header of 10
+        assert!(io.queue(all[0], MessageKind::Text, &vec![b'x'; room - 10]));
+        assert_eq!(io.links_open(), 3);
+        assert!(io.queue(all[0], MessageKind::Binary, b""));
+        assert_eq!(io.links_open(), 2);
+    });
+    assert_eq!(server.told(), Told::Closed(links[1], CloseCause::Lost));
+    assert_eq!(server.metrics.links_evicted.value(), 1);
+    assert_eq!(clients[2].read_frame().1.len(), sizes[2]);
+    assert_eq!(clients[0].read_frame().1.len(), sizes[0]);
+}
