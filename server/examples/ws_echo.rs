@@ -5,8 +5,10 @@
 //! ```
 //! The address comes first on stdout. There is no rate limit, and messages may have 65,536 fragments.
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use tickwire_server::net::http_head::RequestHead;
 use tickwire_server::net::origin::OriginRule;
 use tickwire_server::net::rate::Rate;
 use tickwire_server::net::reactor::Reactor;
+use tickwire_server::net::tls::Identity;
 use tickwire_server::net::ws::DeflateConfig;
 use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, accept};
 
@@ -33,6 +36,14 @@ struct Args {
     /// Speak permessage-deflate with clients that offer it
     #[arg(long)]
     deflate: bool,
+
+    /// Speak TLS with the certificates of this PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of the first certificate, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 }
 
 struct Echo;
@@ -69,18 +80,29 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> io::Result<()> {
+fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let listener = accept::bind((Ipv4Addr::LOCALHOST, args.port).into())?;
+    let addr = listener.local_addr()?;
+    let mut reactor = Reactor::new(listener, config(args), Echo, Arc::new(Metrics::default()))?;
+    let mut scheme = "ws";
+    if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        reactor = reactor.with_tls(Arc::new(Identity::load(certificate, key)?));
+        scheme = "wss";
+    }
     let mut out = io::stdout().lock();
-    writeln!(out, "ws://{}/", listener.local_addr()?)?;
+    writeln!(out, "{scheme}://{addr}/")?;
     out.flush()?;
-    Reactor::new(listener, config(args), Echo, Arc::new(Metrics::default()))?.run()
+    drop(out);
+    Ok(reactor.run()?)
 }
 
 fn config(args: &Args) -> NetConfig {
     NetConfig {
         message_max_bytes: args.max_message,
-        fragments_max: 65_536,
+        // Autobahn ends its 65,536 pieces with an empty one
+        fragments_max: 65_537,
+        // on loopback a segment is 64 KiB, and a buffer of that size waits for the delayed ack of each
+        send_buffer_bytes: 1024 * 1024,
         // a slow machine may need long for 16 MiB in pieces of 64 bytes
         unfinished_message_timeout_ms: 120_000,
         // some echoes of the longest message

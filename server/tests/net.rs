@@ -6,6 +6,8 @@ mod deflate;
 mod ends;
 #[path = "net/limits.rs"]
 mod limits;
+#[path = "net/tls.rs"]
+mod tls;
 
 use std::io::Write as _;
 use std::net::Shutdown;

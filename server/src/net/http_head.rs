@@ -119,6 +119,8 @@ pub enum HeadError {
     WebSocketKey,
     #[error("The request did not arrive in time.")]
     Timeout,
+    #[error("Only WebSockets are served here over TLS.")]
+    PlainOverTls,
     #[error("Pages from this origin may not connect.")]
     Origin,
     #[error("There are too many connections from your address.")]
@@ -149,6 +151,7 @@ impl HeadError {
             Self::WebSocketVersion => 426,
             Self::AddressFull | Self::AddressRate => 429,
             Self::TooLong | Self::TooManyHeaders => 431,
+            Self::PlainOverTls => 501,
             Self::Full | Self::ShuttingDown => 503,
         }
     }
@@ -340,6 +343,7 @@ fn phrase(status: u16) -> &'static str {
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
         503 => "Service Unavailable",
         // RFC 9112 4: the phrase may be empty, a client goes by the number
         _ => "",

@@ -106,26 +106,13 @@ impl Links {
     fn write_or_keep_scratch(&mut self, id: LinkId) -> Outcome {
         let Some(link) = find(&mut self.slab, id) else { return Outcome::Closed };
         let frame = &self.write_scratch;
-        let waited = link.unsent_bytes() > 0;
-        let written = if waited {
-            link.wait_with(frame);
-            link.write_pending(self.now_ms)
-        } else {
-            link.write(frame, self.now_ms)
-        };
-        let Ok(written) = written else {
+        let Ok((written, is_taken)) = link.send(frame, self.now_ms) else {
             self.drop_link(id);
             return Outcome::Closed;
         };
         self.metrics.bytes_out.add(written as u64);
-        if !waited {
-            link.wait_with(&frame[written..]);
-        }
-
         let left = link.unsent_bytes();
-        if left > frame.len() {
-            // not even what waited is out
-            link.take_back(frame.len());
+        if !is_taken {
             self.metrics.frames_skipped.one();
             self.arm(id);
             return Outcome::Skipped;

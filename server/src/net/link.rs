@@ -19,6 +19,7 @@ use socket2::SockRef;
 use super::addresses::Place;
 use super::http_head::HeadReader;
 use super::rate::Meter;
+use super::tls::Tls;
 use super::ws::frame::{self, Opcode};
 use super::ws::{Frames, PerMessageDeflate};
 use super::{LinkId, NetConfig};
@@ -84,6 +85,8 @@ pub(super) struct Link {
     /// Agreed on in the handshake.
     pub(super) deflate: Option<Box<PerMessageDeflate>>,
     pub(super) stream: TcpStream,
+    /// Everything goes through it, if it is there; then `pending` is what it made.
+    pub(super) tls: Option<Tls>,
     /// Among the connections of its address, unless they are not limited.
     pub(super) place: Option<Place>,
     /// Was refused as soon as it came, and is only here to hear so.
@@ -133,6 +136,7 @@ impl Link {
             frames: Frames::default(),
             deflate: None,
             stream,
+            tls: None,
             place: None,
             turned_away: false,
             pending: Vec::new(),
@@ -160,7 +164,11 @@ impl Link {
     /// One read. Everything that comes is a sign of life.
     pub(super) fn read(&mut self, scratch: &mut [u8], now_ms: u64) -> Read {
         loop {
-            return match self.stream.read(scratch) {
+            let read = match &mut self.tls {
+                None => self.stream.read(scratch),
+                Some(tls) => tls.read(&mut self.stream, scratch, &mut self.pending),
+            };
+            return match read {
                 Ok(0) => Read::End,
                 Ok(count) => {
                     if !matches!(self.state, State::Handshaking(_)) {
@@ -176,9 +184,38 @@ impl Link {
         }
     }
 
-    /// One write of bytes that are not in `pending`: how many the kernel took.
+    /// One write of bytes when nothing waits; what the kernel does not take waits then. How many it took.
     pub(super) fn write(&mut self, bytes: &[u8], now_ms: u64) -> io::Result<usize> {
-        write(&mut self.stream, bytes).inspect(|&count| self.note_written(count, bytes.len(), now_ms))
+        debug_assert_eq!(self.unsent_bytes(), 0);
+        if self.tls.is_some() {
+            self.wait_with(bytes);
+            return self.write_pending(now_ms);
+        }
+        let count = write(&mut self.stream, bytes)?;
+        self.note_written(count, bytes.len(), now_ms);
+        self.pending.extend_from_slice(&bytes[count..]);
+        Ok(count)
+    }
+
+    /// One frame, now or never: how many bytes the kernel took, and whether it is on its way. It is not if not even
+    /// what waited before it is out.
+    pub(super) fn send(&mut self, frame: &[u8], now_ms: u64) -> io::Result<(usize, bool)> {
+        if self.unsent_bytes() == 0 {
+            return Ok((self.write(frame, now_ms)?, true));
+        }
+        if self.tls.is_some() {
+            // what is encrypted has its number in the stream and cannot be taken back
+            let written = self.write_pending(now_ms)?;
+            let is_free = self.unsent_bytes() == 0;
+            return Ok(if is_free { (written + self.write(frame, now_ms)?, true) } else { (written, false) });
+        }
+        self.wait_with(frame);
+        let written = self.write_pending(now_ms)?;
+        let is_taken = self.unsent_bytes() <= frame.len();
+        if !is_taken {
+            self.pending.truncate(self.pending.len() - frame.len());
+        }
+        Ok((written, is_taken))
     }
 
     /// One write of what waits: how many bytes the kernel took.
@@ -207,14 +244,33 @@ impl Link {
         self.blocked = blocked;
     }
 
+    /// The connection is broken; if it is TLS that broke, its alert says why.
+    pub(super) fn write_last_words(&mut self, now_ms: u64) {
+        if self.tls.is_some() {
+            // the peer may have gone
+            let _ = self.write_pending(now_ms);
+        }
+    }
+
     /// Appends to what waits.
     pub(super) fn wait_with(&mut self, bytes: &[u8]) {
-        self.pending.extend_from_slice(bytes);
+        self.append(|out| out.extend_from_slice(bytes));
+    }
+
+    fn append(&mut self, compose: impl FnOnce(&mut Vec<u8>)) {
+        match &mut self.tls {
+            None => compose(&mut self.pending),
+            Some(tls) => {
+                let mut plain = Vec::new();
+                compose(&mut plain);
+                tls.write(&plain, &mut self.pending);
+            }
+        }
     }
 
     /// Appends a frame to what waits.
     pub(super) fn wait_with_frame(&mut self, opcode: Opcode, payload: &[u8]) {
-        frame::write_frame(&mut self.pending, opcode, payload);
+        self.append(|out| frame::write_frame(out, opcode, payload));
     }
 
     /// Keeps a ping until the socket takes bytes again.
@@ -233,13 +289,7 @@ impl Link {
 
     /// Appends a frame with a compressed payload to what waits.
     pub(super) fn wait_with_compressed_frame(&mut self, opcode: Opcode, payload: &[u8]) {
-        frame::write_compressed_frame(&mut self.pending, opcode, payload);
-    }
-
-    /// Takes the last `count` bytes back, none of which may be in the kernel.
-    pub(super) fn take_back(&mut self, count: usize) {
-        debug_assert!(count <= self.unsent_bytes());
-        self.pending.truncate(self.pending.len() - count);
+        self.append(|out| frame::write_compressed_frame(out, opcode, payload));
     }
 
     /// Bytes that wait for the socket.
@@ -260,13 +310,18 @@ impl Link {
 
     /// Our close frame, behind what waits; then the peer's is awaited.
     pub(super) fn become_closing(&mut self, code: u16, reason: &str, close_by_ms: u64) {
-        frame::write_close(&mut self.pending, code, reason);
+        self.append(|out| frame::write_close(out, code, reason));
         self.state = State::Closing;
         self.close_by_ms = close_by_ms;
     }
 
     /// Nothing is to be said any more but what waits.
     pub(super) fn become_draining(&mut self, close_by_ms: u64) {
+        if !matches!(self.state, State::Draining)
+            && let Some(tls) = &mut self.tls
+        {
+            tls.close(&mut self.pending);
+        }
         self.state = State::Draining;
         self.frames = Frames::default();
         self.deflate = None;
@@ -492,7 +547,6 @@ mod tests {
         let flood = vec![7; 16 * 1024 * 1024];
         let taken = link.write(&flood, 10).unwrap();
         assert!(taken < flood.len() && link.blocked);
-        link.wait_with(&flood[taken..]);
         assert_eq!(link.deadline_ms(&config()), 1_000);
         link.ping();
         link.ping();

@@ -17,6 +17,7 @@ use super::compression::Compression;
 use super::http_head::{HeadError, write_refusal};
 use super::link::{Link, Overdue, State};
 use super::timers::{SLOT_MS, Wheel};
+use super::tls::Identity;
 use super::ws::frame::Opcode;
 use super::ws::{FrameError, Frames, MessageLimits};
 use super::{CloseCause, HttpRefusal, LinkId, NetConfig};
@@ -50,6 +51,8 @@ pub(super) struct Links {
     /// Bytes that wait in all links, as far as they were counted.
     pub(super) unsent_bytes: usize,
     pub(super) addresses: Arc<Addresses>,
+    /// Then every link speaks TLS.
+    pub(super) identity: Option<Arc<Identity>>,
     generation: u32,
     wheel: Wheel,
     fired: Vec<(LinkId, u64)>,
@@ -78,6 +81,7 @@ impl Links {
             turned_away: 0,
             unsent_bytes: 0,
             addresses,
+            identity: None,
             generation: 0,
             wheel: Wheel::default(),
             fired: Vec::new(),
@@ -91,6 +95,10 @@ impl Links {
     /// A new connection: its handshake begins, or its 503 if we are full, or its 429 if its address is.
     pub(super) fn admit(&mut self, mut stream: TcpStream, peer: SocketAddr, registry: &Registry) {
         let place_of_address = self.place_for(peer);
+        let tls = match self.identity.as_ref().map(|identity| identity.begin()).transpose() {
+            Ok(tls) => tls,
+            Err(error) => return tracing::error!(%error, "cannot begin TLS"),
+        };
         if place_of_address.is_err() && self.turned_away >= REFUSALS_MAX {
             return;
         }
@@ -105,6 +113,7 @@ impl Links {
         }
         let link = place.insert(Link::new(id, stream, peer, self.now_ms));
         self.metrics.connections_open.one();
+        link.tls = tls;
         match place_of_address {
             Ok(place) => {
                 link.place = place;

@@ -15,6 +15,7 @@ pub mod origin;
 pub mod rate;
 pub mod reactor;
 pub mod timers;
+pub mod tls;
 pub mod ws;
 
 use std::net::{SocketAddr, TcpStream};

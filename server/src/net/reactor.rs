@@ -15,6 +15,7 @@ use super::addresses::Addresses;
 use super::http_head::{self, HeadError, Request};
 use super::link::{Read, State};
 use super::links::Links;
+use super::tls::{Identity, Tls};
 use super::ws::{Event, handshake};
 use super::{Handler, LinkId, NetConfig};
 use crate::metrics::Metrics;
@@ -78,6 +79,13 @@ impl<H: Handler> Reactor<H> {
     #[must_use]
     pub fn sharing(mut self, addresses: Arc<Addresses>) -> Self {
         self.links.addresses = addresses;
+        self
+    }
+
+    /// Speaks TLS and nothing else. To be called before [`Reactor::run`].
+    #[must_use]
+    pub fn with_tls(mut self, identity: Arc<Identity>) -> Self {
+        self.links.identity = Some(identity);
         self
     }
 
@@ -192,15 +200,19 @@ impl<H: Handler> Reactor<H> {
         link.ready = false;
         let count = match link.read(&mut self.read_scratch, now_ms) {
             Read::Bytes(count) => count,
-            Read::Nothing => return,
+            // of a TLS handshake there may be something to say
+            Read::Nothing => return self.links.flush(id),
             Read::End => {
                 self.links.handle_end(id);
                 return self.links.flush(id);
             }
-            Read::Broken => return self.links.drop_link(id),
+            Read::Broken => {
+                link.write_last_words(now_ms);
+                return self.links.drop_link(id);
+            }
         };
         // a short read was the last, unless the poll has told of the end: then that is to be read too
-        if count == self.read_scratch.len() || link.hung_up {
+        if count == self.read_scratch.len() || link.hung_up || link.tls.as_ref().is_some_and(Tls::has_ended) {
             link.ready = true;
             self.ready.push(id);
         }
@@ -257,6 +269,7 @@ impl<H: Handler> Reactor<H> {
                 handler.open(&mut Io { links: &mut *links }, id, peer);
                 dispatch(handler, links, id, &mut bytes[end..]);
             }
+            Ok(None) if links.identity.is_some() => links.refuse(id, &HeadError::PlainOverTls.into()),
             Ok(None) => match links.hand_over(id, self.poll.registry()) {
                 Ok(stream) => handler.plain_http(stream, bytes, peer),
                 Err(error) => tracing::error!(%error, "cannot hand a connection over"),

@@ -11,6 +11,7 @@ use socket2::{Domain, Socket, Type};
 use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
 use tickwire_server::net::reactor::{Io, Reactor};
+use tickwire_server::net::tls::Identity;
 use tickwire_server::net::{CloseCause, Handler, HttpRefusal, LinkId, MessageKind, NetConfig, accept};
 
 /// A test that waits longer has failed.
@@ -115,12 +116,21 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(config: NetConfig) -> Self {
+        Self::start_with(config, |reactor| reactor)
+    }
+
+    /// Starts one that speaks TLS and nothing else.
+    pub(crate) fn start_tls(config: NetConfig, identity: Arc<Identity>) -> Self {
+        Self::start_with(config, |reactor| reactor.with_tls(identity))
+    }
+
+    fn start_with(config: NetConfig, prepare: impl FnOnce(Reactor<Scripted>) -> Reactor<Scripted>) -> Self {
         let listener = accept::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let addr = listener.local_addr().unwrap();
         let metrics = Arc::new(Metrics::default());
         let ((tell, told), (order, orders)) = (channel(), channel());
         let handler = Scripted { told: tell, orders };
-        let mut reactor = Reactor::new(listener, config, handler, Arc::clone(&metrics)).unwrap();
+        let mut reactor = prepare(Reactor::new(listener, config, handler, Arc::clone(&metrics)).unwrap());
         let waker = reactor.waker();
         let thread = std::thread::spawn(move || reactor.run().unwrap());
         Self { addr, metrics, told, orders: order, waker, thread: Some(thread) }

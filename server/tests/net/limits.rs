@@ -135,6 +135,8 @@ fn when_too_much_waits_in_all_links_the_one_with_the_most_goes() {
     let config = NetConfig {
         write_buffer_max_bytes: 64 * 1024 * 1024,
         write_buffers_max_bytes: 48 * 1024 * 1024,
+        // a buffer smaller than a segment waits for the delayed ack of each, and segments on loopback are 64 KiB
+        send_buffer_bytes: 1024 * 1024,
         ..NetConfig::default()
     };
     let server = Server::start(config);
