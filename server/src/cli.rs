@@ -27,6 +27,16 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "DIR")]
     assets: Option<String>,
 
+    /// Speak TLS with the certificates of this PEM file
+    ///
+    /// For now WebSockets only: the page is not served then.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<String>,
+
+    /// The private key of the first certificate, as PEM
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
+
     /// Threads that read and write sockets [default: half of the cores, at most 16]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     reactors: Option<String>,
@@ -63,10 +73,12 @@ impl Cli {
         Config::read(file.as_deref(), env::vars_os(), given)
     }
 
-    fn flags(&self) -> [(&'static str, &Option<String>); 5] {
+    fn flags(&self) -> [(&'static str, &Option<String>); 7] {
         [
             ("listen", &self.listen),
             ("assets", &self.assets),
+            ("tls-cert", &self.tls_cert),
+            ("tls-key", &self.tls_key),
             ("reactors", &self.reactors),
             ("tick-threads", &self.tick_threads),
             ("log", &self.log),

@@ -51,6 +51,11 @@ pub struct Config {
     pub tick_threads: usize,
     /// A folder to serve instead of the built-in web client. In a file it is relative to that file.
     pub assets: Option<PathBuf>,
+    /// The certificates to speak TLS with, as PEM, the whole chain; goes with `tls_key`. In a file both are relative
+    /// to that file.
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of the first of them, as PEM.
+    pub tls_key: Option<PathBuf>,
     /// How long players are told of the end and may leave, after SIGTERM.
     pub stop_grace_ms: u64,
     /// Limits of sockets and WebSocket framing.
@@ -125,6 +130,8 @@ impl Default for Config {
             reactors,
             tick_threads,
             assets: None,
+            tls_cert: None,
+            tls_key: None,
             stop_grace_ms: 2_000,
             net: NetConfig::default(),
             rooms_max: 10_000,

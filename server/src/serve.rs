@@ -24,6 +24,7 @@ use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, 
 use crate::lobby::Lobby;
 use crate::metrics::Metrics;
 use crate::net::addresses::Addresses;
+use crate::net::tls::{Identity, TlsError};
 use crate::net::{accept, reactor::Reactor};
 use crate::room::{Room, RoomError};
 use crate::session::GameTerms;
@@ -57,6 +58,17 @@ pub enum StartError {
         addr: SocketAddr,
         /// The system's word.
         source: io::Error,
+    },
+    /// There is no certificate to speak TLS with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Of certificate and key only one was given.
+    #[error("{given} needs {missing} beside it: TLS takes a certificate and its key")]
+    HalfTls {
+        /// What is there.
+        given: &'static str,
+        /// What is not.
+        missing: &'static str,
     },
     /// A thread or its poll could not be made.
     #[error("cannot start a {what} thread: {source}; the system may be out of threads, descriptors or memory")]
@@ -100,14 +112,16 @@ pub struct Server {
     config: Config,
     addr: SocketAddr,
     listeners: Vec<TcpListener>,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Server {
     /// Listens on `config.listen`; port 0 takes a free one.
     ///
     /// # Errors
-    /// [`StartError::Listen`].
+    /// [`StartError::Listen`], or there is something wrong with the certificate.
     pub fn bind(config: Config) -> Result<Self, StartError> {
+        let identity = identity(&config)?;
         let failed = |source| StartError::Listen { addr: config.listen, source };
         // the reactors share their port, and so would a second server: this one asks whether it is free
         drop(TcpListener::bind(config.listen).map_err(failed)?);
@@ -117,7 +131,7 @@ impl Server {
         for _ in 1..config.reactors.max(1) {
             listeners.push(accept::bind(addr).map_err(failed)?);
         }
-        Ok(Self { config, addr, listeners })
+        Ok(Self { config, addr, listeners, identity })
     }
 
     /// Where it listens.
@@ -164,9 +178,12 @@ impl Server {
                 metrics: Arc::clone(&running.metrics),
             });
             let net = self.config.net.clone();
-            let reactor = Reactor::new(listener, net, gateway, Arc::clone(&running.metrics))
+            let mut reactor = Reactor::new(listener, net, gateway, Arc::clone(&running.metrics))
                 .map_err(|source| StartError::Thread { what: "reactor", source })?
                 .sharing(Arc::clone(&addresses));
+            if let Some(identity) = &self.identity {
+                reactor = reactor.with_tls(Arc::clone(identity));
+            }
             reactor_ends.push((sender, reactor.waker()));
             running.reactors.push(spawn("reactor", index, &tell_ended, move || run_reactor(reactor))?);
         }
@@ -273,6 +290,16 @@ impl Running {
         })?;
         self.stop();
         ended.map_or(Ok(()), |name| Err(RunError::ThreadEnded(name)))
+    }
+}
+
+/// The certificate that the configuration names.
+fn identity(config: &Config) -> Result<Option<Arc<Identity>>, StartError> {
+    match (&config.tls_cert, &config.tls_key) {
+        (Some(certificate), Some(key)) => Ok(Some(Arc::new(Identity::load(certificate, key)?))),
+        (Some(_), None) => Err(StartError::HalfTls { given: "tls_cert", missing: "tls_key" }),
+        (None, Some(_)) => Err(StartError::HalfTls { given: "tls_key", missing: "tls_cert" }),
+        (None, None) => Ok(None),
     }
 }
 

@@ -280,6 +280,14 @@ fn a_missing_page_is_named() {
 }
 
 #[test]
+fn half_a_certificate_and_a_missing_one_are_named() {
+    let sentence = refusal(tickwire(&["--tls-cert", "cert.pem"]));
+    assert!(sentence.starts_with("tls_cert needs tls_key beside it"), "{sentence}");
+    let sentence = refusal(tickwire(&["--tls-cert", "/no/such/cert.pem", "--tls-key", "/no/such/key.pem"]));
+    assert!(sentence.starts_with("cannot read certificates from /no/such/cert.pem"), "{sentence}");
+}
+
+#[test]
 fn ones_own_page_is_served() {
     let scratch = Scratch::new("own-page");
     scratch.file("index.html", "my game");

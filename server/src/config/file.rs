@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -21,13 +21,18 @@ pub(super) fn apply(config: &mut Config, path: &Path) -> Result<(), ConfigError>
         return Err(unreadable(std::io::Error::other(format!("it has more than {FILE_MAX_BYTES} bytes"))));
     }
     let text = fs::read_to_string(path).map_err(unreadable)?;
-    let before = config.assets.take();
+    let before = paths(config).map(Option::take);
     apply_text(config, path, &text)?;
-    config.assets = match config.assets.take() {
-        Some(assets) => Some(path.parent().unwrap_or(Path::new("")).join(assets)),
-        None => before,
-    };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for (field, before) in paths(config).into_iter().zip(before) {
+        *field = field.take().map(|named| folder.join(named)).or(before);
+    }
     Ok(())
+}
+
+/// Those that are relative to the file that names them.
+fn paths(config: &mut Config) -> [&mut Option<PathBuf>; 3] {
+    [&mut config.assets, &mut config.tls_cert, &mut config.tls_key]
 }
 
 /// `file` is for the errors.

@@ -21,6 +21,7 @@ pub(super) struct Key {
 enum Slot {
     Address(fn(&mut Config) -> &mut SocketAddr),
     Folder(fn(&mut Config) -> &mut Option<PathBuf>),
+    File(fn(&mut Config) -> &mut Option<PathBuf>),
     Filter(fn(&mut Config) -> &mut String),
     Count(RangeInclusive<usize>, fn(&mut Config) -> &mut usize),
     Millis(RangeInclusive<u64>, fn(&mut Config) -> &mut u64),
@@ -29,13 +30,15 @@ enum Slot {
     Origins(fn(&mut Config) -> &mut OriginRule),
 }
 
-use Slot::{Address, Addresses, Count, Filter, Folder, Millis, Origins, Times};
+use Slot::{Address, Addresses, Count, File, Filter, Folder, Millis, Origins, Times};
 
-static KEYS: [Key; 26] = [
+static KEYS: [Key; 28] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
     key("assets", "a folder to serve instead of the built-in page", Folder(|c| &mut c.assets)),
+    key("tls_cert", "PEM file of certificates: speak TLS", File(|c| &mut c.tls_cert)),
+    key("tls_key", "PEM file of their private key", File(|c| &mut c.tls_key)),
     key("stop_grace_ms", "time for players to leave after SIGTERM", Millis(0..=600_000, |c| &mut c.stop_grace_ms)),
     key("rooms_max", "most rooms at once", Count(1..=1_000_000, |c| &mut c.rooms_max)),
     key("log", "which events are logged", Filter(|c| &mut c.log)),
@@ -206,6 +209,10 @@ impl Key {
                 Some(text) if !text.is_empty() => *field(config) = Some(text.into()),
                 _ => return Err("it takes the path of a folder, such as \"web\"".to_owned()),
             },
+            File(field) => match given.text() {
+                Some(text) if !text.is_empty() => *field(config) = Some(text.into()),
+                _ => return Err("it takes the path of a file, such as \"cert.pem\"".to_owned()),
+            },
             Filter(field) => *field(config) = filter::checked(given.text().unwrap_or_default())?,
             Count(range, field) => *field(config) = whole(given, range)?,
             Millis(range, field) => *field(config) = whole(given, range)?,
@@ -219,7 +226,9 @@ impl Key {
     fn shown(&self, config: &mut Config) -> String {
         match &self.slot {
             Address(field) => field(config).to_string(),
-            Folder(field) => field(config).as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+            Folder(field) | File(field) => {
+                field(config).as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+            }
             Filter(field) => field(config).clone(),
             Count(_, field) => field(config).to_string(),
             Millis(_, field) => field(config).to_string(),

@@ -29,8 +29,18 @@ fn threads_follow_the_cores() {
 /// Does not compile when a field is added, until it is counted here; and then it needs a key.
 #[test]
 fn every_field_has_its_key() {
-    let Config { listen: _, reactors: _, tick_threads: _, assets: _, stop_grace_ms: _, net, rooms_max: _, log: _ } =
-        Config::default();
+    let Config {
+        listen: _,
+        reactors: _,
+        tick_threads: _,
+        assets: _,
+        tls_cert: _,
+        tls_key: _,
+        stop_grace_ms: _,
+        net,
+        rooms_max: _,
+        log: _,
+    } = Config::default();
     let NetConfig {
         message_max_bytes: _,
         fragments_max: _,
@@ -49,7 +59,7 @@ fn every_field_has_its_key() {
         // for those who embed the layer: the game's frames do not get smaller
         deflate: _,
     } = net;
-    assert_eq!(keys::all().count(), 7 + 19);
+    assert_eq!(keys::all().count(), 9 + 19);
 }
 
 #[test]
@@ -102,7 +112,7 @@ fn a_later_layer_wins() {
     let path = folder.join("layers.toml");
     std::fs::write(
         &path,
-        "listen = \"[::1]:1\"\nrooms_max = 11\nassets = \"web\"\nlog = \"warn\"\n[net]\nfragments_max = 3\n",
+        "listen = \"[::1]:1\"\nrooms_max = 11\nassets = \"web\"\ntls_key = \"key.pem\"\nlog = \"warn\"\n[net]\nfragments_max = 3\n",
     )
     .unwrap();
     let environment = variables(&[
@@ -120,6 +130,7 @@ fn a_later_layer_wins() {
     assert_eq!(config.net.fragments_max, 3, "the file");
     assert_eq!(config.log, "warn", "an empty variable is none");
     assert_eq!(config.assets, Some(folder.join("web")), "relative to the file");
+    assert_eq!(config.tls_key, Some(folder.join("key.pem")), "relative to the file");
     assert_eq!(config.stop_grace_ms, 2_000, "the default");
     assert!(slips.is_empty(), "{slips:?}");
     std::fs::remove_dir_all(folder).unwrap();
@@ -143,7 +154,7 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     assert_eq!(
         sentence("port = 5\n"),
         "tickwire.toml, line 1: there is no key port; the keys here are listen, reactors, tick_threads, assets, \
-         stop_grace_ms, rooms_max, log and the section [net]"
+         tls_cert, tls_key, stop_grace_ms, rooms_max, log and the section [net]"
     );
     assert_eq!(
         sentence("\n[network]\nx = 1\n"),
