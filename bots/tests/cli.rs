@@ -58,9 +58,17 @@ fn an_address_that_is_no_websocket_is_refused() {
 }
 
 #[test]
-fn tls_is_refused_with_a_reason() {
-    let url = server_that_says("").replace("ws://", "wss://");
-    refuses_in_one_sentence(&swarm(&["--url", &url]), &["TLS", "ws://"]);
+fn a_server_without_tls_that_is_asked_for_it_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let url = format!("wss://{}/ws", listener.local_addr().expect("it is bound"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // as a server answers that takes a TLS hello for a bad request
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+            let _ = stream.read(&mut [0; 1024]);
+        }
+    });
+    refuses_in_one_sentence(&swarm(&["--url", &url]), &["no Tickwire server", "wss://", "one like ws://"]);
 }
 
 #[test]

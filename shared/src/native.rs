@@ -220,6 +220,10 @@ fn bad_url(url: &str, error: &SocketError) -> ConnectError {
 fn connect_error(url: &str, error: SocketError) -> ConnectError {
     let url = url.to_owned();
     match error {
+        // how a failed TLS handshake arrives here
+        SocketError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            ConnectError::NotTickwire { url, reason: format!("TLS failed: {error}") }
+        }
         SocketError::Io(source) => ConnectError::Unreachable { url, source },
         SocketError::Url(_) => bad_url(&url, &error),
         SocketError::Http(answer) => ConnectError::NotTickwire { url, reason: format!("HTTP {}", answer.status()) },
