@@ -56,7 +56,9 @@ choose_bindgen() {
 # Panics carry file names; they shall not tell where this machine keeps its files.
 build() {
     remap="--remap-path-prefix=$PWD=tickwire"
-    remap="$remap --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates"
+    for registry in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
+        remap="$remap --remap-path-prefix=$registry=crates"
+    done
     remap="$remap --remap-path-prefix=$sysroot/lib/rustlib/src/rust=rust"
     # wasm-bindgen reads a section that a full strip would take away; it strips the rest below
     CARGO_PROFILE_WEB_STRIP=debuginfo RUSTFLAGS="$remap" CARGO_TARGET_DIR=$out \
