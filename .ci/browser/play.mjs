@@ -74,20 +74,31 @@ async function whileTogether(ada, bob, test) {
   }
 }
 
+// A busy machine may hold a page's frames for a moment, so a slow press is tried again, twice at most.
+async function seenInTime(press) {
+  const times = [];
+  do times.push(await press());
+  while (times.at(-1) > SEEN_MAX_MS && times.length < 3);
+  assert(times.at(-1) <= SEEN_MAX_MS, `seen after ${times.join(', ')} ms, at most ${SEEN_MAX_MS} were allowed`);
+  return `seen after ${times.join(', ')} ms`;
+}
+
 async function seenTurning(ada, bob) {
   const { id } = await own(ada);
-  const took = await seenChange(bob, id, () => ada.keyboard.down('KeyD'), { angle: 0.1 }).finally(() => ada.keyboard.up('KeyD'));
-  assert(took <= SEEN_MAX_MS, `seen after ${took} ms, at most ${SEEN_MAX_MS} were allowed`);
-  return `seen after ${took} ms`;
+  return seenInTime(async () => {
+    // the ship has stopped turning before it is told to
+    await ada.waitForTimeout(300);
+    return seenChange(bob, id, () => ada.keyboard.down('KeyD'), { angle: 0.1 }).finally(() => ada.keyboard.up('KeyD'));
+  });
 }
 
 async function seenMoving(ada, bob) {
   const { id } = await own(ada);
-  // drag has stopped the ship before it burns
-  await ada.waitForTimeout(2500);
-  const took = await seenChange(bob, id, () => ada.keyboard.down('KeyW'), { distance: 0.6 }).finally(() => ada.keyboard.up('KeyW'));
-  assert(took <= SEEN_MAX_MS, `seen after ${took} ms, at most ${SEEN_MAX_MS} were allowed`);
-  return `seen after ${took} ms`;
+  return seenInTime(async () => {
+    // drag has stopped the ship before it burns
+    await ada.waitForTimeout(2500);
+    return seenChange(bob, id, () => ada.keyboard.down('KeyW'), { distance: 0.6 }).finally(() => ada.keyboard.up('KeyW'));
+  });
 }
 
 async function fighting(ada, bob) {
