@@ -9,7 +9,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
-import { meet, openPage, openPhone, own, playing, point, seenChange, thumbs } from './players.mjs';
+import { meet, openPage, openPhone, own, playing, point, seenChange, still, thumbs } from './players.mjs';
 import { Server } from './server.mjs';
 
 // An input is seen elsewhere after: its jitter buffer, a tick, the way, and the pages' interpolation.
@@ -86,8 +86,7 @@ async function seenInTime(press) {
 async function seenTurning(ada, bob) {
   const { id } = await own(ada);
   return seenInTime(async () => {
-    // the ship has stopped turning before it is told to
-    await ada.waitForTimeout(300);
+    await still(bob, id);
     return seenChange(bob, id, () => ada.keyboard.down('KeyD'), { angle: 0.1 }).finally(() => ada.keyboard.up('KeyD'));
   });
 }
@@ -95,8 +94,7 @@ async function seenTurning(ada, bob) {
 async function seenMoving(ada, bob) {
   const { id } = await own(ada);
   return seenInTime(async () => {
-    // drag has stopped the ship before it burns
-    await ada.waitForTimeout(2500);
+    await still(bob, id);
     return seenChange(bob, id, () => ada.keyboard.down('KeyW'), { distance: 0.6 }).finally(() => ada.keyboard.up('KeyW'));
   });
 }
@@ -127,6 +125,8 @@ async function inStep(pages) {
 
 async function remembering(page, address) {
   await page.goto(`${address}/`);
+  // the page's script fills it in, once it runs
+  await page.waitForFunction(() => document.getElementById('name').value !== '', null, { timeout: 5000 }).catch(() => {});
   const name = await page.inputValue('#name');
   assert(name === 'Ada', `the field says ${JSON.stringify(name)}, not the last name`);
   await shoot(page, 'lobby');
@@ -145,7 +145,9 @@ async function thumbing(browser, address) {
   await touch('touchStart', [[1, 90, 700]]);
   await touch('touchMove', [[1, 90, 640]]);
   await touch('touchStart', [[1, 90, 640], [2, 310, 700]]);
-  await page.waitForTimeout(1200);
+  // until it has flown a bit, however slow the machine is; a rock or a drone may end it first
+  const flown = ({ y, id }) => window.tickwire.own.dead || window.tickwire.entity(id).y < y - 8;
+  await page.waitForFunction(flown, before, { timeout: 8000 });
   const after = await own(page);
   await shoot(page, 'phone');
   await touch('touchEnd', []);

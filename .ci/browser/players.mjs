@@ -100,6 +100,18 @@ export async function seenChange(page, id, act, { angle = Infinity, distance = I
   return await seen - acted;
 }
 
+/** Waits until an entity neither moves nor turns: what is seen afterwards comes from a key. */
+export async function still(page, id, { timeout = 8_000 } = {}) {
+  await page.waitForFunction(id => {
+    const { x, y, angle } = window.tickwire.entity(id);
+    const now = performance.now();
+    const was = window.wasStill;
+    const moved = !was || Math.hypot(x - was.x, y - was.y) > 0.3 || Math.abs(angle - was.angle) > 0.03;
+    if (moved) window.wasStill = { x, y, angle, since: now };
+    return !moved && now - was.since > 500;
+  }, id, { timeout, polling: 50 });
+}
+
 /** Thumbs: each call says where they are. Playwright has taps only, so this speaks to the browser itself. */
 export async function thumbs(page) {
   const session = await page.context().newCDPSession(page);
