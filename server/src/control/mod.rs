@@ -4,7 +4,7 @@ pub mod http;
 pub mod site;
 
 use std::future::Future;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use tracing::warn;
 
 use crate::handover::{LinkAddress, Post, ReactorPort, ToControl, ToReactor, ToTick};
 use crate::lobby::Lobby;
+use crate::net::PlainStream;
 use http::Plain;
 
 /// How soon a stop that found a full inbox is tried again.
@@ -106,7 +107,7 @@ impl Control {
         thread.send(ToTick::Join { room: placement.room, link, profile });
     }
 
-    fn serve_plain(&self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr) {
+    fn serve_plain(&self, stream: PlainStream, read: Vec<u8>, peer: SocketAddr) {
         let plain = Arc::clone(&self.plain);
         match plain.admit(peer.ip()) {
             Some(permit) => tokio::spawn(http::serve_plain(stream, read, plain, permit)),
