@@ -172,6 +172,8 @@ pub enum ToControl {
     SeatFreed(RoomId),
     /// From a tick thread: the room could not start or failed.
     RoomEnded(RoomId),
+    /// From whoever hears signals: read the certificate anew.
+    ReloadCertificate,
     /// From a reactor: a connection that speaks plain HTTP.
     Plain {
         /// Socket and TLS.
