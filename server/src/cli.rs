@@ -29,8 +29,7 @@ pub(crate) struct Cli {
 
     /// Speak TLS with the certificates of this PEM file: https:// and wss://
     ///
-    /// The whole chain, the server's own first. With --tls-key; both files are read anew when they change,
-    /// and at SIGHUP, for connections that come from then on.
+    /// The whole chain. It and the key are read anew when they change, and at SIGHUP.
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<String>,
 
