@@ -7,7 +7,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use tickwire_server::net::rate::Rate;
 use tickwire_server::net::reactor::Reactor;
 use tickwire_server::net::tls::Identity;
 use tickwire_server::net::ws::DeflateConfig;
-use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, accept};
+use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, PlainStream, accept};
 
 /// Echoes WebSocket messages on 127.0.0.1
 #[derive(Parser, Debug)]
@@ -63,7 +63,7 @@ impl Handler for Echo {
 
     fn closed(&mut self, _: LinkId, _: CloseCause) {}
 
-    fn plain_http(&mut self, _: TcpStream, _: Vec<u8>, _: SocketAddr) {
+    fn plain_http(&mut self, _: PlainStream, _: Vec<u8>, _: SocketAddr) {
         // dropped: there is nothing here for browsers
     }
 

@@ -8,7 +8,7 @@
 //! The address comes first on stdout. Messages are answered with nothing.
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -21,7 +21,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
 use tickwire_server::net::reactor::Reactor;
-use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, accept};
+use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, PlainStream, accept};
 
 /// Broadcasts a binary frame at a fixed rate on 127.0.0.1
 #[derive(Parser, Debug)]
@@ -68,7 +68,7 @@ impl Handler for Broadcast {
         self.links.remove(&link);
     }
 
-    fn plain_http(&mut self, _: TcpStream, _: Vec<u8>, _: SocketAddr) {
+    fn plain_http(&mut self, _: PlainStream, _: Vec<u8>, _: SocketAddr) {
         // dropped: there is nothing here for browsers
     }
 

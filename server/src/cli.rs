@@ -27,9 +27,9 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "DIR")]
     assets: Option<String>,
 
-    /// Speak TLS with the certificates of this PEM file
+    /// Speak TLS with the certificates of this PEM file: https:// and wss://
     ///
-    /// For now WebSockets only: the page is not served then.
+    /// The whole chain. It and the key are read anew when they change, and at SIGHUP.
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<String>,
 
@@ -91,6 +91,8 @@ Examples:
   tickwire                                 play at http://127.0.0.1:7777/
   tickwire --listen 0.0.0.0:7777           let others in
   tickwire --assets my-game/web            serve your own page
+  tickwire --tls-cert cert.pem --tls-key key.pem
+                                           speak TLS: https:// and wss://
   tickwire --config tickwire.toml --log info,tickwire_server::net=debug";
 
 /// The examples, then every key of the file.
@@ -108,8 +110,8 @@ fn long_help() -> String {
     for key in config::keys() {
         help += &format!("  {:<34} {:<15} {}\n", key.name, key.default, key.meaning);
     }
-    help += "\nSIGTERM or Ctrl-C ends the server: players are told, and it exits with 0. What keeps it from\n\
-             starting is one sentence on stderr, and exit code 2.";
+    help += "\nSIGTERM or Ctrl-C ends the server: players are told, and it exits with 0. SIGHUP makes it read its\n\
+             certificate anew. What keeps it from starting is one sentence on stderr, and exit code 2.";
     help
 }
 

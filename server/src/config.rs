@@ -52,7 +52,7 @@ pub struct Config {
     /// A folder to serve instead of the built-in web client. In a file it is relative to that file.
     pub assets: Option<PathBuf>,
     /// The certificates to speak TLS with, as PEM, the whole chain; goes with `tls_key`. In a file both are relative
-    /// to that file.
+    /// to that file. Both are read anew when they change.
     pub tls_cert: Option<PathBuf>,
     /// The private key of the first of them, as PEM.
     pub tls_key: Option<PathBuf>,

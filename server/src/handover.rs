@@ -15,7 +15,7 @@
 //! | batches home | none | as many as there are permits: two for each room and reactor, at most |
 
 use std::collections::VecDeque;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,7 +25,7 @@ use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::InputLanes;
 use tickwire_shared::{Leave, Profile, SeatId, Tick};
 
-use crate::net::{LinkId, Outcome};
+use crate::net::{LinkId, Outcome, PlainStream};
 
 /// Inputs that wait for one tick thread: a tick's worth of some thousands of players.
 pub const INPUTS_CAPACITY: usize = 16 * 1024;
@@ -172,10 +172,12 @@ pub enum ToControl {
     SeatFreed(RoomId),
     /// From a tick thread: the room could not start or failed.
     RoomEnded(RoomId),
+    /// From whoever hears signals: read the certificate anew.
+    ReloadCertificate,
     /// From a reactor: a connection that speaks plain HTTP.
     Plain {
-        /// The socket.
-        stream: TcpStream,
+        /// Socket and TLS.
+        stream: PlainStream,
         /// What was read from it.
         read: Vec<u8>,
         /// Its other end.

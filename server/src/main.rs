@@ -12,7 +12,6 @@ use tickwire_arena::Arena;
 use tickwire_server::Server;
 use tickwire_server::config::Config;
 use tickwire_server::control::site::Site;
-use tickwire_server::gateway::SESSION_PATH;
 use tracing_subscriber::EnvFilter;
 
 use cli::Cli;
@@ -39,15 +38,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     let site = site(&config)?;
     let (reactors, tick_threads, files) = (config.reactors, config.tick_threads, site.len());
-    let speaks_tls = config.tls_cert.is_some();
+    let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
     let running = Server::bind(config)?.start::<Arena>(Default::default(), site)?;
     tracing::info!(listen = %running.addr(), reactors, tick_threads, files, "serving");
-    let ready = |addr| {
-        tell_where(&match speaks_tls {
-            true => format!("Tickwire hosts Arena: connect to wss://{}{SESSION_PATH}", to_open(addr)),
-            false => format!("Tickwire hosts Arena: open http://{}/", to_open(addr)),
-        });
-    };
+    let ready = |addr| tell_where(&format!("Tickwire hosts Arena: open {scheme}://{}/", to_open(addr)));
     Ok(running.stop_on_signal(ready)?)
 }
 

@@ -13,14 +13,15 @@ use tickwire_shared::schema::Schema;
 use tickwire_shared::{Game, Replicate};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::control::Control;
+use crate::control::certificate::Certificate;
 use crate::control::http::Plain;
 use crate::control::site::Site;
 use crate::gateway::{Gateway, GatewayParts, TickPort};
-use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomId, RoomInput, ToTick};
+use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomId, RoomInput, ToControl, ToTick};
 use crate::lobby::Lobby;
 use crate::metrics::Metrics;
 use crate::net::addresses::Addresses;
@@ -158,6 +159,7 @@ impl Server {
             grace,
             ended,
             stop: None,
+            to_control: to_control.clone(),
             control: None,
             reactors: Vec::new(),
             ticks: Vec::new(),
@@ -207,6 +209,7 @@ impl Server {
             reactors: ports().collect(),
             lobby: Lobby::new(seats, self.config.rooms_max, threads),
             plain: Arc::new(Plain::new(site)),
+            certificate: self.identity.map(Certificate::new),
             stop_grace: grace,
         };
         let (stop, stopped) = oneshot::channel();
@@ -225,6 +228,7 @@ pub struct Running {
     /// Names of threads that have ended.
     ended: mpsc::Receiver<String>,
     stop: Option<oneshot::Sender<()>>,
+    to_control: mpsc::Sender<ToControl>,
     control: Option<JoinHandle<()>>,
     reactors: Vec<JoinHandle<()>>,
     ticks: Vec<(Sender<ToTick>, JoinHandle<()>)>,
@@ -266,7 +270,8 @@ impl Running {
         );
     }
 
-    /// Waits for Ctrl-C or SIGTERM, then stops in order. A second signal ends the process at once.
+    /// Waits for Ctrl-C or SIGTERM, then stops in order. A second signal ends the process at once. SIGHUP makes it read
+    /// its certificate anew.
     ///
     /// `ready` is called when signals are listened to, so that whoever waits for its word may stop the server right
     /// then: a signal before that ends the process as if there were no server.
@@ -278,18 +283,29 @@ impl Running {
         let mut signals = runtime.block_on(async { Signals::new() })?;
         ready(self.addr);
         let ended = runtime.block_on(async {
-            tokio::select! {
-                () = signals.next() => None,
-                name = self.ended.recv() => name,
+            loop {
+                tokio::select! {
+                    asked = signals.next() => match asked {
+                        Asked::Stop => break None,
+                        Asked::Reload => self.reload_certificate(),
+                    },
+                    name = self.ended.recv() => break name,
+                }
             }
         });
         info!("stopping: clients are told; a second signal ends at once");
         std::thread::Builder::new().name("signal".to_owned()).spawn(move || {
-            runtime.block_on(signals.next());
+            while runtime.block_on(signals.next()) != Asked::Stop {}
             std::process::exit(130);
         })?;
         self.stop();
         ended.map_or(Ok(()), |name| Err(RunError::ThreadEnded(name)))
+    }
+
+    fn reload_certificate(&self) {
+        if self.to_control.try_send(ToControl::ReloadCertificate).is_err() {
+            warn!("the control thread is too busy to read the certificate anew; it looks at the files by itself");
+        }
     }
 }
 
@@ -397,23 +413,36 @@ fn join(threads: impl IntoIterator<Item = JoinHandle<()>>, grace: Duration) {
     }
 }
 
-/// The signals that end a server. One value for all of them: what came while nobody waited is told at the next wait,
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Asked {
+    Stop,
+    Reload,
+}
+
+/// The signals that a server hears. One value for all of them: what came while nobody waited is told at the next wait,
 /// whereas a listener that is made anew has missed it.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
     /// On a runtime.
     fn new() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.hangup.recv() => Asked::Reload,
         }
     }
 }

@@ -1,14 +1,22 @@
 //! The `tickwire` binary from outside: what it says, where, and with which exit code.
 #![cfg(unix)]
 
+#[path = "net/certificate.rs"]
+mod certificate;
+#[path = "command_line/tls.rs"]
+mod tls;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Only so that a fault fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Without the settings of whoever runs the tests.
 fn tickwire(arguments: &[&str]) -> Command {
@@ -42,6 +50,9 @@ struct Running {
     child: Child,
     first_line: String,
     address: SocketAddr,
+    /// What it has said on stderr, collected by `reader`.
+    stderr: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -49,10 +60,19 @@ impl Running {
         let mut child = tickwire(arguments).args(["--listen", "127.0.0.1:0"]).spawn().unwrap();
         let mut first_line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first_line).unwrap();
-        let address = first_line.split_once("http://").and_then(|(_, rest)| rest.trim_end().strip_suffix('/'));
+        let address = first_line.split_once("://").and_then(|(_, rest)| rest.trim_end().strip_suffix('/'));
         let address = address.and_then(|address| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("no address in {first_line:?}"));
-        Self { child, first_line, address }
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let (said, mut lines) = (Arc::clone(&stderr), BufReader::new(child.stderr.take().unwrap()));
+        let reader = thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).unwrap() > 0 {
+                *said.lock().unwrap() += &line;
+                line.clear();
+            }
+        });
+        Self { child, first_line, address, stderr, reader: Some(reader) }
     }
 
     fn get(&self, path: &str) -> String {
@@ -70,18 +90,33 @@ impl Running {
         assert!(status.success());
     }
 
+    /// Waits until `words` are in a line of stderr, and returns that.
+    fn expect_said(&self, words: &str) -> String {
+        let given_up = Instant::now() + PATIENCE;
+        loop {
+            let said = self.stderr.lock().unwrap().clone();
+            if let Some(line) = said.split_inclusive('\n').find(|line| line.ends_with('\n') && line.contains(words)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < given_up, "{words:?} is not in {said}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// The exit code and all of stderr.
     fn end(mut self) -> (Option<i32>, String) {
-        let mut stderr = self.child.stderr.take().unwrap();
-        let (ended, end) = mpsc::channel();
-        thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            ended.send(text)
-        });
-        // only so that a fault fails instead of hanging; dropping self then kills the server
-        let stderr = end.recv_timeout(Duration::from_secs(60)).expect("the server should end after a signal");
-        (self.child.wait().unwrap().code(), stderr)
+        let given_up = Instant::now() + PATIENCE;
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                // dropping self then kills the server
+                None => assert!(Instant::now() < given_up, "the server should end after a signal"),
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        self.reader.take().unwrap().join().unwrap();
+        let stderr = self.stderr.lock().unwrap().clone();
+        (status.code(), stderr)
     }
 }
 
@@ -167,6 +202,14 @@ fn signals_end_it_well() {
         assert_eq!(code, Some(0), "{signal}: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
     }
+}
+
+#[test]
+fn a_hangup_is_only_for_certificates() {
+    let server = Running::start(&[]);
+    server.signal("HUP");
+    server.expect_said("there is no certificate to read anew");
+    assert!(server.get("/healthz").ends_with("\r\n\r\nok\n"));
 }
 
 #[test]
@@ -306,6 +349,8 @@ fn help_teaches_and_version_tells() {
         "TICKWIRE_NET_PING_INTERVAL_MS",
         "net.message_max_bytes",
         "--tick-threads <N>",
+        "--tls-cert cert.pem --tls-key key.pem",
+        "SIGHUP",
     ] {
         assert!(help.contains(taught), "{taught} is not in {help}");
     }

@@ -1,5 +1,7 @@
 //! The network layer from outside: a reactor with a scripted handler, and raw clients on loopback.
 
+#[path = "net/certificate.rs"]
+mod certificate;
 #[path = "net/deflate.rs"]
 mod deflate;
 #[path = "net/ends.rs"]
@@ -106,7 +108,9 @@ fn plain_http_leaves_with_every_byte_that_was_read() {
     let request = b"POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
     client.send(&request[..20]);
     client.send(&request[20..]);
-    let Told::Plain(mut stream, mut read) = server.told() else { panic!("a plain request") };
+    let Told::Plain(stream, mut read) = server.told() else { panic!("a plain request") };
+    assert!(stream.tls.is_none() && stream.unsent.is_empty());
+    let mut stream = stream.socket;
     stream.set_nonblocking(false).unwrap();
     let mut rest = vec![0; request.len() - read.len()];
     std::io::Read::read_exact(&mut stream, &mut rest).unwrap();

@@ -1,12 +1,12 @@
 //! Plain HTTP on the game's port: the page, its files and the health check.
 //!
 //! ```text
-//! reactor: read the head, no upgrade -> (socket, bytes read)
+//! reactor: read the head, no upgrade -> (socket and TLS, bytes read)
 //!   -> Plain::admit -> a permit: serve_plain: Rewound -> hyper -> answer(request)
 //!                   -> none:     shed: 503, try again
 //! ```
 //! `answer` is a pure function of the request's head; hyper does the framing, and `Rewound` gives it the bytes that
-//! the reactor has read already.
+//! the reactor has read already, and goes on with TLS where the reactor left it.
 
 mod admission;
 mod answers;
@@ -17,7 +17,7 @@ mod tests;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, TcpStream};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +28,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream as Socket;
 use tokio::sync::{Semaphore, watch};
 
 pub use admission::Permit;
 pub use shed::shed;
 
 use super::site::Site;
+use crate::net::PlainStream;
 use crate::net::http_head::{HEAD_MAX_BYTES, HEADERS_MAX};
 use admission::Admission;
 use rewound::Rewound;
@@ -103,15 +105,14 @@ impl Plain {
 /// stops. `read` is what was read from it already; `permit` is held until the end.
 ///
 /// To be spawned on a tokio runtime whose I/O and time drivers are on.
-pub async fn serve_plain(stream: TcpStream, read: Vec<u8>, plain: Arc<Plain>, permit: Permit) {
+pub async fn serve_plain(stream: PlainStream, read: Vec<u8>, plain: Arc<Plain>, permit: Permit) {
     serve_within(HEAD_TIMEOUT, stream, read, plain).await;
     drop(permit);
 }
 
-async fn serve_within(head_timeout: Duration, stream: TcpStream, read: Vec<u8>, plain: Arc<Plain>) {
+async fn serve_within(head_timeout: Duration, stream: PlainStream, read: Vec<u8>, plain: Arc<Plain>) {
     let served = async {
-        let stream = into_tokio(stream)?;
-        let io = TokioIo::new(Rewound::new(read, stream, WRITE_STALL_TIMEOUT));
+        let io = TokioIo::new(rewound(stream, read)?);
         let service = service_fn(|request| {
             let answer = plain.answer(&request);
             async { Ok::<_, Infallible>(answer) }
@@ -141,7 +142,10 @@ async fn serve_within(head_timeout: Duration, stream: TcpStream, read: Vec<u8>, 
     }
 }
 
-fn into_tokio(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
-    stream.set_nonblocking(true)?;
-    tokio::net::TcpStream::from_std(stream)
+/// On tokio's I/O driver, with `read` in front.
+fn rewound(stream: PlainStream, read: Vec<u8>) -> io::Result<Rewound<Socket>> {
+    let PlainStream { socket, tls, unsent } = stream;
+    socket.set_nonblocking(true)?;
+    let socket = Socket::from_std(socket)?;
+    Ok(Rewound::new(read, socket, WRITE_STALL_TIMEOUT).over(tls, unsent))
 }

@@ -1,10 +1,11 @@
 //! The control thread (tokio): the lobby, and connections that speak plain HTTP. Nothing here is on a tick's path.
 
+pub mod certificate;
 pub mod http;
 pub mod site;
 
 use std::future::Future;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -12,10 +13,12 @@ use crossbeam_channel::Sender;
 use tickwire_shared::Profile;
 use tickwire_shared::protocol::close::CloseReason;
 use tokio::sync::mpsc;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::handover::{LinkAddress, Post, ReactorPort, ToControl, ToReactor, ToTick};
 use crate::lobby::Lobby;
+use crate::net::PlainStream;
+use certificate::Certificate;
 use http::Plain;
 
 /// How soon a stop that found a full inbox is tried again.
@@ -33,6 +36,8 @@ pub struct Control {
     pub lobby: Lobby,
     /// What plain requests are answered from.
     pub plain: Arc<Plain>,
+    /// If the server speaks TLS.
+    pub certificate: Option<Certificate>,
     /// How long answers under way may take when the server stops.
     pub stop_grace: std::time::Duration,
 }
@@ -43,10 +48,12 @@ impl Control {
         let mut stop = pin!(stop);
         // what a full port held back is tried again
         let mut flush = tokio::time::interval(std::time::Duration::from_millis(100));
+        let mut look = tokio::time::interval(certificate::LOOK_INTERVAL);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 _ = flush.tick() => {}
+                _ = look.tick() => self.certificate.iter_mut().for_each(Certificate::look),
                 message = self.inbox.recv() => match message {
                     Some(ToControl::Plain { stream, read, peer }) => self.serve_plain(stream, read, peer),
                     Some(message) => self.handle(message),
@@ -89,6 +96,10 @@ impl Control {
             ToControl::RoomEnded(room) => {
                 self.lobby.ended(room);
             }
+            ToControl::ReloadCertificate => match &mut self.certificate {
+                Some(certificate) => certificate.reload(),
+                None => info!("there is no certificate to read anew: the server does not speak TLS"),
+            },
             ToControl::Plain { .. } => unreachable!("plain connections are served before"),
         }
     }
@@ -106,7 +117,7 @@ impl Control {
         thread.send(ToTick::Join { room: placement.room, link, profile });
     }
 
-    fn serve_plain(&self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr) {
+    fn serve_plain(&self, stream: PlainStream, read: Vec<u8>, peer: SocketAddr) {
         let plain = Arc::clone(&self.plain);
         match plain.admit(peer.ip()) {
             Some(permit) => tokio::spawn(http::serve_plain(stream, read, plain, permit)),

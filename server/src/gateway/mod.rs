@@ -3,7 +3,7 @@
 mod ports;
 
 use std::collections::VecDeque;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use tracing::debug;
 use crate::handover::{Batch, LinkAddress, Post, RoomInput, SeatAddress, ToControl, ToReactor, ToTick};
 use crate::metrics::Metrics;
 use crate::net::http_head::RequestHead;
-use crate::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind};
+use crate::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, PlainStream};
 use crate::session::{GameTerms, Session, Verdict};
 pub use ports::TickPort;
 
@@ -239,7 +239,7 @@ impl Handler for Gateway {
         }
     }
 
-    fn plain_http(&mut self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr) {
+    fn plain_http(&mut self, stream: PlainStream, read: Vec<u8>, peer: SocketAddr) {
         // a full control thread sheds requests, it does not queue sockets
         let _ = self.control.offer(ToControl::Plain { stream, read, peer });
     }

@@ -119,8 +119,8 @@ pub enum HeadError {
     WebSocketKey,
     #[error("The request did not arrive in time.")]
     Timeout,
-    #[error("Only WebSockets are served here over TLS.")]
-    PlainOverTls,
+    #[error("Only TLS is spoken on this port: use https:// or wss://.")]
+    NotTls,
     #[error("Pages from this origin may not connect.")]
     Origin,
     #[error("There are too many connections from your address.")]
@@ -143,7 +143,8 @@ impl HeadError {
             | Self::UpgradeWithBody
             | Self::UpgradeVersion
             | Self::UpgradeHeaders
-            | Self::WebSocketKey => 400,
+            | Self::WebSocketKey
+            | Self::NotTls => 400,
             Self::Origin => 403,
             Self::UpgradeMethod => 405,
             Self::Timeout => 408,
@@ -151,7 +152,6 @@ impl HeadError {
             Self::WebSocketVersion => 426,
             Self::AddressFull | Self::AddressRate => 429,
             Self::TooLong | Self::TooManyHeaders => 431,
-            Self::PlainOverTls => 501,
             Self::Full | Self::ShuttingDown => 503,
         }
     }

@@ -22,7 +22,7 @@ use super::rate::Meter;
 use super::tls::Tls;
 use super::ws::frame::{self, Opcode};
 use super::ws::{Frames, PerMessageDeflate};
-use super::{LinkId, NetConfig};
+use super::{LinkId, NetConfig, PlainStream};
 
 /// Bytes that a peer may still send when everything is said; more is not waited for.
 const DRAIN_MAX_BYTES: usize = 64 * 1024;
@@ -250,6 +250,18 @@ impl Link {
             // the peer may have gone
             let _ = self.write_pending(now_ms);
         }
+    }
+
+    /// From now on what is said is said without TLS; nothing was yet that the peer could understand.
+    pub(super) fn give_up_tls(&mut self) {
+        self.tls = None;
+        self.forget_unsent();
+    }
+
+    /// With all that it has to say still.
+    pub(super) fn into_plain(mut self) -> PlainStream {
+        self.pending.drain(..self.written);
+        PlainStream { socket: self.stream.into(), tls: self.tls, unsent: self.pending }
     }
 
     /// Appends to what waits.

@@ -20,7 +20,7 @@ use super::timers::{SLOT_MS, Wheel};
 use super::tls::Identity;
 use super::ws::frame::Opcode;
 use super::ws::{FrameError, Frames, MessageLimits};
-use super::{CloseCause, HttpRefusal, LinkId, NetConfig};
+use super::{CloseCause, HttpRefusal, LinkId, NetConfig, PlainStream};
 use crate::metrics::Metrics;
 
 /// Connections over a limit that may be here to hear their 503 or 429; others are dropped without a word.
@@ -95,13 +95,14 @@ impl Links {
     /// A new connection: its handshake begins, or its 503 if we are full, or its 429 if its address is.
     pub(super) fn admit(&mut self, mut stream: TcpStream, peer: SocketAddr, registry: &Registry) {
         let place_of_address = self.place_for(peer);
+        // over TLS an answer would cost a handshake: who is too many is dropped before it
+        if place_of_address.is_err() && (self.identity.is_some() || self.turned_away >= REFUSALS_MAX) {
+            return;
+        }
         let tls = match self.identity.as_ref().map(|identity| identity.begin()).transpose() {
             Ok(tls) => tls,
             Err(error) => return tracing::error!(%error, "cannot begin TLS"),
         };
-        if place_of_address.is_err() && self.turned_away >= REFUSALS_MAX {
-            return;
-        }
         let place = self.slab.vacant_entry();
         self.generation = self.generation.wrapping_add(1);
         let id = LinkId(u64::from(self.generation) << 32 | place.key() as u64);
@@ -244,15 +245,15 @@ impl Links {
         self.gone.push(id);
     }
 
-    /// The socket of a plain request leaves the reactor.
-    pub(super) fn hand_over(&mut self, id: LinkId, registry: &Registry) -> io::Result<std::net::TcpStream> {
+    /// The connection of a plain request leaves the reactor.
+    pub(super) fn hand_over(&mut self, id: LinkId, registry: &Registry) -> io::Result<PlainStream> {
         let index = index(id);
         let mut link = self.slab.remove(index);
         self.unsent_bytes -= link.counted_bytes;
         self.metrics.connections_open.less();
         self.metrics.plain_requests.one();
         registry.deregister(&mut link.stream)?;
-        Ok(link.stream.into())
+        Ok(link.into_plain())
     }
 
     /// Lends the frames of a link that still listens.

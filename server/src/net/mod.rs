@@ -12,19 +12,21 @@ pub mod io;
 mod link;
 mod links;
 pub mod origin;
+mod plain;
 pub mod rate;
 pub mod reactor;
 pub mod timers;
 pub mod tls;
 pub mod ws;
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use addresses::AddressLimits;
 use http_head::RequestHead;
 pub use io::Io;
 use origin::OriginRule;
+pub use plain::PlainStream;
 use rate::Rate;
 use ws::DeflateConfig;
 
@@ -91,8 +93,8 @@ pub trait Handler {
     /// The link carries nothing more, and its id is over. Called for every link that was `open`, as soon as the
     /// cause is known: the socket may live on for a moment, so that the close code arrives.
     fn closed(&mut self, link: LinkId, cause: CloseCause);
-    /// A request that is no upgrade: the socket leaves the reactor with all bytes that were read from it.
-    fn plain_http(&mut self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr);
+    /// A request that is no upgrade: the connection leaves the reactor with all bytes that were read from it.
+    fn plain_http(&mut self, stream: PlainStream, read: Vec<u8>, peer: SocketAddr);
     /// When [`Handler::turn`] must be called at the latest, whatever happens on the sockets.
     fn next_due(&self) -> Option<Instant> {
         None

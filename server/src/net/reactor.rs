@@ -200,11 +200,22 @@ impl<H: Handler> Reactor<H> {
         link.ready = false;
         let count = match link.read(&mut self.read_scratch, now_ms) {
             Read::Bytes(count) => count,
-            // of a TLS handshake there may be something to say
-            Read::Nothing => return self.links.flush(id),
+            Read::Nothing => {
+                if link.tls.as_ref().is_some_and(Tls::has_more) {
+                    self.read_again(id);
+                }
+                // of a TLS handshake there may be something to say
+                return self.links.flush(id);
+            }
             Read::End => {
                 self.links.handle_end(id);
                 return self.links.flush(id);
+            }
+            Read::Broken if link.tls.as_ref().is_some_and(Tls::met_plaintext) => {
+                link.give_up_tls();
+                self.links.metrics.handshakes_failed.one();
+                self.links.refuse(id, &HeadError::NotTls.into());
+                return self.read_again(id);
             }
             Read::Broken => {
                 link.write_last_words(now_ms);
@@ -212,10 +223,10 @@ impl<H: Handler> Reactor<H> {
             }
         };
         // a short read was the last, unless the poll has told of the end: then that is to be read too
-        if count == self.read_scratch.len() || link.hung_up || link.tls.as_ref().is_some_and(Tls::has_ended) {
-            link.ready = true;
-            self.ready.push(id);
+        if count == self.read_scratch.len() || link.hung_up || link.tls.as_ref().is_some_and(Tls::has_more) {
+            self.read_again(id);
         }
+        let Some(link) = self.links.link(id) else { return };
         let (state, peer) = (&mut link.state, link.peer);
         match state {
             State::Open | State::Closing => {
@@ -231,6 +242,15 @@ impl<H: Handler> Reactor<H> {
         }
         self.links.metrics.bytes_in.add(count as u64);
         self.links.flush(id);
+    }
+
+    /// The poll may not tell of this link again.
+    fn read_again(&mut self, id: LinkId) {
+        if let Some(link) = self.links.link(id)
+            && !mem::replace(&mut link.ready, true)
+        {
+            self.ready.push(id);
+        }
     }
 
     /// More of a request head: when it is whole, the link opens, is refused, or leaves for plain HTTP.
@@ -269,7 +289,6 @@ impl<H: Handler> Reactor<H> {
                 handler.open(&mut Io { links: &mut *links }, id, peer);
                 dispatch(handler, links, id, &mut bytes[end..]);
             }
-            Ok(None) if links.identity.is_some() => links.refuse(id, &HeadError::PlainOverTls.into()),
             Ok(None) => match links.hand_over(id, self.poll.registry()) {
                 Ok(stream) => handler.plain_http(stream, bytes, peer),
                 Err(error) => tracing::error!(%error, "cannot hand a connection over"),

@@ -4,15 +4,19 @@
 //! socket ─> Tls::read ─> plain bytes in the read scratch ─> head, frames
 //! socket <─ the link's pending bytes <─ Tls::write <─ frames, HTTP answers, and what the handshake wants to say
 //! ```
-//! What waits in a link is encrypted already, so that all its limits and its one write stay what they are.
+//! What waits in a link is encrypted already, so that all its limits and its one write stay what they are. A plain
+//! request takes its [`Tls`] along when it leaves the reactor.
 
+use std::fs;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{InvalidMessage, ServerConfig, ServerConnection};
 
 /// Why a server has no certificate to show.
 #[derive(Debug, thiserror::Error)]
@@ -51,31 +55,66 @@ pub enum TlsError {
 pub struct Identity {
     certificate: PathBuf,
     key: PathBuf,
-    config: RwLock<Arc<ServerConfig>>,
+    loaded: RwLock<Loaded>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    config: Arc<ServerConfig>,
+    /// Of the two files, from before they were read: what changes meanwhile is noticed afterwards.
+    stamps: [Option<Stamp>; 2],
+}
+
+/// What changes when a file is written, or another takes its place.
+#[derive(PartialEq, Debug)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    bytes: u64,
+    inode: u64,
 }
 
 impl Identity {
     /// Reads both files.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let config = RwLock::new(server_config(certificate, key)?);
-        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), config })
+        let loaded = RwLock::new(read_files(certificate, key)?);
+        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), loaded })
     }
 
     /// Reads both files again, for connections that come from now on. After an error the old ones stay.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let config = server_config(&self.certificate, &self.key)?;
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        let loaded = read_files(&self.certificate, &self.key)?;
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         Ok(())
     }
 
+    /// Whether a file is not what it was when both were last read for good; it need not be usable.
+    pub fn is_stale(&self) -> bool {
+        let stamps = [stamp(&self.certificate), stamp(&self.key)];
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).stamps != stamps
+    }
+
     /// A connection that has just come.
-    pub(super) fn begin(&self) -> Result<Tls, rustls::Error> {
-        let config = Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner));
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn begin(&self) -> Result<Tls, rustls::Error> {
+        let config = Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner).config);
         let mut connection = ServerConnection::new(config)?;
         // what is encrypted is taken out at once, so nothing is refused for want of room
         connection.set_buffer_limit(None);
-        Ok(Tls { connection: Box::new(connection), ended: false })
+        Ok(Tls { connection: Box::new(connection), has_more: false, is_broken: false, met_plaintext: false })
     }
+}
+
+fn read_files(certificate: &Path, key: &Path) -> Result<Loaded, TlsError> {
+    let stamps = [stamp(certificate), stamp(key)];
+    Ok(Loaded { config: server_config(certificate, key)?, stamps })
+}
+
+/// Of what a link leads to; none if that is not there.
+fn stamp(file: &Path) -> Option<Stamp> {
+    let found = fs::metadata(file).ok()?;
+    Some(Stamp { modified: found.modified().ok(), bytes: found.len(), inode: found.ino() })
 }
 
 fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
@@ -95,19 +134,29 @@ fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Tl
     Ok(Arc::new(config))
 }
 
-/// One connection's encryption.
+/// One connection's encryption, between bytes that its owner reads and writes.
 #[derive(Debug)]
-pub(super) struct Tls {
+pub struct Tls {
     connection: Box<ServerConnection>,
-    /// The stream is over or broken: the next read says so.
-    ended: bool,
+    /// The next read has something to tell, although the socket may have nothing.
+    has_more: bool,
+    /// A rule was broken: nothing more is taken from the socket.
+    is_broken: bool,
+    /// What came first was no TLS.
+    met_plaintext: bool,
 }
 
 impl Tls {
-    /// Fills `plain` as far as the socket goes, like one read of it: less than a whole `plain` means that there is
-    /// no more for now. 0 is the end. What TLS itself has to say is appended to `out`.
-    pub(super) fn read(&mut self, socket: &mut impl Read, plain: &mut [u8], out: &mut Vec<u8>) -> io::Result<usize> {
-        let mut count = 0;
+    /// Fills `plain` with what the socket has, 0 is the end. What TLS itself has to say is appended to `out`.
+    ///
+    /// Less than a whole `plain` means that there is no more for now, unless [`Tls::has_more`]: for one call no more
+    /// is taken from the socket than `plain` is long, so that records without content keep nobody waiting.
+    ///
+    /// # Errors
+    /// Those of the socket, and [`io::ErrorKind::InvalidData`] for what breaks the rules of TLS; `out` has the alert.
+    pub fn read(&mut self, socket: &mut impl Read, plain: &mut [u8], out: &mut Vec<u8>) -> io::Result<usize> {
+        let (mut count, mut taken) = (0, 0);
+        self.has_more = false;
         while count < plain.len() {
             match self.connection.reader().read(&mut plain[count..]) {
                 Ok(0) => return self.end(count, Ok(0)),
@@ -116,39 +165,62 @@ impl Tls {
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // a FIN without close_notify: WebSocket has its own goodbye
+                // a FIN without close_notify: WebSocket and HTTP know where their messages end
                 Err(_) => return self.end(count, Ok(0)),
             }
-            match self.connection.read_tls(socket) {
-                // rustls notes it, and tells after the plain bytes that came before
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && count > 0 => return Ok(count),
-                Err(error) => return self.end_or(count, error),
+            if taken >= plain.len() {
+                self.has_more = true;
+                return so_far(count);
+            }
+            if !self.is_broken {
+                match self.connection.read_tls(socket) {
+                    // of the end rustls tells after the plain bytes that came before
+                    Ok(more) => taken += more,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return so_far(count),
+                    Err(error) => return self.end(count, Err(error)),
+                }
             }
             let processed = self.connection.process_new_packets();
             self.take_encrypted(out);
-            if let Err(error) = processed {
-                return self.end_or(count, io::Error::new(io::ErrorKind::InvalidData, error));
+            match processed {
+                Ok(_) => {}
+                // rustls tells the same error again
+                Err(error) if self.is_broken => {
+                    return self.end(count, Err(io::Error::new(io::ErrorKind::InvalidData, error)));
+                }
+                // first what came before it
+                Err(error) => {
+                    let is_no_tls = matches!(error, rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType));
+                    self.met_plaintext = is_no_tls && self.connection.protocol_version().is_none();
+                    self.is_broken = true;
+                }
             }
         }
+        // there may be more in what was taken
+        self.has_more = true;
         Ok(count)
     }
 
-    /// There is something to read although the socket has nothing.
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended
+    /// There may be something to read although the socket has nothing.
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    /// The connection failed because its first bytes were no TLS.
+    pub(super) fn met_plaintext(&self) -> bool {
+        self.met_plaintext
     }
 
     /// Encrypts; until the handshake is through it is kept.
-    pub(super) fn write(&mut self, plain: &[u8], out: &mut Vec<u8>) {
+    pub fn write(&mut self, plain: &[u8], out: &mut Vec<u8>) {
         // into memory without a limit: no error
         let _ = self.connection.writer().write_all(plain);
         self.take_encrypted(out);
     }
 
     /// Says that nothing more comes.
-    pub(super) fn close(&mut self, out: &mut Vec<u8>) {
+    pub fn close(&mut self, out: &mut Vec<u8>) {
         self.connection.send_close_notify();
         self.take_encrypted(out);
     }
@@ -162,13 +234,14 @@ impl Tls {
         }
     }
 
-    fn end_or(&mut self, count: usize, error: io::Error) -> io::Result<usize> {
-        if error.kind() == io::ErrorKind::WouldBlock { Err(error) } else { self.end(count, Err(error)) }
-    }
-
     /// The end comes after what was read before it.
     fn end(&mut self, count: usize, last: io::Result<usize>) -> io::Result<usize> {
-        self.ended = true;
+        self.has_more = count > 0;
         if count > 0 { Ok(count) } else { last }
     }
+}
+
+/// No more for now.
+fn so_far(count: usize) -> io::Result<usize> {
+    if count > 0 { Ok(count) } else { Err(io::ErrorKind::WouldBlock.into()) }
 }

@@ -12,7 +12,7 @@ use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
 use tickwire_server::net::reactor::{Io, Reactor};
 use tickwire_server::net::tls::Identity;
-use tickwire_server::net::{CloseCause, Handler, HttpRefusal, LinkId, MessageKind, NetConfig, accept};
+use tickwire_server::net::{CloseCause, Handler, HttpRefusal, LinkId, MessageKind, NetConfig, PlainStream, accept};
 
 /// A test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,7 +33,7 @@ pub(crate) enum Told {
     Message(LinkId, MessageKind, Vec<u8>),
     Drained(LinkId),
     Closed(LinkId, CloseCause),
-    Plain(TcpStream, Vec<u8>),
+    Plain(PlainStream, Vec<u8>),
 }
 
 impl PartialEq for Told {
@@ -94,7 +94,7 @@ impl Handler for Scripted {
         self.tell(Told::Closed(link, cause));
     }
 
-    fn plain_http(&mut self, stream: TcpStream, read: Vec<u8>, _: SocketAddr) {
+    fn plain_http(&mut self, stream: PlainStream, read: Vec<u8>, _: SocketAddr) {
         self.tell(Told::Plain(stream, read));
     }
 

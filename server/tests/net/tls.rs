@@ -1,77 +1,21 @@
 //! wss through a socket, with a real client and with one that is not.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 use tickwire_server::net::tls::Identity;
 use tickwire_server::net::{CloseCause, MessageKind, NetConfig, Outcome};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{Connector, client_async_tls_with_config};
 
+use super::certificate::{Certificate, over_tls};
 use super::ends::{BINARY, Client, Server, TEXT, Told, UPGRADE, frame};
 
-/// A certificate for localhost in files of its own.
-struct Certificate {
-    folder: PathBuf,
-}
-
-impl Certificate {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("tickwire-tls-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let certificate = Self { folder };
-        certificate.renew();
-        certificate
-    }
-
-    /// Writes another one to the same files.
-    fn renew(&self) {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
-        std::fs::write(self.folder.join("cert.pem"), made.cert.pem()).unwrap();
-        std::fs::write(self.folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-    }
-
-    fn identity(&self) -> Arc<Identity> {
-        Arc::new(Identity::load(&self.folder.join("cert.pem"), &self.folder.join("key.pem")).unwrap())
-    }
-
-    /// A client that trusts the present certificate and no other.
-    fn client_config(&self, version: &'static SupportedProtocolVersion, alpn: &[&[u8]]) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(self.folder.join("cert.pem")).unwrap()).unwrap();
-        let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        Arc::new(config)
-    }
-
-    /// Raw bytes over TLS.
-    fn connect(&self, server: &Server) -> StreamOwned<ClientConnection, TcpStream> {
-        let name = ServerName::try_from("localhost").unwrap();
-        let connection = ClientConnection::new(self.client_config(&TLS13, &[]), name).unwrap();
-        let socket = TcpStream::connect(server.addr).unwrap();
-        socket.set_nodelay(true).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        StreamOwned::new(connection, socket)
-    }
-}
-
-impl Drop for Certificate {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
+fn identity(certificate: &Certificate) -> Arc<Identity> {
+    Arc::new(Identity::load(&certificate.file(), &certificate.key_file()).unwrap())
 }
 
 fn read_until(stream: &mut impl Read, end: &[u8]) -> Vec<u8> {
@@ -85,9 +29,9 @@ fn read_until(stream: &mut impl Read, end: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_real_client_speaks_wss_in_both_versions() {
-    let certificate = Certificate::new("real");
+    let certificate = Certificate::new();
     let config = NetConfig { message_max_bytes: 1_000_000, write_buffer_max_bytes: 4_000_000, ..NetConfig::default() };
-    let server = Server::start_tls(config, certificate.identity());
+    let server = Server::start_tls(config, identity(&certificate));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for version in [&TLS12, &TLS13] {
         let connector = Connector::Rustls(certificate.client_config(version, &[b"h2", b"http/1.1"]));
@@ -111,28 +55,26 @@ fn a_real_client_speaks_wss_in_both_versions() {
 
 #[test]
 fn the_protocol_must_be_one_that_is_spoken() {
-    let certificate = Certificate::new("alpn");
-    let server = Server::start_tls(NetConfig::default(), certificate.identity());
+    let certificate = Certificate::new();
+    let server = Server::start_tls(NetConfig::default(), identity(&certificate));
     for (offer, chosen) in [(&[][..], None), (&[&b"http/1.1"[..]], Some(&b"http/1.1"[..]))] {
-        let name = ServerName::try_from("localhost").unwrap();
-        let mut tls = ClientConnection::new(certificate.client_config(&TLS13, offer), name).unwrap();
-        let mut socket = TcpStream::connect(server.addr).unwrap();
-        tls.complete_io(&mut socket).unwrap();
-        assert_eq!(tls.alpn_protocol(), chosen);
+        let mut client = over_tls(certificate.client_config(&TLS13, offer), server.addr);
+        client.conn.complete_io(&mut client.sock).unwrap();
+        assert_eq!(client.conn.alpn_protocol(), chosen);
     }
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut tls = ClientConnection::new(certificate.client_config(&TLS13, &[b"h2"]), name).unwrap();
-    let mut socket = TcpStream::connect(server.addr).unwrap();
-    let refused = tls.complete_io(&mut socket).unwrap_err().to_string();
-    assert!(refused.contains("NoApplicationProtocol"), "{refused}");
+    for version in [&TLS12, &TLS13] {
+        let mut client = over_tls(certificate.client_config(version, &[b"h2"]), server.addr);
+        let refused = client.conn.complete_io(&mut client.sock).unwrap_err().to_string();
+        assert!(refused.contains("NoApplicationProtocol"), "{refused}");
+    }
     server.expect_gone();
 }
 
 #[test]
 fn bytes_may_come_one_by_one_and_several_messages_in_one_record() {
-    let certificate = Certificate::new("bytes");
-    let server = Server::start_tls(NetConfig::default(), certificate.identity());
-    let mut client = certificate.connect(&server);
+    let certificate = Certificate::new();
+    let server = Server::start_tls(NetConfig::default(), identity(&certificate));
+    let mut client = certificate.connect(server.addr);
     let bytes = [UPGRADE.as_bytes(), &frame(TEXT, b"one"), &frame(TEXT, b"two")].concat();
     client.write_all(&bytes).unwrap();
     let head = read_until(&mut client, b"\r\n\r\n");
@@ -153,7 +95,7 @@ fn bytes_may_come_one_by_one_and_several_messages_in_one_record() {
     assert_eq!(server.told(), Told::Message(link, MessageKind::Binary, b"slow".to_vec()));
     assert_eq!(server.told(), Told::Closed(link, CloseCause::Lost));
     drop(client);
-    let mut client = certificate.connect(&server);
+    let mut client = certificate.connect(server.addr);
     client.write_all(UPGRADE.as_bytes()).unwrap();
     read_until(&mut client, b"\r\n\r\n");
     let link = server.opened();
@@ -164,16 +106,16 @@ fn bytes_may_come_one_by_one_and_several_messages_in_one_record() {
 
 #[test]
 fn what_is_no_tls_or_never_ends_its_handshake_is_dropped() {
-    let certificate = Certificate::new("none");
+    let certificate = Certificate::new();
     let config = NetConfig { handshake_timeout_ms: 200, ..NetConfig::default() };
-    let server = Server::start_tls(config, certificate.identity());
+    let server = Server::start_tls(config, identity(&certificate));
     let mut plain = Client::connect(&server);
     plain.send(UPGRADE);
     let _silent = Client::connect(&server);
     let mut half = Client::connect(&server);
     half.send([0x16, 0x03, 0x01, 0x01, 0x00, 0x01]);
     // through with TLS and silent then: the time counts on
-    let mut idle = certificate.connect(&server);
+    let mut idle = certificate.connect(server.addr);
     idle.conn.complete_io(&mut idle.sock).unwrap();
     server.expect_gone();
     server.expect_silence();
@@ -181,21 +123,107 @@ fn what_is_no_tls_or_never_ends_its_handshake_is_dropped() {
 }
 
 #[test]
-fn plain_http_is_answered_over_tls() {
-    let certificate = Certificate::new("http");
-    let server = Server::start_tls(NetConfig::default(), certificate.identity());
-    let mut client = certificate.connect(&server);
-    client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+fn plain_http_leaves_with_its_tls_and_every_byte() {
+    let certificate = Certificate::new();
+    let server = Server::start_tls(NetConfig::default(), identity(&certificate));
+    let request = b"POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    let mut client = certificate.connect(server.addr);
+    client.write_all(&request[..20]).unwrap();
+    client.write_all(&request[20..]).unwrap();
+    let Told::Plain(stream, mut read) = server.told() else { panic!("a plain request") };
+    let (mut socket, mut tls, mut out) = (stream.socket, stream.tls.unwrap(), stream.unsent);
+    while read.len() < request.len() {
+        let mut plain = [0; 1024];
+        match tls.read(&mut socket, &mut plain, &mut out) {
+            Ok(count) => read.extend(&plain[..count]),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+    assert_eq!(read, request);
+    tls.write(b"HTTP/1.1 204 No Content\r\n\r\n", &mut out);
+    tls.close(&mut out);
+    socket.write_all(&out).unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 501 "), "{answer}");
+    assert_eq!(answer, "HTTP/1.1 204 No Content\r\n\r\n");
+    assert_eq!(server.metrics.connections_open.value(), 0);
+    server.expect_silence();
+}
+
+#[test]
+fn plain_http_without_tls_is_told_to_speak_it() {
+    let certificate = Certificate::new();
+    let server = Server::start_tls(NetConfig::default(), identity(&certificate));
+    for request in [UPGRADE, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /\n"] {
+        let mut client = Client::connect(&server);
+        client.send(request);
+        let (head, body) = client.read_answer();
+        assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+        assert!(body.contains("https://") && body.contains("wss://"), "{body}");
+    }
+    server.expect_gone();
+    assert_eq!(server.metrics.handshakes_failed.value(), 3);
+}
+
+#[test]
+fn a_client_hello_may_come_byte_by_byte() {
+    let certificate = Certificate::new();
+    let server = Server::start_tls(NetConfig::default(), identity(&certificate));
+    for version in [&TLS12, &TLS13] {
+        let mut client = over_tls(certificate.client_config(version, &[]), server.addr);
+        let mut hello = Vec::new();
+        client.conn.write_tls(&mut hello).unwrap();
+        for byte in hello {
+            client.sock.write_all(&[byte]).unwrap();
+        }
+        client.write_all(UPGRADE.as_bytes()).unwrap();
+        assert!(read_until(&mut client, b"\r\n\r\n").starts_with(b"HTTP/1.1 101 "));
+    }
+}
+
+/// The records of one segment are read at once, and the poll says nothing more.
+#[test]
+fn what_came_before_a_broken_record_is_heard_and_then_the_end() {
+    let certificate = Certificate::new();
+    let server = Server::start_tls(NetConfig::default(), identity(&certificate));
+    let mut client = certificate.connect(server.addr);
+    client.write_all(UPGRADE.as_bytes()).unwrap();
+    read_until(&mut client, b"\r\n\r\n");
+    let link = server.opened();
+    client.conn.writer().write_all(&frame(TEXT, b"last")).unwrap();
+    let mut segment = Vec::new();
+    client.conn.write_tls(&mut segment).unwrap();
+    segment.extend([0x17, 3, 3, 0, 20]);
+    segment.extend([0; 20]);
+    client.sock.write_all(&segment).unwrap();
+    assert_eq!(server.told(), Told::Message(link, MessageKind::Text, b"last".to_vec()));
+    assert_eq!(server.told(), Told::Closed(link, CloseCause::Lost));
+    let alert = client.read_to_end(&mut Vec::new()).unwrap_err().to_string();
+    assert!(alert.contains("BadRecordMac"), "{alert}");
+    server.expect_gone();
+}
+
+/// An answer would cost a handshake.
+#[test]
+fn who_comes_when_all_places_are_taken_is_dropped() {
+    let certificate = Certificate::new();
+    let config = NetConfig { connections_max: 1, ..NetConfig::default() };
+    let server = Server::start_tls(config, identity(&certificate));
+    let mut first = certificate.connect(server.addr);
+    first.write_all(UPGRADE.as_bytes()).unwrap();
+    read_until(&mut first, b"\r\n\r\n");
+    let mut second = certificate.connect(server.addr);
+    assert!(second.conn.complete_io(&mut second.sock).is_err());
+    assert_eq!(server.metrics.connections_refused.value(), 1);
+    first.write_all(&frame(TEXT, b"still here")).unwrap();
+    read_until(&mut first, b"still here");
 }
 
 #[test]
 fn a_stalled_reader_is_skipped_and_what_it_got_is_whole() {
-    let certificate = Certificate::new("stalled");
-    let server = Server::start_tls(NetConfig::default(), certificate.identity());
-    let mut client = certificate.connect(&server);
+    let certificate = Certificate::new();
+    let server = Server::start_tls(NetConfig::default(), identity(&certificate));
+    let mut client = certificate.connect(server.addr);
     client.write_all(UPGRADE.as_bytes()).unwrap();
     read_until(&mut client, b"\r\n\r\n");
     let link = server.opened();
@@ -220,18 +248,20 @@ fn a_stalled_reader_is_skipped_and_what_it_got_is_whole() {
 
 #[test]
 fn a_new_certificate_is_for_new_connections() {
-    let certificate = Certificate::new("renewed");
-    let identity = certificate.identity();
+    let certificate = Certificate::new();
+    let identity = identity(&certificate);
     let server = Server::start_tls(NetConfig::default(), Arc::clone(&identity));
-    let mut before = certificate.connect(&server);
+    let mut before = certificate.connect(server.addr);
     before.write_all(UPGRADE.as_bytes()).unwrap();
     read_until(&mut before, b"\r\n\r\n");
 
-    std::fs::write(certificate.folder.join("key.pem"), "nonsense").unwrap();
+    std::fs::write(certificate.key_file(), "nonsense").unwrap();
     assert!(identity.reload().unwrap_err().to_string().contains("key.pem"));
+    std::fs::write(certificate.key_file(), Certificate::another().1).unwrap();
+    assert!(identity.reload().unwrap_err().to_string().contains("cert.pem"), "the key of another");
     certificate.renew();
     identity.reload().unwrap();
-    let mut after = certificate.connect(&server);
+    let mut after = certificate.connect(server.addr);
     after.write_all(UPGRADE.as_bytes()).unwrap();
     read_until(&mut after, b"\r\n\r\n");
     before.write_all(&frame(TEXT, b"still here")).unwrap();

@@ -1,7 +1,8 @@
 mod ends;
+mod tls;
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::thread;
 
 use include_dir::{Dir, DirEntry, File};
@@ -28,7 +29,7 @@ fn connect(plain: &Arc<Plain>, read: &[u8]) -> TcpStream {
     let permit = plain.admit(client.local_addr().unwrap().ip()).unwrap();
     thread::spawn(move || {
         runtime().block_on(async {
-            serve_within(FOREVER, stream, read, plain).await;
+            serve_within(FOREVER, stream.into(), read, plain).await;
             drop(permit);
         });
     });

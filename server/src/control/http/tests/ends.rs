@@ -26,7 +26,7 @@ fn who_closes_the_sending_half_still_gets_the_answer() {
             client.write_all(rest).unwrap();
             client.shutdown(Shutdown::Write).unwrap();
             // the end of the request is there before anybody looks
-            runtime().block_on(serve_within(FOREVER, stream, read.into(), plain()));
+            runtime().block_on(serve_within(FOREVER, stream.into(), read.into(), plain()));
             let answer = the_rest(&mut client);
             assert!(answer.contains(" 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"), "{request}: {answer}");
         }
@@ -58,7 +58,7 @@ fn who_finds_no_place_is_told_to_come_again() {
         let (mut client, stream) = pair();
         client.write_all(rest.as_bytes()).unwrap();
         let read = read.as_bytes().to_vec();
-        let told = thread::spawn(move || runtime().block_on(shed(stream, read, plain())));
+        let told = thread::spawn(move || runtime().block_on(shed(stream.into(), read, plain())));
         let answer = the_rest(&mut client);
         assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
         assert_eq!(field(&answer, "Retry-After"), Some("1"));
@@ -70,7 +70,7 @@ fn who_finds_no_place_is_told_to_come_again() {
     }
     let (mut client, stream) = pair();
     client.shutdown(Shutdown::Write).unwrap();
-    runtime().block_on(shed(stream, b"HEAD / HTTP/1.1\r\n\r\n".to_vec(), plain()));
+    runtime().block_on(shed(stream.into(), b"HEAD / HTTP/1.1\r\n\r\n".to_vec(), plain()));
     assert_eq!(body(&the_rest(&mut client)), "", "HEAD has no body");
 }
 
@@ -79,11 +79,11 @@ fn those_who_are_told_are_few_and_soon_gone() {
     let plain = plain();
     let (mut stays, stream) = pair();
     // it returns although the peer stays: that is the test
-    runtime().block_on(shed(stream, Vec::new(), Arc::clone(&plain)));
+    runtime().block_on(shed(stream.into(), Vec::new(), Arc::clone(&plain)));
     assert!(the_rest(&mut stays).starts_with("HTTP/1.1 503 "));
     let busy = plain.shedding.try_acquire_many(shed::SHEDDING_MAX as u32).unwrap();
     let (mut beyond, stream) = pair();
-    runtime().block_on(shed(stream, Vec::new(), Arc::clone(&plain)));
+    runtime().block_on(shed(stream.into(), Vec::new(), Arc::clone(&plain)));
     assert_eq!(the_rest(&mut beyond), "");
     drop(busy);
 }
@@ -137,7 +137,7 @@ fn a_peer_that_leaves_early_ends_the_service() {
     client.shutdown(Shutdown::Both).unwrap();
     let plain = plain();
     let permit = plain.admit(Ipv4Addr::LOCALHOST.into()).unwrap();
-    runtime().block_on(serve_plain(stream, b"GET / HT".to_vec(), Arc::clone(&plain), permit));
+    runtime().block_on(serve_plain(stream.into(), b"GET / HT".to_vec(), Arc::clone(&plain), permit));
     assert!(runtime().block_on(plain.drained(FOREVER)), "its place is free");
 }
 
@@ -146,6 +146,6 @@ fn silence_ends_the_connection() {
     for read in ["", "GET / HTTP/1.1\r\nHost: a\r\n", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"] {
         let (_silent, stream) = pair();
         // it returns although the peer stays: that is the test
-        runtime().block_on(serve_within(Duration::from_millis(20), stream, read.into(), plain()));
+        runtime().block_on(serve_within(Duration::from_millis(20), stream.into(), read.into(), plain()));
     }
 }
