@@ -59,7 +59,7 @@ fn when_there_is_no_place_even_for_a_refusal_the_others_wait_in_the_kernel() {
     wait_until("64 are told", || server.metrics.connections_refused.value() == 64);
     assert_eq!(server.metrics.accepts_paused.value(), 0);
     Client::connect(&server).expect_end();
-    assert_eq!(server.metrics.accepts_paused.value(), 1);
+    wait_until("accepting is paused", || server.metrics.accepts_paused.value() == 1);
     drop((first, told));
     server.expect_gone();
     Client::open(&server);

@@ -31,7 +31,7 @@ fn after_everything_is_said_64_kib_are_listened_to() {
 #[test]
 fn a_goodbye_is_waited_for_and_not_for_ever() {
     assert_eq!(NetConfig::default().close_timeout_ms, 2_000);
-    let server = Server::start(NetConfig { close_timeout_ms: 500, ..NetConfig::default() });
+    let server = Server::start(NetConfig { close_timeout_ms: 1_500, ..NetConfig::default() });
     for forced in [0, 1] {
         let mut client = Client::open(&server);
         let link = server.opened();

@@ -49,7 +49,7 @@ fn other_limits_hold_as_well() {
 
 #[test]
 fn who_is_late_hears_408_and_is_counted() {
-    let server = Server::start(NetConfig { handshake_timeout_ms: 1_000, ..NetConfig::default() });
+    let server = Server::start(NetConfig { handshake_timeout_ms: 2_000, ..NetConfig::default() });
     assert_eq!(NetConfig::default().handshake_timeout_ms, 5_000);
     let mut in_time = Client::connect(&server);
     in_time.send(&UPGRADE[..30]);

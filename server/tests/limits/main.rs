@@ -12,6 +12,7 @@ mod swirl;
 mod wire;
 
 mod connections;
+mod encrypted;
 mod endings;
 mod heads;
 mod messages;

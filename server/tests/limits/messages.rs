@@ -43,7 +43,7 @@ fn a_message_has_1024_fragments() {
 #[test]
 fn a_message_is_finished_in_time_or_ends_the_link() {
     assert_eq!(NetConfig::default().unfinished_message_timeout_ms, 10_000);
-    let server = Server::start(NetConfig { unfinished_message_timeout_ms: 700, ..NetConfig::default() });
+    let server = Server::start(NetConfig { unfinished_message_timeout_ms: 1_500, ..NetConfig::default() });
     let mut client = Client::open(&server);
     let link = server.opened();
     // many that take a moment each are no fault; a pong tells that the beginning was read

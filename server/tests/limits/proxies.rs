@@ -1,18 +1,14 @@
 //! Connections that come through a proxy: whose they are, and that nobody else can say so.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tickwire_server::net::NetConfig;
 use tickwire_server::net::addresses::AddressLimits;
 use tickwire_server::net::proxy::Proxies;
 use tickwire_server::net::rate::Rate;
-use tickwire_server::net::tls::Identity;
 
+use crate::encrypted::Encrypted;
 use crate::ends::{Client, Server, TEXT, UPGRADE, frame};
 
 /// Whoever is not the proxy, which is 127.0.0.1.
@@ -168,45 +164,20 @@ fn a_header_that_does_not_come_ends_with_the_handshakes_time() {
 
 #[test]
 fn the_header_stands_in_front_of_tls() {
-    let folder = std::env::temp_dir().join(format!("tickwire-proxy-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let config = with_limits(true, AddressLimits { open_max: 1, ..AddressLimits::default() });
-    let server = Server::start_tls(config, Arc::new(Identity::load(&certificate, &key).unwrap()));
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(&certificate).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let trusting = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let trusting = Arc::new(trusting);
-    let come = || {
-        let mut tls = ClientConnection::new(Arc::clone(&trusting), ServerName::try_from("localhost").unwrap()).unwrap();
-        let mut socket = TcpStream::connect(server.addr).unwrap();
-        socket.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
-        // header and the client's hello in one segment
-        let mut hello = header(CLIENT);
-        tls.write_tls(&mut hello).unwrap();
-        socket.write_all(&hello).unwrap();
-        StreamOwned::new(tls, socket)
-    };
-    let mut stream = come();
+    let limits = AddressLimits { open_max: 1, ..AddressLimits::default() };
+    let encrypted = Encrypted::start(with_limits(true, limits));
+    let mut stream = encrypted.connect_behind(header(CLIENT));
     stream.write_all(UPGRADE.as_bytes()).unwrap();
     let mut status = [0; 13];
     stream.read_exact(&mut status).unwrap();
     assert_eq!(&status, b"HTTP/1.1 101 ");
+    let server = &encrypted.server;
     assert_eq!(server.peer(), CLIENT.parse().unwrap());
     // one too many of this client is not worth a TLS handshake
-    let mut refused = come();
+    let mut refused = encrypted.connect_behind(header(CLIENT));
     let _ = refused.write_all(UPGRADE.as_bytes());
     assert!(refused.read_exact(&mut status).is_err());
     assert_eq!(server.metrics.addresses_refused.value(), 1);
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 // -- the limits of addresses
