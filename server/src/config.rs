@@ -16,6 +16,7 @@ mod error;
 mod file;
 mod filter;
 mod keys;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ use std::thread;
 
 pub use error::ConfigError;
 pub use keys::{KeyHelp, keys};
+pub use session::SessionLimits;
 
 use crate::net::NetConfig;
 use error::Place;
@@ -60,6 +62,8 @@ pub struct Config {
     pub stop_grace_ms: u64,
     /// Limits of sockets and WebSocket framing.
     pub net: NetConfig,
+    /// How much and how fast a client may speak.
+    pub session: SessionLimits,
     /// Most rooms at once.
     pub rooms_max: usize,
     /// Which events are logged: `info`, or by module `info,tickwire_server::net=debug`.
@@ -134,6 +138,7 @@ impl Default for Config {
             tls_key: None,
             stop_grace_ms: 2_000,
             net: NetConfig::default(),
+            session: SessionLimits::default(),
             rooms_max: 10_000,
             log: "info".to_owned(),
         }

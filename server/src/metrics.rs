@@ -39,18 +39,24 @@ pub struct Metrics {
     pub connections_open: Counter,
     /// Connections: accepted from the listener, including those that were refused right after.
     pub connections_accepted: Counter,
-    /// Connections: answered 503 or dropped because the reactor was full.
+    /// Connections: answered 503 or dropped because all places were taken.
     pub connections_refused: Counter,
     /// Connections: answered 429 or dropped because their address had too many.
     pub addresses_refused: Counter,
+    /// Connections: dropped because a proxy's PROXY header was none.
+    pub proxy_headers_refused: Counter,
+    /// Requests: of which a proxy did not say whose they are; its clients are not limited by their addresses then.
+    pub clients_unnamed: Counter,
     /// Handshakes: answered 403 because of the page that they came from.
     pub origins_refused: Counter,
-    /// Times: accepting failed for want of descriptors or memory, and was paused.
+    /// Times: accepting was paused, because it failed for want of descriptors or memory, or all places were taken.
     pub accepts_paused: Counter,
     /// Links: WebSocket links that are open now.
     pub links_open: Counter,
     /// Handshakes: answered with an HTTP error, timed out, or left by the peer.
     pub handshakes_failed: Counter,
+    /// Handshakes: of these, those that were not through in time.
+    pub handshakes_late: Counter,
     /// Requests: plain HTTP that was handed over to the layer above.
     pub plain_requests: Counter,
     /// Messages: whole messages that were given to the layer above.
@@ -73,10 +79,20 @@ pub struct Metrics {
     pub links_silent: Counter,
     /// Links: closed because the peer broke a rule of the framing (1002, 1007, 1008, 1009).
     pub protocol_errors: Counter,
+    /// Links: of these, those whose message was too long, had too many fragments or inflated too much (1008, 1009).
+    pub messages_too_large: Counter,
+    /// Links: closed with 1008 because a message was begun and not finished in time.
+    pub messages_unfinished: Counter,
+    /// Connections: ended by us because the peer did not end them in time after our goodbye, or went on talking.
+    pub closes_forced: Counter,
     /// Links: broken by the peer without a close frame.
     pub links_lost: Counter,
     /// Messages: dropped because the client was over its rate.
     pub messages_dropped: Counter,
+    /// Sessions: closed because the client was over its rate for too long.
+    pub sessions_too_fast: Counter,
+    /// Sessions: closed because no hello and join came in time.
+    pub sessions_silent: Counter,
     /// Sessions: closed because the client broke the protocol above the framing, or was refused.
     pub sessions_refused: Counter,
     /// Inputs: dropped because a tick thread's port was full.

@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use crate::config::Config;
+use crate::config::{Config, SessionLimits};
 use crate::control::Control;
 use crate::control::certificate::Certificate;
 use crate::control::http::Plain;
@@ -26,7 +26,7 @@ use crate::lobby::Lobby;
 use crate::metrics::Metrics;
 use crate::net::addresses::Addresses;
 use crate::net::tls::{Identity, TlsError};
-use crate::net::{accept, reactor::Reactor};
+use crate::net::{NetConfig, accept, descriptors, reactor::Reactor};
 use crate::room::{Room, RoomError};
 use crate::session::GameTerms;
 use crate::tick::{TickPorts, TickThread};
@@ -63,6 +63,18 @@ pub enum StartError {
     /// There is no certificate to speak TLS with.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// More connections are allowed than the system allows descriptors.
+    #[error(
+        "net.connections_max = {connections} needs {} descriptors, and this process may have {descriptors}; \
+         allow it more (ulimit -n, LimitNOFILE= of systemd) or set net.connections_max lower",
+        connections + descriptors::RESERVE
+    )]
+    Descriptors {
+        /// What is configured.
+        connections: usize,
+        /// What the system allows.
+        descriptors: usize,
+    },
     /// Of certificate and key only one was given.
     #[error("{given} needs {missing} beside it: TLS takes a certificate and its key")]
     HalfTls {
@@ -120,17 +132,19 @@ impl Server {
     /// Listens on `config.listen`; port 0 takes a free one.
     ///
     /// # Errors
-    /// [`StartError::Listen`], or there is something wrong with the certificate.
+    /// [`StartError::Listen`], or there is something wrong with the certificate, or the system allows too few
+    /// descriptors.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let identity = identity(&config)?;
+        check_system(&config.net)?;
         let failed = |source| StartError::Listen { addr: config.listen, source };
         // the reactors share their port, and so would a second server: this one asks whether it is free
         drop(TcpListener::bind(config.listen).map_err(failed)?);
-        let first = accept::bind(config.listen).map_err(failed)?;
+        let first = accept::bind_with_backlog(config.listen, config.net.backlog).map_err(failed)?;
         let addr = first.local_addr().map_err(failed)?;
         let mut listeners = vec![first];
         for _ in 1..config.reactors.max(1) {
-            listeners.push(accept::bind(addr).map_err(failed)?);
+            listeners.push(accept::bind_with_backlog(addr, config.net.backlog).map_err(failed)?);
         }
         Ok(Self { config, addr, listeners, identity })
     }
@@ -165,8 +179,10 @@ impl Server {
             ticks: Vec::new(),
         };
 
-        let terms = Arc::new(terms::<G>().map_err(|source| StartError::Game { game: G::NAME, source })?);
-        let addresses = Arc::new(Addresses::new(self.config.net.addresses.clone()));
+        let terms =
+            Arc::new(terms::<G>(self.config.session).map_err(|source| StartError::Game { game: G::NAME, source })?);
+        let (net, reactors) = (&self.config.net, self.listeners.len());
+        let addresses = Arc::new(Addresses::new(net.addresses.clone(), net.connections_max));
         let mut reactor_ends = Vec::new();
         for (index, listener) in self.listeners.into_iter().enumerate() {
             let (sender, inbox) = bounded(POST_CAPACITY + self.config.rooms_max.min(BATCHES_CAPACITY));
@@ -179,7 +195,8 @@ impl Server {
                 stop_grace: grace,
                 metrics: Arc::clone(&running.metrics),
             });
-            let net = self.config.net.clone();
+            let mut net = self.config.net.clone();
+            net.write_buffers_max_bytes /= reactors;
             let mut reactor = Reactor::new(listener, net, gateway, Arc::clone(&running.metrics))
                 .map_err(|source| StartError::Thread { what: "reactor", source })?
                 .sharing(Arc::clone(&addresses));
@@ -208,7 +225,7 @@ impl Server {
             threads: to_ticks,
             reactors: ports().collect(),
             lobby: Lobby::new(seats, self.config.rooms_max, threads),
-            plain: Arc::new(Plain::new(site)),
+            plain: Arc::new(Plain::new(site).with_head_limits(self.config.net.head)),
             certificate: self.identity.map(Certificate::new),
             stop_grace: grace,
         };
@@ -309,6 +326,26 @@ impl Running {
     }
 }
 
+/// Takes from the system what the configuration needs, as far as it gives that.
+fn check_system(config: &NetConfig) -> Result<(), StartError> {
+    let (descriptors, connections) = (descriptors::raise(), config.connections_max);
+    // a default is less than half of what there is if there is next to nothing
+    if connections > descriptors::connections_max() && connections + descriptors::RESERVE > descriptors {
+        return Err(StartError::Descriptors { connections, descriptors });
+    }
+    if let Some(kernel) = accept::kernel_backlog_max().filter(|kernel| *kernel < config.backlog) {
+        warn!(
+            kernel,
+            configured = config.backlog,
+            "fewer connections can wait to be accepted than net.backlog says: net.core.somaxconn is lower"
+        );
+    }
+    if config.proxies.protocol && config.proxies.networks.is_empty() {
+        warn!("net.proxy_protocol says nothing as long as net.proxies is empty");
+    }
+    Ok(())
+}
+
 /// The certificate that the configuration names.
 fn identity(config: &Config) -> Result<Option<Arc<Identity>>, StartError> {
     match (&config.tls_cert, &config.tls_key) {
@@ -350,9 +387,9 @@ fn probe<G: Game>(options: &G::Options) -> Result<usize, StartError> {
         .map_err(|source| StartError::Game { game: G::NAME, source })
 }
 
-fn terms<G: Game>() -> Result<GameTerms, RoomError> {
+fn terms<G: Game>(limits: SessionLimits) -> Result<GameTerms, RoomError> {
     let schema = Schema::of::<G>();
-    Ok(GameTerms { fingerprint: schema.fingerprint(), input: KindLayout::new(&G::Input::schema())?, schema })
+    Ok(GameTerms { fingerprint: schema.fingerprint(), input: KindLayout::new(&G::Input::schema())?, schema, limits })
 }
 
 /// Tells the name of its thread when that ends, also by a panic: a server without one of its threads must not look

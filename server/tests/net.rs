@@ -30,6 +30,7 @@ fn an_upgrade_is_answered_with_the_key_and_the_chosen_subprotocol() {
     assert!(head.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
     assert!(head.contains("\r\nSec-WebSocket-Protocol: tickwire.1\r\n"), "{head}");
     server.opened();
+    assert!(server.peer().ip().is_loopback());
 }
 
 #[test]

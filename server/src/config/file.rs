@@ -77,7 +77,7 @@ impl Document<'_> {
         let is_section = keys::all().any(|key| is_below(key.name, name));
         let hint = match value {
             _ if is_section => format!("it is a section, write [{name}] and its keys below"),
-            DeValue::Table(_) => "the only section is [net]".to_owned(),
+            DeValue::Table(_) => "the sections are [net] and [session]".to_owned(),
             _ => keys::hint(name),
         };
         let key = match value {
@@ -104,7 +104,7 @@ fn given<'a>(value: &'a Spanned<DeValue<'_>>) -> Given<'a> {
             Err(_) => Given::Other("a very large number"),
         },
         DeValue::Float(_) => Given::Other("a number with a fraction"),
-        DeValue::Boolean(_) => Given::Other("true or false"),
+        DeValue::Boolean(switch) => Given::Switch(*switch),
         DeValue::Datetime(_) => Given::Other("a date or time"),
         DeValue::Array(_) => Given::Other("a list"),
         DeValue::Table(_) => Given::Other("a section"),

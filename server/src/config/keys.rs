@@ -3,11 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use super::Config;
 use super::error::{ConfigError, Place};
 use super::filter;
+use crate::net::http_head::HEADERS_CEILING;
 use crate::net::origin::OriginRule;
+use crate::net::proxy::Network;
 
 /// One thing that can be set.
 pub(super) struct Key {
@@ -27,12 +30,14 @@ enum Slot {
     Millis(RangeInclusive<u64>, fn(&mut Config) -> &mut u64),
     Times(RangeInclusive<u32>, fn(&mut Config) -> &mut u32),
     Addresses(fn(&mut Config) -> &mut Vec<IpAddr>),
+    Networks(fn(&mut Config) -> &mut Vec<Network>),
     Origins(fn(&mut Config) -> &mut OriginRule),
+    Switch(fn(&mut Config) -> &mut bool),
 }
 
-use Slot::{Address, Addresses, Count, File, Filter, Folder, Millis, Origins, Times};
+use Slot::{Address, Addresses, Count, File, Filter, Folder, Millis, Networks, Origins, Switch, Times};
 
-static KEYS: [Key; 28] = [
+static KEYS: [Key; 42] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -45,9 +50,12 @@ static KEYS: [Key; 28] = [
     key(
         "net.message_max_bytes",
         "longest message of a client",
-        Count(1_024..=16_777_216, |c| &mut c.net.message_max_bytes),
+        Count(1_024..=1_048_576, |c| &mut c.net.message_max_bytes),
     ),
     key("net.fragments_max", "most fragments in one message", Count(1..=1_000_000, |c| &mut c.net.fragments_max)),
+    key("net.head_max_bytes", "longest head of a request", Count(1_024..=65_536, |c| &mut c.net.head.head_max_bytes)),
+    key("net.headers_max", "most header fields in it", Count(8..=HEADERS_CEILING, |c| &mut c.net.head.headers_max)),
+    key("net.target_max_bytes", "longest target in it", Count(64..=65_536, |c| &mut c.net.head.target_max_bytes)),
     key(
         "net.handshake_timeout_ms",
         "from accept to the end of the handshake",
@@ -65,6 +73,11 @@ static KEYS: [Key; 28] = [
     ),
     key("net.close_timeout_ms", "from our close frame to the end", Millis(1..=60_000, |c| &mut c.net.close_timeout_ms)),
     key(
+        "net.drain_max_bytes",
+        "what a peer may still send after that",
+        Count(0..=16_777_216, |c| &mut c.net.drain_max_bytes),
+    ),
+    key(
         "net.write_buffer_max_bytes",
         "most bytes that wait for one client",
         Count(4_096..=67_108_864, |c| &mut c.net.write_buffer_max_bytes),
@@ -79,14 +92,13 @@ static KEYS: [Key; 28] = [
         "the kernel's send buffer for one client",
         Count(4_096..=16_777_216, |c| &mut c.net.send_buffer_bytes),
     ),
-    key(
-        "net.connections_max",
-        "most connections of one reactor",
-        Count(1..=10_000_000, |c| &mut c.net.connections_max),
-    ),
+    key("net.connections_max", "most connections at once", Count(1..=10_000_000, |c| &mut c.net.connections_max)),
+    key("net.backlog", "connections that wait to be accepted", Times(1..=65_535, |c| &mut c.net.backlog)),
+    key("net.proxies", "addresses or networks of proxies", Networks(|c| &mut c.net.proxies.networks)),
+    key("net.proxy_protocol", "they begin with a PROXY v2 header", Switch(|c| &mut c.net.proxies.protocol)),
     key(
         "net.write_buffers_max_bytes",
-        "most bytes that wait in one reactor",
+        "most bytes that wait for all clients",
         Count(4_096..=1_099_511_627_776, |c| &mut c.net.write_buffers_max_bytes),
     ),
     key("net.pings_per_s", "pings of one client", Times(1..=100_000, |c| &mut c.net.pings.per_s)),
@@ -105,6 +117,37 @@ static KEYS: [Key; 28] = [
     key("net.address_new_per_s", "new ones of one address", Times(1..=1_000_000, |c| &mut c.net.addresses.new.per_s)),
     key("net.address_new_burst", "new ones at once", Times(1..=1_000_000, |c| &mut c.net.addresses.new.burst)),
     key("net.address_exempt", "addresses without limits", Addresses(|c| &mut c.net.addresses.exempt)),
+    key(
+        "session.hello_timeout_ms",
+        "from connecting to hello and join",
+        Millis(100..=600_000, |c| &mut c.session.hello_timeout_ms),
+    ),
+    key(
+        "session.hello_max_bytes",
+        "longest message before that",
+        Count(64..=1_048_576, |c| &mut c.session.hello_max_bytes),
+    ),
+    key(
+        "session.messages_per_s",
+        "of one client, beside one a tick",
+        Times(1..=1_000_000, |c| &mut c.session.messages.per_s),
+    ),
+    key(
+        "session.messages_burst",
+        "at once, beside two a tick",
+        Times(1..=1_000_000, |c| &mut c.session.messages.burst),
+    ),
+    key(
+        "session.bytes_per_s",
+        "bytes of one client's messages",
+        Times(1_024..=1_073_741_824, |c| &mut c.session.bytes.per_s),
+    ),
+    key("session.bytes_burst", "bytes of them at once", Times(1_024..=1_073_741_824, |c| &mut c.session.bytes.burst)),
+    key(
+        "session.too_fast_timeout_ms",
+        "a client that is too fast for so long is closed",
+        Millis(0..=600_000, |c| &mut c.session.too_fast_timeout_ms),
+    ),
 ];
 
 const fn key(name: &'static str, meaning: &'static str, slot: Slot) -> Key {
@@ -143,6 +186,8 @@ pub(super) enum Given<'a> {
     Text(&'a str),
     /// A whole number of the file.
     Whole(i64),
+    /// True or false of the file.
+    Switch(bool),
     /// Anything else of the file, in words.
     Other(&'static str),
 }
@@ -151,7 +196,15 @@ impl Given<'_> {
     fn text(&self) -> Option<&str> {
         match self {
             Self::Untyped(text) | Self::Text(text) => Some(text),
-            Self::Whole(_) | Self::Other(_) => None,
+            Self::Whole(_) | Self::Switch(_) | Self::Other(_) => None,
+        }
+    }
+
+    fn switch(&self) -> Option<bool> {
+        match self {
+            Self::Untyped(text) => text.parse().ok(),
+            Self::Switch(switch) => Some(*switch),
+            Self::Text(_) | Self::Whole(_) | Self::Other(_) => None,
         }
     }
 
@@ -159,7 +212,7 @@ impl Given<'_> {
         match self {
             Self::Untyped(text) => text.parse().ok(),
             Self::Whole(number) => u64::try_from(*number).ok(),
-            Self::Text(_) | Self::Other(_) => None,
+            Self::Text(_) | Self::Switch(_) | Self::Other(_) => None,
         }
     }
 
@@ -176,6 +229,7 @@ impl Given<'_> {
                 }
             }
             Self::Whole(number) => number.to_string(),
+            Self::Switch(switch) => switch.to_string(),
             Self::Other(kind) => format!("({kind})"),
         }
     }
@@ -217,7 +271,14 @@ impl Key {
             Count(range, field) => *field(config) = whole(given, range)?,
             Millis(range, field) => *field(config) = whole(given, range)?,
             Times(range, field) => *field(config) = whole(given, range)?,
-            Addresses(field) => *field(config) = addresses(given.text())?,
+            Addresses(field) => {
+                *field(config) = listed(given.text(), "it takes addresses between commas, such as \"127.0.0.1,::1\"")?;
+            }
+            Networks(field) => {
+                let allowed = "it takes addresses or networks between commas, such as \"127.0.0.1,10.0.0.0/8\"";
+                *field(config) = listed(given.text(), allowed)?;
+            }
+            Switch(field) => *field(config) = given.switch().ok_or("it takes true or false, without quotes")?,
             Origins(field) => *field(config) = given.text().unwrap_or_default().parse()?,
         }
         Ok(())
@@ -234,6 +295,8 @@ impl Key {
             Millis(_, field) => field(config).to_string(),
             Times(_, field) => field(config).to_string(),
             Addresses(field) => field(config).iter().map(IpAddr::to_string).collect::<Vec<_>>().join(","),
+            Networks(field) => field(config).iter().map(Network::to_string).collect::<Vec<_>>().join(","),
+            Switch(field) => field(config).to_string(),
             Origins(field) => field(config).to_string(),
         }
     }
@@ -262,13 +325,10 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// Addresses between commas; none at all is allowed.
-fn addresses(text: Option<&str>) -> Result<Vec<IpAddr>, String> {
-    let listed = text.map(|text| text.split(',').map(str::trim).filter(|ip| !ip.is_empty()).map(str::parse).collect());
-    match listed {
-        Some(Ok(ips)) => Ok(ips),
-        _ => Err("it takes addresses between commas, such as \"127.0.0.1,::1\"".to_owned()),
-    }
+/// What stands between commas; nothing at all is allowed.
+fn listed<T: FromStr>(text: Option<&str>, allowed: &'static str) -> Result<Vec<T>, String> {
+    let one = |item: &str| item.parse().map_err(|_| allowed.to_owned());
+    text.ok_or(allowed)?.split(',').map(str::trim).filter(|item| !item.is_empty()).map(one).collect()
 }
 
 /// The hint for a key that does not exist: the nearest one, or all of the same section.
@@ -283,7 +343,7 @@ pub(super) fn hint(unknown: &str) -> String {
     }
     let of_section = |key: &&Key| key.name.rsplit_once('.').map_or("", |(section, _)| section) == section;
     let known: Vec<&str> = KEYS.iter().filter(of_section).map(|key| key.name).collect();
-    let sections = if section.is_empty() { " and the section [net]" } else { "" };
+    let sections = if section.is_empty() { " and the sections [net] and [session]" } else { "" };
     format!("the keys here are {}{sections}", known.join(", "))
 }
 

@@ -3,6 +3,8 @@ use std::path::Path;
 
 use super::*;
 use crate::net::addresses::AddressLimits;
+use crate::net::http_head::HeadLimits;
+use crate::net::proxy::Proxies;
 use crate::net::rate::Rate;
 
 fn from_text(text: &str) -> Result<Config, String> {
@@ -38,20 +40,25 @@ fn every_field_has_its_key() {
         tls_key: _,
         stop_grace_ms: _,
         net,
+        session,
         rooms_max: _,
         log: _,
     } = Config::default();
     let NetConfig {
         message_max_bytes: _,
         fragments_max: _,
+        head: HeadLimits { head_max_bytes: _, headers_max: _, target_max_bytes: _ },
         handshake_timeout_ms: _,
         unfinished_message_timeout_ms: _,
         ping_interval_ms: _,
         close_timeout_ms: _,
+        drain_max_bytes: _,
         write_buffer_max_bytes: _,
         write_stall_timeout_ms: _,
         send_buffer_bytes: _,
         connections_max: _,
+        backlog: _,
+        proxies: Proxies { networks: _, protocol: _ },
         write_buffers_max_bytes: _,
         pings: Rate { per_s: _, burst: _ },
         origins: _,
@@ -59,7 +66,14 @@ fn every_field_has_its_key() {
         // for those who embed the layer: the game's frames do not get smaller
         deflate: _,
     } = net;
-    assert_eq!(keys::all().count(), 9 + 19);
+    let SessionLimits {
+        hello_timeout_ms: _,
+        hello_max_bytes: _,
+        messages: Rate { per_s: _, burst: _ },
+        bytes: Rate { per_s: _, burst: _ },
+        too_fast_timeout_ms: _,
+    } = session;
+    assert_eq!(keys::all().count(), 9 + 26 + 7);
 }
 
 #[test]
@@ -73,7 +87,8 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
 
         // a number of its own shows up at this key and at no other
         let given = if default.parse::<u64>().is_ok() { "4999" } else { continue };
-        let allowed = if name.ends_with("threads") || name == "reactors" { "199" } else { given };
+        let small = name.ends_with("threads") || ["reactors", "net.headers_max"].contains(&name);
+        let allowed = if small { "199" } else { given };
         let mut config = Config::default();
         key.set(&mut config, Given::Untyped(allowed), || Place::Flag { name: name.into() }).unwrap();
         let shown = |config: &Config| {
@@ -88,6 +103,10 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
             "net.address_handshakes_max" => "handshakes_max",
             "net.address_new_per_s" => "new:Rate{per_s",
             "net.address_new_burst" => "new:Rate{per_s:20,burst",
+            "session.messages_per_s" => "messages:Rate{per_s",
+            "session.messages_burst" => "messages:Rate{per_s:30,burst",
+            "session.bytes_per_s" => "bytes:Rate{per_s",
+            "session.bytes_burst" => "bytes:Rate{per_s:65536,burst",
             flat => flat.rsplit('.').next().unwrap(),
         };
         assert!(shown(&config).contains(&format!("{field}:{allowed}")), "{name}: {config:?}");
@@ -101,6 +120,11 @@ fn lists_are_read_as_they_are_shown() {
     assert_eq!(config.net.addresses.exempt, ["10.0.0.1", "::2"].map(|ip| ip.parse::<IpAddr>().unwrap()));
     let nobody = from_text("[net]\naddress_exempt = \"\"").unwrap();
     assert!(nobody.net.addresses.exempt.is_empty());
+    let config = from_text("[net]\nproxies = \"10.0.0.0/8, ::1\"\nproxy_protocol = true").unwrap();
+    assert_eq!(config.net.proxies.networks, ["10.0.0.0/8", "::1"].map(|network| network.parse().unwrap()));
+    assert!(config.net.proxies.protocol);
+    assert!(sentence("[net]\nproxies = \"10.0.0.0/33\"").contains("10.0.0.0/8"));
+    assert!(sentence("[net]\nproxy_protocol = \"true\"").contains("it takes true or false, without quotes"));
     assert!(sentence("[net]\norigins = \"a.example\"").contains("https://game.example"));
     assert!(sentence("[net]\naddress_exempt = \"localhost\"").contains("127.0.0.1"));
 }
@@ -154,11 +178,11 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     assert_eq!(
         sentence("port = 5\n"),
         "tickwire.toml, line 1: there is no key port; the keys here are listen, reactors, tick_threads, assets, \
-         tls_cert, tls_key, stop_grace_ms, rooms_max, log and the section [net]"
+         tls_cert, tls_key, stop_grace_ms, rooms_max, log and the sections [net] and [session]"
     );
     assert_eq!(
         sentence("\n[network]\nx = 1\n"),
-        "tickwire.toml, line 2: there is no section [network]; the only section is [net]"
+        "tickwire.toml, line 2: there is no section [network]; the sections are [net] and [session]"
     );
     assert_eq!(
         sentence("net = 5"),
@@ -180,7 +204,7 @@ fn wrong_values_say_what_is_allowed() {
         ("rooms_max = -1", format!("rooms_max = -1 is not allowed; {number} 1 to 1000000")),
         ("rooms_max = 1.5", format!("rooms_max = (a number with a fraction) is not allowed; {number} 1")),
         ("rooms_max = [1]", format!("rooms_max = (a list) is not allowed; {number} 1")),
-        ("stop_grace_ms = true", format!("(true or false) is not allowed; {number} 0 to 600000")),
+        ("stop_grace_ms = true", format!("stop_grace_ms = true is not allowed; {number} 0 to 600000")),
         ("[net]\nmessage_max_bytes = 16", format!("line 2: net.message_max_bytes = 16 is not allowed; {number} 1024")),
         ("net.connections_max = 0", format!("line 1: net.connections_max = 0 is not allowed; {number} 1 to")),
         ("listen = 7777", "listen = 7777 is not allowed; it takes an address and a port".to_owned()),

@@ -36,12 +36,14 @@ pub use shed::shed;
 
 use super::site::Site;
 use crate::net::PlainStream;
-use crate::net::http_head::{HEAD_MAX_BYTES, HEADERS_MAX};
+use crate::net::http_head::HeadLimits;
 use admission::Admission;
 use rewound::Rewound;
 
 /// From the last answer, or the hand-over, to the next whole head: bounds slow heads and idle connections alike.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// hyper has no smaller buffer for a head.
+const HYPERS_LEAST_BUF_BYTES: usize = 8 * 1024;
 /// A peer that takes nothing of an answer for this long is dropped.
 const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// No connection lives longer; against peers that take a byte now and then.
@@ -54,6 +56,7 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Plain {
     site: Site,
+    head: HeadLimits,
     stopping: watch::Sender<bool>,
     admission: Admission,
     /// Places for those who are shed.
@@ -65,10 +68,17 @@ impl Plain {
     pub fn new(site: Site) -> Self {
         Self {
             site,
+            head: HeadLimits::default(),
             stopping: watch::Sender::new(false),
             admission: Admission::default(),
             shedding: Semaphore::new(shed::SHEDDING_MAX),
         }
+    }
+
+    /// Takes requests whose heads are within these limits, as the reactors do.
+    #[must_use]
+    pub fn with_head_limits(self, head: HeadLimits) -> Self {
+        Self { head, ..self }
     }
 
     /// From now on `/healthz` says 503, so that a load balancer sends nobody new, and connections end: idle ones at
@@ -120,8 +130,8 @@ async fn serve_within(head_timeout: Duration, stream: PlainStream, read: Vec<u8>
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head_timeout)
-            .max_headers(HEADERS_MAX)
-            .max_buf_size(HEAD_MAX_BYTES)
+            .max_headers(plain.head.headers_max)
+            .max_buf_size(plain.head.head_max_bytes.max(HYPERS_LEAST_BUF_BYTES))
             // who has said all may close that direction and still wants the answer
             .half_close(true)
             .serve_connection(io, service);

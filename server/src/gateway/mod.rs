@@ -24,8 +24,6 @@ pub use ports::TickPort;
 
 /// The path of the game's sessions.
 pub const SESSION_PATH: &str = "/ws";
-/// From the 101 to the join.
-const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a gateway is made of.
 pub struct GatewayParts {
@@ -102,7 +100,7 @@ impl Gateway {
     fn seat(&mut self, io: &mut Io<'_>, link: LinkId, seat: SeatAddress, tick: Tick, rate_hz: u16) {
         match self.sessions.get_mut(&link) {
             Some(session) if !session.has_ended() => {
-                let joined = session.handle_seated(seat, tick, rate_hz, io.now());
+                let joined = session.handle_seated(seat, tick, rate_hz);
                 io.queue(link, MessageKind::Binary, &joined.encode());
             }
             // it left while the room made its place
@@ -165,6 +163,10 @@ impl Gateway {
                 io.close(link, CloseReason::Done.code(), "left the room");
             }
             Verdict::Dropped => self.metrics.messages_dropped.one(),
+            Verdict::TooFast => {
+                self.metrics.sessions_too_fast.one();
+                self.refuse(io, link, CloseReason::Policy, "too many messages or bytes for too long");
+            }
             Verdict::Refuse(reason, text) => self.refuse(io, link, reason, &text),
         }
     }
@@ -183,15 +185,22 @@ impl Gateway {
         }
     }
 
+    /// From the 101 to the join.
+    fn hello_timeout(&self) -> Duration {
+        Duration::from_millis(self.terms.limits.hello_timeout_ms)
+    }
+
     fn close_silent_newcomers(&mut self, io: &mut Io<'_>) {
         while let Some((since, link)) = self.newcomers.front().copied() {
             let silent = self.sessions.get(&link).is_some_and(Session::awaits_join);
-            if silent && io.now().saturating_duration_since(since) < JOIN_TIMEOUT {
+            if silent && io.now() < since + self.hello_timeout() {
                 break;
             }
             self.newcomers.pop_front();
             if silent {
-                self.refuse(io, link, CloseReason::Policy, "no hello and join within 5 s of connecting");
+                self.metrics.sessions_silent.one();
+                let text = format!("no hello and join within {:?} of connecting", self.hello_timeout());
+                self.refuse(io, link, CloseReason::Policy, &text);
             }
         }
     }
@@ -245,7 +254,7 @@ impl Handler for Gateway {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        self.newcomers.front().map(|(since, _)| *since + JOIN_TIMEOUT)
+        self.newcomers.front().map(|(since, _)| *since + self.hello_timeout())
     }
 
     fn turn(&mut self, io: &mut Io<'_>) {

@@ -11,25 +11,35 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::metrics::Metrics;
 
-/// Connections that wait for `accept`; the kernel may bound it lower (`net.core.somaxconn`).
-const BACKLOG: i32 = 4096;
+/// Connections that wait for `accept` by default: each that finds no place tries again a second later.
+pub const BACKLOG: u32 = 4096;
 
 /// Most connections accepted in one turn: a flood must not keep the links that are already here waiting.
 const ACCEPTS_PER_TURN: usize = 64;
 
-/// How long accepting rests after it failed for want of descriptors or memory.
+/// How long accepting rests when there is no place, or after it failed for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Binds a listener that shares its port with the other reactors of this server (`SO_REUSEPORT`). The first may
 /// ask for port 0, the others for the port that it got. The kernel spreads connections by a hash of the address.
 pub fn bind(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
+    bind_with_backlog(addr, BACKLOG)
+}
+
+/// Like [`bind`], where so many connections may wait; if the kernel allows it, see [`kernel_backlog_max`].
+pub fn bind_with_backlog(addr: SocketAddr, backlog: u32) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
+}
+
+/// Where the kernel cuts off every backlog, if it says.
+pub fn kernel_backlog_max() -> Option<u32> {
+    std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok()
 }
 
 /// A reactor's listener.
@@ -64,8 +74,9 @@ impl Acceptor {
         self.has_more = true;
     }
 
-    /// Gives this turn's connections to `take`.
-    pub fn accept(&mut self, now: Instant, metrics: &Metrics, mut take: impl FnMut(TcpStream, SocketAddr)) {
+    /// Gives this turn's connections to `take`. If it says that one was too many, those behind it wait in the kernel
+    /// for a while.
+    pub fn accept(&mut self, now: Instant, metrics: &Metrics, mut take: impl FnMut(TcpStream, SocketAddr) -> bool) {
         if self.paused_until.is_some_and(|until| now < until) || !self.has_more {
             return;
         }
@@ -77,7 +88,11 @@ impl Acceptor {
                     // it may be gone already; then the first read tells
                     let _ = stream.set_nodelay(true);
                     let _ = SockRef::from(&stream).set_send_buffer_size(self.send_buffer_bytes);
-                    take(stream, peer);
+                    if !take(stream, peer) {
+                        metrics.accepts_paused.one();
+                        self.paused_until = Some(now + PAUSE);
+                        return;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.has_more = false;
@@ -142,12 +157,38 @@ mod tests {
 
         let (metrics, now) = (Metrics::default(), Instant::now());
         let mut accepted = Vec::new();
-        acceptor.accept(now, &metrics, |stream, _| accepted.push(stream));
+        acceptor.accept(now, &metrics, |stream, _| {
+            accepted.push(stream);
+            true
+        });
         assert_eq!(accepted.len(), ACCEPTS_PER_TURN);
         assert_eq!(acceptor.due(now), Some(now), "the rest is due at once");
-        acceptor.accept(now, &metrics, |stream, _| accepted.push(stream));
+        acceptor.accept(now, &metrics, |stream, _| {
+            accepted.push(stream);
+            true
+        });
         assert_eq!(accepted.len(), clients.len());
         assert_eq!(acceptor.due(now), None);
+    }
+
+    #[test]
+    fn where_one_was_too_many_the_others_wait() {
+        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let poll = mio::Poll::new().unwrap();
+        let mut acceptor = Acceptor::new(listener, 32 * 1024, poll.registry(), Token(0)).unwrap();
+        let _clients = [(); 3].map(|()| Client::connect(addr).unwrap());
+        let (metrics, now) = (Metrics::default(), Instant::now());
+        let mut seen = 0;
+        for (after, expected) in [(Duration::ZERO, 1), (PAUSE - Duration::from_millis(1), 1), (PAUSE, 2)] {
+            acceptor.accept(now + after, &metrics, |_, _| {
+                seen += 1;
+                false
+            });
+            assert_eq!(seen, expected, "after {after:?}");
+        }
+        assert_eq!(acceptor.due(now + PAUSE), Some(now + 2 * PAUSE));
+        assert_eq!(metrics.accepts_paused.value(), 2);
     }
 
     #[test]
@@ -162,10 +203,16 @@ mod tests {
         let _waits = Client::connect(addr).unwrap();
 
         let mut accepted = 0;
-        acceptor.accept(now, &metrics, |_, _| accepted += 1);
+        acceptor.accept(now, &metrics, |_, _| {
+            accepted += 1;
+            true
+        });
         assert_eq!(accepted, 0);
         assert_eq!(acceptor.due(now), Some(now + PAUSE));
-        acceptor.accept(now + PAUSE, &metrics, |_, _| accepted += 1);
+        acceptor.accept(now + PAUSE, &metrics, |_, _| {
+            accepted += 1;
+            true
+        });
         assert_eq!(accepted, 1, "the first was accepted with the spare descriptor and dropped");
     }
 }

@@ -6,12 +6,25 @@ use std::net::SocketAddr;
 use super::HttpRefusal;
 use super::ws::handshake;
 
-/// Most bytes of a request head.
-pub const HEAD_MAX_BYTES: usize = 8 * 1024;
-/// Most header fields of a request.
-pub const HEADERS_MAX: usize = 64;
-/// Most bytes of a request's target.
-pub const TARGET_MAX_BYTES: usize = 2 * 1024;
+/// No limit of header fields may be higher: they are parsed on the stack.
+pub const HEADERS_CEILING: usize = 256;
+
+/// What bounds a request's head.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HeadLimits {
+    /// Most bytes.
+    pub head_max_bytes: usize,
+    /// Most header fields, at most [`HEADERS_CEILING`].
+    pub headers_max: usize,
+    /// Most bytes of the target.
+    pub target_max_bytes: usize,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self { head_max_bytes: 8 * 1024, headers_max: 64, target_max_bytes: 2 * 1024 }
+    }
+}
 
 /// Room in the request line for the method and the version.
 const METHOD_AND_VERSION_BYTES: usize = 64;
@@ -57,12 +70,16 @@ impl<'a> RequestHead<'a> {
         self.values("Sec-WebSocket-Extensions").filter_map(|line| std::str::from_utf8(line).ok())
     }
 
-    /// Whose connection it is.
+    /// Whose request it is: whom a proxy names, where a proxy is trusted.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub(super) fn set_peer(&mut self, peer: SocketAddr) {
+        self.peer = peer;
+    }
+
+    pub(super) fn values(&self, name: &str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         self.headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
@@ -86,19 +103,26 @@ pub enum Request<'a> {
     /// A WebSocket, by the rules; the key to answer with.
     Upgrade(RequestHead<'a>, &'a [u8]),
     /// Anything else in HTTP.
-    Plain,
+    Plain(RequestHead<'a>),
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn head(&self) -> &RequestHead<'a> {
+        let (Self::Upgrade(head, _) | Self::Plain(head)) = self;
+        head
+    }
 }
 
 /// Why a request is refused before anybody above saw it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[allow(missing_docs)] // each variant's message is its documentation, and the answer's body
 pub enum HeadError {
-    #[error("The request head is longer than {HEAD_MAX_BYTES} bytes.")]
-    TooLong,
-    #[error("The request has more than {HEADERS_MAX} header fields.")]
-    TooManyHeaders,
-    #[error("The request target is longer than {TARGET_MAX_BYTES} bytes.")]
-    TargetTooLong,
+    #[error("The request head is longer than {0} bytes.")]
+    TooLong(usize),
+    #[error("The request has more than {0} header fields.")]
+    TooManyHeaders(usize),
+    #[error("The request target is longer than {0} bytes.")]
+    TargetTooLong(usize),
     #[error("The request is not well-formed HTTP/1.1.")]
     Malformed,
     #[error("The request must have exactly one Host.")]
@@ -148,10 +172,10 @@ impl HeadError {
             Self::Origin => 403,
             Self::UpgradeMethod => 405,
             Self::Timeout => 408,
-            Self::TargetTooLong => 414,
+            Self::TargetTooLong(_) => 414,
             Self::WebSocketVersion => 426,
             Self::AddressFull | Self::AddressRate => 429,
-            Self::TooLong | Self::TooManyHeaders => 431,
+            Self::TooLong(_) | Self::TooManyHeaders(_) => 431,
             Self::Full | Self::ShuttingDown => 503,
         }
     }
@@ -174,13 +198,14 @@ pub struct HeadReader {
 
 impl HeadReader {
     /// Takes what was read. `Some`: the head is whole and ends there; what is behind it belongs to the frames.
-    pub fn push(&mut self, read: &[u8]) -> Result<Option<usize>, HeadError> {
+    pub fn push(&mut self, read: &[u8], limits: HeadLimits) -> Result<Option<usize>, HeadError> {
+        let HeadLimits { head_max_bytes, target_max_bytes, .. } = limits;
         let mut at = self.bytes.len();
         self.bytes.extend_from_slice(read);
         while let Some(found) = self.bytes[at..].iter().position(|&byte| byte == b'\n') {
             let end = at + found;
-            if end >= HEAD_MAX_BYTES {
-                return Err(HeadError::TooLong);
+            if end >= head_max_bytes {
+                return Err(HeadError::TooLong(head_max_bytes));
             }
             // A bare LF may end a line (RFC 9112 2.2 "MAY"), but proxies disagree about it: refused.
             if end == self.line_start || self.bytes[end - 1] != b'\r' {
@@ -195,11 +220,11 @@ impl HeadReader {
             self.line_start = at;
         }
         let is_request_line = !self.begun;
-        if is_request_line && self.bytes.len() - self.line_start > TARGET_MAX_BYTES + METHOD_AND_VERSION_BYTES {
-            return Err(HeadError::TargetTooLong);
+        if is_request_line && self.bytes.len() - self.line_start > target_max_bytes + METHOD_AND_VERSION_BYTES {
+            return Err(HeadError::TargetTooLong(target_max_bytes));
         }
-        if self.bytes.len() >= HEAD_MAX_BYTES {
-            return Err(HeadError::TooLong);
+        if self.bytes.len() >= head_max_bytes {
+            return Err(HeadError::TooLong(head_max_bytes));
         }
         Ok(None)
     }
@@ -216,20 +241,26 @@ impl HeadReader {
 }
 
 /// Parses a whole head (as [`HeadReader`] found it) and tells `then` what it asks for.
-pub fn parse<T>(head: &[u8], peer: SocketAddr, then: impl FnOnce(Request<'_>) -> T) -> Result<T, HeadError> {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut request = httparse::Request::new(&mut headers);
+pub fn parse<T>(
+    head: &[u8],
+    limits: HeadLimits,
+    peer: SocketAddr,
+    then: impl FnOnce(Request<'_>) -> T,
+) -> Result<T, HeadError> {
+    let HeadLimits { headers_max, target_max_bytes, .. } = limits;
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_CEILING];
+    let mut request = httparse::Request::new(&mut headers[..headers_max.min(HEADERS_CEILING)]);
     match request.parse(head) {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(HeadError::Malformed),
-        Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyHeaders),
+        Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyHeaders(headers_max)),
         Err(_) => return Err(HeadError::Malformed),
     }
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
         return Err(HeadError::Malformed);
     };
-    if target.len() > TARGET_MAX_BYTES {
-        return Err(HeadError::TargetTooLong);
+    if target.len() > target_max_bytes {
+        return Err(HeadError::TargetTooLong(target_max_bytes));
     }
     let (path, query) = split_target(target);
     let head = RequestHead { method, path, query, headers: request.headers, peer };
@@ -248,7 +279,7 @@ fn judge(head: RequestHead<'_>, minor: u8) -> Result<Request<'_>, HeadError> {
         || head.values("Sec-WebSocket-Key").next().is_some()
         || head.values("Sec-WebSocket-Version").next().is_some();
     if !asks_for_websocket {
-        return Ok(Request::Plain);
+        return Ok(Request::Plain(head));
     }
     // RFC 6455 4.2.1, one rule after the other.
     if has_body {

@@ -150,7 +150,7 @@ impl Links {
     pub(super) fn handle_ping(&mut self, id: LinkId, payload: &[u8]) {
         let now_us = self.now_ms * 1000;
         let Some(link) = find(&mut self.slab, id).filter(|link| link.is_open()) else { return };
-        if !link.pings.take(self.config.pings, now_us) {
+        if !link.pings.take(self.config.pings, 1, now_us) {
             self.metrics.links_pinging.one();
             self.close(id, 1008, "too many pings");
         } else if link.blocked {

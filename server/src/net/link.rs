@@ -18,14 +18,12 @@ use socket2::SockRef;
 
 use super::addresses::Place;
 use super::http_head::HeadReader;
+use super::proxy::{self, HeaderReader, Source};
 use super::rate::Meter;
 use super::tls::Tls;
 use super::ws::frame::{self, Opcode};
 use super::ws::{Frames, PerMessageDeflate};
 use super::{LinkId, NetConfig, PlainStream};
-
-/// Bytes that a peer may still send when everything is said; more is not waited for.
-const DRAIN_MAX_BYTES: usize = 64 * 1024;
 
 /// From this size on, what the kernel took is removed from the front of the waiting bytes.
 const COMPACT_BYTES: usize = 4 * 1024;
@@ -79,6 +77,7 @@ pub(super) enum Overdue {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) id: LinkId,
+    /// Whose connection it is, as far as is known; a proxy may have said so.
     pub(super) peer: SocketAddr,
     pub(super) state: State,
     pub(super) frames: Frames,
@@ -87,10 +86,10 @@ pub(super) struct Link {
     pub(super) stream: TcpStream,
     /// Everything goes through it, if it is there; then `pending` is what it made.
     pub(super) tls: Option<Tls>,
-    /// Among the connections of its address, unless they are not limited.
-    pub(super) place: Option<Place>,
-    /// Was refused as soon as it came, and is only here to hear so.
-    pub(super) turned_away: bool,
+    /// The header that its proxy owes us, as far as it came.
+    pub(super) proxy_header: Option<HeaderReader>,
+    /// Among all connections, and those of its address.
+    pub(super) place: Place,
 
     /// Bytes that wait for the socket; those before `written` are in the kernel.
     pending: Vec<u8>,
@@ -128,7 +127,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(id: LinkId, stream: TcpStream, peer: SocketAddr, now_ms: u64) -> Self {
+    pub(super) fn new(id: LinkId, stream: TcpStream, peer: SocketAddr, place: Place, now_ms: u64) -> Self {
         Self {
             id,
             peer,
@@ -137,8 +136,8 @@ impl Link {
             deflate: None,
             stream,
             tls: None,
-            place: None,
-            turned_away: false,
+            proxy_header: None,
+            place,
             pending: Vec::new(),
             written: 0,
             counted_bytes: 0,
@@ -159,6 +158,26 @@ impl Link {
             close_by_ms: u64::MAX,
             armed_ms: u64::MAX,
         }
+    }
+
+    /// Reads the header that a proxy owes us, and not a byte of what is behind it. Some: it is whole.
+    pub(super) fn read_proxy_header(&mut self) -> io::Result<Option<Source>> {
+        let mut bytes = [0; proxy::HEADER_MAX_BYTES];
+        while let Some(header) = &mut self.proxy_header {
+            let count = match self.stream.read(&mut bytes[..header.missing_bytes()]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let whole = header.push(&bytes[..count]);
+            if let Some(source) = whole.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
+                self.proxy_header = None;
+                return Ok(Some(source));
+            }
+        }
+        Ok(None)
     }
 
     /// One read. Everything that comes is a sign of life.
@@ -317,7 +336,7 @@ impl Link {
     pub(super) fn become_open(&mut self, now_ms: u64) {
         self.state = State::Open;
         self.heard_ms = now_ms;
-        self.end_handshake();
+        self.place.end_handshake();
     }
 
     /// Our close frame, behind what waits; then the peer's is awaited.
@@ -337,15 +356,9 @@ impl Link {
         self.state = State::Draining;
         self.frames = Frames::default();
         self.deflate = None;
-        self.end_handshake();
+        self.place.end_handshake();
         // a close that was begun earlier keeps its time
         self.close_by_ms = self.close_by_ms.min(close_by_ms);
-    }
-
-    fn end_handshake(&mut self) {
-        if let Some(place) = &mut self.place {
-            place.end_handshake();
-        }
     }
 
     /// Gives the frames to the dispatch, which must bring them back with [`Link::put_frames_back`].
@@ -364,9 +377,9 @@ impl Link {
     }
 
     /// Throws away what came too late. False: that was too much.
-    pub(super) fn discard(&mut self, count: usize) -> bool {
+    pub(super) fn discard(&mut self, count: usize, drain_max_bytes: usize) -> bool {
         self.discarded_bytes = self.discarded_bytes.saturating_add(count);
-        self.discarded_bytes <= DRAIN_MAX_BYTES
+        self.discarded_bytes <= drain_max_bytes
     }
 
     /// The peer's FIN came while we were ending anyway.
@@ -468,8 +481,10 @@ fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, TcpListener};
+    use std::sync::Arc;
 
     use super::*;
+    use crate::net::addresses::{AddressLimits, Addresses};
 
     fn config() -> NetConfig {
         NetConfig {
@@ -487,7 +502,8 @@ mod tests {
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, peer) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
-        (Link::new(LinkId(0), TcpStream::from_std(stream), peer, 0), client)
+        let place = Arc::new(Addresses::new(AddressLimits::default(), 1)).enter().unwrap();
+        (Link::new(LinkId(0), TcpStream::from_std(stream), peer, place, 0), client)
     }
 
     #[test]

@@ -14,17 +14,15 @@ use slab::Slab;
 
 use super::addresses::{Addresses, Excess, Place};
 use super::compression::Compression;
-use super::http_head::{HeadError, write_refusal};
+use super::http_head::{HeadError, RequestHead, write_refusal};
 use super::link::{Link, Overdue, State};
+use super::proxy::Source;
 use super::timers::{SLOT_MS, Wheel};
 use super::tls::Identity;
 use super::ws::frame::Opcode;
 use super::ws::{FrameError, Frames, MessageLimits};
 use super::{CloseCause, HttpRefusal, LinkId, NetConfig, PlainStream};
 use crate::metrics::Metrics;
-
-/// Connections over a limit that may be here to hear their 503 or 429; others are dropped without a word.
-const REFUSALS_MAX: usize = 64;
 
 // the token of a link in the poll is its whole id
 const _: () = assert!(usize::BITS == 64, "links need 64-bit tokens");
@@ -46,8 +44,6 @@ pub(super) struct Links {
     ended: VecDeque<(LinkId, CloseCause)>,
     gone: Vec<LinkId>,
     open: usize,
-    /// Connections that are only here to hear why they must go.
-    turned_away: usize,
     /// Bytes that wait in all links, as far as they were counted.
     pub(super) unsent_bytes: usize,
     pub(super) addresses: Arc<Addresses>,
@@ -66,7 +62,7 @@ pub(super) struct Links {
 impl Links {
     pub(super) fn new(config: NetConfig, metrics: Arc<Metrics>) -> Self {
         let now = Instant::now();
-        let addresses = Arc::new(Addresses::new(config.addresses.clone()));
+        let addresses = Arc::new(Addresses::new(config.addresses.clone(), config.connections_max));
         Self {
             slab: Slab::new(),
             config,
@@ -78,7 +74,6 @@ impl Links {
             ended: VecDeque::new(),
             gone: Vec::new(),
             open: 0,
-            turned_away: 0,
             unsent_bytes: 0,
             addresses,
             identity: None,
@@ -92,54 +87,103 @@ impl Links {
         }
     }
 
-    /// A new connection: its handshake begins, or its 503 if we are full, or its 429 if its address is.
-    pub(super) fn admit(&mut self, mut stream: TcpStream, peer: SocketAddr, registry: &Registry) {
-        let place_of_address = self.place_for(peer);
-        // over TLS an answer would cost a handshake: who is too many is dropped before it
-        if place_of_address.is_err() && (self.identity.is_some() || self.turned_away >= REFUSALS_MAX) {
-            return;
-        }
+    /// A new connection: its handshake begins, or its 503 if we are full, or its 429 if its address is. False: we are
+    /// so full that nobody else should be accepted for now.
+    pub(super) fn admit(&mut self, mut stream: TcpStream, peer: SocketAddr, registry: &Registry) -> bool {
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let (place, refusal) = match self.place_for(peer) {
+            Ok(place) => (place, None),
+            // over TLS an answer would cost a handshake: who is too many is dropped before it
+            Err(error) if self.identity.is_some() => return error != HeadError::Full,
+            Err(error) => match self.addresses.turn_away() {
+                Some(place) => (place, Some(error)),
+                None => return error != HeadError::Full,
+            },
+        };
         let tls = match self.identity.as_ref().map(|identity| identity.begin()).transpose() {
             Ok(tls) => tls,
-            Err(error) => return tracing::error!(%error, "cannot begin TLS"),
+            Err(error) => {
+                tracing::error!(%error, "cannot begin TLS");
+                return true;
+            }
         };
-        let place = self.slab.vacant_entry();
+        let entry = self.slab.vacant_entry();
         self.generation = self.generation.wrapping_add(1);
-        let id = LinkId(u64::from(self.generation) << 32 | place.key() as u64);
+        let id = LinkId(u64::from(self.generation) << 32 | entry.key() as u64);
         // readable and writable at once: epoll tells of changes, and "writable" changes only after a refusal
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = registry.register(&mut stream, Token(id.0 as usize), interest) {
             tracing::error!(%error, "cannot watch a connection");
-            return;
+            return true;
         }
-        let link = place.insert(Link::new(id, stream, peer, self.now_ms));
+        let link = entry.insert(Link::new(id, stream, peer, place, self.now_ms));
         self.metrics.connections_open.one();
         link.tls = tls;
-        match place_of_address {
-            Ok(place) => {
-                link.place = place;
-                self.arm(id);
-            }
-            Err(error) => {
-                link.turned_away = true;
-                self.turned_away += 1;
-                self.refuse(id, &error.into());
-            }
+        let proxies = &self.config.proxies;
+        link.proxy_header = (proxies.protocol && proxies.trusts(peer.ip())).then(Default::default);
+        match refusal {
+            None => self.arm(id),
+            Some(error) => self.refuse(id, &error.into()),
         }
+        true
     }
 
-    /// Is there room for one more? Then its place among those of its address.
-    fn place_for(&self, peer: SocketAddr) -> Result<Option<Place>, HeadError> {
-        if self.slab.len() - self.turned_away >= self.config.connections_max {
-            self.metrics.connections_refused.one();
-            return Err(HeadError::Full);
+    /// Is there room for one more? Then its place, among those of its address too.
+    fn place_for(&self, peer: SocketAddr) -> Result<Place, HeadError> {
+        let mut place = self.addresses.enter().map_err(|excess| refused(&self.metrics, excess))?;
+        // a proxy's connections are counted by the addresses that it names
+        if !self.config.proxies.trusts(peer.ip()) {
+            place.settle(peer.ip(), self.now).map_err(|excess| refused(&self.metrics, excess))?;
         }
-        self.addresses.admit(peer.ip(), self.now).map_err(|excess| {
-            self.metrics.addresses_refused.one();
-            match excess {
-                Excess::Open | Excess::Handshakes => HeadError::AddressFull,
-                Excess::New => HeadError::AddressRate,
+        Ok(place)
+    }
+
+    /// Reads what a proxy says in front of everything else. True: there is more to read behind it.
+    pub(super) fn hear_proxy(&mut self, id: LinkId) -> bool {
+        let Some(link) = find(&mut self.slab, id) else { return false };
+        match link.read_proxy_header() {
+            Ok(None) => return false,
+            Ok(Some(Source::Client(peer))) if matches!(link.state, State::Handshaking(_)) => {
+                if let Err(error) = self.identify(id, peer) {
+                    self.refuse(id, &error.into());
+                }
             }
+            // itself, or one that was refused already
+            Ok(Some(_)) => {}
+            Err(error) => {
+                tracing::debug!(peer = %link.peer, %error, "no PROXY header from a proxy");
+                self.metrics.proxy_headers_refused.add(u64::from(error.kind() == io::ErrorKind::InvalidData));
+                self.drop_link(id);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whose request it is: the peer's, or if that is a proxy's, of the one that it names.
+    pub(super) fn client_of(&mut self, id: LinkId, head: &RequestHead<'_>) -> Result<SocketAddr, HeadError> {
+        let (peer, proxies) = (head.peer(), &self.config.proxies);
+        if !proxies.trusts(peer.ip()) {
+            return Ok(peer);
+        }
+        let client = proxies.client_of(peer, head.values("X-Forwarded-For"));
+        if proxies.trusts(client.ip()) {
+            self.metrics.clients_unnamed.one();
+        }
+        self.identify(id, client).map(|()| client)
+    }
+
+    /// A proxy has said whose connection it is: from now on it is one of that address.
+    fn identify(&mut self, id: LinkId, peer: SocketAddr) -> Result<(), HeadError> {
+        let Some(link) = find(&mut self.slab, id) else { return Ok(()) };
+        tracing::debug!(proxy = %link.peer, %peer, "a connection through a proxy");
+        link.peer = peer;
+        if self.config.proxies.trusts(peer.ip()) {
+            return Ok(());
+        }
+        link.place.settle(peer.ip(), self.now).map_err(|excess| {
+            link.place.turn_away();
+            refused(&self.metrics, excess)
         })
     }
 
@@ -190,6 +234,7 @@ impl Links {
         let close_by_ms = self.close_by_ms();
         let Some(link) = find(&mut self.slab, id) else { return };
         self.metrics.protocol_errors.one();
+        self.metrics.messages_too_large.add(u64::from(matches!(error.close_code(), 1008 | 1009)));
         tracing::debug!(peer = %link.peer, code = error.close_code(), %error, "protocol error");
         self.close(id, error.close_code(), &error.to_string());
         if let Some(link) = find(&mut self.slab, id) {
@@ -301,15 +346,21 @@ impl Links {
                 link.ping();
                 self.mark_dirty(id);
             }
-            Overdue::UnfinishedMessage => self.close(id, 1008, "the message was not finished in time"),
-            Overdue::Handshake => match &link.state {
-                // a silent peer is not waiting for an answer
-                State::Handshaking(head) if !head.is_empty() => {
-                    self.metrics.handshakes_failed.one();
-                    self.refuse(id, &HeadError::Timeout.into());
+            Overdue::UnfinishedMessage => {
+                self.metrics.messages_unfinished.one();
+                self.close(id, 1008, "the message was not finished in time");
+            }
+            Overdue::Handshake => {
+                self.metrics.handshakes_late.one();
+                match &link.state {
+                    // a silent peer is not waiting for an answer
+                    State::Handshaking(head) if !head.is_empty() => {
+                        self.metrics.handshakes_failed.one();
+                        self.refuse(id, &HeadError::Timeout.into());
+                    }
+                    _ => self.drop_link(id),
                 }
-                _ => self.drop_link(id),
-            },
+            }
             Overdue::Stalled | Overdue::Dead => {
                 let metrics = &self.metrics;
                 let cause = if overdue == Overdue::Dead { &metrics.links_silent } else { &metrics.links_evicted };
@@ -318,6 +369,7 @@ impl Links {
                 self.drop_link(id);
             }
             Overdue::Close => {
+                self.metrics.closes_forced.one();
                 link.abandon_unsent();
                 self.drop_link(id);
             }
@@ -369,7 +421,6 @@ impl Links {
             // closing the descriptor takes it out of the poll
             let link = self.slab.remove(index(id));
             self.unsent_bytes -= link.counted_bytes;
-            self.turned_away -= usize::from(link.turned_away);
             self.metrics.connections_open.less();
         }
     }
@@ -420,6 +471,24 @@ impl Links {
 
     fn close_by_ms(&self) -> u64 {
         self.now_ms.saturating_add(self.config.close_timeout_ms)
+    }
+}
+
+/// Counts what is too much, and says what to answer.
+fn refused(metrics: &Metrics, excess: Excess) -> HeadError {
+    match excess {
+        Excess::All => {
+            metrics.connections_refused.one();
+            HeadError::Full
+        }
+        Excess::Open | Excess::Handshakes => {
+            metrics.addresses_refused.one();
+            HeadError::AddressFull
+        }
+        Excess::New => {
+            metrics.addresses_refused.one();
+            HeadError::AddressRate
+        }
     }
 }
 

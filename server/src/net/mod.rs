@@ -7,12 +7,14 @@
 pub mod accept;
 pub mod addresses;
 mod compression;
+pub mod descriptors;
 pub mod http_head;
 pub mod io;
 mod link;
 mod links;
 pub mod origin;
 mod plain;
+pub mod proxy;
 pub mod rate;
 pub mod reactor;
 pub mod timers;
@@ -23,10 +25,11 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use addresses::AddressLimits;
-use http_head::RequestHead;
+use http_head::{HeadLimits, RequestHead};
 pub use io::Io;
 use origin::OriginRule;
 pub use plain::PlainStream;
+use proxy::Proxies;
 use rate::Rate;
 use ws::DeflateConfig;
 
@@ -110,6 +113,8 @@ pub struct NetConfig {
     pub message_max_bytes: usize,
     /// Most fragments in one message; more is closed with 1008.
     pub fragments_max: usize,
+    /// A request's head; more is answered 414 or 431.
+    pub head: HeadLimits,
     /// From accept to the 101 (or to the hand-over of a plain request).
     pub handshake_timeout_ms: u64,
     /// A message that was begun must be whole after this time; 1008.
@@ -118,6 +123,8 @@ pub struct NetConfig {
     pub ping_interval_ms: u64,
     /// From our close frame to the end of the connection at the latest.
     pub close_timeout_ms: u64,
+    /// Bytes that a peer may still send when everything is said; more is not waited for.
+    pub drain_max_bytes: usize,
     /// Most bytes that wait in one link; more and it is closed with 1013.
     pub write_buffer_max_bytes: usize,
     /// Most bytes that wait in all links of one reactor; more and the link with the most is dropped.
@@ -132,8 +139,12 @@ pub struct NetConfig {
     pub write_stall_timeout_ms: u64,
     /// `SO_SNDBUF` for accepted sockets (the kernel doubles it): bounds how old the bytes in the kernel can be.
     pub send_buffer_bytes: usize,
-    /// Most connections of one reactor; more are answered 503.
+    /// Connections that wait for `accept`; the kernel may have a lower bound.
+    pub backlog: u32,
+    /// Most connections of all reactors that share them; more are answered 503.
     pub connections_max: usize,
+    /// Whose word about the peer of a connection is believed.
+    pub proxies: Proxies,
     /// permessage-deflate where clients offer it; none by default, because bit-packed frames grow under it.
     /// [`Io::queue`] compresses, [`Io::send_frame`] never does.
     pub deflate: Option<DeflateConfig>,
@@ -144,18 +155,24 @@ impl Default for NetConfig {
         Self {
             message_max_bytes: 16 * 1024,
             fragments_max: 1024,
+            head: HeadLimits::default(),
             handshake_timeout_ms: 5_000,
             unfinished_message_timeout_ms: 10_000,
             ping_interval_ms: 20_000,
             close_timeout_ms: 2_000,
-            write_buffer_max_bytes: 256 * 1024,
+            drain_max_bytes: 64 * 1024,
+            write_buffer_max_bytes: 1024 * 1024,
             write_buffers_max_bytes: 256 * 1024 * 1024,
             pings: Rate { per_s: 5, burst: 20 },
             origins: OriginRule::default(),
             addresses: AddressLimits::default(),
-            write_stall_timeout_ms: 30_000,
+            // TCP tries again after 0.2, 0.6, 1.4, 3.0, 6.2 and 12.6 s: with 5 s, a phone that was out of reach for
+            // longer than 3 s would lose its seat
+            write_stall_timeout_ms: 15_000,
             send_buffer_bytes: 32 * 1024,
-            connections_max: 100_000,
+            backlog: accept::BACKLOG,
+            connections_max: descriptors::connections_max(),
+            proxies: Proxies::default(),
             deflate: None,
         }
     }

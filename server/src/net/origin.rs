@@ -89,9 +89,9 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: Game.example:8443\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
         );
-        parse(head.as_bytes(), ([127, 0, 0, 1], 9).into(), |request| match request {
+        parse(head.as_bytes(), Default::default(), ([127, 0, 0, 1], 9).into(), |request| match request {
             Request::Upgrade(head, _) => rule.allows(&head),
-            Request::Plain => panic!("an upgrade"),
+            Request::Plain(_) => panic!("an upgrade"),
         })
         .unwrap()
     }

@@ -1,4 +1,4 @@
-//! So many a second, and a burst: one number for each thing that is limited.
+//! So many a second, and a burst: connections, pings, messages, bytes.
 
 /// What is allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,14 +17,15 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// One more: is it allowed? What is refused costs nothing.
-    pub fn take(&mut self, rate: Rate, now_us: u64) -> bool {
-        let interval_us = 1_000_000 / u64::from(rate.per_s.clamp(1, 1_000_000));
-        let behind_us = self.whole_at_us.saturating_sub(now_us);
-        if behind_us > interval_us * u64::from(rate.burst.saturating_sub(1)) {
+    /// So many more: are they allowed? What is refused costs nothing. More than the burst are allowed at once when all
+    /// of it is there.
+    pub fn take(&mut self, rate: Rate, count: u32, now_us: u64) -> bool {
+        let time_us = |count: u32| u64::from(count) * 1_000_000 / u64::from(rate.per_s.max(1));
+        let behind_us = self.whole_at_us.saturating_sub(now_us) + time_us(count.min(rate.burst));
+        if behind_us > time_us(rate.burst) {
             return false;
         }
-        self.whole_at_us = now_us + behind_us + interval_us;
+        self.whole_at_us = now_us + behind_us;
         true
     }
 
@@ -42,13 +43,13 @@ mod tests {
     fn a_burst_and_then_the_rate() {
         let rate = Rate { per_s: 20, burst: 40 };
         let mut meter = Meter::default();
-        let allowed = (0..100).filter(|_| meter.take(rate, 7)).count();
+        let allowed = (0..100).filter(|_| meter.take(rate, 1, 7)).count();
         assert_eq!(allowed, 40);
-        assert!(!meter.take(rate, 50_006));
-        assert!(meter.take(rate, 50_007), "one more after a twentieth of a second");
-        assert!(!meter.take(rate, 50_007));
+        assert!(!meter.take(rate, 1, 50_006));
+        assert!(meter.take(rate, 1, 50_007), "one more after a twentieth of a second");
+        assert!(!meter.take(rate, 1, 50_007));
         assert!(!meter.is_whole(2_050_006));
         assert!(meter.is_whole(2_050_007));
-        assert_eq!((0..100).filter(|_| meter.take(rate, 9_000_000)).count(), 40, "rest is not saved up");
+        assert_eq!((0..100).filter(|_| meter.take(rate, 1, 9_000_000)).count(), 40, "rest is not saved up");
     }
 }

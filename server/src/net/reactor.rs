@@ -198,6 +198,11 @@ impl<H: Handler> Reactor<H> {
         let now_ms = self.links.now_ms;
         let Some(link) = self.links.link(id) else { return };
         link.ready = false;
+        if link.proxy_header.is_some() && !self.links.hear_proxy(id) {
+            return;
+        }
+        let drain_max_bytes = self.links.config.drain_max_bytes;
+        let Some(link) = self.links.link(id) else { return };
         let count = match link.read(&mut self.read_scratch, now_ms) {
             Read::Bytes(count) => count,
             Read::Nothing => {
@@ -234,7 +239,8 @@ impl<H: Handler> Reactor<H> {
             }
             State::Handshaking(_) => self.handshake(id, peer, count),
             State::Draining => {
-                if !link.discard(count) {
+                if !link.discard(count, drain_max_bytes) {
+                    self.links.metrics.closes_forced.one();
                     self.links.drop_link(id);
                 }
             }
@@ -256,8 +262,9 @@ impl<H: Handler> Reactor<H> {
     /// More of a request head: when it is whole, the link opens, is refused, or leaves for plain HTTP.
     fn handshake(&mut self, id: LinkId, peer: SocketAddr, count: usize) {
         let (handler, links) = (&mut self.handler, &mut self.links);
+        let limits = links.config.head;
         let Some(State::Handshaking(reader)) = links.link(id).map(|link| &mut link.state) else { return };
-        let end = match reader.push(&self.read_scratch[..count]) {
+        let end = match reader.push(&self.read_scratch[..count], limits) {
             Ok(None) => return,
             Ok(Some(end)) => end,
             Err(error) => {
@@ -266,31 +273,33 @@ impl<H: Handler> Reactor<H> {
             }
         };
         let mut bytes = mem::take(reader).into_bytes();
-        let verdict = http_head::parse(&bytes[..end], peer, |request| match request {
-            Request::Plain => Ok(None),
-            Request::Upgrade(head, _) if !links.config.origins.allows(&head) => {
+        let verdict = http_head::parse(&bytes[..end], limits, peer, |request| {
+            let mut head = *request.head();
+            let client = links.client_of(id, &head)?;
+            head.set_peer(client);
+            let Request::Upgrade(_, key) = request else { return Ok((client, None)) };
+            if !links.config.origins.allows(&head) {
                 links.metrics.origins_refused.one();
-                Err(HeadError::Origin.into())
+                return Err(HeadError::Origin.into());
             }
-            Request::Upgrade(head, key) => handler.upgrade(&head).map(|subprotocol| {
-                debug_assert!(subprotocol.is_none_or(|chosen| head.subprotocols().any(|name| name == chosen)));
-                let mut accepted = Vec::new();
-                let deflate = links.agree(head.extensions());
-                handshake::write_accepted(&mut accepted, key, subprotocol, deflate.as_ref());
-                Some((accepted, deflate))
-            }),
+            let subprotocol = handler.upgrade(&head)?;
+            debug_assert!(subprotocol.is_none_or(|chosen| head.subprotocols().any(|name| name == chosen)));
+            let mut accepted = Vec::new();
+            let deflate = links.agree(head.extensions());
+            handshake::write_accepted(&mut accepted, key, subprotocol, deflate.as_ref());
+            Ok((client, Some((accepted, deflate))))
         });
         match verdict.map_err(Into::into).flatten() {
-            Ok(Some((accepted, deflate))) => {
+            Ok((client, Some((accepted, deflate)))) => {
                 links.open(id, &accepted);
                 if let Some(agreed) = deflate {
                     links.begin_deflate(id, agreed);
                 }
-                handler.open(&mut Io { links: &mut *links }, id, peer);
+                handler.open(&mut Io { links: &mut *links }, id, client);
                 dispatch(handler, links, id, &mut bytes[end..]);
             }
-            Ok(None) => match links.hand_over(id, self.poll.registry()) {
-                Ok(stream) => handler.plain_http(stream, bytes, peer),
+            Ok((client, None)) => match links.hand_over(id, self.poll.registry()) {
+                Ok(stream) => handler.plain_http(stream, bytes, client),
                 Err(error) => tracing::error!(%error, "cannot hand a connection over"),
             },
             Err(refusal) => {

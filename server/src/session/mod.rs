@@ -13,18 +13,15 @@ use tickwire_shared::protocol::{self, ClientMessage, ServerMessage, TAG_INPUT};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{Profile, Tick};
 
+use crate::config::SessionLimits;
 use crate::handover::SeatAddress;
-use rate::{Pace, Rate};
-
-/// Messages a second before a client has a seat.
-const RATE_UNSEATED: f64 = 20.0;
-/// Messages a second beside the inputs: pings, commands.
-const RATE_BESIDE_INPUTS: f64 = 20.0;
+use crate::net::rate::Rate;
+use rate::Pace;
 
 /// An input so many ticks before the newest one is no repetition: the client has set its clock back.
 const CLOCK_RESTART_TICKS: i32 = 32;
 
-/// What a session must know of the game that is hosted.
+/// What a session must know of the game that is hosted, and of what a client may do.
 #[derive(Debug)]
 pub struct GameTerms {
     /// Its description.
@@ -33,6 +30,8 @@ pub struct GameTerms {
     pub fingerprint: u64,
     /// Its input, compiled.
     pub input: KindLayout,
+    /// How much and how fast a client may speak.
+    pub limits: SessionLimits,
 }
 
 /// What the gateway is to do about a message.
@@ -52,6 +51,8 @@ pub enum Verdict {
     Leave,
     /// Too fast: dropped.
     Dropped,
+    /// Too fast for too long: close with [`CloseReason::Policy`].
+    TooFast,
     /// Close: the reason for the code, and one sentence for a person.
     Refuse(CloseReason, String),
 }
@@ -70,7 +71,7 @@ enum Stage {
 pub struct Session {
     terms: Arc<GameTerms>,
     stage: Stage,
-    rate: Rate,
+    pace: Pace,
     newest_input: Option<Tick>,
 }
 
@@ -78,21 +79,27 @@ impl Session {
     /// A client that has just connected.
     #[must_use]
     pub fn new(terms: Arc<GameTerms>, now: Instant) -> Self {
-        Self { terms, stage: Stage::AwaitingHello, rate: Rate::new(RATE_UNSEATED, now), newest_input: None }
+        let pace = Pace::new(terms.limits.messages, now);
+        Self { terms, stage: Stage::AwaitingHello, pace, newest_input: None }
     }
 
     /// A whole binary message came. Inputs that are new are added to `inputs`, the oldest first.
     pub fn handle_message(&mut self, now: Instant, message: &[u8], inputs: &mut Vec<(Tick, InputLanes)>) -> Verdict {
-        match self.rate.take(now) {
-            Pace::Fine => {}
+        match self.pace.take(message.len(), &self.terms.limits, now) {
+            rate::Verdict::Fine => {}
             // who cannot say these is stuck, and they cost nothing
-            Pace::TooFast
+            rate::Verdict::TooFast
                 if !matches!(ClientMessage::decode(message), Ok(ClientMessage::Resync | ClientMessage::Leave)) =>
             {
                 return Verdict::Dropped;
             }
-            Pace::TooFast => {}
-            Pace::Enough => return Verdict::Refuse(CloseReason::Policy, "too many messages for too long".to_owned()),
+            rate::Verdict::TooFast => {}
+            rate::Verdict::Enough => return Verdict::TooFast,
+        }
+        let hello_max_bytes = self.terms.limits.hello_max_bytes;
+        if self.awaits_join() && message.len() > hello_max_bytes {
+            let text = format!("hello and join have {hello_max_bytes} bytes at most");
+            return Verdict::Refuse(CloseReason::Policy, text);
         }
         if message.first() == Some(&TAG_INPUT) {
             return self.handle_input(message, inputs);
@@ -104,9 +111,10 @@ impl Session {
     }
 
     /// The room gave a seat.
-    pub fn handle_seated(&mut self, seat: SeatAddress, tick: Tick, rate_hz: u16, now: Instant) -> ServerMessage {
+    pub fn handle_seated(&mut self, seat: SeatAddress, tick: Tick, rate_hz: u16) -> ServerMessage {
         self.stage = Stage::Seated(seat);
-        self.rate.set(f64::from(rate_hz) * 2.0 + RATE_BESIDE_INPUTS, now);
+        let (Rate { per_s, burst }, rate) = (self.terms.limits.messages, u32::from(rate_hz));
+        self.pace.set(Rate { per_s: per_s.saturating_add(rate), burst: burst.saturating_add(2 * rate) });
         ServerMessage::Joined { room: seat.room.0, seat: seat.seat.0, tick, rate_hz }
     }
 
@@ -225,6 +233,7 @@ mod tests {
             fingerprint: schema.fingerprint(),
             input: KindLayout::new(&schema.input).expect("an empty input is sound"),
             schema,
+            limits: SessionLimits::default(),
         };
         Session::new(Arc::new(terms), Instant::now())
     }
@@ -246,7 +255,7 @@ mod tests {
         let join = ClientMessage::Join { name: "  a\u{7}nn  ".into() };
         assert_eq!(say(&mut session, &join), Verdict::Place(Profile { name: "ann".into() }));
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, Tick(5), 30, Instant::now());
+        session.handle_seated(seat, Tick(5), 30);
         assert_eq!(
             say(&mut session, &ClientMessage::Ping { stamp_ms: 4 }),
             Verdict::Reply(ServerMessage::Pong { stamp_ms: 4 })
@@ -289,7 +298,7 @@ mod tests {
     fn repeated_inputs_are_passed_on_once() {
         let mut session = session();
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, Tick(5), 30, Instant::now());
+        session.handle_seated(seat, Tick(5), 30);
         let mut inputs = Vec::new();
         for newest in [Tick(10), Tick(11), Tick(11), Tick(13)] {
             let mut message = Vec::new();
@@ -305,7 +314,7 @@ mod tests {
     fn a_client_that_sets_its_clock_back_is_heard() {
         let mut session = session();
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, Tick(5), 30, Instant::now());
+        session.handle_seated(seat, Tick(5), 30);
         let mut inputs = Vec::new();
         for newest in [Tick(500), Tick(300), Tick(301)] {
             let mut message = Vec::new();
@@ -320,7 +329,7 @@ mod tests {
     fn who_is_too_fast_can_still_ask_for_keyframes_and_leave() {
         let mut session = session();
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, Tick(5), 30, Instant::now());
+        session.handle_seated(seat, Tick(5), 30);
         let ping = ClientMessage::Ping { stamp_ms: 1 }.encode();
         let now = Instant::now();
         while session.handle_message(now, &ping, &mut Vec::new()) != Verdict::Dropped {}

@@ -1,13 +1,16 @@
-//! How fast a client may speak: a bucket of messages that refills.
+//! How fast a client may speak, in messages and in bytes, and how long it may be too fast.
 
 use std::time::{Duration, Instant};
 
-/// A client that is over its rate for this long is closed.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::config::SessionLimits;
+use crate::net::rate::{Meter, Rate};
+
+/// Only so long without a drop is forgiveness: a flood gets single messages through all the time.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(1);
 
 /// What to do with a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Pace {
+pub(super) enum Verdict {
     /// Handle it.
     Fine,
     /// Drop and count it.
@@ -16,45 +19,43 @@ pub(super) enum Pace {
     Enough,
 }
 
-/// A token bucket, with the time since when it has been empty.
+/// One client's pace.
 #[derive(Debug)]
-pub(super) struct Rate {
-    per_second: f64,
-    burst: f64,
-    tokens: f64,
-    refilled: Instant,
-    /// The first message dropped since the rate was last kept for a while.
-    over_since: Option<Instant>,
-    last_over: Instant,
+pub(super) struct Pace {
+    started: Instant,
+    allowed: Rate,
+    messages: Meter,
+    bytes: Meter,
+    /// The first message dropped since the rate was last kept for a while, and the last.
+    over: Option<(Instant, Instant)>,
 }
 
-impl Rate {
-    pub(super) fn new(per_second: f64, now: Instant) -> Self {
-        let burst = per_second * 2.0;
-        Self { per_second, burst, tokens: burst, refilled: now, over_since: None, last_over: now }
+impl Pace {
+    pub(super) fn new(allowed: Rate, now: Instant) -> Self {
+        Self { started: now, allowed, messages: Meter::default(), bytes: Meter::default(), over: None }
     }
 
-    /// Allows another rate from now on, with a full bucket.
-    pub(super) fn set(&mut self, per_second: f64, now: Instant) {
-        *self = Self::new(per_second, now);
+    /// Allows another rate of messages from now on, with a full burst.
+    pub(super) fn set(&mut self, allowed: Rate) {
+        self.allowed = allowed;
+        self.messages = Meter::default();
+        self.over = None;
     }
 
     /// A message came.
-    pub(super) fn take(&mut self, now: Instant) -> Pace {
-        let elapsed = now.saturating_duration_since(self.refilled).as_secs_f64();
-        self.refilled = now;
-        self.tokens = (self.tokens + elapsed * self.per_second).min(self.burst);
-        if self.tokens >= 1.0 {
-            self.tokens -= 1.0;
-            // only a second without a drop is forgiveness: a flood gets single messages through all the time
-            if now.saturating_duration_since(self.last_over) > Duration::from_secs(1) {
-                self.over_since = None;
+    pub(super) fn take(&mut self, bytes: usize, limits: &SessionLimits, now: Instant) -> Verdict {
+        let now_us = now.saturating_duration_since(self.started).as_micros() as u64;
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        if self.messages.take(self.allowed, 1, now_us) && self.bytes.take(limits.bytes, bytes, now_us) {
+            if self.over.is_some_and(|(_, last)| now.saturating_duration_since(last) > FORGIVEN_AFTER) {
+                self.over = None;
             }
-            return Pace::Fine;
+            return Verdict::Fine;
         }
-        self.last_over = now;
-        let since = *self.over_since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= PATIENCE { Pace::Enough } else { Pace::TooFast }
+        let (since, _) = self.over.unwrap_or((now, now));
+        self.over = Some((since, now));
+        let patience = Duration::from_millis(limits.too_fast_timeout_ms);
+        if now.saturating_duration_since(since) >= patience { Verdict::Enough } else { Verdict::TooFast }
     }
 }
 
@@ -62,35 +63,62 @@ impl Rate {
 mod tests {
     use super::*;
 
-    fn run(rate: &mut Rate, from: Instant, messages: u32, every: Duration) -> Vec<Pace> {
-        (0..messages).map(|i| rate.take(from + every * i)).collect()
+    const ALLOWED: Rate = Rate { per_s: 60, burst: 120 };
+
+    fn run(pace: &mut Pace, from: Instant, messages: u32, bytes: usize, every: Duration) -> Vec<Verdict> {
+        (0..messages).map(|i| pace.take(bytes, &SessionLimits::default(), from + every * i)).collect()
     }
 
     #[test]
     fn who_keeps_the_rate_is_never_bothered() {
         let start = Instant::now();
-        let mut rate = Rate::new(60.0, start);
-        assert!(run(&mut rate, start, 6000, Duration::from_micros(16_700)).iter().all(|pace| *pace == Pace::Fine));
+        let mut pace = Pace::new(ALLOWED, start);
+        // 60 messages a second and a little less than 64 KiB
+        let verdicts = run(&mut pace, start, 6000, 1092, Duration::from_micros(16_700));
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Fine));
     }
 
     #[test]
     fn a_flood_is_dropped_and_ended_after_five_seconds() {
         let start = Instant::now();
-        let mut rate = Rate::new(60.0, start);
-        let paces = run(&mut rate, start, 7000, Duration::from_millis(1));
-        let first_over = paces.iter().position(|pace| *pace == Pace::TooFast).expect("1000 a second is too fast");
-        let ended = paces.iter().position(|pace| *pace == Pace::Enough).expect("and for too long");
-        assert_eq!(ended - first_over, 5000);
-        assert!((120..140).contains(&first_over), "the burst lasted {first_over} messages");
+        let mut pace = Pace::new(ALLOWED, start);
+        let verdicts = run(&mut pace, start, 7000, 1, Duration::from_millis(1));
+        let first =
+            verdicts.iter().position(|verdict| *verdict == Verdict::TooFast).expect("1000 a second is too fast");
+        let ended = verdicts.iter().position(|verdict| *verdict == Verdict::Enough).expect("and for too long");
+        assert_eq!(ended - first, 5000);
+        assert!((120..140).contains(&first), "the burst lasted {first} messages");
+    }
+
+    #[test]
+    fn few_long_messages_are_a_flood_too() {
+        let start = Instant::now();
+        let mut pace = Pace::new(ALLOWED, start);
+        // eight make 128 KiB; after that there is one each quarter of a second
+        let verdicts = run(&mut pace, start, 9, 16 * 1024, Duration::ZERO);
+        assert_eq!(verdicts.iter().position(|verdict| *verdict == Verdict::TooFast), Some(8));
+        let later = start + Duration::from_millis(250);
+        assert_eq!(run(&mut pace, later, 2, 16 * 1024, Duration::ZERO), [Verdict::Fine, Verdict::TooFast]);
+        let verdicts = run(&mut pace, later, 60, 16 * 1024, Duration::from_millis(100));
+        assert!(verdicts.contains(&Verdict::Enough), "160 KiB a second");
+    }
+
+    #[test]
+    fn one_message_longer_than_the_burst_is_allowed_after_a_rest() {
+        let start = Instant::now();
+        let mut pace = Pace::new(ALLOWED, start);
+        let verdicts = run(&mut pace, start, 2, 1024 * 1024, Duration::ZERO);
+        assert_eq!(verdicts, [Verdict::Fine, Verdict::TooFast]);
     }
 
     #[test]
     fn a_burst_is_forgiven() {
         let start = Instant::now();
-        let mut rate = Rate::new(60.0, start);
-        assert!(run(&mut rate, start, 300, Duration::ZERO).contains(&Pace::TooFast));
+        let mut pace = Pace::new(ALLOWED, start);
+        assert!(run(&mut pace, start, 300, 1, Duration::ZERO).contains(&Verdict::TooFast));
         let later = start + Duration::from_secs(10);
-        assert!(run(&mut rate, later, 60, Duration::from_millis(17)).iter().all(|pace| *pace == Pace::Fine));
-        assert_eq!(rate.over_since, None);
+        let verdicts = run(&mut pace, later, 60, 1, Duration::from_millis(17));
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Fine));
+        assert_eq!(pace.over, None);
     }
 }

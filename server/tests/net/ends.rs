@@ -54,6 +54,7 @@ type Order = Box<dyn FnOnce(&mut Io<'_>) + Send>;
 /// Echoes what it hears; "close me" closes; the path /forbidden is refused.
 struct Scripted {
     told: Sender<Told>,
+    peers: Sender<SocketAddr>,
     orders: Receiver<Order>,
 }
 
@@ -73,7 +74,7 @@ impl Handler for Scripted {
     }
 
     fn open(&mut self, _: &mut Io<'_>, link: LinkId, peer: SocketAddr) {
-        assert!(peer.ip().is_loopback());
+        let _ = self.peers.send(peer);
         self.tell(Told::Open(link));
     }
 
@@ -94,7 +95,8 @@ impl Handler for Scripted {
         self.tell(Told::Closed(link, cause));
     }
 
-    fn plain_http(&mut self, stream: PlainStream, read: Vec<u8>, _: SocketAddr) {
+    fn plain_http(&mut self, stream: PlainStream, read: Vec<u8>, peer: SocketAddr) {
+        let _ = self.peers.send(peer);
         self.tell(Told::Plain(stream, read));
     }
 
@@ -109,6 +111,7 @@ pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     pub(crate) metrics: Arc<Metrics>,
     told: Receiver<Told>,
+    peers: Receiver<SocketAddr>,
     orders: Sender<Order>,
     waker: Arc<mio::Waker>,
     thread: Option<JoinHandle<()>>,
@@ -128,17 +131,22 @@ impl Server {
         let listener = accept::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let addr = listener.local_addr().unwrap();
         let metrics = Arc::new(Metrics::default());
-        let ((tell, told), (order, orders)) = (channel(), channel());
-        let handler = Scripted { told: tell, orders };
+        let ((tell, told), (order, orders), (tell_peer, peers)) = (channel(), channel(), channel());
+        let handler = Scripted { told: tell, peers: tell_peer, orders };
         let mut reactor = prepare(Reactor::new(listener, config, handler, Arc::clone(&metrics)).unwrap());
         let waker = reactor.waker();
         let thread = std::thread::spawn(move || reactor.run().unwrap());
-        Self { addr, metrics, told, orders: order, waker, thread: Some(thread) }
+        Self { addr, metrics, told, peers, orders: order, waker, thread: Some(thread) }
     }
 
     /// The next thing that the handler heard.
     pub(crate) fn told(&self) -> Told {
         self.told.recv_timeout(PATIENCE).expect("the handler hears something")
+    }
+
+    /// Whose the next link or plain request was that the handler heard of.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peers.recv_timeout(PATIENCE).expect("the handler hears of somebody")
     }
 
     pub(crate) fn opened(&self) -> LinkId {

@@ -189,8 +189,8 @@ fn an_upgrade_on_a_used_connection_ends_it_and_says_why() {
 
 #[test]
 fn nonsense_ends_the_connection_and_nothing_more() {
-    let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(HEAD_MAX_BYTES));
-    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(HEADERS_MAX + 1));
+    let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(HeadLimits::default().head_max_bytes));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(HeadLimits::default().headers_max + 1));
     for (read, status) in
         [("\0\0\0\0\r\n\r\n", "400"), ("GET / HTTP/9.9\r\n\r\n", "400"), (&long, "431"), (&many, "431")]
     {

@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const LIMITS: HeadLimits = HeadLimits { head_max_bytes: 8192, headers_max: 64, target_max_bytes: 2048 };
+
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 fn peer() -> SocketAddr {
@@ -24,10 +26,10 @@ enum Verdict {
 
 fn read(request: &str) -> Result<Verdict, HeadError> {
     let mut reader = HeadReader::default();
-    let end = reader.push(request.as_bytes())?.expect("the test's head is whole");
-    parse(&request.as_bytes()[..end], peer(), |request| match request {
+    let end = reader.push(request.as_bytes(), LIMITS)?.expect("the test's head is whole");
+    parse(&request.as_bytes()[..end], LIMITS, peer(), |request| match request {
         Request::Upgrade(..) => Verdict::Upgrade,
-        Request::Plain => Verdict::Plain,
+        Request::Plain(_) => Verdict::Plain,
     })
 }
 
@@ -93,30 +95,30 @@ fn what_no_parser_should_read_alike_is_refused() {
 #[test]
 fn the_limits_hold_to_the_byte() {
     let target = |length: usize| changed("/play?room=7", &format!("/{}", "a".repeat(length - 1)));
-    assert_eq!(target(TARGET_MAX_BYTES), Ok(Verdict::Upgrade));
-    assert_eq!(target(TARGET_MAX_BYTES + 1), Err(HeadError::TargetTooLong));
+    assert_eq!(target(2048), Ok(Verdict::Upgrade));
+    assert_eq!(target(2049), Err(HeadError::TargetTooLong(2048)));
 
     let fields = |count: usize| changed("\r\n\r\n", &format!("\r\n{}\r\n", "a: b\r\n".repeat(count - 5)));
-    assert_eq!(fields(HEADERS_MAX), Ok(Verdict::Upgrade));
-    assert_eq!(fields(HEADERS_MAX + 1), Err(HeadError::TooManyHeaders));
+    assert_eq!(fields(64), Ok(Verdict::Upgrade));
+    assert_eq!(fields(65), Err(HeadError::TooManyHeaders(64)));
 
     let head = |length: usize| {
         let filler = length - upgrade().len() - "a: \r\n".len();
         changed("\r\n\r\n", &format!("\r\na: {}\r\n\r\n", "b".repeat(filler)))
     };
-    assert_eq!(head(HEAD_MAX_BYTES), Ok(Verdict::Upgrade));
-    assert_eq!(head(HEAD_MAX_BYTES + 1), Err(HeadError::TooLong));
+    assert_eq!(head(8192), Ok(Verdict::Upgrade));
+    assert_eq!(head(8193), Err(HeadError::TooLong(8192)));
 }
 
 #[test]
 fn an_endless_head_is_refused_at_the_limit_not_at_its_end() {
-    assert_eq!(HeadReader::default().push(&[b'a'; 3000]), Err(HeadError::TargetTooLong));
+    assert_eq!(HeadReader::default().push(&[b'a'; 3000], LIMITS), Err(HeadError::TargetTooLong(2048)));
 
     let mut reader = HeadReader::default();
-    assert_eq!(reader.push(b"GET / HTTP/1.1\r\n"), Ok(None));
+    assert_eq!(reader.push(b"GET / HTTP/1.1\r\n", LIMITS), Ok(None));
     let field = b"name: value\r\n".repeat(10);
-    let refused = std::iter::repeat_with(|| reader.push(&field)).take(100).find(Result::is_err);
-    assert_eq!(refused, Some(Err(HeadError::TooLong)));
+    let refused = std::iter::repeat_with(|| reader.push(&field, LIMITS)).take(100).find(Result::is_err);
+    assert_eq!(refused, Some(Err(HeadError::TooLong(8192))));
 }
 
 #[test]
@@ -131,7 +133,7 @@ fn a_request_for_something_else_is_plain() {
 #[test]
 fn the_head_tells_path_query_fields_and_subprotocols() {
     let request = upgrade().replace("Host: ", "SEC-websocket-protocol: a.1 ,b\r\nSec-WebSocket-Protocol: ,c\r\nHost: ");
-    parse(request.as_bytes(), peer(), |request| {
+    parse(request.as_bytes(), LIMITS, peer(), |request| {
         let Request::Upgrade(head, key) = request else { panic!("an upgrade") };
         assert_eq!((head.method(), head.path(), head.query()), ("GET", "/play", Some("room=7")));
         assert_eq!(head.header("host"), Some("example.org"));
@@ -173,7 +175,7 @@ proptest! {
         let (mut at, mut found) = (0, None);
         for size in cuts.iter().cycle() {
             let end = (at + size).min(bytes.len());
-            found = reader.push(&bytes[at..end]).unwrap();
+            found = reader.push(&bytes[at..end], LIMITS).unwrap();
             at = end;
             if found.is_some() || at == bytes.len() {
                 break;
@@ -186,9 +188,9 @@ proptest! {
     #[test]
     fn garbage_is_refused_without_a_panic(bytes: Vec<u8>) {
         let mut reader = HeadReader::default();
-        if let Ok(Some(end)) = reader.push(&bytes) {
-            let _ = parse(&bytes[..end], peer(), |_| ());
+        if let Ok(Some(end)) = reader.push(&bytes, LIMITS) {
+            let _ = parse(&bytes[..end], LIMITS, peer(), |_| ());
         }
-        let _ = parse(&bytes, peer(), |_| ());
+        let _ = parse(&bytes, LIMITS, peer(), |_| ());
     }
 }

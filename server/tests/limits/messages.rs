@@ -1,0 +1,159 @@
+//! How long a message may be, in bytes as they are sent and as they inflate, in fragments, and in time.
+
+use tickwire_server::net::ws::DeflateConfig;
+use tickwire_server::net::{CloseCause, MessageKind, NetConfig};
+use zlib_rs::{Deflate, DeflateFlush};
+
+use crate::ends::{BINARY, Client, PING, PONG, Server, TEXT, Told, UPGRADE, frame, part};
+
+/// Sends a message to an echo: it comes back, or the link is closed with the code. Each has a connection of its own.
+fn expect_echo(mut client: Client, sent: &[u8], echo: &[u8], code: Option<u16>) {
+    client.send(sent);
+    match code {
+        None => assert!(client.read_frame() == (BINARY, echo.to_vec()), "{} bytes come back", echo.len()),
+        Some(code) => assert_eq!(client.read_close().0, code, "{} bytes", echo.len()),
+    }
+}
+
+#[test]
+fn a_message_has_16_kib_whole_or_in_fragments() {
+    let server = Server::start(NetConfig::default());
+    for (bytes, code) in [(16_383, None), (16_384, None), (16_385, Some(1009))] {
+        let message = vec![7; bytes];
+        expect_echo(Client::open(&server), &frame(BINARY, &message), &message, code);
+        let (first, second) = message.split_at(10_000);
+        let fragments = [part(BINARY, false, first), part(0, true, second)].concat();
+        expect_echo(Client::open(&server), &fragments, &message, code);
+    }
+    assert_eq!(server.metrics.messages_too_large.value(), 2);
+    assert_eq!(server.metrics.protocol_errors.value(), 2);
+}
+
+#[test]
+fn a_message_has_1024_fragments() {
+    let server = Server::start(NetConfig::default());
+    for (fragments, code) in [(1023, None), (1024, None), (1025, Some(1008))] {
+        let middle = part(0, false, b"").repeat(fragments - 2);
+        let message = [part(BINARY, false, b"a"), middle, part(0, true, b"z")].concat();
+        expect_echo(Client::open(&server), &message, b"az", code);
+    }
+    assert_eq!(server.metrics.messages_too_large.value(), 1);
+}
+
+#[test]
+fn a_message_is_finished_in_time_or_ends_the_link() {
+    assert_eq!(NetConfig::default().unfinished_message_timeout_ms, 10_000);
+    let server = Server::start(NetConfig { unfinished_message_timeout_ms: 1_500, ..NetConfig::default() });
+    let mut client = Client::open(&server);
+    let link = server.opened();
+    // many that take a moment each are no fault; a pong tells that the beginning was read
+    for _ in 0..10 {
+        client.send([part(BINARY, false, b"a"), frame(PING, b"")].concat());
+        assert_eq!(client.read_frame().0, PONG);
+        client.send(part(0, true, b"z"));
+        assert_eq!(client.read_frame(), (BINARY, b"az".to_vec()));
+        assert_eq!(server.told(), Told::Message(link, MessageKind::Binary, b"az".to_vec()));
+    }
+    assert_eq!(server.metrics.messages_unfinished.value(), 0);
+    client.send(part(BINARY, false, b"a"));
+    assert_eq!(client.read_close().0, 1008);
+    assert_eq!(server.told(), Told::Closed(link, CloseCause::Ours(1008)));
+    assert_eq!(server.metrics.messages_unfinished.value(), 1);
+}
+
+// -- compressed
+
+fn start_deflating(config: NetConfig) -> Server {
+    Server::start(NetConfig { deflate: Some(DeflateConfig::default()), ..config })
+}
+
+fn open_deflating(server: &Server) -> Client {
+    let mut client = Client::connect(server);
+    client.send(UPGRADE.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"));
+    assert!(client.read_head().contains("permessage-deflate"));
+    client
+}
+
+fn compressed(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = frame(BINARY, payload);
+    bytes[0] |= 0x40;
+    bytes
+}
+
+/// DEFLATE of this, without the empty block at its end.
+fn deflate(message: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; message.len() + 1000];
+    let mut deflater = Deflate::new(9, false, 15);
+    deflater.compress(message, &mut out, DeflateFlush::SyncFlush).unwrap();
+    out.truncate(deflater.total_out() as usize - 4);
+    out
+}
+
+/// Zeros, so many, in exactly so many bytes: blocks of one byte, and empty ones, fill up.
+fn zeros_in(bytes: usize, zeros: usize) -> Vec<u8> {
+    const ONE: [u8; 6] = [0, 1, 0, 0xFE, 0xFF, 0];
+    const NONE: [u8; 5] = [0, 0, 0, 0xFF, 0xFF];
+    // without its own end the sync flush of `deflate` is not at a byte's border
+    let found = (0..20).find_map(|ones| {
+        let body = [&deflate(&vec![0; zeros - ones])[..], &[0, 0, 0xFF, 0xFF], &ONE.repeat(ones)].concat();
+        let rest = (bytes - 1).checked_sub(body.len())?;
+        (rest % 5 == 0).then(|| [&body[..], &NONE.repeat(rest / 5), &[0]].concat())
+    });
+    found.expect("the bytes are enough")
+}
+
+#[test]
+fn what_a_message_inflates_to_counts() {
+    let server = start_deflating(NetConfig::default());
+    for (bytes, code) in [(16_383, None), (16_384, None), (16_385, Some(1009))] {
+        let message = vec![0; bytes];
+        let mut client = open_deflating(&server);
+        client.send(compressed(&deflate(&message)));
+        match code {
+            None => {
+                server.opened();
+                let Told::Message(_, MessageKind::Binary, inflated) = server.told() else { panic!("a message") };
+                assert!(inflated == message, "{bytes}");
+                drop(client);
+                server.told();
+            }
+            Some(code) => assert_eq!(client.read_close().0, code, "{bytes}"),
+        }
+    }
+    assert_eq!(server.metrics.messages_too_large.value(), 1);
+}
+
+#[test]
+fn a_message_may_inflate_to_64_kib_or_a_hundred_times_its_size() {
+    let server = start_deflating(NetConfig { message_max_bytes: 1024 * 1024, ..NetConfig::default() });
+    // 300 bytes may become 64 KiB, because that is more than 30,000; and 1,000 bytes 100,000
+    for (bytes, limit) in [(300, 65_536), (1_000, 100_000)] {
+        for (over, is_closed) in [(-1, false), (0, false), (1, true)] {
+            let zeros = usize::checked_add_signed(limit, over).unwrap();
+            let payload = zeros_in(bytes, zeros);
+            assert_eq!(payload.len(), bytes);
+            let mut client = open_deflating(&server);
+            let link = server.opened();
+            client.send(compressed(&payload));
+            if is_closed {
+                assert_eq!(client.read_close().0, 1009, "{bytes} {zeros}");
+                assert_eq!(server.told(), Told::Closed(link, CloseCause::Ours(1009)));
+            } else {
+                let Told::Message(_, _, inflated) = server.told() else { panic!("a message of {zeros}") };
+                assert_eq!(inflated.len(), zeros);
+                drop(client);
+                assert_eq!(server.told(), Told::Closed(link, CloseCause::Lost));
+            }
+        }
+    }
+}
+
+#[test]
+fn from_256_bytes_on_messages_leave_compressed() {
+    let server = start_deflating(NetConfig::default());
+    let mut client = open_deflating(&server);
+    for (bytes, first) in [(255, 0x81), (256, 0xC1), (257, 0xC1)] {
+        client.send(frame(TEXT, "a".repeat(bytes).as_bytes()));
+        assert_eq!(client.read_any_frame().0, first, "{bytes}");
+    }
+}
