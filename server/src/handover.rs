@@ -172,7 +172,7 @@ pub enum ToControl {
     SeatFreed(RoomId),
     /// From a tick thread: the room could not start or failed.
     RoomEnded(RoomId),
-    /// From whoever hears signals: read the certificate anew.
+    /// From whoever hears signals: read the certificate anew. Dropped with a warning when the port is full.
     ReloadCertificate,
     /// From a reactor: a connection that speaks plain HTTP.
     Plain {

@@ -137,6 +137,20 @@ fn a_request_may_be_in_several_places() {
     }
 }
 
+/// A record is longer than what hyper reads at once.
+#[test]
+fn a_record_may_hold_many_requests() {
+    let request = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut client = connect(&TLS13, &plain(), request.as_bytes());
+    client.read_exact(&mut [0; 1]).unwrap();
+    // a lost wake would be made good by some timer
+    client.sock.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+    write!(client, "{}GET / HTTP/1.1\r\n{LAST}", request.repeat(400)).unwrap();
+    let answers = String::from_utf8(the_rest(&mut client)).unwrap();
+    assert_eq!(answers.matches("\r\n\r\nok\n").count(), 401);
+    assert!(answers.ends_with("<!doctype html>"), "{answers}");
+}
+
 #[test]
 fn a_long_answer_arrives_whole_however_slowly_it_is_read() {
     let request = format!("GET / HTTP/1.1\r\n{LAST}");
