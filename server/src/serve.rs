@@ -329,8 +329,7 @@ impl Running {
 /// Takes from the system what the configuration needs, as far as it gives that.
 fn check_system(config: &NetConfig) -> Result<(), StartError> {
     let (descriptors, connections) = (descriptors::raise(), config.connections_max);
-    // a default is less than half of what there is if there is next to nothing
-    if connections > descriptors::connections_max() && connections + descriptors::RESERVE > descriptors {
+    if connections > descriptors::connections_for(descriptors) {
         return Err(StartError::Descriptors { connections, descriptors });
     }
     if let Some(kernel) = accept::kernel_backlog_max().filter(|kernel| *kernel < config.backlog) {

@@ -11,19 +11,19 @@ const UNBOUNDED: u64 = 10_240;
 /// No default is higher; who wants more has the memory for it too, and says so.
 const DEFAULT_MAX: usize = 1_000_000;
 
-/// Most connections that there are descriptors for, once [`raise`] has been called.
+/// The default: as many connections as there are descriptors for, once [`raise`] has been called.
 pub fn connections_max() -> usize {
-    connections_for(attainable())
+    connections_for(usize::try_from(attainable()).unwrap_or(usize::MAX)).min(DEFAULT_MAX)
 }
 
 fn attainable() -> u64 {
     getrlimit(Resource::Nofile).maximum.unwrap_or(UNBOUNDED)
 }
 
-fn connections_for(descriptors: u64) -> usize {
-    let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+/// Most connections with so many descriptors.
+pub fn connections_for(descriptors: usize) -> usize {
     // with next to nothing, half is better than none
-    descriptors.saturating_sub(RESERVE).max(descriptors / 2).clamp(1, DEFAULT_MAX)
+    descriptors.saturating_sub(RESERVE).max(descriptors / 2).max(1)
 }
 
 /// Raises this process's limit of descriptors as far as it may without asking anybody. The limit of most systems is
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_reserve_is_left_and_something_is_always_possible() {
         for (descriptors, connections) in
-            [(20_000, 19_744), (1_024, 768), (512, 256), (300, 150), (1, 1), (1_073_741_816, 1_000_000)]
+            [(20_000, 19_744), (1_024, 768), (512, 256), (300, 150), (1, 1), (1_000_000_256, 1_000_000_000)]
         {
             assert_eq!(connections_for(descriptors), connections, "{descriptors}");
         }
