@@ -7,6 +7,7 @@
 //! ```
 //! The address comes first on stdout. Messages are answered with nothing.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -16,7 +17,6 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use rustc_hash::FxHashSet;
 use rustix::time::{ClockId, clock_gettime};
 use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
@@ -48,7 +48,8 @@ struct Began {
 struct Broadcast {
     ticks: Receiver<Began>,
     payload: Vec<u8>,
-    links: FxHashSet<LinkId>,
+    /// In the order in which they came, which is about that of the memory they are in.
+    links: BTreeSet<LinkId>,
 }
 
 impl Handler for Broadcast {
@@ -76,10 +77,8 @@ impl Handler for Broadcast {
         let Ok(Began { tick, at_ns }) = self.ticks.try_recv() else { return };
         self.payload[..4].copy_from_slice(&tick.to_le_bytes());
         self.payload[8..16].copy_from_slice(&at_ns.to_le_bytes());
-        for link in &self.links {
-            // who is behind misses this one
-            io.send_frame(*link, [&self.payload[..]].into_iter());
-        }
+        // who is behind misses this one
+        io.send_frame_to_all(self.links.iter().copied(), [&self.payload[..]].into_iter(), |_, _| {});
     }
 }
 
@@ -98,7 +97,7 @@ fn run(args: &Args) -> io::Result<()> {
     let addr = listener.local_addr()?;
     // one tick waits at most: if the reactor is behind, the next is skipped
     let (sender, ticks) = bounded(1);
-    let handler = Broadcast { ticks, payload: vec![0; args.bytes as usize], links: FxHashSet::default() };
+    let handler = Broadcast { ticks, payload: vec![0; args.bytes as usize], links: BTreeSet::new() };
     let mut reactor = Reactor::new(listener, NetConfig::default(), handler, Arc::new(Metrics::default()))?;
     let (waker, period) = (reactor.waker(), Duration::from_secs(1) / args.hz);
     thread::spawn(move || tick(&sender, &waker, period));

@@ -16,7 +16,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use ends::{BINARY, CLOSE, Client, PING, PONG, Server, TEXT, Told, UPGRADE, frame, part};
-use tickwire_server::net::{CloseCause, MessageKind, NetConfig, Outcome};
+use tickwire_server::net::{CloseCause, LinkId, MessageKind, NetConfig, Outcome};
 
 // -- the handshake
 
@@ -329,7 +329,7 @@ fn a_silent_peer_is_pinged_twice_and_dropped() {
 // -- slow readers
 
 /// Sends frames until the kernel takes no more; how many left, the last of them in part.
-fn fill(server: &Server, link: tickwire_server::net::LinkId) -> u8 {
+fn fill(server: &Server, link: LinkId) -> u8 {
     server.ask(move |io| {
         for count in 1..=200 {
             match io.send_frame(link, [&[count; 40_000][..], b"end"].into_iter()) {
@@ -363,6 +363,34 @@ fn a_stalled_reader_is_skipped_until_its_leftover_is_out() {
     assert_eq!(client.read_frame(), (BINARY, b"newest".to_vec()));
     assert_eq!(server.metrics.frames_left.value(), 1);
     assert_eq!(server.metrics.frames_skipped.value(), 1);
+}
+
+#[test]
+fn a_frame_for_all_reaches_each_that_can_take_it() {
+    let server = Server::start(NetConfig::default());
+    let _stalled_client = Client::open(&server);
+    let stalled = server.opened();
+    fill(&server, stalled);
+    let mut client = Client::open(&server);
+    let link = server.opened();
+    let mut queued_client = Client::open(&server);
+    let queued = server.opened();
+
+    let gone = LinkId(u64::MAX >> 1);
+    let told = server.ask(move |io| {
+        let mut told = Vec::new();
+        assert!(io.queue(queued, MessageKind::Binary, b"before"));
+        let parts = [&b"for "[..], b"all"];
+        let links = [stalled, gone, queued, link];
+        io.send_frame_to_all(links, parts.into_iter(), |link, outcome| told.push((link, outcome)));
+        told
+    });
+    let expected =
+        [(stalled, Outcome::Skipped), (gone, Outcome::Closed), (queued, Outcome::Written), (link, Outcome::Written)];
+    assert_eq!(told, expected);
+    assert_eq!(client.read_frame(), (BINARY, b"for all".to_vec()));
+    assert_eq!(queued_client.read_frame(), (BINARY, b"before".to_vec()), "in the order in which they were given");
+    assert_eq!(queued_client.read_frame(), (BINARY, b"for all".to_vec()));
 }
 
 #[test]

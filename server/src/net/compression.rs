@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use super::link::Link;
 use super::links::{Links, find};
 use super::ws::deflate::{Pool, offer};
 use super::ws::frame::Opcode;
@@ -50,24 +51,24 @@ impl Links {
         self.compression.inflated = inflated;
         trim(&mut self.compression.inflated);
     }
+}
 
+impl Compression {
     /// Appends a message to what waits in a link, compressed if that was agreed on and helps. False: too much
     /// would wait then.
-    pub(super) fn append_message(&mut self, id: LinkId, opcode: Opcode, payload: &[u8], room: usize) -> bool {
-        let Some(link) = find(&mut self.slab, id) else { return false };
-        let Compression { pool, deflated, .. } = &mut self.compression;
+    pub(super) fn append_message(&mut self, link: &mut Link, opcode: Opcode, payload: &[u8], room: usize) -> bool {
         let compressed = match &mut link.deflate {
-            Some(deflate) if !opcode.is_control() => deflate.deflate(pool, payload, deflated),
+            Some(deflate) if !opcode.is_control() => deflate.deflate(&mut self.pool, payload, &mut self.deflated),
             _ => false,
         };
-        let payload = if compressed { &deflated[..] } else { payload };
+        let payload = if compressed { &self.deflated[..] } else { payload };
         let fits = payload.len() <= room;
         if fits && compressed {
             link.wait_with_compressed_frame(opcode, payload);
         } else if fits {
             link.wait_with_frame(opcode, payload);
         }
-        trim(deflated);
+        trim(&mut self.deflated);
         fits
     }
 }

@@ -6,8 +6,11 @@
 //! queue ────────────────────────────────────┘                       reliable: all of a turn in one write
 //! ```
 
+use std::io;
+use std::mem;
 use std::time::{Duration, Instant};
 
+use super::link::Link;
 use super::links::{Links, find};
 use super::ws::frame::{self, Opcode};
 use super::{LinkId, MessageKind, Outcome};
@@ -32,16 +35,25 @@ impl Io<'_> {
     /// Sends one binary message made of `parts` with one write, now or never: if an earlier one is still
     /// waiting for the socket, this one is skipped.
     pub fn send_frame<'p>(&mut self, link: LinkId, parts: impl Iterator<Item = &'p [u8]> + Clone) -> Outcome {
-        if let Some(refused) = self.links.refuses_frames(link) {
+        if let Err(refused) = self.links.takes_frames(link) {
             return refused;
         }
-        let scratch = &mut self.links.write_scratch;
-        scratch.clear();
-        frame::write_header(scratch, Opcode::Binary, parts.clone().map(<[u8]>::len).sum());
-        for part in parts {
-            scratch.extend_from_slice(part);
-        }
+        self.links.compose(parts);
         self.links.send_scratch(link)
+    }
+
+    /// Sends the same binary message to many links, each as [`Io::send_frame`] does; it is composed once. `told`
+    /// hears what became of each.
+    pub fn send_frame_to_all<'p>(
+        &mut self,
+        links: impl IntoIterator<Item = LinkId>,
+        parts: impl Iterator<Item = &'p [u8]> + Clone,
+        mut told: impl FnMut(LinkId, Outcome),
+    ) {
+        self.links.compose(parts);
+        for link in links {
+            told(link, self.links.send_scratch(link));
+        }
     }
 
     /// Sends a message for certain, or closes the link with 1013 if too much waits for it already. It leaves at
@@ -53,7 +65,7 @@ impl Io<'_> {
         };
         let is_queued = self.links.queue(link, opcode, payload);
         if is_queued {
-            self.links.metrics.frames_out.one();
+            self.links.counts.frames_out += 1;
         }
         is_queued
     }
@@ -83,42 +95,71 @@ impl Io<'_> {
 }
 
 impl Links {
-    /// Why a frame would not leave, known before it is composed.
-    fn refuses_frames(&mut self, id: LinkId) -> Option<Outcome> {
-        match self.link(id) {
-            Some(link) if !link.is_open() => Some(Outcome::Closed),
-            None => Some(Outcome::Closed),
-            Some(link) if link.blocked => {
+    /// Whether a frame could leave, known before it is composed.
+    fn takes_frames(&mut self, id: LinkId) -> Result<&mut Link, Outcome> {
+        match find(&mut self.slab, id) {
+            Some(link) if link.is_open() && !link.blocked => Ok(link),
+            Some(link) if link.is_open() => {
                 self.metrics.frames_skipped.one();
-                Some(Outcome::Skipped)
+                Err(Outcome::Skipped)
             }
-            Some(_) => None,
+            _ => Err(Outcome::Closed),
+        }
+    }
+
+    /// Puts a frame into the scratch.
+    fn compose<'p>(&mut self, parts: impl Iterator<Item = &'p [u8]> + Clone) {
+        let scratch = &mut self.write_scratch;
+        scratch.clear();
+        frame::write_header(scratch, Opcode::Binary, parts.clone().map(<[u8]>::len).sum());
+        for part in parts {
+            scratch.extend_from_slice(part);
         }
     }
 
     /// Writes the scratch, behind what waits if something does.
     fn send_scratch(&mut self, id: LinkId) -> Outcome {
-        let outcome = self.write_or_keep_scratch(id);
-        self.count_unsent(id);
-        if self.is_open(id) { outcome } else { Outcome::Closed }
+        let now_ms = self.now_ms;
+        let frame = mem::take(&mut self.write_scratch);
+        let sent = self.takes_frames(id).map(|link| match link.is_direct() {
+            true => link.write_direct(&frame, now_ms).map(|written| (written, true)),
+            false => link.send(&frame, now_ms),
+        });
+        let len = frame.len();
+        self.write_scratch = frame;
+        match sent {
+            // nearly always; nothing of the link has changed
+            Ok(Ok((written, true))) if written == len => {
+                self.counts.bytes_out += written as u64;
+                self.counts.frames_out += 1;
+                Outcome::Written
+            }
+            Ok(sent) => {
+                let outcome = self.note_sent(id, sent);
+                self.count_unsent(id);
+                if self.is_open(id) { outcome } else { Outcome::Closed }
+            }
+            Err(refused) => refused,
+        }
     }
 
-    fn write_or_keep_scratch(&mut self, id: LinkId) -> Outcome {
+    /// Sees what follows from a frame that left in part or not at all.
+    fn note_sent(&mut self, id: LinkId, sent: io::Result<(usize, bool)>) -> Outcome {
         let Some(link) = find(&mut self.slab, id) else { return Outcome::Closed };
-        let frame = &self.write_scratch;
-        let Ok((written, is_taken)) = link.send(frame, self.now_ms) else {
+        let Ok((written, is_taken)) = sent else {
             self.drop_link(id);
             return Outcome::Closed;
         };
-        self.metrics.bytes_out.add(written as u64);
+        self.counts.bytes_out += written as u64;
         let left = link.unsent_bytes();
         if !is_taken {
             self.metrics.frames_skipped.one();
             self.arm(id);
             return Outcome::Skipped;
         }
-        self.metrics.frames_out.one();
+        self.counts.frames_out += 1;
         if left == 0 {
+            link.give_buffer_back(&mut self.spare);
             return Outcome::Written;
         }
         link.owes_drained = true;
@@ -136,13 +177,20 @@ impl Links {
         let Some(link) = find(&mut self.slab, id).filter(|link| link.is_open()) else { return false };
         let waiting = link.unsent_bytes().saturating_add(HEADER_MAX_BYTES);
         let room = self.config.write_buffer_max_bytes.saturating_sub(waiting);
-        if !self.append_message(id, opcode, payload, room) {
+        link.borrow_buffer(&mut self.spare);
+        if !self.compression.append_message(link, opcode, payload, room) {
             self.evict(id);
             return false;
         }
-        self.count_unsent(id);
-        self.mark_dirty(id);
-        self.is_open(id)
+        if !mem::replace(&mut link.dirty, true) {
+            self.dirty.push(id);
+        }
+        link.count_unsent(&mut self.unsent_bytes);
+        if self.unsent_bytes > self.config.write_buffers_max_bytes {
+            self.drop_largest();
+            return self.is_open(id);
+        }
+        true
     }
 
     /// Answers a ping at its place among the messages. While the socket takes nothing, only the newest is kept
@@ -160,20 +208,23 @@ impl Links {
         }
     }
 
-    /// Brings the sum of what waits up to date for a link, and keeps it below the limit: whoever has the most
-    /// waiting is dropped, because a goodbye would have to wait too.
+    /// Brings the sum of what waits up to date for a link, and keeps it below the limit.
     fn count_unsent(&mut self, id: LinkId) {
         let Some(link) = find(&mut self.slab, id) else { return };
-        let unsent = link.unsent_bytes();
-        self.unsent_bytes = self.unsent_bytes - link.counted_bytes + unsent;
-        link.counted_bytes = unsent;
+        link.count_unsent(&mut self.unsent_bytes);
+        if self.unsent_bytes > self.config.write_buffers_max_bytes {
+            self.drop_largest();
+        }
+    }
+
+    /// Too much waits in all links: whoever has the most waiting is dropped, because a goodbye would have to wait too.
+    fn drop_largest(&mut self) {
         while self.unsent_bytes > self.config.write_buffers_max_bytes
             && let Some((_, largest)) = self.slab.iter_mut().max_by_key(|(_, link)| link.counted_bytes)
         {
-            self.unsent_bytes -= largest.counted_bytes;
-            largest.counted_bytes = 0;
             largest.abandon_unsent();
             largest.forget_unsent();
+            largest.count_unsent(&mut self.unsent_bytes);
             let largest = largest.id;
             tracing::debug!(link = largest.0, "too many bytes wait in all links");
             self.metrics.links_evicted.one();
@@ -211,14 +262,15 @@ impl Links {
         }
         if link.unsent_bytes() > 0 {
             match link.write_pending(self.now_ms) {
-                Ok(written) => self.metrics.bytes_out.add(written as u64),
+                Ok(written) => self.counts.bytes_out += written as u64,
                 Err(_) => return self.drop_link(id),
             }
         }
         if link.unsent_bytes() > 0 {
             return self.arm(id);
         }
-        if std::mem::take(&mut link.owes_drained) {
+        link.give_buffer_back(&mut self.spare);
+        if mem::take(&mut link.owes_drained) {
             self.drained.push_back(id);
         }
         if link.finish_sending() {
@@ -228,7 +280,7 @@ impl Links {
 
     /// Writes what this turn queued.
     pub(super) fn flush_dirty(&mut self) {
-        let mut dirty = std::mem::take(&mut self.dirty);
+        let mut dirty = mem::take(&mut self.dirty);
         for id in dirty.drain(..) {
             if find(&mut self.slab, id).is_some_and(|link| link.dirty) {
                 self.flush(id);

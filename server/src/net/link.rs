@@ -8,6 +8,8 @@
 //! In Draining everything is said: what waits is written, then our FIN, and what still comes is thrown away.
 //! Closing the socket at once would answer those bytes with a RST, and that would take the close code with it.
 
+mod deadlines;
+
 use std::io::{self, Read as _, Write as _};
 use std::mem;
 use std::net::{Shutdown, SocketAddr};
@@ -23,10 +25,14 @@ use super::rate::Meter;
 use super::tls::Tls;
 use super::ws::frame::{self, Opcode};
 use super::ws::{Frames, PerMessageDeflate};
-use super::{LinkId, NetConfig, PlainStream};
+use super::{LinkId, PlainStream};
+pub(super) use deadlines::Overdue;
 
 /// From this size on, what the kernel took is removed from the front of the waiting bytes.
 const COMPACT_BYTES: usize = 4 * 1024;
+
+/// A spare buffer that grew over this is given back.
+const BUFFER_KEPT_BYTES: usize = 64 * 1024;
 
 /// Where a connection is in its life.
 #[derive(Debug)]
@@ -56,107 +62,92 @@ pub(super) enum Read {
     Broken,
 }
 
-/// What a link's clocks ask for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Overdue {
-    /// The request head did not come in time.
-    Handshake,
-    /// A message was begun and not finished in time.
-    UnfinishedMessage,
-    /// The peer was silent: ping it.
-    Ping,
-    /// It did not answer two pings.
-    Dead,
-    /// The socket took nothing while bytes waited.
-    Stalled,
-    /// The end of the connection was waited for long enough.
-    Close,
-}
-
 /// One connection. Times are milliseconds since the reactor's start.
+///
+/// The first fields are those that every write looks at: a broadcast goes from link to link, and between two of them
+/// the kernel has had the caches for itself.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Link {
     pub(super) id: LinkId,
-    /// Whose connection it is, as far as is known; a proxy may have said so.
-    pub(super) peer: SocketAddr,
-    pub(super) state: State,
-    pub(super) frames: Frames,
-    /// Agreed on in the handshake.
-    pub(super) deflate: Option<Box<PerMessageDeflate>>,
     pub(super) stream: TcpStream,
-    /// Everything goes through it, if it is there; then `pending` is what it made.
-    pub(super) tls: Option<Tls>,
-    /// The header that its proxy owes us, as far as it came.
-    pub(super) proxy_header: Option<HeaderReader>,
-    /// Among all connections, and those of its address.
-    pub(super) place: Place,
-
-    /// Bytes that wait for the socket; those before `written` are in the kernel.
-    pending: Vec<u8>,
-    written: usize,
-    /// So many of them are in the reactor's sum.
-    pub(super) counted_bytes: usize,
     /// The kernel refused bytes, and the poll will tell when it takes some; then bytes wait.
     pub(super) blocked: bool,
     /// In the reactor's list of links to flush.
     pub(super) dirty: bool,
-    /// The newest ping that came while `blocked`; its answer leaves behind what waits.
-    owed_pong: Option<Box<[u8]>>,
     /// An `Outcome::Left` was told and `drained` was not.
     pub(super) owes_drained: bool,
-    fin_sent: bool,
-
     /// In the reactor's list of links to read.
     pub(super) ready: bool,
-    /// The poll told of the end of the stream, so a short read is not the last.
-    pub(super) hung_up: bool,
-    read_ended: bool,
-    discarded_bytes: usize,
+    /// Bytes that wait for the socket; those before `written` are in the kernel.
+    pending: Vec<u8>,
+    written: usize,
+    /// Everything goes through it, if it is there; then `pending` is what it made.
+    pub(super) tls: Option<Tls>,
+    pub(super) state: State,
 
+    /// So many of the waiting bytes are in the reactor's sum.
+    pub(super) counted_bytes: usize,
+    /// Agreed on in the handshake.
+    pub(super) deflate: Option<Box<PerMessageDeflate>>,
+    pub(super) frames: Frames,
     heard_ms: u64,
-    unanswered_pings: u8,
-    /// The peer's own pings.
-    pub(super) pings: Meter,
     unfinished_since_ms: Option<u64>,
+    /// When this link's entry in the wheel fires; other entries of it are stale.
+    pub(super) armed_ms: u64,
     /// Since when the socket has taken nothing; counts while `blocked`.
     stalled_since_ms: u64,
     /// Counts in Closing and Draining.
     close_by_ms: u64,
-    /// When this link's entry in the wheel fires; other entries of it are stale.
-    pub(super) armed_ms: u64,
+    /// The peer's own pings.
+    pub(super) pings: Meter,
+    /// The newest ping that came while `blocked`; its answer leaves behind what waits.
+    owed_pong: Option<Box<[u8]>>,
+    unanswered_pings: u8,
+    /// The poll told of the end of the stream, so a short read is not the last.
+    pub(super) hung_up: bool,
+    read_ended: bool,
+    fin_sent: bool,
+    discarded_bytes: usize,
+    /// The header that its proxy owes us, as far as it came.
+    pub(super) proxy_header: Option<HeaderReader>,
+    /// Among all connections, and those of its address.
+    pub(super) place: Place,
+    /// Whose connection it is, as far as is known; a proxy may have said so.
+    pub(super) peer: SocketAddr,
 }
 
 impl Link {
     pub(super) fn new(id: LinkId, stream: TcpStream, peer: SocketAddr, place: Place, now_ms: u64) -> Self {
         Self {
             id,
-            peer,
-            state: State::Handshaking(HeadReader::default()),
-            frames: Frames::default(),
-            deflate: None,
             stream,
-            tls: None,
-            proxy_header: None,
-            place,
-            pending: Vec::new(),
-            written: 0,
-            counted_bytes: 0,
             blocked: false,
             dirty: false,
-            owed_pong: None,
             owes_drained: false,
-            fin_sent: false,
             ready: false,
-            hung_up: false,
-            read_ended: false,
-            discarded_bytes: 0,
+            pending: Vec::new(),
+            written: 0,
+            tls: None,
+            state: State::Handshaking(HeadReader::default()),
+            counted_bytes: 0,
+            deflate: None,
+            frames: Frames::default(),
             heard_ms: now_ms,
-            unanswered_pings: 0,
-            pings: Meter::default(),
             unfinished_since_ms: None,
+            armed_ms: u64::MAX,
             stalled_since_ms: now_ms,
             close_by_ms: u64::MAX,
-            armed_ms: u64::MAX,
+            pings: Meter::default(),
+            owed_pong: None,
+            unanswered_pings: 0,
+            hung_up: false,
+            read_ended: false,
+            fin_sent: false,
+            discarded_bytes: 0,
+            proxy_header: None,
+            place,
+            peer,
         }
     }
 
@@ -203,17 +194,30 @@ impl Link {
         }
     }
 
+    /// Nothing is between a frame and the socket: no TLS, and nothing that waits.
+    pub(super) fn is_direct(&self) -> bool {
+        self.tls.is_none() && self.pending.is_empty()
+    }
+
+    /// One write of a frame when the link is direct; what the kernel does not take waits then. How many it took.
+    pub(super) fn write_direct(&mut self, frame: &[u8], now_ms: u64) -> io::Result<usize> {
+        debug_assert!(self.is_direct());
+        let count = write(&mut self.stream, frame)?;
+        if count < frame.len() {
+            self.note_written(count, frame.len(), now_ms);
+            self.pending.extend_from_slice(&frame[count..]);
+        }
+        Ok(count)
+    }
+
     /// One write of bytes when nothing waits; what the kernel does not take waits then. How many it took.
-    pub(super) fn write(&mut self, bytes: &[u8], now_ms: u64) -> io::Result<usize> {
+    fn write(&mut self, bytes: &[u8], now_ms: u64) -> io::Result<usize> {
         debug_assert_eq!(self.unsent_bytes(), 0);
         if self.tls.is_some() {
             self.wait_with(bytes);
             return self.write_pending(now_ms);
         }
-        let count = write(&mut self.stream, bytes)?;
-        self.note_written(count, bytes.len(), now_ms);
-        self.pending.extend_from_slice(&bytes[count..]);
-        Ok(count)
+        self.write_direct(bytes, now_ms)
     }
 
     /// One frame, now or never: how many bytes the kernel took, and whether it is on its way. It is not if not even
@@ -245,8 +249,7 @@ impl Link {
         self.note_written(count, asked, now_ms);
         self.written += count;
         if count == asked {
-            // an idle link holds no buffer
-            self.pending = Vec::new();
+            self.pending.clear();
             self.written = 0;
         } else if self.written > COMPACT_BYTES && self.written > self.pending.len() / 2 {
             self.pending.drain(..self.written);
@@ -281,6 +284,23 @@ impl Link {
     pub(super) fn into_plain(mut self) -> PlainStream {
         self.pending.drain(..self.written);
         PlainStream { socket: self.stream.into(), tls: self.tls, unsent: self.pending }
+    }
+
+    /// Makes `spare` the buffer for what is to wait, unless there is one.
+    pub(super) fn borrow_buffer(&mut self, spare: &mut Vec<u8>) {
+        if self.pending.capacity() == 0 {
+            self.pending = mem::take(spare);
+        }
+    }
+
+    /// An idle link holds no buffer: it becomes the spare one, or goes.
+    pub(super) fn give_buffer_back(&mut self, spare: &mut Vec<u8>) {
+        if self.pending.is_empty() && self.pending.capacity() > 0 {
+            let buffer = mem::take(&mut self.pending);
+            if (spare.capacity()..=BUFFER_KEPT_BYTES).contains(&buffer.capacity()) {
+                *spare = buffer;
+            }
+        }
     }
 
     /// Appends to what waits.
@@ -326,6 +346,13 @@ impl Link {
     /// Bytes that wait for the socket.
     pub(super) fn unsent_bytes(&self) -> usize {
         self.pending.len() - self.written
+    }
+
+    /// Brings the reactor's sum of what waits up to date.
+    pub(super) fn count_unsent(&mut self, sum: &mut usize) {
+        let unsent = self.unsent_bytes();
+        *sum = *sum - self.counted_bytes + unsent;
+        self.counted_bytes = unsent;
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -415,55 +442,6 @@ impl Link {
             let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         }
     }
-
-    /// When to look at the clocks at the latest.
-    pub(super) fn deadline_ms(&self, config: &NetConfig) -> u64 {
-        match self.state {
-            State::Handshaking(_) => self.heard_ms.saturating_add(config.handshake_timeout_ms),
-            State::Open => {
-                self.ping_due_ms(config).min(self.unfinished_due_ms(config)).min(self.stalled_due_ms(config))
-            }
-            State::Closing | State::Draining => self.close_by_ms,
-            State::Gone => u64::MAX,
-        }
-    }
-
-    /// The most urgent of what is due.
-    pub(super) fn overdue(&self, now_ms: u64, config: &NetConfig) -> Option<Overdue> {
-        if now_ms < self.deadline_ms(config) {
-            return None;
-        }
-        match self.state {
-            State::Handshaking(_) => Some(Overdue::Handshake),
-            State::Closing | State::Draining => Some(Overdue::Close),
-            State::Gone => None,
-            State::Open if now_ms >= self.stalled_due_ms(config) => Some(Overdue::Stalled),
-            State::Open if now_ms >= self.unfinished_due_ms(config) => Some(Overdue::UnfinishedMessage),
-            State::Open if self.unanswered_pings >= 2 => Some(Overdue::Dead),
-            State::Open => Some(Overdue::Ping),
-        }
-    }
-
-    /// Queues a ping and counts it as unanswered.
-    pub(super) fn ping(&mut self) {
-        self.unanswered_pings += 1;
-        self.wait_with_frame(Opcode::Ping, b"");
-    }
-
-    fn ping_due_ms(&self, config: &NetConfig) -> u64 {
-        let intervals = u64::from(self.unanswered_pings) + 1;
-        self.heard_ms.saturating_add(config.ping_interval_ms.saturating_mul(intervals))
-    }
-
-    fn unfinished_due_ms(&self, config: &NetConfig) -> u64 {
-        let since_ms = self.unfinished_since_ms.unwrap_or(u64::MAX);
-        since_ms.saturating_add(config.unfinished_message_timeout_ms)
-    }
-
-    fn stalled_due_ms(&self, config: &NetConfig) -> u64 {
-        let since_ms = if self.blocked { self.stalled_since_ms } else { u64::MAX };
-        since_ms.saturating_add(config.write_stall_timeout_ms)
-    }
 }
 
 /// One write(2). Nothing taken is 0, not an error.
@@ -475,117 +453,5 @@ fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             written => written,
         };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::net::addresses::{AddressLimits, Addresses};
-
-    fn config() -> NetConfig {
-        NetConfig {
-            handshake_timeout_ms: 100,
-            unfinished_message_timeout_ms: 300,
-            ping_interval_ms: 1_000,
-            write_stall_timeout_ms: 2_500,
-            ..NetConfig::default()
-        }
-    }
-
-    /// A link at time 0 and the other end of its socket.
-    fn link() -> (Link, std::net::TcpStream) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (stream, peer) = listener.accept().unwrap();
-        stream.set_nonblocking(true).unwrap();
-        let place = Arc::new(Addresses::new(AddressLimits::default(), 1)).enter().unwrap();
-        (Link::new(LinkId(0), TcpStream::from_std(stream), peer, place, 0), client)
-    }
-
-    #[test]
-    fn silence_is_pinged_twice_and_then_it_is_death() {
-        let (mut link, _client) = link();
-        link.become_open(0);
-        assert_eq!(link.overdue(999, &config()), None);
-        assert_eq!(link.overdue(1_000, &config()), Some(Overdue::Ping));
-        link.ping();
-        assert_eq!(link.overdue(1_999, &config()), None);
-        assert_eq!(link.overdue(2_000, &config()), Some(Overdue::Ping));
-        link.ping();
-        assert_eq!(link.overdue(2_999, &config()), None);
-        assert_eq!(link.overdue(3_000, &config()), Some(Overdue::Dead));
-    }
-
-    #[test]
-    fn anything_heard_is_life() {
-        let (mut link, mut client) = link();
-        link.become_open(0);
-        link.ping();
-        link.ping();
-        client.write_all(b"x").unwrap();
-        client.shutdown(Shutdown::Write).unwrap();
-        let mut scratch = [0; 8];
-        while link.read(&mut scratch, 2_900) == Read::Nothing {
-            std::thread::yield_now();
-        }
-        assert_eq!(link.overdue(3_899, &config()), None);
-        assert_eq!(link.overdue(3_900, &config()), Some(Overdue::Ping));
-    }
-
-    #[test]
-    fn bytes_do_not_prolong_the_handshake() {
-        let (mut link, mut client) = link();
-        client.write_all(b"x").unwrap();
-        let mut scratch = [0; 8];
-        while link.read(&mut scratch, 90) == Read::Nothing {
-            std::thread::yield_now();
-        }
-        assert_eq!(link.overdue(99, &config()), None);
-        assert_eq!(link.overdue(100, &config()), Some(Overdue::Handshake));
-    }
-
-    #[test]
-    fn an_unfinished_message_has_its_time_from_its_own_beginning() {
-        let (mut link, _client) = link();
-        link.become_open(0);
-        let unfinished = || {
-            let mut frames = Frames::default();
-            let limits = super::super::ws::MessageLimits { message_max_bytes: 9, fragments_max: 9, deflate: false };
-            assert_eq!(frames.next(&mut &mut [0x82_u8][..], limits), Ok(None));
-            frames
-        };
-        link.put_frames_back(unfinished(), false, 100);
-        link.put_frames_back(unfinished(), false, 200);
-        assert_eq!(link.overdue(399, &config()), None);
-        assert_eq!(link.overdue(400, &config()), Some(Overdue::UnfinishedMessage), "the same message");
-        link.put_frames_back(unfinished(), true, 300);
-        assert_eq!(link.overdue(599, &config()), None, "one ended, another began");
-        link.put_frames_back(Frames::default(), false, 500);
-        assert_eq!(link.overdue(999, &config()), None);
-    }
-
-    #[test]
-    fn a_reader_that_stalls_is_noticed_and_progress_forgives() {
-        let (mut link, mut client) = link();
-        link.become_open(0);
-        let flood = vec![7; 16 * 1024 * 1024];
-        let taken = link.write(&flood, 10).unwrap();
-        assert!(taken < flood.len() && link.blocked);
-        assert_eq!(link.deadline_ms(&config()), 1_000);
-        link.ping();
-        link.ping();
-        assert_eq!(link.overdue(2_509, &config()), None);
-        assert_eq!(link.overdue(2_510, &config()), Some(Overdue::Stalled));
-
-        let mut sink = vec![0; 1024 * 1024];
-        client.read_exact(&mut sink).unwrap();
-        while link.write_pending(2_000).unwrap() == 0 {
-            std::thread::yield_now();
-        }
-        assert_eq!(link.overdue(2_510, &config()), None);
     }
 }

@@ -27,14 +27,26 @@ use crate::metrics::Metrics;
 // the token of a link in the poll is its whole id
 const _: () = assert!(usize::BITS == 64, "links need 64-bit tokens");
 
+/// What is counted too often for counters that other threads may read.
+#[derive(Default, Debug)]
+pub(super) struct Counts {
+    pub(super) messages_in: u64,
+    pub(super) bytes_in: u64,
+    pub(super) frames_out: u64,
+    pub(super) bytes_out: u64,
+}
+
 /// All links of one reactor.
 #[derive(Debug)]
 pub(super) struct Links {
     pub(super) slab: Slab<Link>,
     pub(super) config: NetConfig,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) counts: Counts,
     /// One frame, header and parts, on its way into one write.
     pub(super) write_scratch: Vec<u8>,
+    /// For the next link in which something has to wait.
+    pub(super) spare: Vec<u8>,
     pub(super) compression: Compression,
     /// Links with bytes that were queued since their last write.
     pub(super) dirty: Vec<LinkId>,
@@ -67,7 +79,9 @@ impl Links {
             slab: Slab::new(),
             config,
             metrics,
+            counts: Counts::default(),
             write_scratch: Vec::new(),
+            spare: Vec::new(),
             compression: Compression::default(),
             dirty: Vec::new(),
             drained: VecDeque::new(),
@@ -423,6 +437,15 @@ impl Links {
             self.unsent_bytes -= link.counted_bytes;
             self.metrics.connections_open.less();
         }
+    }
+
+    /// Brings the server's counters up to date.
+    pub(super) fn tell_counts(&mut self) {
+        let counts = mem::take(&mut self.counts);
+        self.metrics.messages_in.add(counts.messages_in);
+        self.metrics.bytes_in.add(counts.bytes_in);
+        self.metrics.frames_out.add(counts.frames_out);
+        self.metrics.bytes_out.add(counts.bytes_out);
     }
 
     /// The next link whose leftover is gone and that is still open.

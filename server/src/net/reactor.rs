@@ -103,6 +103,7 @@ impl<H: Handler> Reactor<H> {
         self.links.drop_all();
         self.tell();
         self.links.free_gone();
+        self.links.tell_counts();
         Ok(())
     }
 
@@ -124,6 +125,7 @@ impl<H: Handler> Reactor<H> {
         self.links.flush_dirty();
         self.tell();
         self.links.free_gone();
+        self.links.tell_counts();
         Ok(())
     }
 
@@ -246,7 +248,7 @@ impl<H: Handler> Reactor<H> {
             }
             State::Gone => {}
         }
-        self.links.metrics.bytes_in.add(count as u64);
+        self.links.counts.bytes_in += count as u64;
         self.links.flush(id);
     }
 
@@ -361,6 +363,6 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
         }
         paused |= !frames.is_unfinished();
     }
-    links.metrics.messages_in.add(messages);
+    links.counts.messages_in += messages;
     links.put_frames_back(id, frames, paused);
 }
