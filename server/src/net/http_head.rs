@@ -179,9 +179,7 @@ impl HeadReader {
         self.bytes.extend_from_slice(read);
         while let Some(found) = self.bytes[at..].iter().position(|&byte| byte == b'\n') {
             let end = at + found;
-            if end >= HEAD_MAX_BYTES {
-                return Err(HeadError::TooLong);
-            }
+            self.check_length(end)?;
             // A bare LF may end a line (RFC 9112 2.2 "MAY"), but proxies disagree about it: refused.
             if end == self.line_start || self.bytes[end - 1] != b'\r' {
                 return Err(HeadError::Malformed);
@@ -194,14 +192,18 @@ impl HeadReader {
             at = end + 1;
             self.line_start = at;
         }
-        let is_request_line = !self.begun;
-        if is_request_line && self.bytes.len() - self.line_start > TARGET_MAX_BYTES + METHOD_AND_VERSION_BYTES {
+        self.check_length(self.bytes.len())?;
+        Ok(None)
+    }
+
+    /// Looks at a line that goes on until `end`, or further. Of two limits the one counts that its bytes meet first,
+    /// however many of them come in a read.
+    fn check_length(&self, end: usize) -> Result<(), HeadError> {
+        let line_bytes = end.min(HEAD_MAX_BYTES).saturating_sub(self.line_start);
+        if !self.begun && line_bytes > TARGET_MAX_BYTES + METHOD_AND_VERSION_BYTES {
             return Err(HeadError::TargetTooLong);
         }
-        if self.bytes.len() >= HEAD_MAX_BYTES {
-            return Err(HeadError::TooLong);
-        }
-        Ok(None)
+        if end >= HEAD_MAX_BYTES { Err(HeadError::TooLong) } else { Ok(()) }
     }
 
     /// Nothing has arrived.

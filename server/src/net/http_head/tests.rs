@@ -120,6 +120,24 @@ fn an_endless_head_is_refused_at_the_limit_not_at_its_end() {
 }
 
 #[test]
+fn a_long_request_line_is_refused_alike_whole_and_in_pieces() {
+    let long = "a".repeat(TARGET_MAX_BYTES + METHOD_AND_VERSION_BYTES + 1);
+    let empty_lines = "\r\n".repeat((HEAD_MAX_BYTES - long.len()) / 2 + 1);
+    for (request, expected) in [
+        (format!("{long}\n"), HeadError::TargetTooLong),
+        (format!("{long} / HTTP/1.1\r\nHost: a\r\n\r\n"), HeadError::TargetTooLong),
+        (format!("{long}{}\r\n", "b".repeat(HEAD_MAX_BYTES)), HeadError::TargetTooLong),
+        (format!("{empty_lines}{long}"), HeadError::TooLong),
+        (format!("{empty_lines}{long}\r\n"), HeadError::TooLong),
+    ] {
+        let mut reader = HeadReader::default();
+        let in_pieces = request.bytes().map(|byte| reader.push(&[byte])).find(|found| *found != Ok(None));
+        assert_eq!(in_pieces, Some(Err(expected)));
+        assert_eq!(HeadReader::default().push(request.as_bytes()), Err(expected), "whole");
+    }
+}
+
+#[test]
 fn a_request_for_something_else_is_plain() {
     assert_eq!(read("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(Verdict::Plain));
     assert_eq!(read("POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"), Ok(Verdict::Plain));
