@@ -124,6 +124,7 @@ fn inflated() -> Vec<(&'static str, bool, Messages)> {
     vec![
         ("ok-with-takeover", true, vec![hello.clone(), again.clone(), stored, last.clone(), two_blocks]),
         ("ok-without-takeover", false, vec![hello.clone(), hello, last[..7].to_vec(), vec![0x00], Vec::new()]),
+        ("ok-reaches-back-over-a-final-block", false, vec![[&last[..7], &again].concat()]),
         ("ok-eight-final-blocks", true, vec![[0x03, 0x00].repeat(8)]),
         ("ok-as-long-as-may-be", false, vec![zeros(3000)]),
         ("bad-nine-final-blocks", true, vec![[0x03, 0x00].repeat(9)]),
