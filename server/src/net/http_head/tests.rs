@@ -122,6 +122,24 @@ fn an_endless_head_is_refused_at_the_limit_not_at_its_end() {
 }
 
 #[test]
+fn a_long_request_line_is_refused_alike_whole_and_in_pieces() {
+    let long = "a".repeat(LIMITS.target_max_bytes + METHOD_AND_VERSION_BYTES + 1);
+    let empty_lines = "\r\n".repeat((LIMITS.head_max_bytes - long.len()) / 2 + 1);
+    for (request, expected) in [
+        (format!("{long}\n"), HeadError::TargetTooLong(2048)),
+        (format!("{long} / HTTP/1.1\r\nHost: a\r\n\r\n"), HeadError::TargetTooLong(2048)),
+        (format!("{long}{}\r\n", "b".repeat(LIMITS.head_max_bytes)), HeadError::TargetTooLong(2048)),
+        (format!("{empty_lines}{long}"), HeadError::TooLong(8192)),
+        (format!("{empty_lines}{long}\r\n"), HeadError::TooLong(8192)),
+    ] {
+        let mut reader = HeadReader::default();
+        let in_pieces = request.bytes().map(|byte| reader.push(&[byte], LIMITS)).find(|found| *found != Ok(None));
+        assert_eq!(in_pieces, Some(Err(expected)));
+        assert_eq!(HeadReader::default().push(request.as_bytes(), LIMITS), Err(expected), "whole");
+    }
+}
+
+#[test]
 fn a_request_for_something_else_is_plain() {
     assert_eq!(read("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(Verdict::Plain));
     assert_eq!(read("POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"), Ok(Verdict::Plain));
