@@ -1,5 +1,6 @@
 //! The turn: one thread's loop over its listener and its links.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
@@ -24,8 +25,14 @@ use crate::metrics::Metrics;
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 
-/// What one link may bring in one turn; the rest waits until all others had theirs.
-const READ_BUDGET_BYTES: usize = 64 * 1024;
+/// What a link may bring at first. Whoever has more is busy, and waits until all others had this much.
+const FIRST_READ_BYTES: usize = 2 * 1024;
+
+/// What a busy link may bring at a time. It may be thousands of frames.
+const READ_BYTES: usize = 16 * 1024;
+
+/// What all busy links together may bring in one turn, inflated bytes included; then the poll is asked for others.
+const BUSY_BUDGET_BYTES: usize = 64 * 1024;
 
 /// The event buffer grows from here, so that busy links never crowd quiet ones out of a poll.
 const EVENTS_AT_FIRST: usize = 1024;
@@ -45,9 +52,10 @@ pub struct Reactor<H> {
     links: Links,
     handler: H,
     read_scratch: Box<[u8]>,
-    /// Links to read in this turn, or in the next when their budget is used up.
+    /// Links of which the poll has told.
     ready: Vec<LinkId>,
-    reading: Vec<LinkId>,
+    /// Links that had more to say than fits in one read, the longest waiting first.
+    busy: VecDeque<LinkId>,
 }
 
 impl<H: Handler> Reactor<H> {
@@ -68,9 +76,9 @@ impl<H: Handler> Reactor<H> {
             acceptor: Some(acceptor),
             links: Links::new(config, metrics),
             handler,
-            read_scratch: vec![0; READ_BUDGET_BYTES].into(),
+            read_scratch: vec![0; READ_BYTES].into(),
             ready: Vec::new(),
-            reading: Vec::new(),
+            busy: VecDeque::new(),
         })
     }
 
@@ -169,7 +177,7 @@ impl<H: Handler> Reactor<H> {
 
     /// How long the poll may sleep.
     fn timeout(&self, now: Instant) -> Option<Duration> {
-        if !self.ready.is_empty() || !self.links.dirty.is_empty() {
+        if !self.busy.is_empty() || !self.links.dirty.is_empty() {
             return Some(Duration::ZERO);
         }
         let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.due(now));
@@ -184,42 +192,57 @@ impl<H: Handler> Reactor<H> {
         acceptor.accept(now, &metrics, |stream, peer| links.admit(stream, peer, registry));
     }
 
-    /// Reads each ready link once; who has more stays ready.
+    /// Reads those first who were quiet, a little each; then the busy ones, in turn, as far as their budget goes.
     fn read(&mut self) {
-        mem::swap(&mut self.ready, &mut self.reading);
-        for at in 0..self.reading.len() {
-            self.read_link(self.reading[at]);
+        let mut ready = mem::take(&mut self.ready);
+        for id in ready.drain(..) {
+            self.read_link(id, FIRST_READ_BYTES);
         }
-        self.reading.clear();
+        self.ready = ready;
+        let mut spent = 0;
+        for _ in 0..self.busy.len() {
+            if spent >= BUSY_BUDGET_BYTES {
+                break;
+            }
+            let Some(id) = self.busy.pop_front() else { break };
+            spent += self.read_link(id, READ_BYTES);
+        }
         self.tell();
     }
 
-    fn read_link(&mut self, id: LinkId) {
+    /// One read of at most `room` bytes. How many bytes had to be looked at for it.
+    fn read_link(&mut self, id: LinkId, room: usize) -> usize {
         let now_ms = self.links.now_ms;
-        let Some(link) = self.links.link(id) else { return };
+        let Some(link) = self.links.link(id) else { return 0 };
         link.ready = false;
-        let count = match link.read(&mut self.read_scratch, now_ms) {
+        let count = match link.read(&mut self.read_scratch[..room], now_ms) {
             Read::Bytes(count) => count,
-            // of a TLS handshake there may be something to say
-            Read::Nothing => return self.links.flush(id),
+            Read::Nothing => {
+                // of a TLS handshake there may be something to say
+                self.links.flush(id);
+                return 0;
+            }
             Read::End => {
                 self.links.handle_end(id);
-                return self.links.flush(id);
+                self.links.flush(id);
+                return 0;
             }
             Read::Broken => {
                 link.write_last_words(now_ms);
-                return self.links.drop_link(id);
+                self.links.drop_link(id);
+                return 0;
             }
         };
         // a short read was the last, unless the poll has told of the end: then that is to be read too
-        if count == self.read_scratch.len() || link.hung_up || link.tls.as_ref().is_some_and(Tls::has_ended) {
+        if count == room || link.hung_up || link.tls.as_ref().is_some_and(Tls::has_ended) {
             link.ready = true;
-            self.ready.push(id);
+            self.busy.push_back(id);
         }
         let (state, peer) = (&mut link.state, link.peer);
+        let mut inflated_bytes = 0;
         match state {
             State::Open | State::Closing => {
-                dispatch(&mut self.handler, &mut self.links, id, &mut self.read_scratch[..count]);
+                inflated_bytes = dispatch(&mut self.handler, &mut self.links, id, &mut self.read_scratch[..count]);
             }
             State::Handshaking(_) => self.handshake(id, peer, count),
             State::Draining => {
@@ -231,6 +254,7 @@ impl<H: Handler> Reactor<H> {
         }
         self.links.metrics.bytes_in.add(count as u64);
         self.links.flush(id);
+        count + inflated_bytes
     }
 
     /// More of a request head: when it is whole, the link opens, is refused, or leaves for plain HTTP.
@@ -292,12 +316,13 @@ impl<H: Handler> Reactor<H> {
     }
 }
 
-/// Takes one read of an open or closing link apart. Messages go to the handler until it closes the link.
-fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &mut [u8]) {
-    let Some(mut frames) = links.lend_frames(id) else { return };
+/// Takes one read of an open or closing link apart. Messages go to the handler until it closes the link. How many
+/// bytes were inflated.
+fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &mut [u8]) -> usize {
+    let Some(mut frames) = links.lend_frames(id) else { return 0 };
     let limits = links.message_limits(id);
     let mut rest = read;
-    let mut messages = 0;
+    let (mut messages, mut inflated_bytes) = (0, 0);
     let mut paused = false;
     loop {
         match frames.next(&mut rest, limits) {
@@ -312,6 +337,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
                     messages += 1;
                     match links.inflate(id, kind, payload) {
                         Ok(inflated) => {
+                            inflated_bytes += inflated.len();
                             handler.message(&mut Io { links: &mut *links }, id, kind, &inflated);
                             links.put_inflated_back(inflated);
                         }
@@ -335,4 +361,5 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
     }
     links.metrics.messages_in.add(messages);
     links.put_frames_back(id, frames, paused);
+    inflated_bytes
 }
