@@ -109,6 +109,8 @@ pub(super) struct Link {
 
     /// In the reactor's list of links to read.
     pub(super) ready: bool,
+    /// What a read brought and the turn had no time for; always while this link waits to be read again.
+    pub(super) undispatched: Vec<u8>,
     /// The poll told of the end of the stream, so a short read is not the last.
     pub(super) hung_up: bool,
     read_ended: bool,
@@ -148,6 +150,7 @@ impl Link {
             owes_drained: false,
             fin_sent: false,
             ready: false,
+            undispatched: Vec::new(),
             hung_up: false,
             read_ended: false,
             discarded_bytes: 0,
@@ -324,6 +327,7 @@ impl Link {
         }
         self.state = State::Draining;
         self.frames = Frames::default();
+        self.undispatched = Vec::new();
         self.deflate = None;
         self.end_handshake();
         // a close that was begun earlier keeps its time

@@ -38,6 +38,8 @@ pub(super) struct Links {
     /// One frame, header and parts, on its way into one write.
     pub(super) write_scratch: Vec<u8>,
     pub(super) compression: Compression,
+    /// In this turn.
+    pub(super) inflated_bytes: usize,
     /// Links with bytes that were queued since their last write.
     pub(super) dirty: Vec<LinkId>,
     /// Links whose leftover is gone, not told yet.
@@ -73,6 +75,7 @@ impl Links {
             metrics,
             write_scratch: Vec::new(),
             compression: Compression::default(),
+            inflated_bytes: 0,
             dirty: Vec::new(),
             drained: VecDeque::new(),
             ended: VecDeque::new(),

@@ -31,7 +31,8 @@ const FIRST_READ_BYTES: usize = 2 * 1024;
 /// What a busy link may bring at a time. It may be thousands of frames.
 const READ_BYTES: usize = 16 * 1024;
 
-/// What all busy links together may bring in one turn, inflated bytes included; then the poll is asked for others.
+/// What all busy links together may bring in one turn, inflated bytes included; then the poll is asked for others. When
+/// so much was inflated, nobody's read goes on to a second message: the rest of it waits.
 const BUSY_BUDGET_BYTES: usize = 64 * 1024;
 
 /// The event buffer grows from here, so that busy links never crowd quiet ones out of a poll.
@@ -195,26 +196,35 @@ impl<H: Handler> Reactor<H> {
     /// Reads those first who were quiet, a little each; then the busy ones, in turn, as far as their budget goes.
     fn read(&mut self) {
         let mut ready = mem::take(&mut self.ready);
+        self.links.inflated_bytes = 0;
         for id in ready.drain(..) {
             self.read_link(id, FIRST_READ_BYTES);
         }
         self.ready = ready;
-        let mut spent = 0;
+        let mut read_bytes = 0;
         for _ in 0..self.busy.len() {
-            if spent >= BUSY_BUDGET_BYTES {
+            if read_bytes + self.links.inflated_bytes >= BUSY_BUDGET_BYTES {
                 break;
             }
             let Some(id) = self.busy.pop_front() else { break };
-            spent += self.read_link(id, READ_BYTES);
+            read_bytes += self.read_link(id, READ_BYTES);
         }
         self.tell();
     }
 
-    /// One read of at most `room` bytes. How many bytes had to be looked at for it.
+    /// One read of at most `room` bytes, or what the last one left: how many they are.
     fn read_link(&mut self, id: LinkId, room: usize) -> usize {
         let now_ms = self.links.now_ms;
         let Some(link) = self.links.link(id) else { return 0 };
         link.ready = false;
+        if !link.undispatched.is_empty() {
+            let mut kept = mem::take(&mut link.undispatched);
+            dispatch(&mut self.handler, &mut self.links, id, &mut kept);
+            self.links.flush(id);
+            // the poll may have told of more meanwhile
+            self.requeue(id, true);
+            return kept.len();
+        }
         let count = match link.read(&mut self.read_scratch[..room], now_ms) {
             Read::Bytes(count) => count,
             Read::Nothing => {
@@ -234,15 +244,11 @@ impl<H: Handler> Reactor<H> {
             }
         };
         // a short read was the last, unless the poll has told of the end: then that is to be read too
-        if count == room || link.hung_up || link.tls.as_ref().is_some_and(Tls::has_ended) {
-            link.ready = true;
-            self.busy.push_back(id);
-        }
+        let has_more = count == room || link.hung_up || link.tls.as_ref().is_some_and(Tls::has_ended);
         let (state, peer) = (&mut link.state, link.peer);
-        let mut inflated_bytes = 0;
         match state {
             State::Open | State::Closing => {
-                inflated_bytes = dispatch(&mut self.handler, &mut self.links, id, &mut self.read_scratch[..count]);
+                dispatch(&mut self.handler, &mut self.links, id, &mut self.read_scratch[..count]);
             }
             State::Handshaking(_) => self.handshake(id, peer, count),
             State::Draining => {
@@ -254,7 +260,18 @@ impl<H: Handler> Reactor<H> {
         }
         self.links.metrics.bytes_in.add(count as u64);
         self.links.flush(id);
-        count + inflated_bytes
+        self.requeue(id, has_more);
+        count
+    }
+
+    /// Whoever has more is read again although the poll says nothing.
+    fn requeue(&mut self, id: LinkId, has_more: bool) {
+        if let Some(link) = self.links.link(id)
+            && (has_more || !link.undispatched.is_empty())
+        {
+            link.ready = true;
+            self.busy.push_back(id);
+        }
     }
 
     /// More of a request head: when it is whole, the link opens, is refused, or leaves for plain HTTP.
@@ -316,14 +333,14 @@ impl<H: Handler> Reactor<H> {
     }
 }
 
-/// Takes one read of an open or closing link apart. Messages go to the handler until it closes the link. How many
-/// bytes were inflated.
-fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &mut [u8]) -> usize {
-    let Some(mut frames) = links.lend_frames(id) else { return 0 };
+/// Takes one read of an open or closing link apart. Messages go to the handler until it closes the link.
+fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &mut [u8]) {
+    let Some(mut frames) = links.lend_frames(id) else { return };
     let limits = links.message_limits(id);
     let mut rest = read;
-    let (mut messages, mut inflated_bytes) = (0, 0);
+    let mut messages = 0;
     let mut paused = false;
+    let mut undispatched = Vec::new();
     loop {
         match frames.next(&mut rest, limits) {
             Ok(Some(Event::Message(kind, payload))) => {
@@ -337,7 +354,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
                     messages += 1;
                     match links.inflate(id, kind, payload) {
                         Ok(inflated) => {
-                            inflated_bytes += inflated.len();
+                            links.inflated_bytes += inflated.len();
                             handler.message(&mut Io { links: &mut *links }, id, kind, &inflated);
                             links.put_inflated_back(inflated);
                         }
@@ -358,8 +375,14 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
             }
         }
         paused |= !frames.is_unfinished();
+        if links.inflated_bytes >= BUSY_BUDGET_BYTES && !rest.is_empty() {
+            undispatched = rest.to_vec();
+            break;
+        }
     }
     links.metrics.messages_in.add(messages);
     links.put_frames_back(id, frames, paused);
-    inflated_bytes
+    if let Some(link) = links.link(id) {
+        link.undispatched = undispatched;
+    }
 }
