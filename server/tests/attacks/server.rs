@@ -102,14 +102,20 @@ impl Server {
         fs::read_dir(self.proc("fd")).expect("the server runs").count()
     }
 
-    /// Time on a processor, of all threads, so far.
-    pub fn processor_time(&self) -> Duration {
+    /// Time on a processor, of all threads, so far: in the program and in the kernel.
+    pub fn processor_times(&self) -> (Duration, Duration) {
         let stat = fs::read_to_string(self.proc("stat")).expect("the server runs");
         // proc(5): user and system time are the fields 14 and 15; the name, which is the second, may have spaces
         let behind_name = stat.rsplit(')').next().unwrap_or_default();
-        let ticks: u32 =
-            behind_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
-        CLOCK_TICK * ticks
+        let mut times = behind_name.split_whitespace().skip(11).filter_map(|field| field.parse().ok());
+        let mut time = || CLOCK_TICK * times.next().expect("they are numbers");
+        (time(), time())
+    }
+
+    /// Both together.
+    pub fn processor_time(&self) -> Duration {
+        let (program, kernel) = self.processor_times();
+        program + kernel
     }
 
     /// How long its threads have worked, and how long they were ready to and had no processor. Nothing where the system
