@@ -29,6 +29,9 @@ impl Default for HeadLimits {
 /// Room in the request line for the method and the version.
 const METHOD_AND_VERSION_BYTES: usize = 64;
 
+/// Longer lengths of a body do not fit into every parser's integer.
+const LENGTH_MAX_DIGITS: usize = 18;
+
 /// A request's head, as lent to [`super::Handler::upgrade`].
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'a> {
@@ -312,7 +315,8 @@ fn check_body(head: &RequestHead<'_>) -> Result<bool, HeadError> {
     match (lengths.next(), lengths.next()) {
         (None, _) => Ok(has_encoding),
         (Some(length), None) if !has_encoding => {
-            if length.is_empty() || !length.iter().all(u8::is_ascii_digit) {
+            let is_length = !length.is_empty() && length.len() <= LENGTH_MAX_DIGITS;
+            if !is_length || !length.iter().all(u8::is_ascii_digit) {
                 return Err(HeadError::AmbiguousBody);
             }
             Ok(length.iter().any(|&digit| digit != b'0'))

@@ -75,6 +75,8 @@ fn a_body_behind_an_upgrade_is_refused() {
     assert_eq!(with("Content-Length: 5\r\nContent-Length: 5"), Err(HeadError::AmbiguousBody));
     assert_eq!(with("Content-Length: 5\r\nTransfer-Encoding: chunked"), Err(HeadError::AmbiguousBody));
     assert_eq!(with("Content-Length: +5"), Err(HeadError::AmbiguousBody));
+    assert_eq!(with("Content-Length: 999999999999999999"), Err(HeadError::UpgradeWithBody));
+    assert_eq!(with("Content-Length: 1000000000000000000"), Err(HeadError::AmbiguousBody));
 }
 
 #[test]
