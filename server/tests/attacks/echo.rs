@@ -55,6 +55,7 @@ fn serve(options: &[String]) -> io::Result<()> {
         match name {
             "message_max_bytes" => config.message_max_bytes = value,
             "fragments_max" => config.fragments_max = value,
+            "write_buffer_max_bytes" => config.write_buffer_max_bytes = value,
             "deflate" if value == 1 => config.deflate = Some(DeflateConfig::default()),
             "takeover" if value == 1 => {
                 let (server_context_takeover, client_context_takeover) = (true, true);

@@ -30,6 +30,9 @@ pub const ATTACKS: &[Attack] = &[
 /// How long a flood goes on in a round.
 const FLOOD: Duration = Duration::from_millis(800);
 
+/// Sooner full than by default, so that a slow machine sees it too.
+const SMALL_BUFFER: &str = "write_buffer_max_bytes=262144";
+
 fn pings(name: &str, reads: bool) -> Row {
     trial::run(
         name,
@@ -83,7 +86,7 @@ fn echoes_unread(name: &str) -> Row {
     trial::run(
         name,
         3,
-        || Server::echo(&[]),
+        || Server::echo(&[SMALL_BUFFER]),
         |server| {
             let peers: Vec<Peer> = (0..8).map(|_| Peer::open(server)).collect();
             let many = frame(BINARY, &[7; 1000]).repeat(60);
@@ -149,7 +152,7 @@ fn never_read(name: &str) -> Row {
     trial::run(
         name,
         2,
-        || Server::echo(&[]),
+        || Server::echo(&[SMALL_BUFFER]),
         |server| {
             let many = frame(BINARY, &[7; 16 * 1024]).repeat(40);
             let crowd = (0..100).map(|_| {
