@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
+use socket2::SockRef;
+use tickwire_server::net::NetConfig;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::peer::{HZ, Job};
@@ -121,6 +123,8 @@ fn unmask_all(mut frames: &mut [u8], out: &mut Vec<u8>) {
 pub fn shake_hands(stream: &mut TcpStream) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
+    // as ours, so that the kernel has the same to do
+    SockRef::from(&*stream).set_send_buffer_size(NetConfig::default().send_buffer_bytes)?;
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut scratch = [0; 1024];

@@ -519,6 +519,7 @@ fn refused(metrics: &Metrics, excess: Excess) -> HeadError {
 }
 
 /// The link of this id, unless its place has gone to another.
+#[inline]
 pub(super) fn find(slab: &mut Slab<Link>, id: LinkId) -> Option<&mut Link> {
     slab.get_mut(index(id)).filter(|link| link.id == id)
 }

@@ -42,6 +42,7 @@ impl Opcode {
         self as u8 >= 0x8
     }
 
+    #[inline]
     fn from_bits(bits: u8) -> Result<Self, FrameError> {
         Ok(match bits {
             0x0 => Self::Continuation,
@@ -75,6 +76,7 @@ impl Header {
     /// Reads a header from the front of `bytes`: the header and its size, or `None` if more bytes are needed.
     /// A rule that is broken is reported with the first byte that breaks it. `deflate` tells whether
     /// permessage-deflate was agreed on.
+    #[inline]
     pub fn parse(bytes: &[u8], deflate: bool) -> Result<Option<(Self, usize)>, FrameError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
         // 5.2: RSV1-3 "MUST be 0 unless an extension is negotiated"; the only one that we know takes RSV1.
@@ -111,6 +113,7 @@ impl Header {
 }
 
 /// The length, and where it ends. 5.2: "the minimal number of bytes MUST be used to encode the length".
+#[inline]
 fn read_length(short: u8, bytes: &[u8]) -> Result<Option<(u64, usize)>, FrameError> {
     match short {
         126 => {
@@ -138,6 +141,7 @@ fn read_length(short: u8, bytes: &[u8]) -> Result<Option<(u64, usize)>, FrameErr
 }
 
 /// Takes the mask off (or puts it on: 5.3, the algorithm is its own inverse).
+#[inline]
 pub fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     let [a, b, c, d] = mask;
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
@@ -151,6 +155,7 @@ pub fn unmask(payload: &mut [u8], mask: [u8; 4]) {
 }
 
 /// Appends the header of a whole, unmasked frame, as a server sends it.
+#[inline]
 pub fn write_header(out: &mut Vec<u8>, opcode: Opcode, length: usize) {
     out.push(0x80 | opcode as u8);
     if length <= CONTROL_MAX_BYTES {
