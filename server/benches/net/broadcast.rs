@@ -1,4 +1,4 @@
-//! One frame to everybody, 20 times a second.
+//! One frame to everybody, ten times a second.
 
 use std::io;
 use std::time::Duration;

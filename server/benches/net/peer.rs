@@ -4,8 +4,8 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-/// Ticks a second of every broadcast.
-pub const HZ: u32 = 20;
+/// Ticks a second of every broadcast: as many as the slowest of these servers gets through with the most connections.
+pub const HZ: u32 = 10;
 
 /// A server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
