@@ -293,6 +293,21 @@ fn a_client_that_dies_inside_a_frame_is_lost() {
 }
 
 #[test]
+fn what_stands_behind_the_break_of_a_connection_does_not_bring_it_back() {
+    let server = Server::start(NetConfig::default());
+    for behind in [frame(CLOSE, b""), vec![0xF0]] {
+        let mut client = Client::open(&server);
+        let link = server.opened();
+        client.send([frame(BINARY, b"until I am gone"), behind].concat());
+        assert_eq!(server.told(), Told::Message(link, MessageKind::Binary, b"until I am gone".to_vec()));
+        client.reset();
+        assert_eq!(server.told(), Told::Closed(link, CloseCause::Lost));
+        server.expect_gone();
+    }
+    Client::open(&server); // it is still there
+}
+
+#[test]
 fn an_id_that_is_over_reaches_nobody() {
     let server = Server::start(NetConfig::default());
     let first = Client::open(&server);

@@ -375,6 +375,10 @@ impl Link {
 
     /// Nothing is to be said any more but what waits.
     pub(super) fn become_draining(&mut self, close_by_ms: u64) {
+        // it may have broken in the middle of the read whose rest ends it: what is gone stays gone
+        if matches!(self.state, State::Gone) {
+            return;
+        }
         if !matches!(self.state, State::Draining)
             && let Some(tls) = &mut self.tls
         {

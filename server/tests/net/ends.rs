@@ -12,7 +12,7 @@ use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
 use tickwire_server::net::reactor::{Io, Reactor};
 use tickwire_server::net::tls::Identity;
-use tickwire_server::net::{CloseCause, Handler, HttpRefusal, LinkId, MessageKind, NetConfig, PlainStream, accept};
+use tickwire_server::net::{CloseCause, Handler, HttpRefusal, LinkId, MessageKind, NetConfig, Outcome, PlainStream, accept};
 
 /// A test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,7 +51,7 @@ impl PartialEq for Told {
 
 type Order = Box<dyn FnOnce(&mut Io<'_>) + Send>;
 
-/// Echoes what it hears; "close me" closes; the path /forbidden is refused.
+/// Echoes what it hears; "close me" closes; "until I am gone" is sent so long; the path /forbidden is refused.
 struct Scripted {
     told: Sender<Told>,
     peers: Sender<SocketAddr>,
@@ -82,6 +82,11 @@ impl Handler for Scripted {
         self.tell(Told::Message(link, kind, payload.to_vec()));
         if payload == b"close me" {
             io.close(link, 4002, "as asked");
+        } else if payload == b"until I am gone" {
+            // with something that waits when the connection breaks
+            while io.queue(link, kind, payload) && io.send_frame(link, [payload].into_iter()) != Outcome::Closed {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         } else {
             io.queue(link, kind, payload);
         }
