@@ -88,7 +88,7 @@ impl Plain {
     }
 
     /// A place for one connection of `peer`, free again when the permit is dropped. There are 256, for one address
-    /// (except this machine's own) 64.
+    /// (except 127.0.0.1 and ::1) 64.
     pub fn admit(&self, peer: IpAddr) -> Option<Permit> {
         self.admission.admit(peer)
     }
@@ -154,8 +154,8 @@ async fn serve_within(head_timeout: Duration, stream: PlainStream, read: Vec<u8>
 
 /// On tokio's I/O driver, with `read` in front.
 fn rewound(stream: PlainStream, read: Vec<u8>) -> io::Result<Rewound<Socket>> {
-    let PlainStream { socket, tls, unsent } = stream;
+    let PlainStream { socket, tls, unsent, place } = stream;
     socket.set_nonblocking(true)?;
     let socket = Socket::from_std(socket)?;
-    Ok(Rewound::new(read, socket, WRITE_STALL_TIMEOUT).over(tls, unsent))
+    Ok(Rewound::new(read, socket, WRITE_STALL_TIMEOUT).over(tls, unsent).holding(place))
 }

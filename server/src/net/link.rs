@@ -283,7 +283,8 @@ impl Link {
     /// With all that it has to say still.
     pub(super) fn into_plain(mut self) -> PlainStream {
         self.pending.drain(..self.written);
-        PlainStream { socket: self.stream.into(), tls: self.tls, unsent: self.pending }
+        self.place.end_handshake();
+        PlainStream { socket: self.stream.into(), tls: self.tls, unsent: self.pending, place: Some(self.place) }
     }
 
     /// Makes `spare` the buffer for what is to wait, unless there is one.

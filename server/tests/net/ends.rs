@@ -12,7 +12,9 @@ use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
 use tickwire_server::net::reactor::{Io, Reactor};
 use tickwire_server::net::tls::Identity;
-use tickwire_server::net::{CloseCause, Handler, HttpRefusal, LinkId, MessageKind, NetConfig, Outcome, PlainStream, accept};
+use tickwire_server::net::{
+    CloseCause, Handler, HttpRefusal, LinkId, MessageKind, NetConfig, Outcome, PlainStream, accept,
+};
 
 /// A test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -225,9 +227,14 @@ impl Client {
 
     /// Connects from another address of this machine.
     pub(crate) fn connect_from(server: &Server, ip: Ipv4Addr) -> Self {
+        Self::connect_to(server.addr, ip)
+    }
+
+    /// Connects to any server.
+    pub(crate) fn connect_to(addr: SocketAddr, from: Ipv4Addr) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from((ip, 0)).into()).unwrap();
-        socket.connect(&server.addr.into()).unwrap();
+        socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+        socket.connect(&addr.into()).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream: socket.into() }
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::net::addresses::Place;
 use crate::net::tls::Tls;
 
 /// Most plain bytes that are encrypted before the socket has taken them; what one record of TLS holds.
@@ -31,6 +32,8 @@ pub(super) struct Rewound<S> {
     /// How much of `unsent` has been written.
     written: usize,
     watched: Watched<S>,
+    /// Free when the socket is closed.
+    _place: Option<Place>,
 }
 
 /// The socket itself.
@@ -46,7 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rewound<S> {
     pub(super) fn new(front: Vec<u8>, stream: S, stall_timeout: Duration) -> Self {
         let stall = Box::pin(sleep(stall_timeout));
         let watched = Watched { stream, stall_timeout, stall, is_waiting: false };
-        Self { front, taken: 0, tls: None, is_closed: false, unsent: Vec::new(), written: 0, watched }
+        Self { front, taken: 0, tls: None, is_closed: false, unsent: Vec::new(), written: 0, watched, _place: None }
     }
 
     /// With TLS on the socket, if it is there, and what has to be said of its handshake.
@@ -54,6 +57,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rewound<S> {
         self.tls = tls;
         self.unsent = unsent;
         self
+    }
+
+    /// In a place among the server's connections.
+    pub(super) fn holding(self, place: Option<Place>) -> Self {
+        Self { _place: place, ..self }
     }
 
     /// Writes what is encrypted.

@@ -72,7 +72,7 @@ fn handed_over(version: &'static SupportedProtocolVersion, sent: &[u8]) -> (Clie
         thread::yield_now();
     };
     assert!(version != &TLS13 || !out.is_empty(), "tickets come last");
-    let stream = PlainStream { socket: stream, tls: Some(tls), unsent: out };
+    let stream = PlainStream { socket: stream, tls: Some(tls), unsent: out, place: None };
     (client.join().unwrap(), stream, plain[..count].to_vec())
 }
 
@@ -227,7 +227,7 @@ fn those_who_leave_or_fall_silent_are_served_no_longer() {
 fn a_peer_that_takes_nothing_ends_the_write() {
     let (_client, stream, read) = handed_over(&TLS13, b"GET / HTTP/1.1\r\n");
     runtime().block_on(async {
-        let PlainStream { socket, tls, unsent } = stream;
+        let PlainStream { socket, tls, unsent, .. } = stream;
         let socket = tokio::net::TcpStream::from_std(socket).unwrap();
         let mut rewound = Rewound::new(read, socket, Duration::from_millis(50)).over(tls, unsent);
         assert_eq!(rewound.write_all(&LARGE).await.unwrap_err().kind(), ErrorKind::TimedOut);
