@@ -158,8 +158,14 @@ impl Links {
         match link.read_proxy_header() {
             Ok(None) => return false,
             Ok(Some(Source::Client(peer))) if matches!(link.state, State::Handshaking(_)) => {
-                if let Err(error) = self.identify(id, peer) {
-                    self.refuse(id, &error.into());
+                match self.identify(id, peer) {
+                    Ok(()) => {}
+                    // as in `admit`
+                    Err(_) if self.identity.is_some() => {
+                        self.drop_link(id);
+                        return false;
+                    }
+                    Err(error) => self.refuse(id, &error.into()),
                 }
             }
             // itself, or one that was refused already
