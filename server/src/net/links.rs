@@ -219,6 +219,7 @@ impl Links {
     pub(super) fn refuse(&mut self, id: LinkId, refusal: &HttpRefusal) {
         let close_by_ms = self.close_by_ms();
         let Some(link) = find(&mut self.slab, id) else { return };
+        self.metrics.handshakes_failed.one();
         tracing::debug!(peer = %link.peer, status = refusal.status, reason = refusal.reason, "request refused");
         let mut answer = Vec::new();
         write_refusal(&mut answer, refusal);
@@ -374,10 +375,7 @@ impl Links {
                 self.metrics.handshakes_late.one();
                 match &link.state {
                     // a silent peer is not waiting for an answer
-                    State::Handshaking(head) if !head.is_empty() => {
-                        self.metrics.handshakes_failed.one();
-                        self.refuse(id, &HeadError::Timeout.into());
-                    }
+                    State::Handshaking(head) if !head.is_empty() => self.refuse(id, &HeadError::Timeout.into()),
                     _ => self.drop_link(id),
                 }
             }

@@ -220,7 +220,6 @@ impl<H: Handler> Reactor<H> {
             }
             Read::Broken if link.tls.as_ref().is_some_and(Tls::met_plaintext) => {
                 link.give_up_tls();
-                self.links.metrics.handshakes_failed.one();
                 self.links.refuse(id, &HeadError::NotTls.into());
                 return self.read_again(id);
             }
@@ -269,10 +268,7 @@ impl<H: Handler> Reactor<H> {
         let end = match reader.push(&self.read_scratch[..count], limits) {
             Ok(None) => return,
             Ok(Some(end)) => end,
-            Err(error) => {
-                links.metrics.handshakes_failed.one();
-                return links.refuse(id, &error.into());
-            }
+            Err(error) => return links.refuse(id, &error.into()),
         };
         let mut bytes = mem::take(reader).into_bytes();
         let verdict = http_head::parse(&bytes[..end], limits, peer, |request| {
@@ -304,10 +300,7 @@ impl<H: Handler> Reactor<H> {
                 Ok(stream) => handler.plain_http(stream, bytes, client),
                 Err(error) => tracing::error!(%error, "cannot hand a connection over"),
             },
-            Err(refusal) => {
-                links.metrics.handshakes_failed.one();
-                links.refuse(id, &refusal);
-            }
+            Err(refusal) => links.refuse(id, &refusal),
         }
     }
 
