@@ -36,6 +36,21 @@ fn who_closes_the_sending_half_still_gets_the_answer() {
     assert!(the_rest(&mut client).len() > LARGE.len(), "a long answer arrives whole too");
 }
 
+/// A reset would come back, and on many systems take the answer with it.
+#[test]
+fn who_goes_on_talking_behind_the_answer_is_not_reset() {
+    let mut client = connect(&plain(), b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+    assert!(the_rest(&mut client).starts_with("HTTP/1.1 405 "));
+    for _ in 0..3 {
+        client.write_all(&[b'x'; 20_000]).expect("somebody listens");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let mut client = connect(&plain(), b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n");
+    assert!(the_rest(&mut client).starts_with("HTTP/1.1 405 "));
+    let endless = std::iter::repeat_with(|| client.write_all(&[b'x'; 20_000]));
+    assert!(endless.take(1_000).any(|written| written.is_err()), "not for ever");
+}
+
 #[test]
 fn in_a_crowd_a_connection_is_for_one_answer() {
     let plain = plain();
