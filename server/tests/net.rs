@@ -168,6 +168,29 @@ fn more_than_a_turns_budget_arrives_over_several_turns() {
 }
 
 #[test]
+fn who_has_little_to_say_does_not_wait_for_those_who_have_much() {
+    let server = Server::start(NetConfig::default());
+    let mut busy: Vec<Client> = (0..20).map(|_| Client::open(&server)).collect();
+    let mut quiet = Client::open(&server);
+    let links: Vec<_> = (0..21).map(|_| server.opened()).collect();
+    // while the reactor is held up everything arrives, the quiet one's at last
+    let (go_on, held) = std::sync::mpsc::channel::<()>();
+    server.order(move |_| held.recv().unwrap());
+    for client in &mut busy {
+        client.send(frame(BINARY, &[7; 506]).repeat(128)); // 64 KiB
+    }
+    quiet.send(frame(TEXT, b"here"));
+    // it is in the server's socket when the other end of it has it acknowledged
+    std::thread::sleep(Duration::from_millis(100));
+    go_on.send(()).unwrap();
+    let mut before = 0;
+    while server.told() != Told::Message(links[20], MessageKind::Text, b"here".to_vec()) {
+        before += 1;
+    }
+    assert!(before <= 20 * 4, "{before} messages of 512 bytes came before it");
+}
+
+#[test]
 fn broken_rules_are_answered_with_their_code() {
     let config = NetConfig { message_max_bytes: 1000, fragments_max: 3, ..NetConfig::default() };
     let server = Server::start(config);

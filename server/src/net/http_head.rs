@@ -29,6 +29,9 @@ impl Default for HeadLimits {
 /// Room in the request line for the method and the version.
 const METHOD_AND_VERSION_BYTES: usize = 64;
 
+/// Longer lengths of a body do not fit into every parser's integer.
+const LENGTH_MAX_DIGITS: usize = 18;
+
 /// A request's head, as lent to [`super::Handler::upgrade`].
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'a> {
@@ -199,14 +202,11 @@ pub struct HeadReader {
 impl HeadReader {
     /// Takes what was read. `Some`: the head is whole and ends there; what is behind it belongs to the frames.
     pub fn push(&mut self, read: &[u8], limits: HeadLimits) -> Result<Option<usize>, HeadError> {
-        let HeadLimits { head_max_bytes, target_max_bytes, .. } = limits;
         let mut at = self.bytes.len();
         self.bytes.extend_from_slice(read);
         while let Some(found) = self.bytes[at..].iter().position(|&byte| byte == b'\n') {
             let end = at + found;
-            if end >= head_max_bytes {
-                return Err(HeadError::TooLong(head_max_bytes));
-            }
+            self.check_length(end, limits)?;
             // A bare LF may end a line (RFC 9112 2.2 "MAY"), but proxies disagree about it: refused.
             if end == self.line_start || self.bytes[end - 1] != b'\r' {
                 return Err(HeadError::Malformed);
@@ -219,14 +219,19 @@ impl HeadReader {
             at = end + 1;
             self.line_start = at;
         }
-        let is_request_line = !self.begun;
-        if is_request_line && self.bytes.len() - self.line_start > target_max_bytes + METHOD_AND_VERSION_BYTES {
+        self.check_length(self.bytes.len(), limits)?;
+        Ok(None)
+    }
+
+    /// Looks at a line that goes on until `end`, or further. Of two limits the one counts that its bytes meet first,
+    /// however many of them come in a read.
+    fn check_length(&self, end: usize, limits: HeadLimits) -> Result<(), HeadError> {
+        let HeadLimits { head_max_bytes, target_max_bytes, .. } = limits;
+        let line_bytes = end.min(head_max_bytes).saturating_sub(self.line_start);
+        if !self.begun && line_bytes > target_max_bytes + METHOD_AND_VERSION_BYTES {
             return Err(HeadError::TargetTooLong(target_max_bytes));
         }
-        if self.bytes.len() >= head_max_bytes {
-            return Err(HeadError::TooLong(head_max_bytes));
-        }
-        Ok(None)
+        if end >= head_max_bytes { Err(HeadError::TooLong(head_max_bytes)) } else { Ok(()) }
     }
 
     /// Nothing has arrived.
@@ -310,7 +315,8 @@ fn check_body(head: &RequestHead<'_>) -> Result<bool, HeadError> {
     match (lengths.next(), lengths.next()) {
         (None, _) => Ok(has_encoding),
         (Some(length), None) if !has_encoding => {
-            if length.is_empty() || !length.iter().all(u8::is_ascii_digit) {
+            let is_length = !length.is_empty() && length.len() <= LENGTH_MAX_DIGITS;
+            if !is_length || !length.iter().all(u8::is_ascii_digit) {
                 return Err(HeadError::AmbiguousBody);
             }
             Ok(length.iter().any(|&digit| digit != b'0'))

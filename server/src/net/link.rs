@@ -91,6 +91,8 @@ pub(super) struct Link {
     /// Agreed on in the handshake.
     pub(super) deflate: Option<Box<PerMessageDeflate>>,
     pub(super) frames: Frames,
+    /// What a read brought and the turn had no time for; always while this link waits to be read again.
+    pub(super) undispatched: Vec<u8>,
     heard_ms: u64,
     unfinished_since_ms: Option<u64>,
     /// When this link's entry in the wheel fires; other entries of it are stale.
@@ -133,6 +135,7 @@ impl Link {
             counted_bytes: 0,
             deflate: None,
             frames: Frames::default(),
+            undispatched: Vec::new(),
             heard_ms: now_ms,
             unfinished_since_ms: None,
             armed_ms: u64::MAX,
@@ -387,6 +390,7 @@ impl Link {
         }
         self.state = State::Draining;
         self.frames = Frames::default();
+        self.undispatched = Vec::new();
         self.deflate = None;
         self.place.end_handshake();
         // a close that was begun earlier keeps its time

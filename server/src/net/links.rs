@@ -45,6 +45,8 @@ pub(super) struct Links {
     /// For the next link in which something has to wait.
     pub(super) spare: Vec<u8>,
     pub(super) compression: Compression,
+    /// In this turn.
+    pub(super) inflated_bytes: usize,
     /// Links with bytes that were queued since their last write.
     pub(super) dirty: Vec<LinkId>,
     /// Links whose leftover is gone, not told yet.
@@ -80,6 +82,7 @@ impl Links {
             write_scratch: Vec::new(),
             spare: Vec::new(),
             compression: Compression::default(),
+            inflated_bytes: 0,
             dirty: Vec::new(),
             drained: VecDeque::new(),
             ended: VecDeque::new(),

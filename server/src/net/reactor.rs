@@ -1,5 +1,6 @@
 //! The turn: one thread's loop over its listener and its links.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
@@ -24,8 +25,15 @@ use crate::metrics::Metrics;
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 
-/// What one link may bring in one turn; the rest waits until all others had theirs.
-const READ_BUDGET_BYTES: usize = 64 * 1024;
+/// What a link may bring at first. Whoever has more is busy, and waits until all others had this much.
+const FIRST_READ_BYTES: usize = 2 * 1024;
+
+/// What a busy link may bring at a time. It may be thousands of frames.
+const READ_BYTES: usize = 16 * 1024;
+
+/// What all busy links together may bring in one turn, inflated bytes included; then the poll is asked for others. When
+/// so much was inflated, nobody's read goes on to a second message: the rest of it waits.
+const BUSY_BUDGET_BYTES: usize = 64 * 1024;
 
 /// The event buffer grows from here, so that busy links never crowd quiet ones out of a poll.
 const EVENTS_AT_FIRST: usize = 1024;
@@ -45,9 +53,10 @@ pub struct Reactor<H> {
     links: Links,
     handler: H,
     read_scratch: Box<[u8]>,
-    /// Links to read in this turn, or in the next when their budget is used up.
+    /// Links of which the poll has told.
     ready: Vec<LinkId>,
-    reading: Vec<LinkId>,
+    /// Links that had more to say than fits in one read, the longest waiting first.
+    busy: VecDeque<LinkId>,
 }
 
 impl<H: Handler> Reactor<H> {
@@ -68,9 +77,9 @@ impl<H: Handler> Reactor<H> {
             acceptor: Some(acceptor),
             links: Links::new(config, metrics),
             handler,
-            read_scratch: vec![0; READ_BUDGET_BYTES].into(),
+            read_scratch: vec![0; READ_BYTES].into(),
             ready: Vec::new(),
-            reading: Vec::new(),
+            busy: VecDeque::new(),
         })
     }
 
@@ -171,7 +180,7 @@ impl<H: Handler> Reactor<H> {
 
     /// How long the poll may sleep.
     fn timeout(&self, now: Instant) -> Option<Duration> {
-        if !self.ready.is_empty() || !self.links.dirty.is_empty() {
+        if !self.busy.is_empty() || !self.links.dirty.is_empty() {
             return Some(Duration::ZERO);
         }
         let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.due(now));
@@ -186,53 +195,71 @@ impl<H: Handler> Reactor<H> {
         acceptor.accept(now, &metrics, |stream, peer| links.admit(stream, peer, registry));
     }
 
-    /// Reads each ready link once; who has more stays ready.
+    /// Reads those first who were quiet, a little each; then the busy ones, in turn, as far as their budget goes.
     fn read(&mut self) {
-        mem::swap(&mut self.ready, &mut self.reading);
-        for at in 0..self.reading.len() {
-            self.read_link(self.reading[at]);
+        let mut ready = mem::take(&mut self.ready);
+        self.links.inflated_bytes = 0;
+        for id in ready.drain(..) {
+            self.read_link(id, FIRST_READ_BYTES);
         }
-        self.reading.clear();
+        self.ready = ready;
+        let mut read_bytes = 0;
+        for _ in 0..self.busy.len() {
+            if read_bytes + self.links.inflated_bytes >= BUSY_BUDGET_BYTES {
+                break;
+            }
+            let Some(id) = self.busy.pop_front() else { break };
+            read_bytes += self.read_link(id, READ_BYTES);
+        }
         self.tell();
     }
 
-    fn read_link(&mut self, id: LinkId) {
+    /// One read of at most `room` bytes, or what the last one left: how many they are.
+    fn read_link(&mut self, id: LinkId, room: usize) -> usize {
         let now_ms = self.links.now_ms;
-        let Some(link) = self.links.link(id) else { return };
+        let Some(link) = self.links.link(id) else { return 0 };
         link.ready = false;
         if link.proxy_header.is_some() && !self.links.hear_proxy(id) {
-            return;
+            return 0;
         }
         let drain_max_bytes = self.links.config.drain_max_bytes;
-        let Some(link) = self.links.link(id) else { return };
-        let count = match link.read(&mut self.read_scratch, now_ms) {
+        let Some(link) = self.links.link(id) else { return 0 };
+        if !link.undispatched.is_empty() {
+            let mut kept = mem::take(&mut link.undispatched);
+            dispatch(&mut self.handler, &mut self.links, id, &mut kept);
+            self.links.flush(id);
+            // the poll may have told of more meanwhile
+            self.requeue(id, true);
+            return kept.len();
+        }
+        let count = match link.read(&mut self.read_scratch[..room], now_ms) {
             Read::Bytes(count) => count,
             Read::Nothing => {
-                if link.tls.as_ref().is_some_and(Tls::has_more) {
-                    self.read_again(id);
-                }
+                let has_more = link.tls.as_ref().is_some_and(Tls::has_more);
                 // of a TLS handshake there may be something to say
-                return self.links.flush(id);
+                self.links.flush(id);
+                self.requeue(id, has_more);
+                return 0;
             }
             Read::End => {
                 self.links.handle_end(id);
-                return self.links.flush(id);
+                self.links.flush(id);
+                return 0;
             }
             Read::Broken if link.tls.as_ref().is_some_and(Tls::met_plaintext) => {
                 link.give_up_tls();
                 self.links.refuse(id, &HeadError::NotTls.into());
-                return self.read_again(id);
+                self.requeue(id, true);
+                return 0;
             }
             Read::Broken => {
                 link.write_last_words(now_ms);
-                return self.links.drop_link(id);
+                self.links.drop_link(id);
+                return 0;
             }
         };
         // a short read was the last, unless the poll has told of the end: then that is to be read too
-        if count == self.read_scratch.len() || link.hung_up || link.tls.as_ref().is_some_and(Tls::has_more) {
-            self.read_again(id);
-        }
-        let Some(link) = self.links.link(id) else { return };
+        let has_more = count == room || link.hung_up || link.tls.as_ref().is_some_and(Tls::has_more);
         let (state, peer) = (&mut link.state, link.peer);
         match state {
             State::Open | State::Closing => {
@@ -249,14 +276,17 @@ impl<H: Handler> Reactor<H> {
         }
         self.links.counts.bytes_in += count as u64;
         self.links.flush(id);
+        self.requeue(id, has_more);
+        count
     }
 
-    /// The poll may not tell of this link again.
-    fn read_again(&mut self, id: LinkId) {
+    /// Whoever has more is read again although the poll says nothing.
+    fn requeue(&mut self, id: LinkId, has_more: bool) {
         if let Some(link) = self.links.link(id)
-            && !mem::replace(&mut link.ready, true)
+            && (has_more || !link.undispatched.is_empty())
         {
-            self.ready.push(id);
+            link.ready = true;
+            self.busy.push_back(id);
         }
     }
 
@@ -322,6 +352,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
     let mut rest = read;
     let mut messages = 0;
     let mut paused = false;
+    let mut undispatched = Vec::new();
     loop {
         match frames.next(&mut rest, limits) {
             Ok(Some(Event::Message(kind, payload))) => {
@@ -335,6 +366,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
                     messages += 1;
                     match links.inflate(id, kind, payload) {
                         Ok(inflated) => {
+                            links.inflated_bytes += inflated.len();
                             handler.message(&mut Io { links: &mut *links }, id, kind, &inflated);
                             links.put_inflated_back(inflated);
                         }
@@ -355,7 +387,14 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
             }
         }
         paused |= !frames.is_unfinished();
+        if links.inflated_bytes >= BUSY_BUDGET_BYTES && !rest.is_empty() {
+            undispatched = rest.to_vec();
+            break;
+        }
     }
     links.counts.messages_in += messages;
     links.put_frames_back(id, frames, paused);
+    if let Some(link) = links.link(id) {
+        link.undispatched = undispatched;
+    }
 }

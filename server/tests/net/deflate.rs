@@ -84,3 +84,31 @@ fn what_must_not_be_inflated_is_answered_with_its_code() {
     }
     assert_eq!(server.metrics.protocol_errors.value(), 5);
 }
+
+#[test]
+fn a_few_bytes_that_inflate_to_many_do_not_hold_up_others() {
+    const MESSAGES: usize = 40;
+    let server = Server::start(NetConfig { deflate: Some(DeflateConfig::default()), ..NetConfig::default() });
+    let (mut bomber, _) = open_deflated(&server);
+    let mut quiet = Client::open(&server);
+    let links = [server.opened(), server.opened()];
+    let (mut deflater, mut zeros) = (zlib_rs::Deflate::new(9, false, 15), vec![0; 1024]);
+    deflater.compress(&[0; 16 * 1024], &mut zeros, zlib_rs::DeflateFlush::SyncFlush).unwrap();
+    zeros.truncate(deflater.total_out() as usize - 4);
+    // while the reactor is held up both arrive, all in one read each
+    let (go_on, held) = std::sync::mpsc::channel::<()>();
+    server.order(move |_| held.recv().unwrap());
+    bomber.send(compressed(BINARY, &zeros).repeat(MESSAGES));
+    quiet.send(frame(TEXT, b"here"));
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    go_on.send(()).unwrap();
+    let bomb = Told::Message(links[0], MessageKind::Binary, vec![0; 16 * 1024]);
+    let here = Told::Message(links[1], MessageKind::Text, b"here".to_vec());
+    let told: Vec<Told> = (0..=MESSAGES).map(|_| server.told()).collect();
+    let before = told.iter().position(|told| *told == here).expect("both are served");
+    assert!(before <= 4, "{before} messages were inflated before it");
+    assert_eq!(told.iter().filter(|told| **told == bomb).count(), MESSAGES);
+    for _ in 0..MESSAGES {
+        assert_eq!(bomber.read_any_frame().0, 0x80 | 0x40 | BINARY);
+    }
+}

@@ -75,6 +75,8 @@ fn a_body_behind_an_upgrade_is_refused() {
     assert_eq!(with("Content-Length: 5\r\nContent-Length: 5"), Err(HeadError::AmbiguousBody));
     assert_eq!(with("Content-Length: 5\r\nTransfer-Encoding: chunked"), Err(HeadError::AmbiguousBody));
     assert_eq!(with("Content-Length: +5"), Err(HeadError::AmbiguousBody));
+    assert_eq!(with("Content-Length: 999999999999999999"), Err(HeadError::UpgradeWithBody));
+    assert_eq!(with("Content-Length: 1000000000000000000"), Err(HeadError::AmbiguousBody));
 }
 
 #[test]
@@ -119,6 +121,24 @@ fn an_endless_head_is_refused_at_the_limit_not_at_its_end() {
     let field = b"name: value\r\n".repeat(10);
     let refused = std::iter::repeat_with(|| reader.push(&field, LIMITS)).take(100).find(Result::is_err);
     assert_eq!(refused, Some(Err(HeadError::TooLong(8192))));
+}
+
+#[test]
+fn a_long_request_line_is_refused_alike_whole_and_in_pieces() {
+    let long = "a".repeat(LIMITS.target_max_bytes + METHOD_AND_VERSION_BYTES + 1);
+    let empty_lines = "\r\n".repeat((LIMITS.head_max_bytes - long.len()) / 2 + 1);
+    for (request, expected) in [
+        (format!("{long}\n"), HeadError::TargetTooLong(2048)),
+        (format!("{long} / HTTP/1.1\r\nHost: a\r\n\r\n"), HeadError::TargetTooLong(2048)),
+        (format!("{long}{}\r\n", "b".repeat(LIMITS.head_max_bytes)), HeadError::TargetTooLong(2048)),
+        (format!("{empty_lines}{long}"), HeadError::TooLong(8192)),
+        (format!("{empty_lines}{long}\r\n"), HeadError::TooLong(8192)),
+    ] {
+        let mut reader = HeadReader::default();
+        let in_pieces = request.bytes().map(|byte| reader.push(&[byte], LIMITS)).find(|found| *found != Ok(None));
+        assert_eq!(in_pieces, Some(Err(expected)));
+        assert_eq!(HeadReader::default().push(request.as_bytes(), LIMITS), Err(expected), "whole");
+    }
 }
 
 #[test]

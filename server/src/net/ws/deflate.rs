@@ -19,11 +19,12 @@ use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Method, Status};
 use super::FrameError;
 use offer::Agreed;
 
-/// Output is made in steps of so many bytes, and the limits are looked at after each.
-const STEP_BYTES: usize = 16 * 1024;
+/// Output is made in steps of so many bytes, and the limits are looked at after each. A fuzzer's messages are short,
+/// so its steps are.
+const STEP_BYTES: usize = if cfg!(fuzzing) { 512 } else { 16 * 1024 };
 
 /// So much output is free of the ratio: a short message may well be one word again and again.
-const RATIO_FREE_BYTES: usize = 64 * 1024;
+pub const RATIO_FREE_BYTES: usize = if cfg!(fuzzing) { 1024 } else { 64 * 1024 };
 
 /// The empty block that every message ends with and that is not sent (RFC 7692 7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];

@@ -1,0 +1,138 @@
+//! A client's copy holds what its frames said, to the lane, and a frame that contradicts it changes nothing.
+//! True: all were applied.
+//!
+//! ```text
+//! input   { length · ticks since the frame before · a frame from its flags on }
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tickwire_shared::delta::{Layout, Part, RowBuffer, decode_delta, decode_keyframe};
+use tickwire_shared::protocol::TAG_FRAME;
+use tickwire_shared::protocol::frame::Frame;
+use tickwire_shared::replica::{Change, Replica};
+use tickwire_shared::{EntityId, Tick};
+
+use super::{layouts, slices};
+
+const FRAMES_MAX: usize = 40;
+/// Near the end of the numbers, so that they wrap.
+const ORIGIN: Tick = Tick(u32::MAX - 100);
+
+pub fn hold(input: &[u8]) -> bool {
+    let layout = &*layouts::LAYOUT;
+    let mut replica = Replica::new(layout.clone());
+    let mut model = Model { layout, channels: BTreeMap::new(), alive: BTreeSet::new(), sound: true };
+    let (mut frame, mut rest, mut tick) = (Frame::default(), input, ORIGIN);
+    let mut applied = true;
+    for _ in 0..FRAMES_MAX {
+        let Some(slice) = slices::take(&mut rest) else { break };
+        let Some((step, body)) = slice.split_first() else { continue };
+        tick = tick.offset(i32::from(*step).max(1));
+        let message = [&[TAG_FRAME][..], &tick.0.to_le_bytes(), body].concat();
+        if frame.parse(&message).is_err() {
+            applied = false;
+            continue;
+        }
+        let before = snapshot(&replica);
+        if replica.apply(&frame, &message).is_ok() {
+            model.apply(&frame, &message);
+            model.alive_now(replica.changes());
+            assert_eq!(replica.tick(), Some(tick));
+            model.compare(&replica);
+        } else {
+            applied = false;
+            assert_eq!(snapshot(&replica), before, "a refused frame changes nothing");
+        }
+        let moment = f64::from(tick.since(ORIGIN)) - f64::from(step % 8) / 2.0;
+        check_drawn(&replica, &model, moment);
+        if step % 3 == 0 {
+            replica.forget_before(ORIGIN, moment);
+        }
+    }
+    applied && replica.tick().is_some()
+}
+
+type Snapshot = (Option<Tick>, u64, BTreeMap<u32, (u16, Vec<u32>)>, Vec<EntityId>);
+
+fn snapshot(replica: &Replica) -> Snapshot {
+    let newest = replica.newest_all().map(|(id, kind, row)| (id.0, (kind, row.to_vec()))).collect();
+    (replica.tick(), replica.hash(), newest, replica.owned().collect())
+}
+
+/// Channels as a reader of the protocol would keep them.
+struct Model {
+    layout: &'static Layout,
+    channels: BTreeMap<u16, RowBuffer>,
+    /// Who has spawned and not despawned.
+    alive: BTreeSet<u32>,
+    /// No entity was in two channels, and no channel twice in a frame: a server never does that, and who is there is
+    /// not defined then.
+    sound: bool,
+}
+
+impl Model {
+    fn apply(&mut self, frame: &Frame, message: &[u8]) {
+        if frame.head.reset {
+            self.channels.clear();
+        }
+        for handle in &frame.closed {
+            self.channels.remove(handle);
+        }
+        let before = self.channels.clone();
+        let mut updated = BTreeSet::new();
+        for part in &frame.parts {
+            self.sound &= updated.insert(part.handle);
+            let (bits, mut rows) = (&message[part.bits.clone()], RowBuffer::default());
+            let result = if part.keyframe {
+                decode_keyframe(self.layout, bits, &mut rows)
+            } else {
+                decode_delta(self.layout, before[&part.handle].rows(), bits, &mut rows)
+            };
+            result.expect("the frame was accepted");
+            self.channels.insert(part.handle, rows);
+        }
+        let ids: Vec<EntityId> =
+            self.channels.values().flat_map(|rows| rows.rows().entities).map(|entity| entity.id).collect();
+        let distinct: BTreeSet<u32> = ids.iter().map(|id| id.0).collect();
+        self.sound &= ids.len() == distinct.len();
+    }
+
+    fn alive_now(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Spawned(id) => assert!(self.alive.insert(id.0), "{id:?} spawned twice"),
+                Change::Despawned(id) => assert!(self.alive.remove(&id.0), "{id:?} was not there"),
+            }
+        }
+    }
+
+    fn compare(&self, replica: &Replica) {
+        let hashes = self.channels.values().map(|rows| rows.rows().hash(self.layout));
+        assert_eq!(replica.hash(), hashes.fold(0, u64::wrapping_add));
+        let there: BTreeSet<u32> = replica.newest_all().map(|(id, ..)| id.0).collect();
+        assert_eq!(there, self.alive, "changes tell who is there");
+        if !self.sound {
+            return;
+        }
+        let mut count = 0;
+        for rows in self.channels.values().map(RowBuffer::rows) {
+            for entity in rows.entities {
+                let (kind, row) = replica.newest(entity.id).expect("it is in a channel");
+                assert_eq!(kind, entity.kind);
+                let layout = self.layout.kind(kind).expect("kinds are checked");
+                assert!(!layout.differs(Part::Public, row, rows.row(layout, entity)), "{:?}", entity.id);
+                count += 1;
+            }
+        }
+        assert_eq!(there.len(), count, "nothing is there that is in no channel");
+    }
+}
+
+fn check_drawn(replica: &Replica, model: &Model, moment: f64) {
+    for between in replica.at(ORIGIN, moment) {
+        assert!((0.0..=1.0).contains(&between.t), "{}", between.t);
+        let lanes = model.layout.kind(between.kind).expect("kinds are checked").lanes();
+        assert_eq!((between.earlier.len(), between.later.len()), (lanes, lanes));
+    }
+}

@@ -1,0 +1,209 @@
+//! The game protocol: what a client says, and what a server says.
+
+use tickwire_arena::{Arena, Entity, Rock, RockSize};
+use tickwire_shared::bits::BitWriter;
+use tickwire_shared::delta::{
+    DeltaScratch, KindLayout, Layout, Part, RowBuffer, encode_delta, encode_keyframe, encode_row,
+};
+use tickwire_shared::protocol::frame::{FrameHead, InputAck, write_events, write_head, write_owned, write_part_head};
+use tickwire_shared::protocol::{self, ClientMessage, ServerMessage};
+use tickwire_shared::{EntityId, Replicate, Schema, Tick, World};
+
+use super::{Seed, slice};
+use crate::properties::layouts::LAYOUT;
+
+pub fn seeds() -> Vec<Seed> {
+    let messages = messages().into_iter().map(|(name, message)| ("messages", name, message));
+    messages.chain(deltas()).chain(replicas()).chain(clients()).collect()
+}
+
+fn messages() -> Vec<(&'static str, Vec<u8>)> {
+    let client = |message: ClientMessage| message.encode();
+    let server = |message: ServerMessage| message.encode();
+    let schema = Schema::of::<Arena>();
+    let hello = client(ClientMessage::Hello { protocol: 1, game: "arena".into(), fingerprint: schema.fingerprint() });
+    let inputs = {
+        let kind = KindLayout::new(&schema.input).expect("it is sound");
+        let mut message = Vec::new();
+        let input = [0; protocol::limits::INPUT_LANES_MAX];
+        protocol::input::encode(&kind, Tick(2), &[input; 3], &mut message);
+        message
+    };
+    let frame = frame(&FrameHead { hash: Some(7), ..head(100) }, &[3], &[(5, true, b"abc"), (200, false, b"")], true);
+    vec![
+        ("ok-hello", hello.clone()),
+        ("ok-join", client(ClientMessage::Join { name: "Grüße".into() })),
+        ("ok-ping", client(ClientMessage::Ping { stamp_ms: u32::MAX })),
+        ("ok-resync", client(ClientMessage::Resync)),
+        ("ok-command", client(ClientMessage::Command(vec![0; 300]))),
+        ("ok-leave", client(ClientMessage::Leave)),
+        ("ok-welcome", server(ServerMessage::Welcome { fingerprint: 1, schema: None })),
+        ("ok-welcome-with-schema", server(ServerMessage::Welcome { fingerprint: 1, schema: Some(schema) })),
+        ("ok-joined", server(ServerMessage::Joined { room: 1, seat: 2, tick: Tick(3), rate_hz: 30 })),
+        ("ok-refused", server(ServerMessage::Refused { reason: "The room is full.".into() })),
+        ("ok-frame", frame.clone()),
+        ("ok-inputs", inputs.clone()),
+        ("bad-unknown-tag", vec![0xF2, 0, 0]),
+        ("bad-frame-cut-short", frame[..frame.len() - 2].into()),
+        ("bad-frame-with-bytes-behind", [&frame[..], &[0]].concat()),
+        ("bad-frame-of-unknown-flags", [&frame[..5], &[0x40], &frame[6..]].concat()),
+        ("bad-frame-of-endless-parts", [&frame[..5], &[0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F]].concat()),
+        ("bad-inputs-of-none", [&inputs[..5], &[0]].concat()),
+        ("bad-inputs-of-nine", [&inputs[..5], &[9], &inputs[6..]].concat()),
+        ("bad-hello-with-bytes-behind", [&hello[..], &[0]].concat()),
+        ("bad-command-of-2-to-the-40th-bytes", vec![4, 253, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ("bad-schema-of-2-to-the-32nd-kinds", vec![0, 1, 1, 1, b'a', 0, 252, 0xFF, 0xFF, 0xFF, 0xFF]),
+        ("bad-name-that-is-not-utf8", vec![1, 2, 0xFF, 0xFE]),
+        ("bad-nothing", Vec::new()),
+    ]
+}
+
+fn head(tick: u32) -> FrameHead {
+    let ack = InputAck { tick: Tick(tick + 3), margin_100us: -7 };
+    FrameHead { tick: Tick(tick), reset: false, ack: Some(ack), hash: None }
+}
+
+/// A frame with these closed channels and parts; `extras`: an owned block of none and two events.
+fn frame(head: &FrameHead, closed: &[u16], parts: &[(u16, bool, &[u8])], extras: bool) -> Vec<u8> {
+    let mut message = Vec::new();
+    write_head(head, closed, parts.len(), extras, extras, &mut message);
+    for (handle, keyframe, bits) in parts {
+        write_part_head(*handle, *keyframe, bits.len(), &mut message);
+        message.extend_from_slice(bits);
+    }
+    if extras {
+        write_owned(&owned(&[]), &mut message);
+        write_events([&b"e1"[..], b""].into_iter(), &mut message);
+    }
+    message
+}
+
+fn owned(entities: &[(u32, u16, &KindLayout, &[u32])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut bits = BitWriter::new(&mut bytes);
+    bits.count(entities.len() as u32, 1);
+    for (id, kind, layout, row) in entities {
+        bits.write(*id, 32);
+        bits.write((*kind).into(), 16);
+        encode_row(layout, Part::Owner, row, &mut bits);
+    }
+    bits.finish();
+    bytes
+}
+
+/// Entities of the targets' own schema: ids, and what all their numbers are.
+fn rows(entities: &[(u32, u16, u32)]) -> RowBuffer {
+    let mut rows = RowBuffer::default();
+    for (id, kind, lane) in entities {
+        let layout = LAYOUT.kind(*kind).expect("a kind of the schema");
+        let row = rows.push(EntityId(*id), *kind, layout.lanes());
+        match kind {
+            // flag, small, wide, float, secret, turn, state, name, array
+            0 => row[..12].copy_from_slice(&[1, 2, *lane, *lane, 0, *lane, 1, 2, 0x6161, 0, 0, *lane % 100]),
+            _ => row.fill(*lane),
+        }
+    }
+    rows
+}
+
+fn keyframe(now: &RowBuffer) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_keyframe(&LAYOUT, now.rows(), &mut bytes);
+    bytes
+}
+
+fn delta(base: &RowBuffer, now: &RowBuffer) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let scratch = &mut DeltaScratch::default();
+    encode_delta(&LAYOUT, base.rows(), now.rows(), scratch, &mut bytes);
+    bytes
+}
+
+fn deltas() -> Vec<Seed> {
+    let ([a, b, c], none) = (states(), RowBuffer::default());
+    let both = [slice(&keyframe(&a)), slice(&delta(&a, &b)), slice(&delta(&b, &c)), slice(&delta(&c, &c))].concat();
+    let cut = keyframe(&a);
+    vec![
+        ("delta", "ok-keyframe", slice(&keyframe(&a))),
+        ("delta", "ok-keyframe-and-deltas", both),
+        ("delta", "ok-nothing", [slice(&keyframe(&none)), slice(&delta(&none, &none))].concat()),
+        ("delta", "bad-keyframe-cut-short", slice(&cut[..cut.len() - 1])),
+        ("delta", "bad-keyframe-of-2-to-the-31st-rows", slice(&[0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0])),
+        ("delta", "bad-delta-of-another-baseline", [slice(&keyframe(&none)), slice(&delta(&a, &b))].concat()),
+    ]
+}
+
+fn states() -> [RowBuffer; 3] {
+    [
+        rows(&[(1, 0, 5), (2, 2, 700), (70_000, 1, 0)]),
+        rows(&[(1, 0, 9), (2, 2, 701), (3, 2, 65535)]),
+        rows(&[(2, 2, 1), (3, 0, 20), (u32::MAX, 2, 0)]),
+    ]
+}
+
+fn replicas() -> Vec<Seed> {
+    let [a, b, c] = states();
+    let every = LAYOUT.kind(0).expect("the first kind");
+    let mut private = [0; 16];
+    (private[4], private[14], private[15]) = (150, 1, 0x7A);
+    let with_owned = |bits: &[u8], mut message: Vec<u8>| {
+        // the flag of an owned block
+        message[5] |= 16;
+        write_owned(bits, &mut message);
+        message
+    };
+    let plain = |parts: &[(u16, bool, &[u8])], closed: &[u16], reset: bool| {
+        frame(&FrameHead { reset, ..FrameHead::default() }, closed, parts, false)
+    };
+    let open =
+        with_owned(&owned(&[(1, 0, every, &private[..every.lanes()])]), plain(&[(4, true, &keyframe(&a))], &[], true));
+    let go_on = plain(&[(4, false, &delta(&a, &b))], &[], false);
+    let move_on = plain(&[(5, true, &keyframe(&c))], &[4], false);
+    let anew = plain(&[(5, true, &keyframe(&a))], &[], true);
+    // ticks, then the frame from its flags on
+    let script = |frames: &[&[u8]]| -> Vec<u8> {
+        frames.iter().flat_map(|message| slice(&[&[3], &message[5..]].concat())).collect()
+    };
+    vec![
+        ("replica", "ok-channel-opens-changes-and-moves", script(&[&open, &go_on, &move_on, &anew])),
+        ("replica", "ok-nothing-happens", script(&[&plain(&[], &[], false), &plain(&[], &[], true)])),
+        ("replica", "bad-delta-without-baseline", script(&[&anew, &go_on])),
+        ("replica", "bad-close-of-an-unknown-channel", script(&[&open, &move_on, &move_on])),
+    ]
+}
+
+fn clients() -> Vec<Seed> {
+    let layout = Layout::new(&Schema::of::<Arena>()).expect("it is sound");
+    let kinds = <Arena as tickwire_shared::Game>::World::kinds();
+    let rock = kinds.iter().position(|kind| kind.name == "Rock").expect("Arena has rocks") as u16;
+    assert!(matches!(Entity::from_lanes(rock, &[0; 8]), Some(Entity::Rock(_))));
+    let at = |x: f32| {
+        let mut rows = RowBuffer::default();
+        let lanes = rows.push(EntityId(9), rock, Rock::LANES);
+        Rock { x, y: -3.0, size: RockSize::Small, seed: 1, broken: false }.to_lanes(lanes);
+        rows
+    };
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    encode_keyframe(&layout, at(10.0).rows(), &mut first);
+    encode_delta(&layout, at(10.0).rows(), at(11.0).rows(), &mut DeltaScratch::default(), &mut second);
+    let hash = at(11.0).rows().hash(&layout) as u32;
+    let first = frame(&FrameHead { reset: true, ..head(1001) }, &[], &[(1, true, &first)], false);
+    let second =
+        |hash| frame(&FrameHead { hash: Some(hash), ack: None, ..head(1002) }, &[], &[(1, false, &second)], false);
+    // a frame 33 ms after what was before it
+    let arrives = |message: &[u8]| [&[1, 33], &slice(&message[5..])[..]].concat();
+    let (plays, looks, leaves) = ([2, 16, 0], [3, 16, 0], [4, 16, 0]);
+    let pong = [&[0, 1], &slice(&ServerMessage::Pong { stamp_ms: 7000 }.encode())[..]].concat();
+    let session = |hash: u32| {
+        let (first, second) = (arrives(&first), arrives(&second(hash)));
+        [&[1], &first[..], &plays, &looks, &pong, &second, &looks, &plays, &leaves].concat()
+    };
+    let refused = ServerMessage::Refused { reason: "full".into() }.encode();
+    vec![
+        ("client", "ok-session", session(hash)),
+        ("client", "ok-refused-a-seat", [&[0, 0, 9], &slice(&refused)[..]].concat()),
+        ("client", "bad-hash-that-differs", session(hash ^ 1)),
+        ("client", "bad-frame-before-a-seat", [&[0], &arrives(&first)[..]].concat()),
+        ("client", "bad-second-seat", [&[1, 0, 0], &slice(&messages()[8].1)[..]].concat()),
+    ]
+}
