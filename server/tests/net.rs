@@ -6,6 +6,8 @@ mod certificate;
 mod deflate;
 #[path = "net/ends.rs"]
 mod ends;
+#[path = "net/fairness.rs"]
+mod fairness;
 #[path = "net/limits.rs"]
 mod limits;
 #[path = "net/tls.rs"]

@@ -32,7 +32,7 @@ const FIRST_READ_BYTES: usize = 2 * 1024;
 const READ_BYTES: usize = 16 * 1024;
 
 /// What all busy links together may bring in one turn, inflated bytes included; then the poll is asked for others. When
-/// so much was inflated, nobody's read goes on to a second message: the rest of it waits.
+/// so much was inflated, no read goes on behind a message that was: the rest of it waits.
 const BUSY_BUDGET_BYTES: usize = 64 * 1024;
 
 /// The event buffer grows from here, so that busy links never crowd quiet ones out of a poll.
@@ -204,8 +204,9 @@ impl<H: Handler> Reactor<H> {
         }
         self.ready = ready;
         let mut read_bytes = 0;
-        for _ in 0..self.busy.len() {
-            if read_bytes + self.links.inflated_bytes >= BUSY_BUDGET_BYTES {
+        for served in 0..self.busy.len() {
+            // one at least: what the quiet ones say may inflate to the whole budget, turn after turn
+            if served > 0 && read_bytes + self.links.inflated_bytes >= BUSY_BUDGET_BYTES {
                 break;
             }
             let Some(id) = self.busy.pop_front() else { break };
@@ -353,6 +354,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
     let mut messages = 0;
     let mut paused = false;
     let mut undispatched = Vec::new();
+    let mut is_enough = false;
     loop {
         match frames.next(&mut rest, limits) {
             Ok(Some(Event::Message(kind, payload))) => {
@@ -367,6 +369,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
                     match links.inflate(id, kind, payload) {
                         Ok(inflated) => {
                             links.inflated_bytes += inflated.len();
+                            is_enough = links.inflated_bytes >= BUSY_BUDGET_BYTES;
                             handler.message(&mut Io { links: &mut *links }, id, kind, &inflated);
                             links.put_inflated_back(inflated);
                         }
@@ -387,7 +390,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
             }
         }
         paused |= !frames.is_unfinished();
-        if links.inflated_bytes >= BUSY_BUDGET_BYTES && !rest.is_empty() {
+        if is_enough && !rest.is_empty() {
             undispatched = rest.to_vec();
             break;
         }

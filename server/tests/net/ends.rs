@@ -235,6 +235,7 @@ impl Client {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
         socket.connect(&addr.into()).unwrap();
+        socket.set_tcp_nodelay(true).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream: socket.into() }
     }
