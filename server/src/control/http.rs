@@ -112,17 +112,16 @@ impl Plain {
 }
 
 /// Serves a connection that spoke plain HTTP until it ends: at the peer's wish, after silence, or because the server
-/// stops. `read` is what was read from it already; `permit` is held until the end.
+/// stops. `read` is what was read from it already; `permit` is held until all is said.
 ///
 /// To be spawned on a tokio runtime whose I/O and time drivers are on.
 pub async fn serve_plain(stream: PlainStream, read: Vec<u8>, plain: Arc<Plain>, permit: Permit) {
-    serve_within(HEAD_TIMEOUT, stream, read, plain).await;
-    drop(permit);
+    serve_within(HEAD_TIMEOUT, stream, read, plain, permit).await;
 }
 
-async fn serve_within(head_timeout: Duration, stream: PlainStream, read: Vec<u8>, plain: Arc<Plain>) {
+async fn serve_within(head_timeout: Duration, stream: PlainStream, read: Vec<u8>, plain: Arc<Plain>, permit: Permit) {
     let served = async {
-        let io = TokioIo::new(rewound(stream, read)?);
+        let io = TokioIo::new(rewound(stream, read)?.with_permit(permit));
         let service = service_fn(|request| {
             let answer = plain.answer(&request);
             async { Ok::<_, Infallible>(answer) }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::Permit;
 use crate::net::addresses::Place;
 use crate::net::tls::Tls;
 
@@ -38,6 +39,8 @@ pub(super) struct Rewound<S> {
     /// How much of `unsent` has been written.
     written: usize,
     watched: Watched<S>,
+    /// Free when all is said.
+    permit: Option<Permit>,
     /// Free when the socket is closed.
     _place: Option<Place>,
 }
@@ -57,7 +60,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rewound<S> {
     pub(super) fn new(front: Vec<u8>, stream: S, stall_timeout: Duration) -> Self {
         let stall = Box::pin(sleep(stall_timeout));
         let watched = Watched { stream, stall_timeout, stall, is_waiting: false, discarded: None };
-        Self { front, taken: 0, tls: None, is_closed: false, unsent: Vec::new(), written: 0, watched, _place: None }
+        Self {
+            front,
+            taken: 0,
+            tls: None,
+            is_closed: false,
+            unsent: Vec::new(),
+            written: 0,
+            watched,
+            permit: None,
+            _place: None,
+        }
     }
 
     /// With TLS on the socket, if it is there, and what has to be said of its handshake.
@@ -70,6 +83,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rewound<S> {
     /// In a place among the server's connections.
     pub(super) fn holding(self, place: Option<Place>) -> Self {
         Self { _place: place, ..self }
+    }
+
+    /// One of those that are answered.
+    pub(super) fn with_permit(self, permit: Permit) -> Self {
+        Self { permit: Some(permit), ..self }
     }
 
     /// Writes what is encrypted.
@@ -194,6 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
             tls.close(&mut this.unsent);
         }
         ready!(this.poll_unsent(cx))?;
+        this.permit = None;
         this.watched.poll_end(cx)
     }
 

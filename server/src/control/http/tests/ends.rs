@@ -26,7 +26,7 @@ fn who_closes_the_sending_half_still_gets_the_answer() {
             client.write_all(rest).unwrap();
             client.shutdown(Shutdown::Write).unwrap();
             // the end of the request is there before anybody looks
-            runtime().block_on(serve_within(FOREVER, stream.into(), read.into(), plain()));
+            runtime().block_on(serve(FOREVER, stream.into(), read.into(), plain()));
             let answer = the_rest(&mut client);
             assert!(answer.contains(" 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"), "{request}: {answer}");
         }
@@ -161,6 +161,6 @@ fn silence_ends_the_connection() {
     for read in ["", "GET / HTTP/1.1\r\nHost: a\r\n", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"] {
         let (_silent, stream) = pair();
         // it returns although the peer stays: that is the test
-        runtime().block_on(serve_within(Duration::from_millis(20), stream.into(), read.into(), plain()));
+        runtime().block_on(serve(Duration::from_millis(20), stream.into(), read.into(), plain()));
     }
 }

@@ -82,10 +82,7 @@ fn connect(version: &'static SupportedProtocolVersion, plain: &Arc<Plain>, sent:
     let plain = Arc::clone(plain);
     let permit = plain.admit(Ipv4Addr::LOCALHOST.into()).unwrap();
     thread::spawn(move || {
-        runtime().block_on(async {
-            serve_within(FOREVER, stream, read, plain).await;
-            drop(permit);
-        });
+        runtime().block_on(serve_within(FOREVER, stream, read, plain, permit));
     });
     client
 }
@@ -181,7 +178,7 @@ fn who_closes_the_sending_half_still_gets_the_answer() {
             client.conn.send_close_notify();
             client.flush().unwrap();
             client.sock.shutdown(Shutdown::Write).unwrap();
-            runtime().block_on(serve_within(FOREVER, stream, read, plain()));
+            runtime().block_on(serve(FOREVER, stream, read, plain()));
             let answer = String::from_utf8(the_rest(&mut client)).unwrap();
             assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
         }
@@ -215,12 +212,12 @@ fn those_who_leave_or_fall_silent_are_served_no_longer() {
     // it returns each time: that is the test
     let (client, stream, read) = handed_over(&TLS13, b"GET / HT");
     drop(client);
-    runtime().block_on(serve_within(FOREVER, stream, read, plain()));
+    runtime().block_on(serve(FOREVER, stream, read, plain()));
     let (mut client, stream, read) = handed_over(&TLS13, b"GET / HT");
     client.sock.write_all(b"no record of TLS").unwrap();
-    runtime().block_on(serve_within(FOREVER, stream, read, plain()));
+    runtime().block_on(serve(FOREVER, stream, read, plain()));
     let (_silent, stream, read) = handed_over(&TLS13, b"GET / HT");
-    runtime().block_on(serve_within(Duration::from_millis(20), stream, read, plain()));
+    runtime().block_on(serve(Duration::from_millis(20), stream, read, plain()));
 }
 
 #[test]
