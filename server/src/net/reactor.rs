@@ -198,6 +198,8 @@ impl<H: Handler> Reactor<H> {
     /// Reads those first who were quiet, a little each; then the busy ones, in turn, as far as their budget goes.
     fn read(&mut self) {
         let mut ready = mem::take(&mut self.ready);
+        // then one is read, even if what the quiet ones say inflates to the whole budget, turn after turn
+        let has_waited = !self.busy.is_empty();
         self.links.inflated_bytes = 0;
         for id in ready.drain(..) {
             self.read_link(id, FIRST_READ_BYTES);
@@ -205,8 +207,8 @@ impl<H: Handler> Reactor<H> {
         self.ready = ready;
         let mut read_bytes = 0;
         for served in 0..self.busy.len() {
-            // one at least: what the quiet ones say may inflate to the whole budget, turn after turn
-            if served > 0 && read_bytes + self.links.inflated_bytes >= BUSY_BUDGET_BYTES {
+            let is_owed = served == 0 && has_waited;
+            if !is_owed && read_bytes + self.links.inflated_bytes >= BUSY_BUDGET_BYTES {
                 break;
             }
             let Some(id) = self.busy.pop_front() else { break };
