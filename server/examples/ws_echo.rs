@@ -20,7 +20,9 @@ use tickwire_server::net::rate::Rate;
 use tickwire_server::net::reactor::Reactor;
 use tickwire_server::net::tls::Identity;
 use tickwire_server::net::ws::DeflateConfig;
-use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, PlainStream, accept};
+use tickwire_server::net::{
+    CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, PlainStream, accept, descriptors,
+};
 
 /// Echoes WebSocket messages on 127.0.0.1
 #[derive(Parser, Debug)]
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    descriptors::raise();
     let listener = accept::bind((Ipv4Addr::LOCALHOST, args.port).into())?;
     let addr = listener.local_addr()?;
     let mut reactor = Reactor::new(listener, config(args), Echo, Arc::new(Metrics::default()))?;

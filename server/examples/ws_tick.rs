@@ -21,7 +21,9 @@ use rustix::time::{ClockId, clock_gettime};
 use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
 use tickwire_server::net::reactor::Reactor;
-use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, PlainStream, accept};
+use tickwire_server::net::{
+    CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, PlainStream, accept, descriptors,
+};
 
 /// Broadcasts a binary frame at a fixed rate on 127.0.0.1
 #[derive(Parser, Debug)]
@@ -93,6 +95,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> io::Result<()> {
+    descriptors::raise();
     let listener = accept::bind((Ipv4Addr::LOCALHOST, args.port).into())?;
     let addr = listener.local_addr()?;
     // one tick waits at most: if the reactor is behind, the next is skipped

@@ -85,7 +85,7 @@ pub struct Metrics {
     pub messages_unfinished: Counter,
     /// Connections: ended by us because the peer did not end them in time after our goodbye, or went on talking.
     pub closes_forced: Counter,
-    /// Links: broken by the peer without a close frame.
+    /// Links: ended without a close frame: by the peer, or dropped because they were silent or took too little.
     pub links_lost: Counter,
     /// Messages: dropped because the client was over its rate.
     pub messages_dropped: Counter,

@@ -6,6 +6,8 @@ mod certificate;
 mod deflate;
 #[path = "net/ends.rs"]
 mod ends;
+#[path = "net/fairness.rs"]
+mod fairness;
 #[path = "net/limits.rs"]
 mod limits;
 #[path = "net/tls.rs"]
@@ -313,6 +315,21 @@ fn a_client_that_dies_inside_a_frame_is_lost() {
     }
     server.expect_gone();
     assert_eq!(server.metrics.links_lost.value(), 2);
+}
+
+#[test]
+fn what_stands_behind_the_break_of_a_connection_does_not_bring_it_back() {
+    let server = Server::start(NetConfig::default());
+    for behind in [frame(CLOSE, b""), vec![0xF0]] {
+        let mut client = Client::open(&server);
+        let link = server.opened();
+        client.send([frame(BINARY, b"until I am gone"), behind].concat());
+        assert_eq!(server.told(), Told::Message(link, MessageKind::Binary, b"until I am gone".to_vec()));
+        client.reset();
+        assert_eq!(server.told(), Told::Closed(link, CloseCause::Lost));
+        server.expect_gone();
+    }
+    Client::open(&server); // it is still there
 }
 
 #[test]

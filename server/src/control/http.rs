@@ -88,7 +88,7 @@ impl Plain {
     }
 
     /// A place for one connection of `peer`, free again when the permit is dropped. There are 256, for one address
-    /// (except this machine's own) 64.
+    /// (except 127.0.0.1 and ::1) 64.
     pub fn admit(&self, peer: IpAddr) -> Option<Permit> {
         self.admission.admit(peer)
     }
@@ -112,17 +112,16 @@ impl Plain {
 }
 
 /// Serves a connection that spoke plain HTTP until it ends: at the peer's wish, after silence, or because the server
-/// stops. `read` is what was read from it already; `permit` is held until the end.
+/// stops. `read` is what was read from it already; `permit` is held until all is said.
 ///
 /// To be spawned on a tokio runtime whose I/O and time drivers are on.
 pub async fn serve_plain(stream: PlainStream, read: Vec<u8>, plain: Arc<Plain>, permit: Permit) {
-    serve_within(HEAD_TIMEOUT, stream, read, plain).await;
-    drop(permit);
+    serve_within(HEAD_TIMEOUT, stream, read, plain, permit).await;
 }
 
-async fn serve_within(head_timeout: Duration, stream: PlainStream, read: Vec<u8>, plain: Arc<Plain>) {
+async fn serve_within(head_timeout: Duration, stream: PlainStream, read: Vec<u8>, plain: Arc<Plain>, permit: Permit) {
     let served = async {
-        let io = TokioIo::new(rewound(stream, read)?);
+        let io = TokioIo::new(rewound(stream, read)?.with_permit(permit));
         let service = service_fn(|request| {
             let answer = plain.answer(&request);
             async { Ok::<_, Infallible>(answer) }
@@ -154,8 +153,8 @@ async fn serve_within(head_timeout: Duration, stream: PlainStream, read: Vec<u8>
 
 /// On tokio's I/O driver, with `read` in front.
 fn rewound(stream: PlainStream, read: Vec<u8>) -> io::Result<Rewound<Socket>> {
-    let PlainStream { socket, tls, unsent } = stream;
+    let PlainStream { socket, tls, unsent, place } = stream;
     socket.set_nonblocking(true)?;
     let socket = Socket::from_std(socket)?;
-    Ok(Rewound::new(read, socket, WRITE_STALL_TIMEOUT).over(tls, unsent))
+    Ok(Rewound::new(read, socket, WRITE_STALL_TIMEOUT).over(tls, unsent).holding(place))
 }

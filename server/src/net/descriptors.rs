@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors that are left for everything else: listeners, polls, plain HTTP, those who hear that we are full.
+/// Descriptors that are left for everything else: listeners, polls, files, those who hear that we are full.
 pub const RESERVE: usize = 256;
 
 /// What is asked for where the system sets no bound, as macOS does, which gives no more.

@@ -121,15 +121,19 @@ impl Links {
     fn send_scratch(&mut self, id: LinkId) -> Outcome {
         let now_ms = self.now_ms;
         let frame = mem::take(&mut self.write_scratch);
-        let sent = self.takes_frames(id).map(|link| match link.is_direct() {
-            true => link.write_direct(&frame, now_ms).map(|written| (written, true)),
-            false => link.send(&frame, now_ms),
+        let mut is_direct = false;
+        let sent = self.takes_frames(id).map(|link| {
+            is_direct = link.is_direct();
+            match is_direct {
+                true => link.write_direct(&frame, now_ms).map(|written| (written, true)),
+                false => link.send(&frame, now_ms),
+            }
         });
         let len = frame.len();
         self.write_scratch = frame;
         match sent {
             // nearly always; nothing of the link has changed
-            Ok(Ok((written, true))) if written == len => {
+            Ok(Ok((written, true))) if is_direct && written == len => {
                 self.counts.bytes_out += written as u64;
                 self.counts.frames_out += 1;
                 Outcome::Written

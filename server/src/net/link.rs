@@ -286,7 +286,8 @@ impl Link {
     /// With all that it has to say still.
     pub(super) fn into_plain(mut self) -> PlainStream {
         self.pending.drain(..self.written);
-        PlainStream { socket: self.stream.into(), tls: self.tls, unsent: self.pending }
+        self.place.end_handshake();
+        PlainStream { socket: self.stream.into(), tls: self.tls, unsent: self.pending, place: Some(self.place) }
     }
 
     /// Makes `spare` the buffer for what is to wait, unless there is one.
@@ -378,6 +379,10 @@ impl Link {
 
     /// Nothing is to be said any more but what waits.
     pub(super) fn become_draining(&mut self, close_by_ms: u64) {
+        // it may have broken in the middle of the read whose rest ends it: what is gone stays gone
+        if matches!(self.state, State::Gone) {
+            return;
+        }
         if !matches!(self.state, State::Draining)
             && let Some(tls) = &mut self.tls
         {

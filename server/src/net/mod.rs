@@ -6,6 +6,7 @@
 
 pub mod accept;
 pub mod addresses;
+mod arrivals;
 mod compression;
 pub mod descriptors;
 pub mod http_head;

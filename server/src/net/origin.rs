@@ -35,10 +35,18 @@ impl OriginRule {
     }
 }
 
-/// The scheme cannot be compared: a proxy in front may speak TLS for us. `null` has no scheme and is foreign.
+/// The scheme cannot be compared: a proxy in front may speak TLS for us. `null` has no scheme and is foreign. Browsers
+/// leave the scheme's own port out; a proxy may write it into Host.
 fn is_of_host(origin: &str, host: &str) -> bool {
-    let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    authority.is_some_and(|authority| !authority.is_empty() && authority.eq_ignore_ascii_case(host))
+    let Some((authority, port)) = authority(origin) else { return false };
+    let [authority, host] = [authority, host].map(|text| text.strip_suffix(port).unwrap_or(text));
+    !authority.is_empty() && authority.eq_ignore_ascii_case(host)
+}
+
+/// Of a web page's origin: what is behind the scheme, and the scheme's own port.
+fn authority(origin: &str) -> Option<(&str, &'static str)> {
+    let secure = origin.strip_prefix("https://").map(|authority| (authority, ":443"));
+    secure.or_else(|| origin.strip_prefix("http://").map(|authority| (authority, ":80")))
 }
 
 impl fmt::Display for OriginRule {
@@ -63,7 +71,8 @@ impl FromStr for OriginRule {
                 match origins.iter().all(|origin| is_origin(origin)) {
                     true => Ok(Self::Listed(origins)),
                     false => Err("it takes same-host, * for every page, or origins as a browser sends them, in small \
-                                  letters and without a path, such as https://game.example,http://localhost:5173"),
+                                  letters, without a path and without :443 or :80 where https or http has it anyway, \
+                                  such as https://game.example,http://localhost:5173"),
                 }
             }
         }
@@ -72,6 +81,9 @@ impl FromStr for OriginRule {
 
 /// As a browser writes one: what is spelled otherwise would never match.
 fn is_origin(text: &str) -> bool {
+    if authority(text).is_some_and(|(authority, port)| authority.ends_with(port)) {
+        return false;
+    }
     let Some((scheme, authority)) = text.split_once("://") else { return false };
     let is_scheme =
         !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_lowercase() || b"+-.".contains(&byte));
@@ -117,6 +129,23 @@ mod tests {
     }
 
     #[test]
+    fn a_schemes_own_port_may_be_left_out() {
+        for (origin, host, is_same) in [
+            ("https://a.example", "a.example:443", true),
+            ("http://a.example", "a.example:80", true),
+            ("https://a.example", "a.example:80", false),
+            ("http://a.example", "a.example:443", false),
+            ("https://a.example:443", "a.example", true),
+            ("https://[::443]", "[::]", false),
+            ("https://[2001:db8::1]", "[2001:db8::1]:443", true),
+            ("https://:443", ":443", false),
+            ("https://", "", false),
+        ] {
+            assert_eq!(is_of_host(origin, host), is_same, "{origin} at {host}");
+        }
+    }
+
+    #[test]
     fn a_list_is_exact() {
         let rule: OriginRule = "https://a.example, http://localhost:5173".parse().unwrap();
         for (lines, is_allowed) in [
@@ -136,11 +165,14 @@ mod tests {
 
     #[test]
     fn a_rule_is_written_as_it_is_read() {
-        for text in ["same-host", "*", "https://a.example", "https://a.example,http://[::1]:80"] {
+        for text in ["same-host", "*", "https://a.example", "https://a.example:80,http://[::1]:443"] {
             assert_eq!(text.parse::<OriginRule>().unwrap().to_string(), text);
         }
         for text in ["", "a.example", "https://a.example/", "https://A.example", "null", "https://a.example,,", "*,*"] {
             assert!(text.parse::<OriginRule>().is_err(), "{text:?}");
+        }
+        for text in ["https://a.example:443", "http://[::1]:80"] {
+            assert!(text.parse::<OriginRule>().is_err(), "no browser sends {text:?}");
         }
     }
 }

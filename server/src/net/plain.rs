@@ -2,6 +2,7 @@
 
 use std::net::TcpStream;
 
+use super::addresses::Place;
 use super::tls::Tls;
 
 /// A connection whose request was no upgrade.
@@ -13,11 +14,13 @@ pub struct PlainStream {
     pub tls: Option<Tls>,
     /// To be written before anything else, as it is: the end of the TLS handshake.
     pub unsent: Vec<u8>,
+    /// Among all connections and those of its address; to be kept as long as the socket.
+    pub place: Option<Place>,
 }
 
 impl From<TcpStream> for PlainStream {
-    /// Without TLS.
+    /// Without TLS, and not counted.
     fn from(socket: TcpStream) -> Self {
-        Self { socket, tls: None, unsent: Vec::new() }
+        Self { socket, tls: None, unsent: Vec::new(), place: None }
     }
 }

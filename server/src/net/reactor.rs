@@ -32,7 +32,7 @@ const FIRST_READ_BYTES: usize = 2 * 1024;
 const READ_BYTES: usize = 16 * 1024;
 
 /// What all busy links together may bring in one turn, inflated bytes included; then the poll is asked for others. When
-/// so much was inflated, nobody's read goes on to a second message: the rest of it waits.
+/// so much was inflated, no read goes on behind a message that was: the rest of it waits.
 const BUSY_BUDGET_BYTES: usize = 64 * 1024;
 
 /// The event buffer grows from here, so that busy links never crowd quiet ones out of a poll.
@@ -198,14 +198,17 @@ impl<H: Handler> Reactor<H> {
     /// Reads those first who were quiet, a little each; then the busy ones, in turn, as far as their budget goes.
     fn read(&mut self) {
         let mut ready = mem::take(&mut self.ready);
+        // then one is read, even if what the quiet ones say inflates to the whole budget, turn after turn
+        let has_waited = !self.busy.is_empty();
         self.links.inflated_bytes = 0;
         for id in ready.drain(..) {
             self.read_link(id, FIRST_READ_BYTES);
         }
         self.ready = ready;
         let mut read_bytes = 0;
-        for _ in 0..self.busy.len() {
-            if read_bytes + self.links.inflated_bytes >= BUSY_BUDGET_BYTES {
+        for served in 0..self.busy.len() {
+            let is_owed = served == 0 && has_waited;
+            if !is_owed && read_bytes + self.links.inflated_bytes >= BUSY_BUDGET_BYTES {
                 break;
             }
             let Some(id) = self.busy.pop_front() else { break };
@@ -248,7 +251,6 @@ impl<H: Handler> Reactor<H> {
             }
             Read::Broken if link.tls.as_ref().is_some_and(Tls::met_plaintext) => {
                 link.give_up_tls();
-                self.links.metrics.handshakes_failed.one();
                 self.links.refuse(id, &HeadError::NotTls.into());
                 self.requeue(id, true);
                 return 0;
@@ -299,10 +301,7 @@ impl<H: Handler> Reactor<H> {
         let end = match reader.push(&self.read_scratch[..count], limits) {
             Ok(None) => return,
             Ok(Some(end)) => end,
-            Err(error) => {
-                links.metrics.handshakes_failed.one();
-                return links.refuse(id, &error.into());
-            }
+            Err(error) => return links.refuse(id, &error.into()),
         };
         let mut bytes = mem::take(reader).into_bytes();
         let verdict = http_head::parse(&bytes[..end], limits, peer, |request| {
@@ -334,10 +333,7 @@ impl<H: Handler> Reactor<H> {
                 Ok(stream) => handler.plain_http(stream, bytes, client),
                 Err(error) => tracing::error!(%error, "cannot hand a connection over"),
             },
-            Err(refusal) => {
-                links.metrics.handshakes_failed.one();
-                links.refuse(id, &refusal);
-            }
+            Err(refusal) => links.refuse(id, &refusal),
         }
     }
 
@@ -360,6 +356,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
     let mut messages = 0;
     let mut paused = false;
     let mut undispatched = Vec::new();
+    let mut is_enough = false;
     loop {
         match frames.next(&mut rest, limits) {
             Ok(Some(Event::Message(kind, payload))) => {
@@ -374,6 +371,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
                     match links.inflate(id, kind, payload) {
                         Ok(inflated) => {
                             links.inflated_bytes += inflated.len();
+                            is_enough = links.inflated_bytes >= BUSY_BUDGET_BYTES;
                             handler.message(&mut Io { links: &mut *links }, id, kind, &inflated);
                             links.put_inflated_back(inflated);
                         }
@@ -394,7 +392,7 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
             }
         }
         paused |= !frames.is_unfinished();
-        if links.inflated_bytes >= BUSY_BUDGET_BYTES && !rest.is_empty() {
+        if is_enough && !rest.is_empty() {
             undispatched = rest.to_vec();
             break;
         }

@@ -8,6 +8,9 @@ use crate::net::rate::{Meter, Rate};
 /// Only so long without a drop is forgiveness: a flood gets single messages through all the time.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(1);
 
+/// Of requests for keyframes, so many are heard of who is too fast. Rooms heed no more of them.
+const RESYNCS: Rate = Rate { per_s: 2, burst: 2 };
+
 /// What to do with a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
@@ -26,13 +29,15 @@ pub(super) struct Pace {
     allowed: Rate,
     messages: Meter,
     bytes: Meter,
+    resyncs: Meter,
     /// The first message dropped since the rate was last kept for a while, and the last.
     over: Option<(Instant, Instant)>,
 }
 
 impl Pace {
     pub(super) fn new(allowed: Rate, now: Instant) -> Self {
-        Self { started: now, allowed, messages: Meter::default(), bytes: Meter::default(), over: None }
+        let [messages, bytes, resyncs] = [Meter::default(); 3];
+        Self { started: now, allowed, messages, bytes, resyncs, over: None }
     }
 
     /// Allows another rate of messages from now on, with a full burst.
@@ -44,7 +49,7 @@ impl Pace {
 
     /// A message came.
     pub(super) fn take(&mut self, bytes: usize, limits: &SessionLimits, now: Instant) -> Verdict {
-        let now_us = now.saturating_duration_since(self.started).as_micros() as u64;
+        let now_us = self.micros(now);
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         if self.messages.take(self.allowed, 1, now_us) && self.bytes.take(limits.bytes, bytes, now_us) {
             if self.over.is_some_and(|(_, last)| now.saturating_duration_since(last) > FORGIVEN_AFTER) {
@@ -56,6 +61,16 @@ impl Pace {
         self.over = Some((since, now));
         let patience = Duration::from_millis(limits.too_fast_timeout_ms);
         if now.saturating_duration_since(since) >= patience { Verdict::Enough } else { Verdict::TooFast }
+    }
+
+    /// Whether a request for keyframes is heard although it came too fast.
+    pub(super) fn take_resync(&mut self, now: Instant) -> bool {
+        let now_us = self.micros(now);
+        self.resyncs.take(RESYNCS, 1, now_us)
+    }
+
+    fn micros(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.started).as_micros() as u64
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
+use tickwire_server::net::addresses::AddressLimits;
 use tickwire_server::net::{NetConfig, accept};
 use tickwire_server::{Config, Site};
 
@@ -48,6 +49,31 @@ fn the_places_are_those_of_all_reactors_together() {
     }
     assert_eq!(server.metrics().connections_refused.value(), 6);
     server.stop();
+}
+
+#[test]
+fn who_speaks_plain_http_keeps_a_place() {
+    let addresses = AddressLimits { open_max: 2, ..AddressLimits::default() };
+    for net in
+        [NetConfig { addresses, ..NetConfig::default() }, NetConfig { connections_max: 2, ..NetConfig::default() }]
+    {
+        let refusal = if net.connections_max == 2 { "503" } else { "429" };
+        let config = Config { listen: ([127, 0, 0, 1], 0).into(), reactors: 1, net, ..Config::default() };
+        let server = tickwire_server::Server::bind(config).unwrap().start::<swirl::Swirl>((), Site::default()).unwrap();
+        let ask = || {
+            let mut client = Client::connect_to(server.addr(), Ipv4Addr::new(127, 0, 0, 2));
+            client.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+            let head = client.read_head();
+            (client, head[9..12].to_owned())
+        };
+        let mut staying: Vec<(Client, String)> = (0..2).map(|_| ask()).collect();
+        assert!(staying.iter().all(|(_, status)| status == "200"), "{:?}", staying[1].1);
+        assert_eq!(ask().1, refusal);
+        staying.pop();
+        wait_until("a place is free", || ask().1 == "200");
+        drop(staying);
+        server.stop();
+    }
 }
 
 #[test]

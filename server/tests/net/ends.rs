@@ -12,7 +12,9 @@ use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
 use tickwire_server::net::reactor::{Io, Reactor};
 use tickwire_server::net::tls::Identity;
-use tickwire_server::net::{CloseCause, Handler, HttpRefusal, LinkId, MessageKind, NetConfig, PlainStream, accept};
+use tickwire_server::net::{
+    CloseCause, Handler, HttpRefusal, LinkId, MessageKind, NetConfig, Outcome, PlainStream, accept,
+};
 
 /// A test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,7 +53,7 @@ impl PartialEq for Told {
 
 type Order = Box<dyn FnOnce(&mut Io<'_>) + Send>;
 
-/// Echoes what it hears; "close me" closes; the path /forbidden is refused.
+/// Echoes what it hears; "close me" closes; "until I am gone" is sent so long; the path /forbidden is refused.
 struct Scripted {
     told: Sender<Told>,
     peers: Sender<SocketAddr>,
@@ -82,6 +84,11 @@ impl Handler for Scripted {
         self.tell(Told::Message(link, kind, payload.to_vec()));
         if payload == b"close me" {
             io.close(link, 4002, "as asked");
+        } else if payload == b"until I am gone" {
+            // with something that waits when the connection breaks
+            while io.queue(link, kind, payload) && io.send_frame(link, [payload].into_iter()) != Outcome::Closed {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         } else {
             io.queue(link, kind, payload);
         }
@@ -220,9 +227,15 @@ impl Client {
 
     /// Connects from another address of this machine.
     pub(crate) fn connect_from(server: &Server, ip: Ipv4Addr) -> Self {
+        Self::connect_to(server.addr, ip)
+    }
+
+    /// Connects to any server.
+    pub(crate) fn connect_to(addr: SocketAddr, from: Ipv4Addr) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from((ip, 0)).into()).unwrap();
-        socket.connect(&server.addr.into()).unwrap();
+        socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+        socket.connect(&addr.into()).unwrap();
+        socket.set_tcp_nodelay(true).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream: socket.into() }
     }

@@ -59,6 +59,7 @@ fn newcomers_of_an_address_have_a_burst() {
     }
     expect_429(Client::connect_from(&server, STRANGER));
     assert_eq!(server.metrics.addresses_refused.value(), 1);
+    assert_eq!(server.metrics.handshakes_failed.value(), 1);
 }
 
 #[test]

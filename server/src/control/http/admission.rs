@@ -1,7 +1,7 @@
 //! How many plain connections there may be, of all peers and of one, and who holds them.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,11 +81,12 @@ impl Drop for Permit {
     }
 }
 
-/// What a peer is counted under. Nothing for this machine: a proxy on it brings everybody's requests. One address in
+/// What a peer is counted under. Nothing for this machine: a proxy on it may bring everybody's requests. One address in
 /// IPv6 is a network of 64 bits, because every host has all addresses of its own.
 fn counted(peer: IpAddr) -> Option<IpAddr> {
     match peer.to_canonical() {
-        peer if peer.is_loopback() => None,
+        // as by default among all connections: no other loopback address
+        peer if peer == Ipv4Addr::LOCALHOST || peer == Ipv6Addr::LOCALHOST => None,
         IpAddr::V6(peer) => Some(Ipv6Addr::from_bits(peer.to_bits() & (u128::MAX << 64)).into()),
         peer => Some(peer),
     }
@@ -131,6 +132,7 @@ mod tests {
             let admission = Admission::default();
             assert_eq!(crowd(&admission, |_| ip(loopback)).len(), ALL_MAX, "{loopback}");
         }
+        assert_eq!(crowd(&Admission::default(), |_| ip("127.0.0.2")).len(), ADDRESS_MAX);
     }
 
     #[test]

@@ -13,10 +13,18 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::Permit;
+use crate::net::addresses::Place;
 use crate::net::tls::Tls;
 
 /// Most plain bytes that are encrypted before the socket has taken them; what one record of TLS holds.
 const RECORD_BYTES: usize = 16 * 1024;
+
+/// For the peer to close too, when all is said: closed with unread bytes in it, a socket is reset, and the peer may lose
+/// the answer (RFC 9112 9.6).
+const LINGER: Duration = Duration::from_secs(1);
+/// Of what the peer still sends, so much is taken: the rest of a request.
+const LINGER_MAX_BYTES: usize = 64 * 1024;
 
 /// Reads `front` first, then from `stream`. When the socket has taken nothing for `stall_timeout`, what wants to write
 /// fails with [`io::ErrorKind::TimedOut`]; each byte that the peer takes starts the time anew.
@@ -31,6 +39,10 @@ pub(super) struct Rewound<S> {
     /// How much of `unsent` has been written.
     written: usize,
     watched: Watched<S>,
+    /// Free when all is said.
+    permit: Option<Permit>,
+    /// Free when the socket is closed.
+    _place: Option<Place>,
 }
 
 /// The socket itself.
@@ -40,13 +52,25 @@ struct Watched<S> {
     /// Runs while a write waits.
     stall: Pin<Box<Sleep>>,
     is_waiting: bool,
+    /// Bytes that came since the FIN was sent.
+    discarded: Option<usize>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Rewound<S> {
     pub(super) fn new(front: Vec<u8>, stream: S, stall_timeout: Duration) -> Self {
         let stall = Box::pin(sleep(stall_timeout));
-        let watched = Watched { stream, stall_timeout, stall, is_waiting: false };
-        Self { front, taken: 0, tls: None, is_closed: false, unsent: Vec::new(), written: 0, watched }
+        let watched = Watched { stream, stall_timeout, stall, is_waiting: false, discarded: None };
+        Self {
+            front,
+            taken: 0,
+            tls: None,
+            is_closed: false,
+            unsent: Vec::new(),
+            written: 0,
+            watched,
+            permit: None,
+            _place: None,
+        }
     }
 
     /// With TLS on the socket, if it is there, and what has to be said of its handshake.
@@ -54,6 +78,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rewound<S> {
         self.tls = tls;
         self.unsent = unsent;
         self
+    }
+
+    /// In a place among the server's connections.
+    pub(super) fn holding(self, place: Option<Place>) -> Self {
+        Self { _place: place, ..self }
+    }
+
+    /// One of those that are answered.
+    pub(super) fn with_permit(self, permit: Permit) -> Self {
+        Self { permit: Some(permit), ..self }
     }
 
     /// Writes what is encrypted.
@@ -80,6 +114,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.watch(cx, written)
+    }
+
+    /// Sends the FIN, and throws away what comes until the peer's.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut discarded = match self.discarded {
+            Some(discarded) => discarded,
+            None => {
+                ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+                self.stall.as_mut().reset(Instant::now() + LINGER);
+                0
+            }
+        };
+        while discarded <= LINGER_MAX_BYTES {
+            let mut bytes = [0; 4096];
+            let mut bytes = ReadBuf::new(&mut bytes);
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut bytes);
+            self.discarded = Some(discarded);
+            match read {
+                Poll::Pending => return self.stall.as_mut().poll(cx).map(Ok),
+                // the peer's FIN, or its reset
+                Poll::Ready(_) if bytes.filled().is_empty() => break,
+                Poll::Ready(_) => discarded += bytes.filled().len(),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Lets the result of a write through, unless the write has waited for too long.
@@ -153,7 +212,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
             tls.close(&mut this.unsent);
         }
         ready!(this.poll_unsent(cx))?;
-        Pin::new(&mut this.watched.stream).poll_shutdown(cx)
+        this.permit = None;
+        this.watched.poll_end(cx)
     }
 
     fn poll_write_vectored(

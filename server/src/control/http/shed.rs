@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, sink};
+use tokio::io::AsyncWriteExt;
 
 use super::{Plain, rewound};
 use crate::net::PlainStream;
@@ -13,8 +13,6 @@ use crate::net::PlainStream;
 pub(super) const SHEDDING_MAX: usize = 64;
 /// For the answer to leave and the peer to close.
 const SHED_TIMEOUT: Duration = Duration::from_secs(1);
-/// Of what the peer still sends, so much is taken: the rest of a request.
-const DISCARDED_MAX_BYTES: u64 = 64 * 1024;
 
 const REASON: &str = "Too many ask at the same time; try again in a second.\n";
 
@@ -42,8 +40,5 @@ async fn tell(stream: PlainStream, without_body: bool) -> io::Result<()> {
         answer += REASON;
     }
     stream.write_all(answer.as_bytes()).await?;
-    stream.shutdown().await?;
-    // closed with unread bytes in it, a socket is reset, and the peer may lose the answer (RFC 9112 9.6)
-    tokio::io::copy(&mut stream.take(DISCARDED_MAX_BYTES), &mut sink()).await?;
-    Ok(())
+    stream.shutdown().await
 }

@@ -26,7 +26,7 @@ fn who_closes_the_sending_half_still_gets_the_answer() {
             client.write_all(rest).unwrap();
             client.shutdown(Shutdown::Write).unwrap();
             // the end of the request is there before anybody looks
-            runtime().block_on(serve_within(FOREVER, stream.into(), read.into(), plain()));
+            runtime().block_on(serve(FOREVER, stream.into(), read.into(), plain()));
             let answer = the_rest(&mut client);
             assert!(answer.contains(" 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"), "{request}: {answer}");
         }
@@ -34,6 +34,21 @@ fn who_closes_the_sending_half_still_gets_the_answer() {
     let mut client = connect(&plain_with_a_large_page(), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     client.shutdown(Shutdown::Write).unwrap();
     assert!(the_rest(&mut client).len() > LARGE.len(), "a long answer arrives whole too");
+}
+
+/// A reset would come back, and on many systems take the answer with it.
+#[test]
+fn who_goes_on_talking_behind_the_answer_is_not_reset() {
+    let mut client = connect(&plain(), b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+    assert!(the_rest(&mut client).starts_with("HTTP/1.1 405 "));
+    for _ in 0..3 {
+        client.write_all(&[b'x'; 20_000]).expect("somebody listens");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let mut client = connect(&plain(), b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n");
+    assert!(the_rest(&mut client).starts_with("HTTP/1.1 405 "));
+    let endless = std::iter::repeat_with(|| client.write_all(&[b'x'; 20_000]));
+    assert!(endless.take(1_000).any(|written| written.is_err()), "not for ever");
 }
 
 #[test]
@@ -146,6 +161,6 @@ fn silence_ends_the_connection() {
     for read in ["", "GET / HTTP/1.1\r\nHost: a\r\n", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"] {
         let (_silent, stream) = pair();
         // it returns although the peer stays: that is the test
-        runtime().block_on(serve_within(Duration::from_millis(20), stream.into(), read.into(), plain()));
+        runtime().block_on(serve(Duration::from_millis(20), stream.into(), read.into(), plain()));
     }
 }

@@ -72,7 +72,7 @@ fn handed_over(version: &'static SupportedProtocolVersion, sent: &[u8]) -> (Clie
         thread::yield_now();
     };
     assert!(version != &TLS13 || !out.is_empty(), "tickets come last");
-    let stream = PlainStream { socket: stream, tls: Some(tls), unsent: out };
+    let stream = PlainStream { socket: stream, tls: Some(tls), unsent: out, place: None };
     (client.join().unwrap(), stream, plain[..count].to_vec())
 }
 
@@ -82,10 +82,7 @@ fn connect(version: &'static SupportedProtocolVersion, plain: &Arc<Plain>, sent:
     let plain = Arc::clone(plain);
     let permit = plain.admit(Ipv4Addr::LOCALHOST.into()).unwrap();
     thread::spawn(move || {
-        runtime().block_on(async {
-            serve_within(FOREVER, stream, read, plain).await;
-            drop(permit);
-        });
+        runtime().block_on(serve_within(FOREVER, stream, read, plain, permit));
     });
     client
 }
@@ -181,7 +178,7 @@ fn who_closes_the_sending_half_still_gets_the_answer() {
             client.conn.send_close_notify();
             client.flush().unwrap();
             client.sock.shutdown(Shutdown::Write).unwrap();
-            runtime().block_on(serve_within(FOREVER, stream, read, plain()));
+            runtime().block_on(serve(FOREVER, stream, read, plain()));
             let answer = String::from_utf8(the_rest(&mut client)).unwrap();
             assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
         }
@@ -215,19 +212,19 @@ fn those_who_leave_or_fall_silent_are_served_no_longer() {
     // it returns each time: that is the test
     let (client, stream, read) = handed_over(&TLS13, b"GET / HT");
     drop(client);
-    runtime().block_on(serve_within(FOREVER, stream, read, plain()));
+    runtime().block_on(serve(FOREVER, stream, read, plain()));
     let (mut client, stream, read) = handed_over(&TLS13, b"GET / HT");
     client.sock.write_all(b"no record of TLS").unwrap();
-    runtime().block_on(serve_within(FOREVER, stream, read, plain()));
+    runtime().block_on(serve(FOREVER, stream, read, plain()));
     let (_silent, stream, read) = handed_over(&TLS13, b"GET / HT");
-    runtime().block_on(serve_within(Duration::from_millis(20), stream, read, plain()));
+    runtime().block_on(serve(Duration::from_millis(20), stream, read, plain()));
 }
 
 #[test]
 fn a_peer_that_takes_nothing_ends_the_write() {
     let (_client, stream, read) = handed_over(&TLS13, b"GET / HTTP/1.1\r\n");
     runtime().block_on(async {
-        let PlainStream { socket, tls, unsent } = stream;
+        let PlainStream { socket, tls, unsent, .. } = stream;
         let socket = tokio::net::TcpStream::from_std(socket).unwrap();
         let mut rewound = Rewound::new(read, socket, Duration::from_millis(50)).over(tls, unsent);
         assert_eq!(rewound.write_all(&LARGE).await.unwrap_err().kind(), ErrorKind::TimedOut);
