@@ -99,7 +99,7 @@ static KEYS: [Key; 42] = [
     key(
         "net.write_buffers_max_bytes",
         "most bytes that wait for all clients",
-        Count(4_096..=1_099_511_627_776, |c| &mut c.net.write_buffers_max_bytes),
+        Count(1_048_576..=1_099_511_627_776, |c| &mut c.net.write_buffers_max_bytes),
     ),
     key("net.pings_per_s", "pings of one client", Times(1..=100_000, |c| &mut c.net.pings.per_s)),
     key("net.pings_burst", "pings at once", Times(1..=100_000, |c| &mut c.net.pings.burst)),

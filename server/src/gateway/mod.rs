@@ -209,14 +209,13 @@ impl Gateway {
 impl Handler for Gateway {
     fn upgrade(&mut self, head: &RequestHead<'_>) -> Result<Option<&'static str>, HttpRefusal> {
         if head.path() != SESSION_PATH {
-            let reason = format!("no WebSocket here; sessions are at {SESSION_PATH}\n");
+            let reason = format!("no WebSocket here; sessions are at {SESSION_PATH}");
             return Err(HttpRefusal { status: 404, reason });
         }
         if head.subprotocols().any(|offered| offered == SUBPROTOCOL) {
             return Ok(Some(SUBPROTOCOL));
         }
-        let reason =
-            format!("offer the subprotocol {SUBPROTOCOL} (Sec-WebSocket-Protocol), as Tickwire's clients do\n");
+        let reason = format!("offer the subprotocol {SUBPROTOCOL} (Sec-WebSocket-Protocol), as Tickwire's clients do");
         Err(HttpRefusal { status: 400, reason })
     }
 

@@ -20,6 +20,9 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// How long accepting rests when there is no place, or after it failed for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A server without descriptors pauses all the time; the log hears of it this often.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Binds a listener that shares its port with the other reactors of this server (`SO_REUSEPORT`). The first may
 /// ask for port 0, the others for the port that it got. The kernel spreads connections by a hash of the address.
 pub fn bind(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
@@ -52,6 +55,8 @@ pub struct Acceptor {
     /// The queue was not seen empty; epoll tells only of changes.
     has_more: bool,
     paused_until: Option<Instant>,
+    /// When the log was last told of a pause.
+    complained: Option<Instant>,
     send_buffer_bytes: usize,
 }
 
@@ -66,7 +71,14 @@ impl Acceptor {
         listener.set_nonblocking(true)?;
         let mut listener = TcpListener::from_std(listener);
         registry.register(&mut listener, token, Interest::READABLE)?;
-        Ok(Self { listener, spare: open_spare(), has_more: true, paused_until: None, send_buffer_bytes })
+        Ok(Self {
+            listener,
+            spare: open_spare(),
+            has_more: true,
+            paused_until: None,
+            complained: None,
+            send_buffer_bytes,
+        })
     }
 
     /// The poll says that there are connections.
@@ -113,7 +125,10 @@ impl Acceptor {
     }
 
     fn pause(&mut self, now: Instant, metrics: &Metrics, error: &io::Error) {
-        tracing::warn!(%error, "cannot accept connections, pausing");
+        if self.complained.is_none_or(|at| now >= at + COMPLAINT_INTERVAL) {
+            self.complained = Some(now);
+            tracing::warn!(%error, "cannot accept connections, pausing");
+        }
         metrics.accepts_paused.one();
         if self.spare.take().is_some() {
             // one peer less that waits for an answer which cannot come
@@ -130,8 +145,18 @@ fn open_spare() -> Option<File> {
 
 /// accept(2): errors of a connection that was in the queue, to be treated like a connection that came and went.
 fn is_peers_fault(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, TimedOut};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | TimedOut)
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::Interrupted
+            | Kind::TimedOut
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+            | Kind::PermissionDenied
+    )
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ pub enum HeadError {
     TargetTooLong(usize),
     #[error("The request is not well-formed HTTP/1.1.")]
     Malformed,
-    #[error("The request must have exactly one Host.")]
+    #[error("The request must have exactly one Host, a name or an address with or without a port.")]
     Host,
     #[error("The length of the request's body is ambiguous.")]
     AmbiguousBody,
@@ -274,8 +274,11 @@ pub fn parse<T>(
 
 /// The rules, in the order in which a person would want to hear of them.
 fn judge(head: RequestHead<'_>, minor: u8) -> Result<Request<'_>, HeadError> {
-    // RFC 9112 3.2: 400 for an HTTP/1.1 request without Host or with more than one.
+    // RFC 9112 3.2: 400 for an HTTP/1.1 request without Host, with more than one, or with one that is none.
     if head.values("Host").count() != 1 && (minor == 1 || head.values("Host").count() > 1) {
+        return Err(HeadError::Host);
+    }
+    if !head.values("Host").all(is_host) {
         return Err(HeadError::Host);
     }
     let has_body = check_body(&head)?;
@@ -306,6 +309,17 @@ fn judge(head: RequestHead<'_>, minor: u8) -> Result<Request<'_>, HeadError> {
         Some(key) if handshake::is_key(key) => Ok(Request::Upgrade(head, key)),
         _ => Err(HeadError::WebSocketKey),
     }
+}
+
+/// RFC 9110 7.2: `uri-host [ ":" port ]`, by the characters that may be in it (RFC 3986 3.2.2); empty where a target has
+/// no authority.
+fn is_host(value: &[u8]) -> bool {
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte);
+    let port = match value.iter().rposition(|byte| b":]".contains(byte)) {
+        Some(at) if value[at] == b':' => &value[at + 1..],
+        _ => &[],
+    };
+    value.iter().all(is_allowed) && port.iter().all(u8::is_ascii_digit)
 }
 
 /// Is there a body? RFC 9112 6.1 and 6.3: two framings, or two lengths, are an attack or a broken client.

@@ -307,7 +307,8 @@ impl Links {
 
     /// Stops: no new connections, goodbye to all.
     pub(super) fn shut_down(&mut self, code: u16, reason: &str, grace: Duration) {
-        let stop_by = self.now + grace;
+        // a grace without an end is one of years
+        let stop_by = self.now.checked_add(grace).unwrap_or(self.now + Duration::from_secs(u32::MAX.into()));
         self.stop_by = Some(self.stop_by.map_or(stop_by, |earlier| earlier.min(stop_by)));
         let ids: Vec<LinkId> = self.slab.iter().map(|(_, link)| link.id).collect();
         for id in ids {

@@ -35,6 +35,9 @@ const READ_BYTES: usize = 16 * 1024;
 /// so much was inflated, no read goes on behind a message that was: the rest of it waits.
 const BUSY_BUDGET_BYTES: usize = 64 * 1024;
 
+/// TLS handshakes that may go on in one turn: with an RSA key a signature takes most of a millisecond.
+const HANDSHAKES_PER_TURN: usize = 8;
+
 /// The event buffer grows from here, so that busy links never crowd quiet ones out of a poll.
 const EVENTS_AT_FIRST: usize = 1024;
 const EVENTS_MAX: usize = 16 * 1024;
@@ -55,6 +58,8 @@ pub struct Reactor<H> {
     read_scratch: Box<[u8]>,
     /// Links of which the poll has told.
     ready: Vec<LinkId>,
+    /// Reads of TLS handshakes in this turn.
+    handshakes: usize,
     /// Links that had more to say than fits in one read, the longest waiting first.
     busy: VecDeque<LinkId>,
 }
@@ -79,6 +84,7 @@ impl<H: Handler> Reactor<H> {
             handler,
             read_scratch: vec![0; READ_BYTES].into(),
             ready: Vec::new(),
+            handshakes: 0,
             busy: VecDeque::new(),
         })
     }
@@ -201,6 +207,7 @@ impl<H: Handler> Reactor<H> {
         // then one is read, even if what the quiet ones say inflates to the whole budget, turn after turn
         let has_waited = !self.busy.is_empty();
         self.links.inflated_bytes = 0;
+        self.handshakes = 0;
         for id in ready.drain(..) {
             self.read_link(id, FIRST_READ_BYTES);
         }
@@ -227,6 +234,13 @@ impl<H: Handler> Reactor<H> {
         }
         let drain_max_bytes = self.links.config.drain_max_bytes;
         let Some(link) = self.links.link(id) else { return 0 };
+        if link.tls.is_some() && matches!(link.state, State::Handshaking(_)) {
+            if self.handshakes == HANDSHAKES_PER_TURN {
+                self.requeue(id, true);
+                return 0;
+            }
+            self.handshakes += 1;
+        }
         if !link.undispatched.is_empty() {
             let mut kept = mem::take(&mut link.undispatched);
             dispatch(&mut self.handler, &mut self.links, id, &mut kept);

@@ -247,6 +247,22 @@ fn a_stalled_reader_is_skipped_and_what_it_got_is_whole() {
 }
 
 #[test]
+fn more_handshakes_at_once_than_a_turn_has_time_for_all_end_well() {
+    let certificate = Certificate::new();
+    let server = Server::start_tls(NetConfig::default(), identity(&certificate));
+    // all say hello before anybody waits for an answer
+    let mut clients: Vec<_> = (0..40).map(|_| certificate.connect(server.addr)).collect();
+    for client in &mut clients {
+        client.conn.write_tls(&mut client.sock).unwrap();
+    }
+    for client in &mut clients {
+        client.write_all(UPGRADE.as_bytes()).unwrap();
+        assert!(read_until(client, b"\r\n\r\n").starts_with(b"HTTP/1.1 101 "));
+        server.opened();
+    }
+}
+
+#[test]
 fn a_new_certificate_is_for_new_connections() {
     let certificate = Certificate::new();
     let identity = identity(&certificate);

@@ -142,6 +142,19 @@ fn a_long_request_line_is_refused_alike_whole_and_in_pieces() {
 }
 
 #[test]
+fn a_host_is_a_host() {
+    let with = |host: &str| read(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    for host in
+        ["", "a", "game.example:443", "127.0.0.1:1", "[::1]", "[fe80::1%25eth0]:7777", "a:", "xn--a-b_c.example"]
+    {
+        assert_eq!(with(host), Ok(Verdict::Plain), "{host}");
+    }
+    for host in ["a/b", "a b", "user@a", "a?b", "a:b", "[::1]:x", "http://a", "a\\b", "a\tb", "\u{e4}"] {
+        assert_eq!(with(host), Err(HeadError::Host), "{host}");
+    }
+}
+
+#[test]
 fn a_request_for_something_else_is_plain() {
     assert_eq!(read("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(Verdict::Plain));
     assert_eq!(read("POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"), Ok(Verdict::Plain));

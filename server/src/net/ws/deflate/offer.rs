@@ -55,12 +55,12 @@ struct Offer {
 
 fn accept(offer: &str, config: &DeflateConfig) -> Option<Agreed> {
     let offer = Offer::parse(offer)?;
-    let server_window_bits = offer.server_bits.unwrap_or(15).min(config.server_window_bits);
+    let server_window_bits = offer.server_bits.unwrap_or(15).min(config.server_window_bits.max(8));
     // 7.1.2.2: only a client that offers it can be asked to keep its window small
     let client_window_bits = match offer.client_bits {
         None if config.client_window_bits < 15 => return None,
         None => 15,
-        Some(bits) => bits.unwrap_or(15).min(config.client_window_bits),
+        Some(bits) => bits.unwrap_or(15).min(config.client_window_bits.max(8)),
     };
     Some(Agreed {
         server_no_context_takeover: offer.server_no_context_takeover || !config.server_context_takeover,
