@@ -22,6 +22,7 @@ fn schema() -> Schema {
         field("angle", Quantizer::Angle { bits: 12 }, false),
         field("state", Quantizer::Enum { variants: vec!["A".into(), "B".into(), "C".into()] }, false),
         field("name", Quantizer::Text { max_bytes: 9 }, false),
+        field("attitude", Quantizer::Quat { bits: 9 }, false),
         Field { count: 3, ..field("array", Quantizer::Int { min: 0, max: 99 }, false) },
     ];
     let empty = Vec::new();
@@ -51,6 +52,12 @@ fn lane(quantizer: &Quantizer) -> BoxedStrategy<Vec<u32>> {
                 lanes
             })
             .boxed(),
+        Quantizer::Quat { bits } => {
+            let component = near((1 << bits) - 1);
+            (0u32..4, [component.clone(), component.clone(), component])
+                .prop_map(|(largest, others)| [vec![largest], others.concat()].concat())
+                .boxed()
+        }
     }
 }
 

@@ -155,7 +155,7 @@ fn decode_change(unit: &Unit, bits: &mut BitReader<'_>, row: &mut [u32]) -> Resu
             let turned = i64::from(row[unit.first]) + decode_residual(width, bits)?;
             row[unit.first] = (turned & ((1 << width) - 1)) as u32;
         }
-        Coding::Raw { .. } | Coding::Text { .. } => decode_whole(unit, bits, row)?,
+        Coding::Raw { .. } | Coding::Text { .. } | Coding::Quat { .. } => decode_whole(unit, bits, row)?,
     }
     Ok(())
 }
@@ -180,6 +180,12 @@ fn decode_whole(unit: &Unit, bits: &mut BitReader<'_>, row: &mut [u32]) -> Resul
             lanes[0] = length;
             for i in 0..length as usize {
                 lanes[1 + i / 4] |= bits.read(8)? << (8 * (i % 4));
+            }
+        }
+        Coding::Quat { bits: width } => {
+            row[unit.first] = bits.read(2)?;
+            for lane in &mut row[unit.first + 1..unit.first + unit.lanes] {
+                *lane = bits.read(width)?;
             }
         }
     }

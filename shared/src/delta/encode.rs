@@ -137,7 +137,7 @@ fn encode_changes(kind: &KindLayout, before: &[u32], after: &[u32], bits: &mut B
                 encode_residual(i64::from(to[0]) - i64::from(from[0]), width + 1, bits);
             }
             Coding::Turn { bits: width } => encode_residual(wrapped_difference(to[0], from[0], width), width, bits),
-            Coding::Raw { .. } | Coding::Text { .. } => encode_whole(unit, to, bits),
+            Coding::Raw { .. } | Coding::Text { .. } | Coding::Quat { .. } => encode_whole(unit, to, bits),
         }
     }
 }
@@ -151,6 +151,12 @@ fn encode_whole(unit: &Unit, lanes: &[u32], bits: &mut BitWriter<'_>) {
             bits.write(lanes[0], super::layout::bits_for(max_bytes.into()));
             for i in 0..lanes[0] as usize {
                 bits.write(text_byte(lanes, i).into(), 8);
+            }
+        }
+        Coding::Quat { bits: width } => {
+            bits.write(lanes[0], 2);
+            for lane in &lanes[1..] {
+                bits.write(*lane, width);
             }
         }
     }

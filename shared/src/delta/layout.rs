@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::schema::quat::Quat;
 use crate::schema::{KindSchema, Quantizer, Schema};
 
 /// Why a description cannot be worked with. A game's own never fails once it has started; one from the network may.
@@ -32,6 +33,8 @@ pub(crate) enum Coding {
     Turn { bits: u8 },
     /// Length, then bytes.
     Text { max_bytes: u8 },
+    /// Four lanes: the largest component's place, three of `bits` bits.
+    Quat { bits: u8 },
 }
 
 /// The smallest thing that a delta can say has changed: a field, or one element of an array.
@@ -180,5 +183,7 @@ fn coding(quantizer: &Quantizer) -> Option<Coding> {
             Coding::Raw { bits: bits_for(span), span }
         }
         Quantizer::Text { max_bytes } => Coding::Text { max_bytes: *max_bytes },
+        Quantizer::Quat { bits } if Quat::BITS.contains(bits) => Coding::Quat { bits: *bits },
+        Quantizer::Quat { .. } => return None,
     })
 }
