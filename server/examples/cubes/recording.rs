@@ -19,10 +19,8 @@ const MIN: [i32; NUMBERS] = [0, 0, 0, 0, -131_072, -131_072, 0, 0];
 /// What a cube is to the engine. Its lanes are the recording's numbers, each less its smallest value.
 #[derive(Replicate)]
 pub struct Cube {
-    #[field(min = 0, max = 3)]
-    largest: u8,
-    #[field(min = 0, max = 511)]
-    others: [u16; 3],
+    #[field(quat, bits = 9)]
+    attitude: [f32; 4],
     #[field(min = -256.0, max = 256.0 - 1.0 / 512.0, step = 1.0 / 512.0)]
     x: f32,
     #[field(min = -256.0, max = 256.0 - 1.0 / 512.0, step = 1.0 / 512.0)]

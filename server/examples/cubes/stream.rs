@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tickwire_server::sync::{Channel, ComposeTick, Encoder, FrameSink, Grid, Store, View};
-use tickwire_shared::delta::{Layout, RowBuffer, decode_delta, decode_keyframe};
+use tickwire_shared::delta::{DeltaScratch, Earlier, Held, Layout, Past, RowBuffer, decode_delta, decode_keyframe};
 use tickwire_shared::protocol::frame::{self, Frame, FrameHead};
 use tickwire_shared::publish::{Published, PutEntity};
 use tickwire_shared::replica::Replica;
@@ -80,6 +80,14 @@ fn layout() -> Result<Layout> {
     Ok(Layout::new(&Schema { game: "cubes".into(), version: 0, kinds: Scene::kinds(), input })?)
 }
 
+/// What one holds who got every frame from the first to that of `newest`.
+fn held(newest: Tick) -> Option<Held> {
+    let first = newest.0.saturating_sub(2).max(1);
+    (first..=newest.0)
+        .map(Tick)
+        .fold(None, |held: Option<Held>, tick| Some(held.map_or(Held::keyframe(tick), |held| held.frame(tick))))
+}
+
 /// The server's side.
 struct Sender {
     published: Published,
@@ -119,7 +127,7 @@ impl Sender {
     /// What a room sends to a client that has got every frame so far.
     fn compose(&mut self, tick: Tick) -> Result<(Vec<u8>, Duration)> {
         let start = Instant::now();
-        let (part, _) = self.encoder.part(&self.store, Channel::EVERYWHERE, Some(tick.offset(-1)));
+        let (part, _) = self.encoder.part(&self.store, Channel::EVERYWHERE, held(tick.offset(-1)));
         let encoding = start.elapsed();
         self.compose.tick = tick;
         let (mut bytes, mut pieces, mut copied) = (Vec::new(), Vec::new(), Vec::new());
@@ -138,7 +146,7 @@ impl Sender {
     fn name_base(&mut self, tick: Tick, back: u32) -> Result<(Vec<u8>, Duration)> {
         let start = Instant::now();
         let base = tick.offset(-(back as i32));
-        let (part, keyframe) = self.encoder.part(&self.store, Channel::EVERYWHERE, Some(base));
+        let (part, keyframe) = self.encoder.part(&self.store, Channel::EVERYWHERE, held(base));
         let encoding = start.elapsed();
         let bits = self.encoder.bits(part);
         let mut message = Vec::new();
@@ -154,6 +162,7 @@ struct Receiver {
     layout: Layout,
     frame: Frame,
     replica: Replica,
+    scratch: DeltaScratch,
     /// What was decoded, the newest first.
     past: VecDeque<RowBuffer>,
 }
@@ -164,7 +173,8 @@ impl Receiver {
 
     fn new() -> Result<Self> {
         let replica = Replica::new(layout()?);
-        Ok(Self { layout: layout()?, frame: Frame::default(), replica, past: VecDeque::new() })
+        let (frame, scratch) = (Frame::default(), DeltaScratch::default());
+        Ok(Self { layout: layout()?, frame, replica, scratch, past: VecDeque::new() })
     }
 
     /// Takes a frame; how many of its bytes are a hash, and how long its part took to decode.
@@ -179,8 +189,14 @@ impl Receiver {
             if part.keyframe {
                 decode_keyframe(&self.layout, bits, &mut now)?;
             } else {
-                let base = self.past.get(back as usize - 1).context("a delta came before its base")?;
-                decode_delta(&self.layout, base.rows(), bits, &mut now)?;
+                let known = |age: u32| self.past.get((back + age) as usize - 1).map(RowBuffer::rows);
+                let base = known(0).context("a delta came before its base")?;
+                let earlier = known(1).zip(known(2)).map(|(before, older)| Earlier {
+                    rows: [before, older],
+                    spacing: 1,
+                    ahead: back as u8,
+                });
+                decode_delta(&self.layout, &Past { base, earlier }, bits, &mut self.scratch, &mut now)?;
             }
             decoding = start.elapsed();
             self.past.push_front(now);

@@ -14,7 +14,7 @@ pub struct EntityRow {
     pub first: usize,
 }
 
-/// Rows, borrowed. Sorted by id, no id twice.
+/// Rows, borrowed. Sorted by id, no id twice; their lanes stand in the same order without gaps.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     /// The entities.
@@ -66,6 +66,16 @@ impl RowBuffer {
         self.lanes.resize(first + lanes, 0);
         self.entities.push(EntityRow { id, kind, first });
         &mut self.lanes[first..]
+    }
+
+    /// Adds all of `rows` behind the last one.
+    pub(super) fn copy(&mut self, layout: &Layout, rows: Rows<'_>) {
+        let (Some(first), Some(last)) = (rows.entities.first(), rows.entities.last()) else { return };
+        let end = last.first + layout.kind(last.kind).map_or(0, KindLayout::lanes);
+        let start = self.lanes.len();
+        self.lanes.extend_from_slice(&rows.lanes[first.first..end]);
+        self.entities
+            .extend(rows.entities.iter().map(|row| EntityRow { first: row.first - first.first + start, ..*row }));
     }
 
     /// The kind and the lanes of the row at `place`.

@@ -73,6 +73,48 @@ impl Quat {
         Quantizer::Quat { bits: self.bits }
     }
 
+    /// The other three lanes, for one who says that component `largest` is the largest.
+    #[inline]
+    pub(crate) fn seen_from(self, largest: u32, lanes: &[u32]) -> [u32; 3] {
+        if lanes[0] == largest { [lanes[1], lanes[2], lanes[3]] } else { self.seen_from_another(largest, lanes) }
+    }
+
+    /// In whole lanes: exact but for the component that had none, and quick.
+    fn seen_from_another(self, largest: u32, lanes: &[u32]) -> [u32; 3] {
+        let middle = i64::from(self.middle());
+        let others = [1, 2, 3].map(|i| i64::from(lanes[i]) - middle);
+        let hidden = (self.rest(others) as f64).max(0.0).sqrt() as i64;
+        let mut all = others.iter();
+        let all: [i64; 4] =
+            std::array::from_fn(|i| if i == lanes[0] as usize { hidden } else { all.next().copied().unwrap_or(0) });
+        let sign = if all[largest as usize & 3] < 0 { -1 } else { 1 };
+        std::array::from_fn(|i| {
+            let component = all[i + usize::from(i >= largest as usize)];
+            (component * sign + middle).clamp(0, 2 * middle - 1) as u32
+        })
+    }
+
+    /// What three components leave for the fourth, squared, in lanes.
+    #[inline]
+    fn rest(self, others: [i64; 3]) -> i64 {
+        // a unit is √2 · (middle - 1) long
+        2 * (i64::from(self.middle()) - 1).pow(2) - others.iter().map(|component| component * component).sum::<i64>()
+    }
+
+    /// Which component is the largest when those beside `now` are these lanes, in or out of range.
+    #[inline]
+    pub(crate) fn largest(self, now: u32, others: [i64; 3]) -> u32 {
+        let middle = i64::from(self.middle());
+        let others = others.map(|lane| lane - middle);
+        let mut largest = (now, self.rest(others));
+        for (i, square) in (0u32..).zip(others.map(|component| component * component)) {
+            if square > largest.1 {
+                largest = (i + u32::from(i >= now), square);
+            }
+        }
+        largest.0
+    }
+
     /// The lane that stands for 0.
     const fn middle(self) -> u32 {
         1 << (self.bits - 1)
