@@ -24,8 +24,9 @@ fn layout() -> Layout {
     Layout::new(&Schema { game: "past".into(), version: 0, kinds, input }).expect("a sound schema")
 }
 
-/// The bodies at a tick: some move, some stop and go on, some come and go, all over two cells.
+/// The bodies at a tick: some move, some stop and go on, some come and go, over two cells; now and then all stand still.
 fn publish(tick: u32, published: &mut Published) {
+    let tick = if (tick / 3).is_multiple_of(4) { tick / 3 * 3 } else { tick };
     published.clear();
     for id in (0..BODIES).filter(|id| !(tick / 7 + id).is_multiple_of(5)) {
         let moved = if (tick / 9 + id).is_multiple_of(3) { tick / 9 * 9 } else { tick };
