@@ -63,6 +63,8 @@ struct Decoded {
     handle: u16,
     keyframe: bool,
     rows: RowBuffer,
+    /// Places of the rows that were there before and have changed.
+    changed: Vec<u32>,
 }
 
 /// A channel as it was last sent.
@@ -71,6 +73,8 @@ struct Channel {
     /// As of the last three frames, the newest first; while there were fewer, the oldest again.
     states: [Arc<RowBuffer>; 3],
     held: Held,
+    /// Places of the rows that the newest frame changed.
+    moved: Vec<u32>,
     /// The generation of the frame that brought the newest state.
     updated: u64,
 }
@@ -78,7 +82,8 @@ struct Channel {
 impl Channel {
     fn keyframe(rows: RowBuffer, tick: Tick, generation: u64) -> Self {
         let rows = Arc::new(rows);
-        Self { states: [Arc::clone(&rows), Arc::clone(&rows), rows], held: Held::keyframe(tick), updated: generation }
+        let states = [Arc::clone(&rows), Arc::clone(&rows), rows];
+        Self { states, held: Held::keyframe(tick), moved: Vec::new(), updated: generation }
     }
 
     /// One more frame; gives back a state that nobody needs any more.
@@ -92,7 +97,10 @@ impl Channel {
     fn past(&self, now: Tick) -> Past<'_> {
         let [base, before, older] = &self.states;
         let earlier = self.held.motion(now);
-        let earlier = earlier.map(|(spacing, ahead)| Earlier { rows: [before.rows(), older.rows()], spacing, ahead });
+        let earlier = earlier.map(|(spacing, ahead)| {
+            let rows = [before.rows(), older.rows()];
+            Earlier { rows, spacing, ahead, moved: Some(&self.moved) }
+        });
         Past { base: base.rows(), earlier }
     }
 }
@@ -152,6 +160,7 @@ impl Replica {
         self.decoded = decoded;
         for channel in self.channels.values_mut().filter(|channel| channel.updated != self.generation) {
             let unchanged = Arc::clone(&channel.states[0]);
+            channel.moved.clear();
             self.spare_rows.extend(channel.frame(unchanged, tick));
         }
         if frame.owned.is_some() || frame.head.reset {
@@ -233,6 +242,7 @@ impl Replica {
         for part in &frame.parts {
             let bits = &message[part.bits.clone()];
             let mut rows = self.spare_rows.pop().unwrap_or_default();
+            let mut changed = self.spare_lanes.zeros(0);
             if part.keyframe {
                 decode_keyframe(&self.layout, bits, &mut rows)?;
             } else {
@@ -240,8 +250,9 @@ impl Replica {
                 let base = self.channels.get(&part.handle).filter(|_| !forgotten);
                 let base = base.ok_or(DecodeError::NoBaseline("channel"))?;
                 decode_delta(&self.layout, &base.past(frame.head.tick), bits, &mut self.scratch, &mut rows)?;
+                changed.extend_from_slice(self.scratch.changed());
             }
-            self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, rows });
+            self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, rows, changed });
         }
         self.spare_lanes.take_all(self.decoded_owned.drain(..).map(|owned| owned.row));
         frame.owned.clone().map_or(Ok(()), |owned| self.decode_owned(&message[owned]))
@@ -276,10 +287,11 @@ impl Replica {
 
     /// Takes the new state of a channel.
     fn update(&mut self, part: Decoded, tick: Tick) {
-        let Decoded { handle, keyframe, rows } = part;
+        let Decoded { handle, keyframe, rows, changed } = part;
         match self.channels.get_mut(&handle) {
             Some(channel) if !keyframe => {
                 channel.updated = self.generation;
+                self.spare_lanes.take_all(std::iter::once(std::mem::replace(&mut channel.moved, changed)));
                 self.spare_rows.extend(channel.frame(Arc::new(rows), tick));
             }
             _ => drop(self.channels.insert(handle, Channel::keyframe(rows, tick, self.generation))),

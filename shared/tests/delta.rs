@@ -141,7 +141,7 @@ fn drift(kind: u16, row: &[u32], by: i32) -> Vec<u32> {
 }
 
 fn past<'a>(states: &'a [RowBuffer], spacing: u8, ahead: u8) -> Past<'a> {
-    let earlier = Earlier { rows: [states[1].rows(), states[0].rows()], spacing, ahead };
+    let earlier = Earlier { rows: [states[1].rows(), states[0].rows()], spacing, ahead, moved: None };
     Past { base: states[2].rows(), earlier: Some(earlier) }
 }
 
@@ -181,6 +181,20 @@ proptest! {
         prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
         prop_assert_eq!(&read_back(&decoded, &layout), &states[3]);
         prop_assert_eq!(decoded.rows().hash(&layout), buffers[3].rows().hash(&layout));
+
+        // told what moved, instead of looking for it: the same bytes, and at both ends the same list for the next step
+        let mut step = Vec::new();
+        let base = Past { base: buffers[1].rows(), earlier: None };
+        encode_delta(&layout, &base, buffers[2].rows(), &mut scratch, &mut step);
+        let moved = scratch.changed().to_vec();
+        prop_assert_eq!(decode_delta(&layout, &base, &step, &mut scratch, &mut decoded), Ok(()));
+        prop_assert_eq!(scratch.changed(), &moved);
+        let told = Past { earlier: past.earlier.map(|earlier| Earlier { moved: Some(&moved), ..earlier }), ..past };
+        let mut same = Vec::new();
+        encode_delta(&layout, &told, buffers[3].rows(), &mut scratch, &mut same);
+        prop_assert_eq!(&same, &bytes);
+        prop_assert_eq!(decode_delta(&layout, &told, &bytes, &mut scratch, &mut decoded), Ok(()));
+        prop_assert_eq!(&read_back(&decoded, &layout), &states[3]);
 
         // one that lacks the earlier states is told so
         let forgetful = Past { earlier: None, ..past };

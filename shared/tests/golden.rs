@@ -106,7 +106,7 @@ fn channels() {
     // the ship that is still there flies on, straight but for a step; the other one starts
     let earlier = [[511, 252], [521, 255]]
         .map(|[x, turn]| rows(&[(3, 0, &[x, turn, 0, 4, name, 0, 0]), (70_001, 0, &[0, 0, 1, 0, 0, 0, 0])]));
-    let earlier = Earlier { rows: [earlier[0].rows(), earlier[1].rows()], spacing: 1, ahead: 2 };
+    let earlier = Earlier { rows: [earlier[0].rows(), earlier[1].rows()], spacing: 1, ahead: 2, moved: None };
     bytes.clear();
     let past = Past { base: before.rows(), earlier: Some(earlier) };
     encode_delta(&layout, &past, after.rows(), &mut scratch, &mut bytes);
@@ -125,7 +125,7 @@ fn a_rotation() {
     encode_keyframe(&layout, states[2].rows(), &mut bytes);
     assert_eq!(hex(&bytes), "730c905e7f");
     bytes.clear();
-    let earlier = Earlier { rows: [states[1].rows(), states[0].rows()], spacing: 1, ahead: 1 };
+    let earlier = Earlier { rows: [states[1].rows(), states[0].rows()], spacing: 1, ahead: 1, moved: None };
     let past = Past { base: states[2].rows(), earlier: Some(earlier) };
     encode_delta(&layout, &past, states[3].rows(), &mut DeltaScratch::default(), &mut bytes);
     assert_eq!(hex(&bytes), "e5ff4f8404");

@@ -165,6 +165,8 @@ struct Receiver {
     scratch: DeltaScratch,
     /// What was decoded, the newest first.
     past: VecDeque<RowBuffer>,
+    /// What the last frame changed.
+    moved: Vec<u32>,
 }
 
 impl Receiver {
@@ -174,7 +176,7 @@ impl Receiver {
     fn new() -> Result<Self> {
         let replica = Replica::new(layout()?);
         let (frame, scratch) = (Frame::default(), DeltaScratch::default());
-        Ok(Self { layout: layout()?, frame, replica, scratch, past: VecDeque::new() })
+        Ok(Self { layout: layout()?, frame, replica, scratch, past: VecDeque::new(), moved: Vec::new() })
     }
 
     /// Takes a frame; how many of its bytes are a hash, and how long its part took to decode.
@@ -195,12 +197,17 @@ impl Receiver {
                     rows: [before, older],
                     spacing: 1,
                     ahead: back as u8,
+                    // the last delta tells it only when it was of that very step
+                    moved: (back == 1).then_some(&*self.moved),
                 });
                 decode_delta(&self.layout, &Past { base, earlier }, bits, &mut self.scratch, &mut now)?;
             }
             decoding = start.elapsed();
+            self.moved.clear();
+            self.moved.extend_from_slice(self.scratch.changed());
             self.past.push_front(now);
         } else {
+            self.moved.clear();
             let unchanged = self.past.front().context("the first frame has no state")?.clone();
             self.past.push_front(unchanged);
         }

@@ -16,7 +16,18 @@ pub struct Encoder {
     parts: FxHashMap<(Channel, Base), usize>,
     ranges: Vec<Range<usize>>,
     hashes: FxHashMap<Channel, u64>,
+    /// Places of the rows that changed from the tick before to this one, by channel, where a part was made of that; and
+    /// the same of the tick before.
+    changed: FxHashMap<Channel, Changed>,
+    changed_before: FxHashMap<Channel, Changed>,
     scratch: DeltaScratch,
+}
+
+/// Rows that changed from one tick to another: places in the later one.
+#[derive(Debug)]
+struct Changed {
+    ticks: [Tick; 2],
+    places: Vec<u32>,
 }
 
 /// What a part builds on: the tick of a baseline, and the spacing of the states that tell its motion; 0 without.
@@ -29,6 +40,8 @@ impl Encoder {
         self.parts.clear();
         self.ranges.clear();
         self.hashes.clear();
+        std::mem::swap(&mut self.changed, &mut self.changed_before);
+        self.changed.clear();
     }
 
     /// The number of the part that brings `channel` from what a client holds to now; when it holds nothing, or the ring
@@ -43,17 +56,24 @@ impl Encoder {
             return (*part, keyframe);
         }
         let start = self.bytes.len();
-        if let Some(now) = store.newest().map(|now| now.rows(channel)) {
+        if let Some(now) = store.newest() {
             match base {
                 Some((_, base)) => {
                     let earlier = earlier.map(|(snapshots, spacing, ahead)| {
+                        let ticks = [snapshots[0].tick(), base.tick()];
+                        let moved = self.changed_before.get(&channel).filter(|changed| changed.ticks == ticks);
                         let rows = snapshots.map(|snapshot| snapshot.rows(channel));
-                        Earlier { rows, spacing, ahead }
+                        Earlier { rows, spacing, ahead, moved: moved.map(|changed| &*changed.places) }
                     });
                     let past = Past { base: base.rows(channel), earlier };
-                    encode_delta(store.layout(), &past, now, &mut self.scratch, &mut self.bytes);
+                    encode_delta(store.layout(), &past, now.rows(channel), &mut self.scratch, &mut self.bytes);
+                    let ticks = [base.tick(), now.tick()];
+                    if ticks[0].next() == ticks[1] {
+                        let places = self.scratch.changed().to_vec();
+                        self.changed.insert(channel, Changed { ticks, places });
+                    }
                 }
-                None => encode_keyframe(store.layout(), now, &mut self.bytes),
+                None => encode_keyframe(store.layout(), now.rows(channel), &mut self.bytes),
             }
         }
         let part = self.ranges.len();

@@ -45,8 +45,9 @@ pub fn decode_delta(
     scratch: &mut DeltaScratch,
     out: &mut RowBuffer,
 ) -> Result<(), DecodeError> {
-    let lists = &mut scratch.decoding;
+    let DeltaScratch { decoding: lists, changed, .. } = scratch;
     out.clear();
+    changed.clear();
     let mut bits = BitReader::new(bytes);
     let earlier = if bits.flag()? { Some(past.earlier.ok_or(DecodeError::NoBaseline("state"))?) } else { None };
     let past = Past { base: past.base, earlier };
@@ -59,8 +60,10 @@ pub fn decode_delta(
         past.base.entities.len()
     };
     lists.find_moving(layout, &past, kept)?;
-    decode_moving(layout, &past, lists, &mut bits, out)?;
-    decode_started(layout, &past, lists, kept, &mut bits, out)?;
+    decode_moving(layout, &past, lists, &mut bits, out, changed)?;
+    decode_started(layout, &past, lists, kept, &mut bits, out, changed)?;
+    // two lists in order, one behind the other
+    changed.sort();
     bits.all()
 }
 
@@ -106,7 +109,9 @@ impl Lists {
     /// Finds the rows that moved from the state before the base to the base.
     fn find_moving(&mut self, layout: &Layout, past: &Past<'_>, kept: usize) -> Result<(), DecodeError> {
         self.moving.clear();
-        if past.earlier.is_none() {
+        let Some(earlier) = past.earlier else { return Ok(()) };
+        if let Some(moved) = earlier.moved.filter(|_| self.kept.is_empty()) {
+            self.moving.extend(moved.iter().map(|place| *place as usize).filter(|place| *place < kept));
             return Ok(());
         }
         let mut pasts = RowPasts::new(past);
@@ -132,6 +137,7 @@ fn decode_moving(
     lists: &Lists,
     bits: &mut BitReader<'_>,
     out: &mut RowBuffer,
+    changed: &mut Vec<u32>,
 ) -> Result<(), DecodeError> {
     if lists.moving.is_empty() {
         return Ok(());
@@ -151,7 +157,9 @@ fn decode_moving(
                 continue;
             }
         }
-        decode_kept(layout, &mut pasts, lists.at(*place), (marked, false), bits, out)?;
+        let at = lists.at(*place);
+        decode_kept(layout, &mut pasts, at, (marked, false), bits, out)?;
+        changed.push(at.1 as u32);
     }
     if left == 0 { Ok(()) } else { Err(DecodeError::OutOfRange("moving place")) }
 }
@@ -163,6 +171,7 @@ fn decode_started(
     kept: usize,
     bits: &mut BitReader<'_>,
     out: &mut RowBuffer,
+    changed: &mut Vec<u32>,
 ) -> Result<(), DecodeError> {
     let count = bits.count(1)? as usize;
     let order = gap_order(kept, count);
@@ -174,7 +183,9 @@ fn decode_started(
             return Err(DecodeError::OutOfRange("changed place"));
         }
         let marked = bits.flag()?;
-        decode_kept(layout, &mut pasts, lists.at(place), (marked, true), bits, out)?;
+        let at = lists.at(place);
+        decode_kept(layout, &mut pasts, at, (marked, true), bits, out)?;
+        changed.push(at.1 as u32);
         place += 1;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::forecast::{Forecast, NUMBER_K, QUAT_K, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Layout, Part, Unit, bits_for};
 use super::past::{Past, RowPasts};
-use super::row::{EntityRow, Rows};
+use super::row::{EntityRow, Rows, same_rows};
 use crate::bits::BitWriter;
 use crate::rice;
 use crate::schema::quant::{text_byte, wrapped_difference};
@@ -28,6 +28,8 @@ pub struct DeltaScratch {
     moving: Vec<Kept>,
     /// Rows that did not, and have changed now.
     started: Vec<Kept>,
+    /// Places in the new state of kept rows that changed.
+    pub(super) changed: Vec<u32>,
     pub(super) decoding: super::decode::Lists,
 }
 
@@ -114,6 +116,12 @@ pub(super) fn gap_order(total: usize, count: usize) -> u8 {
 }
 
 impl DeltaScratch {
+    /// After coding a delta: the places in the new state of the rows that were there before and have changed, in order.
+    #[must_use]
+    pub fn changed(&self) -> &[u32] {
+        &self.changed
+    }
+
     /// One merge of two lists sorted by id, in three cases: kept, entered, removed. The same id with another kind is
     /// removed and entered. Tells how many are kept.
     fn compare(&mut self, layout: &Layout, past: &Past<'_>, now: Rows<'_>) -> usize {
@@ -121,10 +129,17 @@ impl DeltaScratch {
         self.entered.clear();
         self.moving.clear();
         self.started.clear();
+        self.changed.clear();
         let base = past.base;
         let mut pasts = RowPasts::new(past);
         let (mut before, mut after, mut place) = (0, 0, 0);
         loop {
+            if let (Some(a), true) = (base.entities.get(before), after < now.entities.len()) {
+                let kind = known(layout, a);
+                let still = same_rows(kind, base.part(before, usize::MAX), now.part(after, usize::MAX));
+                let still = pasts.resting(kind, before, still);
+                (before, after, place) = (before + still, after + still, place + still);
+            }
             match (base.entities.get(before), now.entities.get(after)) {
                 (None, None) => return place,
                 (Some(a), Some(b)) if a.id == b.id && a.kind == b.kind => {
@@ -133,6 +148,9 @@ impl DeltaScratch {
                     let to = now.row(kind, b);
                     if moving || kind.changed(base.row(kind, a), to) {
                         let change = Change::of(kind, &pasts.row(kind, before), to);
+                        if change != Change::Unchanged {
+                            self.changed.push(after as u32);
+                        }
                         let list = if moving { &mut self.moving } else { &mut self.started };
                         list.push(Kept { place, before, after, change });
                     }

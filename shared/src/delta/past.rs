@@ -2,7 +2,7 @@
 
 use super::forecast::{Pace, RowPast};
 use super::layout::KindLayout;
-use super::row::{EntityRow, Rows};
+use super::row::{EntityRow, Rows, same_rows};
 use crate::tick::Tick;
 
 /// The states of a channel that both ends hold.
@@ -23,6 +23,9 @@ pub struct Earlier<'a> {
     pub spacing: u8,
     /// Ticks from the base to the state that is coming.
     pub ahead: u8,
+    /// Places in the base of the rows that changed since the state before, in order, for one who knows: the list that
+    /// coding that step has left ([`DeltaScratch::changed`](super::DeltaScratch::changed)). Else they are looked for.
+    pub moved: Option<&'a [u32]>,
 }
 
 /// Which states of a channel a client holds. Both ends keep one for each channel and move it by the same rule, with
@@ -115,6 +118,8 @@ impl<'a> EarlierRows<'a> {
 pub(super) struct RowPasts<'a> {
     past: Past<'a>,
     earlier: Option<([EarlierRows<'a>; 2], Pace)>,
+    /// The next of the list of those that moved.
+    next: usize,
 }
 
 impl<'a> RowPasts<'a> {
@@ -123,17 +128,35 @@ impl<'a> RowPasts<'a> {
             let pace = Pace { spacing: earlier.spacing.into(), ahead: earlier.ahead.into() };
             (earlier.rows.map(EarlierRows::new), pace)
         });
-        Self { past: *past, earlier }
+        Self { past: *past, earlier, next: 0 }
     }
 
     /// Whether the row at `place` of the base changed in its public fields since the state before.
     #[inline]
     pub(super) fn moved(&mut self, kind: &KindLayout, place: usize) -> bool {
         let (Some(([before, _], _)), Some(states)) = (&mut self.earlier, self.past.earlier) else { return false };
+        if let Some(moved) = states.moved {
+            while moved.get(self.next).is_some_and(|next| (*next as usize) < place) {
+                self.next += 1;
+            }
+            return moved.get(self.next).is_some_and(|next| *next as usize == place);
+        }
         let entity = &self.past.base.entities[place];
         before.find(place, entity).is_some_and(|first| {
             kind.changed(&states.rows[0].lanes[first..first + kind.lanes()], self.past.base.row(kind, entity))
         })
+    }
+
+    /// How many rows from `place` of the base on did not move, of the next `most`; may say less, never more.
+    #[inline]
+    pub(super) fn resting(&mut self, kind: &KindLayout, place: usize, most: usize) -> usize {
+        let (Some(([before, _], _)), Some(states)) = (&self.earlier, self.past.earlier) else { return most };
+        let Some(moved) = states.moved else {
+            let at = place.wrapping_add(before.at).min(states.rows[0].entities.len());
+            return same_rows(kind, self.past.base.part(place, most), states.rows[0].part(at, most));
+        };
+        self.next += moved[self.next..].iter().take_while(|next| (**next as usize) < place).count();
+        moved.get(self.next).map_or(most, |next| most.min(*next as usize - place))
     }
 
     /// The row at `place` of the base, with what it was before.

@@ -188,6 +188,20 @@ mod tests {
         }
 
         #[test]
+        fn seen_from_the_second_largest_component_it_is_the_same_rotation(quat in rotation()) {
+            // where the largest fits the range of the others
+            prop_assume!(quat.iter().all(|component| component.abs() < 0.7));
+            let q = Quat::new(12);
+            let mut lanes = [0; Quat::LANES];
+            q.quantize(&quat, &mut lanes);
+            let mut order = [0u32, 1, 2, 3];
+            order.sort_by(|a, b| quat[*a as usize].abs().total_cmp(&quat[*b as usize].abs()));
+            let [a, b, c] = q.seen_from(order[2], &lanes);
+            let back = q.dequantize(&[order[2], a, b, c]);
+            prop_assert!(apart(back, quat) < 1e-2, "{quat:?} was seen as {back:?}");
+        }
+
+        #[test]
         fn any_numbers_are_a_rotation(quat in any::<[f32; 4]>(), lanes in any::<[u32; 4]>(), bits in 2u8..=16) {
             let q = Quat::new(bits);
             there_and_back(q, quat);
