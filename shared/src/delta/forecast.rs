@@ -7,13 +7,13 @@ use super::layout::Unit;
 use crate::schema::quant::wrapped_difference;
 use crate::schema::quat::Quat;
 
-/// Distances in ticks.
+/// How far ahead the coming state is, measured by the distance of those that are held.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// From each of the held states to the next.
-    pub(super) spacing: i64,
-    /// From the base to the state that is coming.
-    pub(super) ahead: i64,
+    spacing: i64,
+    ahead: i64,
+    /// What rounding alone may amount to: a step is known to one lane at best, and that grows with the distance.
+    rounding: u64,
 }
 
 /// A row as it was.
@@ -58,37 +58,32 @@ impl<'a> RowPast<'a> {
     /// For a number with its lane at `lane`.
     #[inline]
     pub(super) fn number(&self, lane: usize, width: u8, motion: Motion) -> Forecast {
-        let earlier = self.earlier.map(|([before, older], pace)| {
-            let (a, b, c) = (i64::from(older[lane]), i64::from(before[lane]), i64::from(self.base[lane]));
-            (c - b, b - a, pace)
-        });
-        Forecast::new(self.base[lane].into(), earlier, width, motion)
+        let base = i64::from(self.base[lane]);
+        let Some(([before, older], pace)) = &self.earlier else { return Forecast::unknown(base, width) };
+        let (before, older) = (i64::from(before[lane]), i64::from(older[lane]));
+        Forecast::new(base, [base - before, before - older], pace, motion)
     }
 
     /// For an angle with its lane at `lane`.
     #[inline]
     pub(super) fn turn(&self, lane: usize, width: u8) -> Forecast {
-        let earlier = self.earlier.map(|([before, older], pace)| {
-            let last = wrapped_difference(self.base[lane], before[lane], width);
-            (last, wrapped_difference(before[lane], older[lane], width), pace)
-        });
-        Forecast::new(self.base[lane].into(), earlier, width, Motion::Steady)
+        let base = self.base[lane];
+        let Some(([before, older], pace)) = &self.earlier else { return Forecast::unknown(base.into(), width) };
+        let steps =
+            [wrapped_difference(base, before[lane], width), wrapped_difference(before[lane], older[lane], width)];
+        Forecast::new(base.into(), steps, pace, Motion::Steady)
     }
 
     /// For the three small components of a rotation, seen with component `largest` as the largest.
     #[inline]
     pub(super) fn quat(&self, unit: &Unit, width: u8, largest: u32) -> [Forecast; 3] {
         let quat = Quat::new(width);
-        let base = quat.seen_from(largest, unit.of(self.base));
-        let earlier = self.earlier.map(|([before, older], pace)| {
-            (quat.seen_from(largest, unit.of(before)), quat.seen_from(largest, unit.of(older)), pace)
-        });
+        let seen = |row: &[u32]| quat.seen_from(largest, unit.of(row)).map(i64::from);
+        let base = seen(self.base);
+        let Some(([before, older], pace)) = &self.earlier else { return base.map(|at| Forecast::unknown(at, width)) };
+        let (before, older) = (seen(before), seen(older));
         std::array::from_fn(|i| {
-            let earlier = earlier.map(|(before, older, pace)| {
-                let (a, b, c) = (i64::from(older[i]), i64::from(before[i]), i64::from(base[i]));
-                (c - b, b - a, pace)
-            });
-            Forecast::new(base[i].into(), earlier, width, Motion::Steady)
+            Forecast::new(base[i], [base[i] - before[i], before[i] - older[i]], pace, Motion::Steady)
         })
     }
 
@@ -96,7 +91,7 @@ impl<'a> RowPast<'a> {
     #[inline]
     pub(super) fn largest(&self, unit: &Unit, width: u8) -> u32 {
         let now = self.base[unit.first];
-        let Some(([before, _], pace)) = self.earlier else { return now };
+        let Some(([before, _], pace)) = &self.earlier else { return now };
         let quat = Quat::new(width);
         let base = quat.seen_from(now, unit.of(self.base));
         let before = quat.seen_from(now, unit.of(before));
@@ -106,26 +101,28 @@ impl<'a> RowPast<'a> {
 }
 
 impl Pace {
+    /// For states `spacing` ticks apart, and one that is `ahead` ticks after them.
+    pub(super) fn new(spacing: u8, ahead: u8) -> Self {
+        let times = i64::from(ahead.checked_div(spacing).unwrap_or(0));
+        Self { spacing: spacing.into(), ahead: ahead.into(), rounding: 16 * (times - 1).max(0).unsigned_abs() }
+    }
+
     /// What `by` in one spacing comes to in the time ahead.
     #[inline]
-    fn scale(self, by: i64) -> i64 {
-        if self.ahead == self.spacing {
-            by
-        } else if self.spacing == 1 {
-            by * self.ahead
-        } else {
-            by * self.ahead / self.spacing
-        }
+    fn scale(&self, by: i64) -> i64 {
+        if self.ahead == self.spacing { by } else { by * self.ahead / self.spacing.max(1) }
     }
 }
 
 impl Forecast {
-    /// `earlier`: the last step, the one before it.
+    /// Nothing is known but where it is.
+    fn unknown(base: i64, width: u8) -> Self {
+        Self { at: base, doubt: 8 << (width / 4) }
+    }
+
+    /// `steps`: the last one, and the one before.
     #[inline]
-    fn new(base: i64, earlier: Option<(i64, i64, Pace)>, width: u8, motion: Motion) -> Self {
-        let Some((step, before, pace)) = earlier else {
-            return Self { at: base, doubt: 8 << (width / 4) };
-        };
+    fn new(base: i64, [step, before]: [i64; 2], pace: &Pace, motion: Motion) -> Self {
         let surprise = step - before;
         let (step, surprise) = match motion {
             // half of what changed the last time changes again
@@ -135,12 +132,8 @@ impl Forecast {
             Motion::Seldom if surprise.abs() < step.abs() => (step, surprise),
             Motion::Seldom => (0, step),
         };
-        // a step is known to one lane at best, and that grows with the distance
-        let rounding = 16 * (pace.scale(1) - 1).max(0).unsigned_abs();
-        Self {
-            at: base + pace.scale(step),
-            doubt: pace.scale(step).unsigned_abs() + 8 * pace.scale(surprise).unsigned_abs() + rounding,
-        }
+        let (step, surprise) = (pace.scale(step), pace.scale(surprise));
+        Self { at: base + step, doubt: step.unsigned_abs() + 8 * surprise.unsigned_abs() + pace.rounding }
     }
 
     /// The forecast within 0 to `span`.

@@ -124,10 +124,8 @@ pub(super) struct RowPasts<'a> {
 
 impl<'a> RowPasts<'a> {
     pub(super) fn new(past: &Past<'a>) -> Self {
-        let earlier = past.earlier.map(|earlier| {
-            let pace = Pace { spacing: earlier.spacing.into(), ahead: earlier.ahead.into() };
-            (earlier.rows.map(EarlierRows::new), pace)
-        });
+        let earlier =
+            past.earlier.map(|earlier| (earlier.rows.map(EarlierRows::new), Pace::new(earlier.spacing, earlier.ahead)));
         Self { past: *past, earlier, next: 0 }
     }
 
