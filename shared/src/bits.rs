@@ -92,23 +92,65 @@ impl<'a> BitReader<'a> {
         Self { bytes, next: 0, held: 0, held_bits: 0 }
     }
 
+    /// Holds 32 bits or more, where so many are left. The bits of `held` above `held_bits` are those that come next, or
+    /// zeros.
+    #[inline]
+    fn refill(&mut self) {
+        if let Some((word, _)) = self.bytes.get(self.next..).and_then(|rest| rest.split_first_chunk()) {
+            self.held |= u64::from_le_bytes(*word) << self.held_bits;
+            let taken = (63 - self.held_bits) / 8;
+            self.next += taken as usize;
+            self.held_bits += taken * 8;
+        } else {
+            self.refill_from_the_end();
+        }
+    }
+
+    #[cold]
+    fn refill_from_the_end(&mut self) {
+        while self.held_bits <= 56
+            && let Some(byte) = self.bytes.get(self.next)
+        {
+            self.next += 1;
+            self.held |= u64::from(*byte) << self.held_bits;
+            self.held_bits += 8;
+        }
+    }
+
+    /// Takes `bits` bits that are held.
+    #[inline]
+    fn skip(&mut self, bits: u32) -> Result<(), DecodeError> {
+        self.held_bits = self.held_bits.checked_sub(bits).ok_or(DecodeError::Missing("bits"))?;
+        self.held >>= bits;
+        Ok(())
+    }
+
     /// `bits` bits, 0 to 32.
     ///
     /// # Errors
     /// [`DecodeError::Missing`] when fewer are left.
     #[inline]
     pub fn read(&mut self, bits: u8) -> Result<u32, DecodeError> {
-        let bits = u32::from(bits);
-        while self.held_bits < bits {
-            let byte = *self.bytes.get(self.next).ok_or(DecodeError::Missing("bits"))?;
-            self.next += 1;
-            self.held |= u64::from(byte) << self.held_bits;
-            self.held_bits += 8;
+        if self.held_bits < bits.into() {
+            self.refill();
         }
         let value = (self.held & ((1 << bits) - 1)) as u32;
-        self.held >>= bits;
-        self.held_bits -= bits;
+        self.skip(bits.into())?;
         Ok(value)
+    }
+
+    /// How many ones come next, and takes them: with the zero behind them, or without when they are `most` (at most 31).
+    ///
+    /// # Errors
+    /// [`DecodeError::Missing`] when the bits end before.
+    #[inline]
+    pub(crate) fn ones(&mut self, most: u32) -> Result<u32, DecodeError> {
+        if self.held_bits <= most {
+            self.refill();
+        }
+        let ones = self.held.trailing_ones().min(most);
+        self.skip(if ones < most { ones + 1 } else { ones })?;
+        Ok(ones)
     }
 
     /// One bit.
@@ -126,12 +168,14 @@ impl<'a> BitReader<'a> {
     /// The bits end, or the number is 2³¹ or more.
     #[inline]
     pub fn count(&mut self, k: u8) -> Result<u32, DecodeError> {
-        let mut bits = k;
-        while !self.flag()? {
-            bits += 1;
-            if bits > 31 {
-                return Err(DecodeError::OutOfRange("count"));
-            }
+        if self.held_bits < 32 {
+            self.refill();
+        }
+        let zeros = self.held.trailing_zeros().min(32);
+        let bits = k + zeros as u8;
+        self.skip(zeros + 1)?;
+        if bits > 31 {
+            return Err(DecodeError::OutOfRange("count"));
         }
         let low = u64::from(self.read(bits)?);
         let value = (low | 1 << bits) - (1 << k);
@@ -149,7 +193,8 @@ impl<'a> BitReader<'a> {
     /// # Errors
     /// [`DecodeError::Trailing`] otherwise.
     pub fn all(self) -> Result<(), DecodeError> {
-        if self.left() < 8 && self.held == 0 { Ok(()) } else { Err(DecodeError::Trailing) }
+        let held = self.held & ((1 << self.held_bits) - 1);
+        if self.left() < 8 && held == 0 { Ok(()) } else { Err(DecodeError::Trailing) }
     }
 }
 

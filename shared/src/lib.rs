@@ -11,6 +11,7 @@ pub mod native;
 pub mod protocol;
 pub mod publish;
 pub mod replica;
+mod rice;
 pub mod rng;
 pub mod schema;
 pub mod tick;

@@ -2,10 +2,14 @@
 
 mod tracked;
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use crate::bits::{BitReader, DecodeError};
-use crate::delta::{Layout, Part, RowBuffer, decode_delta, decode_keyframe, decode_row};
+use crate::delta::{
+    DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, decode_delta, decode_keyframe, decode_row,
+};
 use crate::game::EntityId;
 use crate::protocol::frame::Frame;
 use crate::protocol::limits::OWNED_MAX;
@@ -36,7 +40,8 @@ pub struct Replica {
     /// Counts frames; marks entities that the latest one still had.
     generation: u64,
     /// Parts of the frame that is being applied, until all of it is known to be sound.
-    decoded: Vec<(u16, RowBuffer)>,
+    decoded: Vec<Decoded>,
+    scratch: DeltaScratch,
     /// The seat's entities as the frame has them.
     decoded_owned: Vec<Owned>,
     spare_rows: Vec<RowBuffer>,
@@ -52,12 +57,52 @@ struct Owned {
     row: Vec<u32>,
 }
 
+/// A part of the frame that is being applied.
+#[derive(Debug)]
+struct Decoded {
+    handle: u16,
+    keyframe: bool,
+    rows: RowBuffer,
+    /// Places of the rows that were there before and have changed.
+    changed: Vec<u32>,
+}
+
 /// A channel as it was last sent.
 #[derive(Debug)]
 struct Channel {
-    rows: RowBuffer,
-    /// The generation of the frame that brought it.
+    /// As of the last three frames, the newest first; while there were fewer, the oldest again.
+    states: [Arc<RowBuffer>; 3],
+    held: Held,
+    /// Places of the rows that the newest frame changed.
+    moved: Vec<u32>,
+    /// The generation of the frame that brought the newest state.
     updated: u64,
+}
+
+impl Channel {
+    fn keyframe(rows: RowBuffer, tick: Tick, generation: u64) -> Self {
+        let rows = Arc::new(rows);
+        let states = [Arc::clone(&rows), Arc::clone(&rows), rows];
+        Self { states, held: Held::keyframe(tick), moved: Vec::new(), updated: generation }
+    }
+
+    /// One more frame; gives back a state that nobody needs any more.
+    fn frame(&mut self, rows: Arc<RowBuffer>, tick: Tick) -> Option<RowBuffer> {
+        self.held = self.held.frame(tick);
+        self.states.rotate_right(1);
+        Arc::into_inner(std::mem::replace(&mut self.states[0], rows))
+    }
+
+    /// What a delta to `now` may lean on.
+    fn past(&self, now: Tick) -> Past<'_> {
+        let [base, before, older] = &self.states;
+        let earlier = self.held.motion(now);
+        let earlier = earlier.map(|(spacing, ahead)| {
+            let rows = [before.rows(), older.rows()];
+            Earlier { rows, spacing, ahead, moved: Some(&self.moved) }
+        });
+        Past { base: base.rows(), earlier }
+    }
 }
 
 /// One entity at a moment: two rows and how far it is from one to the other.
@@ -89,6 +134,7 @@ impl Replica {
             changes: Vec::new(),
             generation: 0,
             decoded: Vec::new(),
+            scratch: DeltaScratch::default(),
             decoded_owned: Vec::new(),
             spare_rows: Vec::new(),
             spare_lanes: Lanes::default(),
@@ -107,13 +153,16 @@ impl Replica {
         self.close(frame);
         let tick = frame.head.tick;
         let mut decoded = std::mem::take(&mut self.decoded);
-        for (handle, rows) in decoded.drain(..) {
-            self.track(handle, &rows, tick);
-            if let Some(old) = self.channels.insert(handle, Channel { rows, updated: self.generation }) {
-                self.spare_rows.push(old.rows);
-            }
+        for part in decoded.drain(..) {
+            self.track(part.handle, &part.rows, tick);
+            self.update(part, tick);
         }
         self.decoded = decoded;
+        for channel in self.channels.values_mut().filter(|channel| channel.updated != self.generation) {
+            let unchanged = Arc::clone(&channel.states[0]);
+            channel.moved.clear();
+            self.spare_rows.extend(channel.frame(unchanged, tick));
+        }
         if frame.owned.is_some() || frame.head.reset {
             self.disown(tick);
         }
@@ -149,7 +198,7 @@ impl Replica {
     /// The hash over the whole view: the wrapping sum of [`entity_hash`](crate::delta::entity_hash) over all entities in all channels.
     #[must_use]
     pub fn hash(&self) -> u64 {
-        self.channels.values().map(|channel| channel.rows.rows().hash(&self.layout)).fold(0, u64::wrapping_add)
+        self.channels.values().map(|channel| channel.states[0].rows().hash(&self.layout)).fold(0, u64::wrapping_add)
     }
 
     /// The newest state of one entity: kind and row.
@@ -186,22 +235,24 @@ impl Replica {
 
     /// Decodes all of a frame into `decoded` and `decoded_owned`; nothing else changes.
     fn decode(&mut self, frame: &Frame, message: &[u8]) -> Result<(), DecodeError> {
-        self.spare_rows.extend(self.decoded.drain(..).map(|(_, rows)| rows));
+        self.spare_rows.extend(self.decoded.drain(..).map(|part| part.rows));
         if !frame.head.reset && frame.closed.iter().any(|handle| !self.channels.contains_key(handle)) {
             return Err(DecodeError::NoBaseline("channel"));
         }
         for part in &frame.parts {
             let bits = &message[part.bits.clone()];
             let mut rows = self.spare_rows.pop().unwrap_or_default();
+            let mut changed = self.spare_lanes.zeros(0);
             if part.keyframe {
                 decode_keyframe(&self.layout, bits, &mut rows)?;
             } else {
                 let forgotten = frame.head.reset || frame.closed.contains(&part.handle);
                 let base = self.channels.get(&part.handle).filter(|_| !forgotten);
                 let base = base.ok_or(DecodeError::NoBaseline("channel"))?;
-                decode_delta(&self.layout, base.rows.rows(), bits, &mut rows)?;
+                decode_delta(&self.layout, &base.past(frame.head.tick), bits, &mut self.scratch, &mut rows)?;
+                changed.extend_from_slice(self.scratch.changed());
             }
-            self.decoded.push((part.handle, rows));
+            self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, rows, changed });
         }
         self.spare_lanes.take_all(self.decoded_owned.drain(..).map(|owned| owned.row));
         frame.owned.clone().map_or(Ok(()), |owned| self.decode_owned(&message[owned]))
@@ -227,10 +278,23 @@ impl Replica {
     /// Drops the channels that the frame closes.
     fn close(&mut self, frame: &Frame) {
         if frame.head.reset {
-            self.spare_rows.extend(self.channels.drain().map(|(_, channel)| channel.rows));
+            self.channels.clear();
         }
         for handle in &frame.closed {
-            self.spare_rows.extend(self.channels.remove(handle).map(|channel| channel.rows));
+            self.channels.remove(handle);
+        }
+    }
+
+    /// Takes the new state of a channel.
+    fn update(&mut self, part: Decoded, tick: Tick) {
+        let Decoded { handle, keyframe, rows, changed } = part;
+        match self.channels.get_mut(&handle) {
+            Some(channel) if !keyframe => {
+                channel.updated = self.generation;
+                self.spare_lanes.take_all(std::iter::once(std::mem::replace(&mut channel.moved, changed)));
+                self.spare_rows.extend(channel.frame(Arc::new(rows), tick));
+            }
+            _ => drop(self.channels.insert(handle, Channel::keyframe(rows, tick, self.generation))),
         }
     }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tickwire_shared::EntityId;
 use tickwire_shared::delta::{
-    DeltaScratch, Layout, RowBuffer, decode_delta, decode_keyframe, encode_delta, encode_keyframe,
+    DeltaScratch, Earlier, Layout, Past, RowBuffer, decode_delta, decode_keyframe, encode_delta, encode_keyframe,
 };
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 
@@ -22,6 +22,7 @@ fn schema() -> Schema {
         field("angle", Quantizer::Angle { bits: 12 }, false),
         field("state", Quantizer::Enum { variants: vec!["A".into(), "B".into(), "C".into()] }, false),
         field("name", Quantizer::Text { max_bytes: 9 }, false),
+        field("attitude", Quantizer::Quat { bits: 9 }, false),
         Field { count: 3, ..field("array", Quantizer::Int { min: 0, max: 99 }, false) },
     ];
     let empty = Vec::new();
@@ -51,6 +52,12 @@ fn lane(quantizer: &Quantizer) -> BoxedStrategy<Vec<u32>> {
                 lanes
             })
             .boxed(),
+        Quantizer::Quat { bits } => {
+            let component = near((1 << bits) - 1);
+            (0u32..4, [component.clone(), component.clone(), component])
+                .prop_map(|(largest, others)| [vec![largest], others.concat()].concat())
+                .boxed()
+        }
     }
 }
 
@@ -92,12 +99,58 @@ fn read_back(rows: &RowBuffer, layout: &Layout) -> State {
     (0..rows.entities.len()).map(|e| (rows.entities[e].id.0, (rows.entities[e].kind, row(e)))).collect()
 }
 
+/// A state and what became of it: in each step rows go on as they went, change anyhow, stop, leave or enter.
+fn history() -> impl Strategy<Value = Vec<State>> {
+    let steps = prop::collection::vec((state(), prop::collection::vec(0u8..10, 14), -3i32..=3), 3);
+    (state(), steps).prop_map(|(first, steps)| {
+        let mut states = vec![first];
+        for (fresh, fates, by) in steps {
+            let mut next = states[states.len() - 1].clone();
+            for ((id, (kind, row)), fate) in states[states.len() - 1].iter().zip(fates) {
+                match (fate, fresh.values().find(|(other, _)| other == kind)) {
+                    (0..=4, _) => next.insert(*id, (*kind, drift(*kind, row, by))),
+                    (5, Some((_, another))) => next.insert(*id, (*kind, another.clone())),
+                    (6, _) => next.remove(id),
+                    _ => None,
+                };
+            }
+            next.extend(fresh.into_iter().take(2));
+            states.push(next);
+        }
+        states
+    })
+}
+
+/// The row with its wide numbers, angle and rotation moved on by a bit.
+fn drift(kind: u16, row: &[u32], by: i32) -> Vec<u32> {
+    let moved = |lane: u32, span: u32| (i64::from(lane) + i64::from(by)).clamp(0, span.into()) as u32;
+    let mut row = row.to_vec();
+    match kind {
+        0 => {
+            row[2] = moved(row[2], u32::MAX);
+            row[3] = moved(row[3], 1000);
+            row[5] = row[5].wrapping_add_signed(by) & 0xfff;
+            for lane in &mut row[12..15] {
+                *lane = moved(*lane, 511);
+            }
+        }
+        2 => row[0] = moved(row[0], 65535),
+        _ => {}
+    }
+    row
+}
+
+fn past<'a>(states: &'a [RowBuffer], spacing: u8, ahead: u8) -> Past<'a> {
+    let earlier = Earlier { rows: [states[1].rows(), states[0].rows()], spacing, ahead, moved: None };
+    Past { base: states[2].rows(), earlier: Some(earlier) }
+}
+
 proptest! {
     #[test]
     fn every_state_comes_back_through_every_baseline(states in prop::collection::vec(state(), 1..6)) {
         let layout = Layout::new(&schema()).expect("the test's schema is sound");
         let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
-        let mut decoded = RowBuffer::default();
+        let (mut scratch, mut decoded) = (DeltaScratch::default(), RowBuffer::default());
         for (now, state) in buffers.iter().zip(&states) {
             let mut bytes = Vec::new();
             encode_keyframe(&layout, now.rows(), &mut bytes);
@@ -106,20 +159,67 @@ proptest! {
             prop_assert_eq!(decoded.rows().hash(&layout), now.rows().hash(&layout));
             for base in &buffers {
                 bytes.clear();
-                encode_delta(&layout, base.rows(), now.rows(), &mut DeltaScratch::default(), &mut bytes);
-                prop_assert_eq!(decode_delta(&layout, base.rows(), &bytes, &mut decoded), Ok(()));
+                let past = Past { base: base.rows(), earlier: None };
+                encode_delta(&layout, &past, now.rows(), &mut scratch, &mut bytes);
+                prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
                 prop_assert_eq!(&read_back(&decoded, &layout), state);
             }
         }
     }
 
     #[test]
-    fn hostile_bytes_are_an_error_or_a_valid_state(base in state(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+    fn every_state_comes_back_whatever_was_before(
+        states in prop_oneof![history(), prop::collection::vec(state(), 4)],
+        spacing in 1u8..=4,
+        ahead in 1u8..=32,
+    ) {
         let layout = Layout::new(&schema()).expect("the test's schema is sound");
-        let mut out = RowBuffer::default();
+        let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
+        let (mut scratch, mut decoded, mut bytes) = (DeltaScratch::default(), RowBuffer::default(), Vec::new());
+        let past = past(&buffers, spacing, ahead);
+        encode_delta(&layout, &past, buffers[3].rows(), &mut scratch, &mut bytes);
+        prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
+        prop_assert_eq!(&read_back(&decoded, &layout), &states[3]);
+        prop_assert_eq!(decoded.rows().hash(&layout), buffers[3].rows().hash(&layout));
+
+        // told what moved, instead of looking for it: the same bytes, and at both ends the same list for the next step
+        let mut step = Vec::new();
+        let base = Past { base: buffers[1].rows(), earlier: None };
+        encode_delta(&layout, &base, buffers[2].rows(), &mut scratch, &mut step);
+        let moved = scratch.changed().to_vec();
+        prop_assert_eq!(decode_delta(&layout, &base, &step, &mut scratch, &mut decoded), Ok(()));
+        prop_assert_eq!(scratch.changed(), &moved);
+        let told = Past { earlier: past.earlier.map(|earlier| Earlier { moved: Some(&moved), ..earlier }), ..past };
+        let mut same = Vec::new();
+        encode_delta(&layout, &told, buffers[3].rows(), &mut scratch, &mut same);
+        prop_assert_eq!(&same, &bytes);
+        prop_assert_eq!(decode_delta(&layout, &told, &bytes, &mut scratch, &mut decoded), Ok(()));
+        prop_assert_eq!(&read_back(&decoded, &layout), &states[3]);
+
+        // one that lacks the earlier states is told so
+        let forgetful = Past { earlier: None, ..past };
+        prop_assert!(decode_delta(&layout, &forgetful, &bytes, &mut scratch, &mut decoded).is_err());
+        // cut anywhere: an error, never a panic
+        for cut in 0..bytes.len() {
+            let _ = decode_delta(&layout, &past, &bytes[..cut], &mut scratch, &mut decoded);
+        }
+    }
+
+    #[test]
+    fn hostile_bytes_are_an_error_or_a_valid_state(
+        states in history(),
+        mut bytes in prop::collection::vec(any::<u8>(), 0..60),
+        leans in any::<bool>(),
+    ) {
+        let layout = Layout::new(&schema()).expect("the test's schema is sound");
+        let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
+        if let Some(first) = bytes.first_mut() {
+            *first = *first & !1 | u8::from(leans);
+        }
+        let (mut scratch, mut out) = (DeltaScratch::default(), RowBuffer::default());
         for result in [
             decode_keyframe(&layout, &bytes, &mut out),
-            decode_delta(&layout, buffer(&base).rows(), &bytes, &mut out),
+            decode_delta(&layout, &past(&buffers, 1, 32), &bytes, &mut scratch, &mut out),
         ] {
             if result.is_ok() {
                 let rows = out.rows();
@@ -129,28 +229,49 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_is_noticed_or_changes_the_hash_or_nothing(a in state(), b in state(), at in any::<prop::sample::Index>()) {
+    fn a_flipped_bit_is_noticed_or_changes_the_hash_or_nothing(states in history(), at in any::<prop::sample::Index>()) {
         let layout = Layout::new(&schema()).expect("the test's schema is sound");
-        let (a, b) = (buffer(&a), buffer(&b));
-        let mut bytes = Vec::new();
-        encode_delta(&layout, a.rows(), b.rows(), &mut DeltaScratch::default(), &mut bytes);
+        let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
+        let (mut scratch, mut out, mut bytes) = (DeltaScratch::default(), RowBuffer::default(), Vec::new());
+        let (past, now) = (past(&buffers, 1, 1), &buffers[3]);
+        encode_delta(&layout, &past, now.rows(), &mut scratch, &mut bytes);
         let bit = at.index(bytes.len() * 8);
         bytes[bit / 8] ^= 1 << (bit % 8);
-        let mut out = RowBuffer::default();
-        if decode_delta(&layout, a.rows(), &bytes, &mut out).is_ok() && read_back(&out, &layout) != read_back(&b, &layout) {
-            prop_assert_ne!(out.rows().hash(&layout), b.rows().hash(&layout));
+        if decode_delta(&layout, &past, &bytes, &mut scratch, &mut out).is_ok()
+            && read_back(&out, &layout) != read_back(now, &layout)
+        {
+            prop_assert_ne!(out.rows().hash(&layout), now.rows().hash(&layout));
         }
     }
 }
 
-#[test]
-fn an_unchanged_channel_costs_a_byte() {
-    let layout = Layout::new(&schema()).expect("the test's schema is sound");
+fn movers(x: impl Fn(u32) -> u32) -> RowBuffer {
     let mut rows = RowBuffer::default();
     for id in 0..50 {
-        rows.push(EntityId(id), 2, 1)[0] = id;
+        rows.push(EntityId(id), 2, 1)[0] = x(id);
     }
+    rows
+}
+
+fn delta_length(past: &Past<'_>, now: &RowBuffer) -> usize {
+    let layout = Layout::new(&schema()).expect("the test's schema is sound");
     let mut bytes = Vec::new();
-    encode_delta(&layout, rows.rows(), rows.rows(), &mut DeltaScratch::default(), &mut bytes);
-    assert_eq!(bytes.len(), 1);
+    encode_delta(&layout, past, now.rows(), &mut DeltaScratch::default(), &mut bytes);
+    bytes.len()
+}
+
+#[test]
+fn an_unchanged_channel_costs_a_byte() {
+    let rows = movers(|id| id);
+    assert_eq!(delta_length(&Past { base: rows.rows(), earlier: None }, &rows), 1);
+    let still = [rows.clone(), rows.clone(), rows.clone()];
+    assert_eq!(delta_length(&past(&still, 1, 1), &rows), 1);
+}
+
+#[test]
+fn what_goes_on_as_it_went_costs_two_bits() {
+    let states = [0, 1, 2].map(|tick| movers(|id| 1000 * id + 7 * tick));
+    assert!(delta_length(&past(&states, 1, 1), &movers(|id| 1000 * id + 7 * 3)) <= 2 + 50 * 2 / 8);
+    // three times as far ahead, as seen from a state that is older
+    assert!(delta_length(&past(&states, 1, 3), &movers(|id| 1000 * id + 7 * 5)) <= 2 + 50 * 3 / 8);
 }

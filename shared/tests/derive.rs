@@ -63,6 +63,18 @@ struct Rock {
 #[derive(Replicate, Clone, PartialEq, Debug, Default)]
 struct Nothing;
 
+/// Rotations stand apart: where two components are equally large, what was read may come back written another way.
+#[derive(Replicate, Clone, PartialEq, Debug)]
+struct Body {
+    mass: u8,
+    #[field(quat, bits = 9)]
+    attitude: [f32; 4],
+    #[field(owner, quat, bits = BITS)]
+    wheels: [[f32; 4]; 2],
+    hot: bool,
+}
+const BITS: u8 = 6;
+
 #[derive(World, Clone, PartialEq, Debug)]
 enum Entity {
     Ship(Ship),
@@ -228,6 +240,28 @@ fn halfway_floats_and_angles_move_and_all_else_waits() {
     let halfway = Ship::from_lanes_between(&lanes_of(&earlier), &lanes_of(&later), 0.5);
     let expected = Ship { x: 0.0, heading: -TAU / 8.0, heat: [5.0, 5.0], turrets: [TAU / 8.0, 0.0], ..earlier };
     assert_eq!(halfway, expected, "the heading turns back by an eighth: the shorter way");
+}
+
+#[test]
+fn a_rotation_takes_four_lanes_and_turns() {
+    let none = [0.0, 0.0, 0.0, 1.0];
+    let turned = [0.0, 0.0, 2.0, 2.0];
+    let body = Body { mass: 7, attitude: none, wheels: [none, turned], hot: true };
+    assert_eq!(Body::LANES, 1 + 4 + 2 * 4 + 1);
+    assert_eq!(Body::schema().lanes(), Body::LANES);
+    let attitude = &Body::schema().fields[1];
+    assert_eq!((&attitude.quantizer, attitude.count), (&Quantizer::Quat { bits: 9 }, 1));
+    let wheels = &Body::schema().fields[2];
+    assert_eq!((&wheels.quantizer, wheels.count, wheels.owner_only), (&Quantizer::Quat { bits: 6 }, 2, true));
+
+    let lanes = lanes_of(&body);
+    assert_eq!(lanes, [7, 3, 256, 256, 256, 3, 32, 32, 32, 2, 32, 32, 63, 1]);
+    let there = Body::from_lanes(&lanes);
+    assert_eq!((there.mass, there.attitude, there.wheels[0], there.hot), (7, none, none, true));
+    let halfway = Body::from_lanes_between(&lanes, &lanes_of(&Body { attitude: turned, mass: 9, ..body }), 0.5);
+    let eighth = [0.0, 0.0, (TAU / 16.0).sin(), (TAU / 16.0).cos()];
+    let far = halfway.attitude.iter().zip(eighth).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(far < 0.01 && halfway.mass == 7, "halfway to a quarter turn is {halfway:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{
-    DeltaScratch, KindLayout, Layout, Part, RowBuffer, encode_delta, encode_keyframe, encode_row,
+    DeltaScratch, Earlier, KindLayout, Layout, Part, Past, RowBuffer, encode_delta, encode_keyframe, encode_row,
 };
 use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
 use tickwire_shared::protocol::{self, ClientMessage, ServerMessage, input};
@@ -43,8 +43,8 @@ fn rows(entities: &[(u32, u16, &[u32])]) -> RowBuffer {
 fn client_messages() {
     let messages = [
         (
-            ClientMessage::Hello { protocol: 1, game: "arena".into(), fingerprint: 0x0102_0304_0506_0708 },
-            "0001056172656e61fd0807060504030201",
+            ClientMessage::Hello { protocol: 2, game: "arena".into(), fingerprint: 0x0102_0304_0506_0708 },
+            "0002056172656e61fd0807060504030201",
         ),
         (ClientMessage::Join { name: "ann".into() }, "0103616e6e"),
         (ClientMessage::Ping { stamp_ms: 1000 }, "02fbe803"),
@@ -99,9 +99,36 @@ fn channels() {
     encode_keyframe(&layout, before.rows(), &mut bytes);
     assert_eq!(hex(&bytes), "f7a04f1fc3dcdcc204902f0e000008");
     bytes.clear();
-    encode_delta(&layout, before.rows(), after.rows(), &mut DeltaScratch::default(), &mut bytes);
-    assert_eq!(hex(&bytes), "ff731dd88f9f0f");
+    let mut scratch = DeltaScratch::default();
+    let past = Past { base: before.rows(), earlier: None };
+    encode_delta(&layout, &past, after.rows(), &mut scratch, &mut bytes);
+    assert_eq!(hex(&bytes), "fe67a91efdffa10f00");
+    // the ship that is still there flies on, straight but for a step; the other one starts
+    let earlier = [[511, 252], [521, 255]]
+        .map(|[x, turn]| rows(&[(3, 0, &[x, turn, 0, 4, name, 0, 0]), (70_001, 0, &[0, 0, 1, 0, 0, 0, 0])]));
+    let earlier = Earlier { rows: [earlier[0].rows(), earlier[1].rows()], spacing: 1, ahead: 2, moved: None };
+    bytes.clear();
+    let past = Past { base: before.rows(), earlier: Some(earlier) };
+    encode_delta(&layout, &past, after.rows(), &mut scratch, &mut bytes);
+    assert_eq!(hex(&bytes), "ffe7fe337cff7fe80300");
     assert_eq!(format!("{:016x}", after.rows().hash(&layout)), "9409c02b7df744e6");
+}
+
+#[test]
+fn a_rotation() {
+    let field = Field { name: "way".into(), quantizer: Quantizer::Quat { bits: 9 }, count: 1, owner_only: false };
+    let kinds = vec![KindSchema { name: "Crate".into(), fields: vec![field] }];
+    let layout = Layout::new(&Schema { kinds, ..schema() }).expect("sound");
+    let states = [[3, 256, 256, 500], [3, 256, 250, 505], [3, 256, 244, 509], [2, 256, 272, 510]];
+    let states = states.map(|lanes| rows(&[(1, 0, &lanes)]));
+    let mut bytes = Vec::new();
+    encode_keyframe(&layout, states[2].rows(), &mut bytes);
+    assert_eq!(hex(&bytes), "730c905e7f");
+    bytes.clear();
+    let earlier = Earlier { rows: [states[1].rows(), states[0].rows()], spacing: 1, ahead: 1, moved: None };
+    let past = Past { base: states[2].rows(), earlier: Some(earlier) };
+    encode_delta(&layout, &past, states[3].rows(), &mut DeltaScratch::default(), &mut bytes);
+    assert_eq!(hex(&bytes), "e5ff4f8404");
 }
 
 #[test]

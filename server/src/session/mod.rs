@@ -270,15 +270,16 @@ mod tests {
             Verdict::Refuse(reason, text) => (reason, text),
             other => panic!("expected a refusal, got {other:?}"),
         };
+        let protocol = protocol::VERSION;
         let (reason, text) = refused(ClientMessage::Hello { protocol: 0, game: "test".into(), fingerprint: 0 });
         assert_eq!(reason, CloseReason::Version);
         assert!(text.contains("update the client"), "{text}");
-        let (reason, text) = refused(ClientMessage::Hello { protocol: 1, game: "chess".into(), fingerprint: 0 });
+        let (reason, text) = refused(ClientMessage::Hello { protocol, game: "chess".into(), fingerprint: 0 });
         assert_eq!(reason, CloseReason::Game);
         assert!(text.contains("test"), "{text}");
         let (reason, _) = refused(ClientMessage::Join { name: String::new() });
         assert_eq!(reason, CloseReason::ProtocolError);
-        let other_build = ClientMessage::Hello { protocol: 1, game: "test".into(), fingerprint: 0 };
+        let other_build = ClientMessage::Hello { protocol, game: "test".into(), fingerprint: 0 };
         assert!(matches!(
             say(&mut session(), &other_build),
             Verdict::Reply(ServerMessage::Welcome { schema: Some(_), .. })

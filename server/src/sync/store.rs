@@ -22,6 +22,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// When it was.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
     /// The rows of a channel; none when nothing is there.
     #[must_use]
     pub fn rows(&self, channel: Channel) -> Rows<'_> {

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tickwire_shared::bits::BitWriter;
-use tickwire_shared::delta::{Part, encode_row};
+use tickwire_shared::delta::{Held, Part, encode_row};
 use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
 use tickwire_shared::protocol::limits::{CHANNELS_MAX, OWNED_MAX};
 use tickwire_shared::{SeatId, Tick};
@@ -29,8 +29,8 @@ const EVENT_BYTES_PER_FRAME: usize = 16 * 1024;
 struct Open {
     channel: Channel,
     handle: u16,
-    /// The tick whose state of the channel the client has.
-    baseline: Tick,
+    /// The states of the channel that the client has.
+    held: Held,
 }
 
 /// What a frame that is under way will have changed when it was written.
@@ -199,15 +199,17 @@ impl View {
         self.proposal.open.clear();
         let now = shared.tick;
         for channel in &shared.wanted {
-            let held = self.open.binary_search_by_key(channel, |open| open.channel).ok().map(|at| self.open[at]);
-            let handle = match held {
-                Some(open) => {
-                    let in_ring = store.at(open.baseline).is_some();
-                    if !(in_ring && store.unchanged_since(*channel, open.baseline)) {
-                        let (part, keyframe) = encoder.part(store, *channel, Some(open.baseline));
-                        shared.parts.push((open.handle, part, keyframe));
+            let open = self.open.binary_search_by_key(channel, |open| open.channel).ok().map(|at| self.open[at]);
+            let (handle, held) = match open {
+                Some(Open { handle, held, .. }) => {
+                    let in_ring = store.at(held.newest()).is_some();
+                    let mut keyframe = false;
+                    if !(in_ring && store.unchanged_since(*channel, held.newest())) {
+                        let (part, is_keyframe) = encoder.part(store, *channel, Some(held));
+                        shared.parts.push((handle, part, is_keyframe));
+                        keyframe = is_keyframe;
                     }
-                    open.handle
+                    (handle, if keyframe { Held::keyframe(now) } else { held.frame(now) })
                 }
                 // nothing there: the client need not know of it
                 None if store.newest().is_none_or(|now| now.rows(*channel).entities.is_empty()) => continue,
@@ -215,10 +217,10 @@ impl View {
                     let handle = take_free(&mut shared.used_handles);
                     let (part, keyframe) = encoder.part(store, *channel, None);
                     shared.parts.push((handle, part, keyframe));
-                    handle
+                    (handle, Held::keyframe(now))
                 }
             };
-            self.proposal.open.push(Open { channel: *channel, handle, baseline: now });
+            self.proposal.open.push(Open { channel: *channel, handle, held });
         }
     }
 

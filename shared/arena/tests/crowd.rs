@@ -81,6 +81,6 @@ fn largest_lane(quantizer: &Quantizer) -> u32 {
         Quantizer::Float { span, .. } => *span,
         Quantizer::Angle { bits } => (1 << bits) - 1,
         Quantizer::Enum { variants } => variants.len() as u32 - 1,
-        Quantizer::Text { .. } => u32::MAX,
+        Quantizer::Text { .. } | Quantizer::Quat { .. } => u32::MAX,
     }
 }

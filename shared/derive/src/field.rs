@@ -19,10 +19,25 @@ pub(crate) struct Field {
 /// How a value becomes lanes.
 pub(crate) enum Codec {
     Plain,
-    Int { min: Expr, max: Expr },
-    Float { min: Expr, max: Expr, step: Expr },
-    Angle { bits: Expr },
-    Text { max_bytes: Expr },
+    Int {
+        min: Expr,
+        max: Expr,
+    },
+    Float {
+        min: Expr,
+        max: Expr,
+        step: Expr,
+    },
+    Angle {
+        bits: Expr,
+    },
+    Text {
+        max_bytes: Expr,
+    },
+    /// `ty` is the whole array of four.
+    Quat {
+        bits: Expr,
+    },
 }
 
 impl Field {
@@ -31,10 +46,15 @@ impl Field {
         let ident = field.ident.clone().expect("the caller passes named fields only");
         let attribute = Attribute::parse(&field.attrs)?;
         let (ty, count) = match bare(&field.ty) {
+            Type::Array(array) if attribute.quat && !matches!(bare(&array.elem), Type::Array(_)) => {
+                (bare(&field.ty), None)
+            }
             Type::Array(array) => (bare(&array.elem), Some(array.len.clone())),
             ty => (ty, None),
         };
-        if let Type::Array(inner) = ty {
+        if let Type::Array(inner) = ty
+            && !attribute.quat
+        {
             let advice = "an array of arrays does not travel: make it one array, `[T; ROWS * COLUMNS]`";
             return Err(Error::new_spanned(inner, advice));
         }
@@ -62,11 +82,12 @@ fn bare(ty: &Type) -> &Type {
 #[derive(Default)]
 struct Attribute {
     owner_only: bool,
+    quat: bool,
     /// The key as it was written, for messages, and its value; at most one for each of [`KEYS`], in their order.
     settings: [Option<(Ident, Expr)>; KEYS.len()],
 }
 
-const KEYS: [&str; 5] = ["min", "max", "step", "angle_bits", "max_bytes"];
+const KEYS: [&str; 6] = ["min", "max", "step", "angle_bits", "max_bytes", "bits"];
 
 impl Attribute {
     fn parse(attributes: &[syn::Attribute]) -> Result<Self> {
@@ -79,11 +100,12 @@ impl Attribute {
 
     fn add(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
         let key = meta.path.require_ident()?;
-        let repeated = if key == "owner" {
+        let repeated = if key == "owner" || key == "quat" {
             if meta.input.peek(Token![=]) {
-                return Err(Error::new_spanned(key, "`owner` takes no value: write `owner` alone, or leave it out"));
+                let advice = format!("`{key}` takes no value: write `{key}` alone, or leave it out");
+                return Err(Error::new_spanned(key, advice));
             }
-            std::mem::replace(&mut self.owner_only, true)
+            std::mem::replace(if key == "owner" { &mut self.owner_only } else { &mut self.quat }, true)
         } else if let Some(place) = KEYS.iter().position(|known| key == known) {
             if !meta.input.peek(Token![=]) {
                 return Err(Error::new_spanned(key, format!("`{key}` needs a value: write `{key} = ...`")));
@@ -92,7 +114,10 @@ impl Attribute {
             self.settings[place].replace((key.clone(), value)).is_some()
         } else {
             let known = KEYS.join("`, `");
-            return Err(Error::new_spanned(key, format!("unknown key `{key}`: a field takes `owner`, `{known}`")));
+            return Err(Error::new_spanned(
+                key,
+                format!("unknown key `{key}`: a field takes `owner`, `quat`, `{known}`"),
+            ));
         };
         if repeated {
             return Err(Error::new_spanned(key, format!("`{key}` is given twice: remove one")));
@@ -102,15 +127,19 @@ impl Attribute {
 
     /// What attribute and type mean together.
     fn codec(self, ty: &Type) -> Result<Codec> {
-        let scalar = Scalar::of(ty);
+        let scalar = if self.quat { Scalar::quat(ty)? } else { Scalar::of(ty) };
         let first_key = self.settings.iter().flatten().map(|(key, _)| key.span()).next();
-        let [min, max, step, angle_bits, max_bytes] = self.settings.map(|setting| setting.map(|(_, value)| value));
-        Ok(match (&scalar, min, max, step, angle_bits, max_bytes) {
-            (Scalar::SmallInt | Scalar::Other, None, None, None, None, None) => Codec::Plain,
-            (Scalar::SmallInt | Scalar::BigInt, Some(min), Some(max), None, None, None) => Codec::Int { min, max },
-            (Scalar::Float, Some(min), Some(max), Some(step), None, None) => Codec::Float { min, max, step },
-            (Scalar::Float, None, None, None, Some(bits), None) => Codec::Angle { bits },
-            (Scalar::Text, None, None, None, None, Some(max_bytes)) => Codec::Text { max_bytes },
+        let [min, max, step, angle_bits, max_bytes, bits] =
+            self.settings.map(|setting| setting.map(|(_, value)| value));
+        Ok(match (&scalar, min, max, step, angle_bits, max_bytes, bits) {
+            (Scalar::SmallInt | Scalar::Other, None, None, None, None, None, None) => Codec::Plain,
+            (Scalar::SmallInt | Scalar::BigInt, Some(min), Some(max), None, None, None, None) => {
+                Codec::Int { min, max }
+            }
+            (Scalar::Float, Some(min), Some(max), Some(step), None, None, None) => Codec::Float { min, max, step },
+            (Scalar::Float, None, None, None, Some(bits), None, None) => Codec::Angle { bits },
+            (Scalar::Text, None, None, None, None, Some(max_bytes), None) => Codec::Text { max_bytes },
+            (Scalar::Quat, None, None, None, None, None, Some(bits)) => Codec::Quat { bits },
             _ => return Err(scalar.advice(ty, first_key)),
         })
     }
@@ -124,6 +153,8 @@ enum Scalar {
     BigInt,
     Float,
     Text,
+    /// An array of four `f32` that says it is a rotation.
+    Quat,
     /// Never travels; the text says what to use instead.
     Never(&'static str),
     /// `bool`, a derived enum, or what the bound on `Plain` refuses.
@@ -131,6 +162,16 @@ enum Scalar {
 }
 
 impl Scalar {
+    fn quat(ty: &Type) -> Result<Self> {
+        let four = |len: &Expr| matches!(len, Expr::Lit(lit) if quote::quote!(#lit).to_string() == "4");
+        match ty {
+            Type::Array(array) if four(&array.len) && matches!(Self::of(bare(&array.elem)), Self::Float) => {
+                Ok(Self::Quat)
+            }
+            _ => Err(Error::new_spanned(ty, "`quat` is for `[f32; 4]`: a rotation as x, y, z, w")),
+        }
+    }
+
     fn of(ty: &Type) -> Self {
         let Type::Path(path) = ty else { return Self::Other };
         let Some(last) = path.path.segments.last() else { return Self::Other };
@@ -160,6 +201,9 @@ impl Scalar {
             Self::Float => "`f32` needs `#[field(min = .., max = .., step = ..)]`, or `#[field(angle_bits = ..)]` for \
                             an angle in radians"
                 .to_owned(),
+            Self::Quat => {
+                "`quat` needs the bits of a component and no other key: `#[field(quat, bits = ..)]`".to_owned()
+            }
             Self::Text => "`String` needs its longest length in bytes: `#[field(max_bytes = ..)]`".to_owned(),
             Self::Never(instead) => format!("`{shown}` does not travel: {instead}"),
             Self::Other => format!(

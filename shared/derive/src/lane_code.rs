@@ -33,12 +33,13 @@ impl<'a> LaneCode<'a> {
     /// The constants; `start` is the field's first lane.
     pub(crate) fn consts(&self, start: &TokenStream) -> TokenStream {
         let Self { quantizer, count, lane, .. } = self;
-        let constant = |ty: &str, first: &Expr, parameters: TokenStream| {
+        let constant_in = |module: &str, ty: &str, first: &Expr, parameters: TokenStream| {
             let span = at(first);
-            let ty = Ident::new(ty, span);
-            let ty = quote_spanned!(span=> ::tickwire_shared::schema::quant::#ty);
+            let (module, ty) = (Ident::new(module, span), Ident::new(ty, span));
+            let ty = quote_spanned!(span=> ::tickwire_shared::schema::#module::#ty);
             quote_spanned!(span=> const #quantizer: #ty = #ty::new(#parameters);)
         };
+        let constant = |ty, first, parameters| constant_in("quant", ty, first, parameters);
         let quantizer = match &self.field.codec {
             Codec::Plain => None,
             Codec::Int { min, max } => {
@@ -51,6 +52,7 @@ impl<'a> LaneCode<'a> {
             }
             Codec::Angle { bits } => Some(constant("Angle", bits, quote!(#bits))),
             Codec::Text { max_bytes } => Some(constant("Text", max_bytes, quote!(#max_bytes))),
+            Codec::Quat { bits } => Some(constant_in("quat", "Quat", bits, quote!(#bits))),
         };
         let count_value = self.field.count.as_ref().map_or(quote!(1), |count| {
             quote_spanned! {at(count)=> {
@@ -105,7 +107,9 @@ impl<'a> LaneCode<'a> {
             }
             Codec::Int { .. } => quote!(lanes[at] = #quantizer.quantize(i64::from(*value));),
             Codec::Float { .. } | Codec::Angle { .. } => quote!(lanes[at] = #quantizer.quantize(*value);),
-            Codec::Text { .. } => quote!(#quantizer.quantize(value, &mut lanes[at..at + #width]);),
+            Codec::Text { .. } | Codec::Quat { .. } => {
+                quote!(#quantizer.quantize(value, &mut lanes[at..at + #width]);)
+            }
         };
         match field.count {
             None => quote!({
@@ -131,6 +135,10 @@ impl<'a> LaneCode<'a> {
         let quantizer = &self.quantizer;
         self.each(&match self.field.codec {
             Codec::Float { .. } | Codec::Angle { .. } => quote!(#quantizer.between(earlier[at], later[at], t)),
+            Codec::Quat { .. } => {
+                let width = self.width();
+                quote!(#quantizer.between(&earlier[at..at + #width], &later[at..at + #width], t))
+            }
             _ => self.read_one(),
         })
     }
@@ -143,7 +151,7 @@ impl<'a> LaneCode<'a> {
             // the borders are values of the type, so nothing is cut
             Codec::Int { .. } => quote!(#quantizer.dequantize(lanes[at]) as #ty),
             Codec::Float { .. } | Codec::Angle { .. } => quote!(#quantizer.dequantize(lanes[at])),
-            Codec::Text { .. } => quote!(#quantizer.dequantize(&lanes[at..at + #width])),
+            Codec::Text { .. } | Codec::Quat { .. } => quote!(#quantizer.dequantize(&lanes[at..at + #width])),
         }
     }
 
@@ -168,7 +176,7 @@ impl<'a> LaneCode<'a> {
     fn width(&self) -> TokenStream {
         let quantizer = &self.quantizer;
         match self.field.codec {
-            Codec::Text { .. } => quote!(#quantizer.lanes()),
+            Codec::Text { .. } | Codec::Quat { .. } => quote!(#quantizer.lanes()),
             _ => quote!(1),
         }
     }

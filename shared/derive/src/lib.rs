@@ -35,6 +35,7 @@ use syn::{DeriveInput, Error, Result};
 /// | `u8` to `u64`, `i8` to `i64` | `min = .., max = ..` | one lane, both borders included, at most 2³² values |
 /// | `f32` | `min = .., max = .., step = ..` | one lane, the nearest step |
 /// | `f32` | `angle_bits = ..` | one lane, radians; a full turn in 2 to the `angle_bits` steps, 2 to 24 |
+/// | `[f32; 4]` | `quat, bits = ..` | four lanes, a rotation as x, y, z, w of any length; 2 + 3 · `bits` bits, 2 to 16 |
 /// | `String` | `max_bytes = ..` | a lane for the length, and one for each four bytes; at most 255 bytes |
 /// | `[T; N]` of any of these | as for `T` | the lanes of `T`, `N` times; `N` from 1 to 65535 |
 ///
@@ -44,7 +45,7 @@ use syn::{DeriveInput, Error, Result};
 /// have the integer's type; borders and step of an `f32` may be floats or whole numbers of any type. Values out of
 /// range are brought to the nearest border. A range that cannot be is an error at compile time.
 ///
-/// Between two rows, floats move linearly and angles along the shorter arc; all else waits for the later row.
+/// Between two rows, floats move linearly, angles and rotations along the shorter arc; all else waits for the later row.
 ///
 /// ```
 /// use tickwire_shared::{Replicate, schema::Quantizer};

@@ -39,6 +39,11 @@
 //! #[derive(tickwire_shared::Replicate)]
 //! struct Ship { #[field(angle_bits = 32)] heading: f32 }
 //! ```
+//! A component of a quaternion has 2 to 16 bits:
+//! ```compile_fail
+//! #[derive(tickwire_shared::Replicate)]
+//! struct Ship { #[field(quat, bits = 17)] attitude: [f32; 4] }
+//! ```
 //! A text has at most 255 bytes:
 //! ```compile_fail
 //! #[derive(tickwire_shared::Replicate)]
@@ -119,10 +124,12 @@ mod tests {
     #[test]
     fn an_attribute_that_is_not_understood() {
         let cases = [
-            ("struct A { #[field(minimum = 3)] a: u8 }", "unknown key `minimum`: a field takes `owner`, `min`"),
+            ("struct A { #[field(minimum = 3)] a: u8 }", "unknown key `minimum`: a field takes `owner`, `quat`, `min`"),
             ("struct A { #[field(angle, bits = 8)] a: f32 }", "unknown key `angle`"),
             ("struct A { #[field(owner = true)] a: u8 }", "`owner` takes no value"),
             ("struct A { #[field(owner, owner)] a: u8 }", "`owner` is given twice"),
+            ("struct A { #[field(quat = 9)] a: [f32; 4] }", "`quat` takes no value"),
+            ("struct A { #[field(quat, bits = 9, quat)] a: [f32; 4] }", "`quat` is given twice"),
             ("struct A { #[field(owner)] #[field(owner)] a: u8 }", "`owner` is given twice"),
             ("struct A { #[field(min = 1, max = 2, min = 1)] a: u8 }", "`min` is given twice"),
             ("struct A { #[field(min, max = 2)] a: u8 }", "write `min = ...`"),
@@ -144,6 +151,13 @@ mod tests {
             ("struct A { #[field(step = 0.5)] a: f32 }", "`f32` needs `#[field(min"),
             ("struct A { #[field(min = 0.0, max = 1.0)] a: f32 }", "`f32` needs `#[field(min"),
             ("struct A { #[field(min = 0.0, angle_bits = 8)] a: f32 }", "`f32` needs `#[field(min"),
+            ("struct A { #[field(quat)] a: [f32; 4] }", "`quat` needs the bits of a component"),
+            ("struct A { #[field(quat, min = 0, max = 1, step = 1)] a: [f32; 4] }", "`quat` needs the bits"),
+            ("struct A { #[field(quat, bits = 9)] a: f32 }", "`quat` is for `[f32; 4]`"),
+            ("struct A { #[field(quat, bits = 9)] a: [f32; 3] }", "`quat` is for `[f32; 4]`"),
+            ("struct A { #[field(quat, bits = 9)] a: [[f32; 3]; 4] }", "`quat` is for `[f32; 4]`"),
+            ("struct A { #[field(quat, bits = 9)] a: [u8; 4] }", "`quat` is for `[f32; 4]`"),
+            ("struct A { #[field(bits = 9)] a: f32 }", "`f32` needs `#[field(min"),
             ("struct A { a: String }", "`#[field(max_bytes = ..)]`"),
             ("struct A { #[field(min = 0, max = 9)] a: String }", "`#[field(max_bytes = ..)]`"),
             ("struct A { #[field(max_bytes = 9)] a: bool }", "`bool` takes no key but `owner`"),

@@ -1,10 +1,13 @@
 //! The decoder. Its mirror is `encode.rs`: a change here is a change there. Every number is checked before it is used.
 
-use super::encode::class_width;
+use super::encode::{DeltaScratch, gap_order};
+use super::forecast::{Forecast, NUMBER_K, QUAT_K, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Layout, Part, Unit};
+use super::past::{Past, RowPasts};
 use super::row::{RowBuffer, Rows};
 use crate::bits::{BitReader, DecodeError};
 use crate::game::EntityId;
+use crate::rice;
 
 /// Fills `out` from a keyframe.
 ///
@@ -21,50 +24,193 @@ pub fn decode_keyframe(layout: &Layout, bytes: &[u8], out: &mut RowBuffer) -> Re
     bits.all()
 }
 
-/// Fills `out` with `base` and the changes.
+/// What a delta's decoder keeps in a [`DeltaScratch`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lists {
+    /// Rows of the base that are still there: place in the base, place in the new state. Empty when that is all of them,
+    /// in the same places.
+    kept: Vec<(usize, usize)>,
+    /// Places among those of the rows that move.
+    moving: Vec<usize>,
+}
+
+/// Fills `out` with the base and the changes.
 ///
 /// # Errors
-/// The bytes are no delta from this baseline.
-pub fn decode_delta(layout: &Layout, base: Rows<'_>, bytes: &[u8], out: &mut RowBuffer) -> Result<(), DecodeError> {
+/// The bytes are no delta from this past.
+pub fn decode_delta(
+    layout: &Layout,
+    past: &Past<'_>,
+    bytes: &[u8],
+    scratch: &mut DeltaScratch,
+    out: &mut RowBuffer,
+) -> Result<(), DecodeError> {
+    let DeltaScratch { decoding: lists, changed, .. } = scratch;
     out.clear();
+    changed.clear();
     let mut bits = BitReader::new(bytes);
-    if !bits.flag()? {
-        for entity in base.entities {
-            let kind = layout.kind(entity.kind).ok_or(DecodeError::OutOfRange("kind"))?;
-            out.push(entity.id, entity.kind, kind.lanes()).copy_from_slice(base.row(kind, entity));
-        }
-        decode_changes(layout, None, &mut bits, out)?;
-        return bits.all();
-    }
-    let removed = promised(bits.count(1)?, &bits)?;
-    let mut kept = Vec::with_capacity(base.entities.len());
-    let mut places = 0..base.entities.len();
-    for _ in 0..removed {
-        let gap = bits.count(1)? as usize;
-        kept.extend(places.by_ref().take(gap));
-        places.next().ok_or(DecodeError::OutOfRange("removed place"))?;
-    }
-    kept.extend(places);
-    // entered rows and kept ones come out in one order by id
-    let count = promised(bits.count(1)?, &bits)?;
-    let mut entered = Entered::new(layout, count);
-    let mut kept_rows = kept.iter().map(|place| &base.entities[*place]).peekable();
-    let mut kept_places = Vec::with_capacity(kept.len());
-    loop {
-        let next = entered.next(&mut bits)?;
-        while let Some(entity) = kept_rows.next_if(|entity| next.is_none_or(|(id, _)| entity.id < id)) {
-            let kind = layout.kind(entity.kind).ok_or(DecodeError::OutOfRange("kind"))?;
-            kept_places.push(out.rows().entities.len());
-            out.push(entity.id, entity.kind, kind.lanes()).copy_from_slice(base.row(kind, entity));
-        }
-        let Some((id, kind)) = next else { break };
-        if kept_rows.peek().is_some_and(|entity| entity.id == id) {
-            return Err(DecodeError::OutOfRange("entered id"));
-        }
-        entered.row(kind, &mut bits, out, id)?;
-    }
-    decode_changes(layout, Some(&kept_places), &mut bits, out)?;
+    let earlier = if bits.flag()? { Some(past.earlier.ok_or(DecodeError::NoBaseline("state"))?) } else { None };
+    let past = Past { base: past.base, earlier };
+    let kept = if bits.flag()? {
+        lists.decode_structure(layout, past.base, &mut bits, out)?;
+        lists.kept.len()
+    } else {
+        lists.kept.clear();
+        out.copy(layout, past.base);
+        past.base.entities.len()
+    };
+    lists.find_moving(layout, &past, kept)?;
+    decode_moving(layout, &past, lists, &mut bits, out, changed)?;
+    decode_started(layout, &past, lists, kept, &mut bits, out, changed)?;
+    // two lists in order, one behind the other
+    changed.sort();
     bits.all()
+}
+
+impl Lists {
+    /// Reads what left and what entered; `out` is complete then but for the changes of what was kept.
+    fn decode_structure(
+        &mut self,
+        layout: &Layout,
+        base: Rows<'_>,
+        bits: &mut BitReader<'_>,
+        out: &mut RowBuffer,
+    ) -> Result<(), DecodeError> {
+        let kept = &mut self.kept;
+        kept.clear();
+        let removed = promised(bits.count(1)?, bits)?;
+        let mut places = 0..base.entities.len();
+        for _ in 0..removed {
+            let gap = bits.count(1)? as usize;
+            kept.extend(places.by_ref().take(gap).map(|place| (place, 0)));
+            places.next().ok_or(DecodeError::OutOfRange("removed place"))?;
+        }
+        kept.extend(places.map(|place| (place, 0)));
+        // entered rows and kept ones come out in one order by id
+        let count = promised(bits.count(1)?, bits)?;
+        let mut entered = Entered::new(layout, count);
+        let mut kept_rows = kept.iter_mut().map(|(place, at)| (&base.entities[*place], at)).peekable();
+        loop {
+            let next = entered.next(bits)?;
+            while let Some((entity, at)) = kept_rows.next_if(|(entity, _)| next.is_none_or(|(id, _)| entity.id < id)) {
+                let kind = layout.kind(entity.kind).ok_or(DecodeError::OutOfRange("kind"))?;
+                *at = out.rows().entities.len();
+                out.push(entity.id, entity.kind, kind.lanes()).copy_from_slice(base.row(kind, entity));
+            }
+            let Some((id, kind)) = next else { return Ok(()) };
+            // the same id with another kind is another entity, and the old one has left
+            if kept_rows.peek().is_some_and(|(entity, _)| entity.id == id) {
+                return Err(DecodeError::OutOfRange("entered id"));
+            }
+            entered.row(kind, bits, out, id)?;
+        }
+    }
+
+    /// Finds the rows that moved from the state before the base to the base.
+    fn find_moving(&mut self, layout: &Layout, past: &Past<'_>, kept: usize) -> Result<(), DecodeError> {
+        self.moving.clear();
+        let Some(earlier) = past.earlier else { return Ok(()) };
+        if let Some(moved) = earlier.moved.filter(|_| self.kept.is_empty()) {
+            self.moving.extend(moved.iter().map(|place| *place as usize).filter(|place| *place < kept));
+            return Ok(());
+        }
+        let mut pasts = RowPasts::new(past);
+        for place in 0..kept {
+            let (before, _) = self.at(place);
+            let kind = layout.kind(past.base.entities[before].kind).ok_or(DecodeError::OutOfRange("kind"))?;
+            if pasts.moved(kind, before) {
+                self.moving.push(place);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a kept row is: in the base, in the new state.
+    fn at(&self, place: usize) -> (usize, usize) {
+        self.kept.get(place).copied().unwrap_or((place, place))
+    }
+}
+
+fn decode_moving(
+    layout: &Layout,
+    past: &Past<'_>,
+    lists: &Lists,
+    bits: &mut BitReader<'_>,
+    out: &mut RowBuffer,
+    changed: &mut Vec<u32>,
+) -> Result<(), DecodeError> {
+    if lists.moving.is_empty() {
+        return Ok(());
+    }
+    let mut pasts = RowPasts::new(past);
+    let count = bits.count(1)? as usize;
+    let order = gap_order(lists.moving.len(), count);
+    let mut left = count;
+    let mut next = if left > 0 { bits.count(order)? as usize } else { usize::MAX };
+    for (at, place) in lists.moving.iter().enumerate() {
+        let mut marked = false;
+        if at == next {
+            left -= 1;
+            next = if left > 0 { at + 1 + bits.count(order)? as usize } else { usize::MAX };
+            marked = bits.flag()?;
+            if !marked {
+                continue;
+            }
+        }
+        let at = lists.at(*place);
+        decode_kept(layout, &mut pasts, at, (marked, false), bits, out)?;
+        changed.push(at.1 as u32);
+    }
+    if left == 0 { Ok(()) } else { Err(DecodeError::OutOfRange("moving place")) }
+}
+
+fn decode_started(
+    layout: &Layout,
+    past: &Past<'_>,
+    lists: &Lists,
+    kept: usize,
+    bits: &mut BitReader<'_>,
+    out: &mut RowBuffer,
+    changed: &mut Vec<u32>,
+) -> Result<(), DecodeError> {
+    let count = bits.count(1)? as usize;
+    let order = gap_order(kept, count);
+    let mut pasts = RowPasts::new(past);
+    let mut place = 0;
+    for _ in 0..count {
+        place += bits.count(order)? as usize;
+        if place >= kept {
+            return Err(DecodeError::OutOfRange("changed place"));
+        }
+        let marked = bits.flag()?;
+        let at = lists.at(place);
+        decode_kept(layout, &mut pasts, at, (marked, true), bits, out)?;
+        changed.push(at.1 as u32);
+        place += 1;
+    }
+    Ok(())
+}
+
+/// Changes the row at `after`, which is still as it was at `before`.
+fn decode_kept(
+    layout: &Layout,
+    pasts: &mut RowPasts<'_>,
+    (before, after): (usize, usize),
+    (marked, all): (bool, bool),
+    bits: &mut BitReader<'_>,
+    out: &mut RowBuffer,
+) -> Result<(), DecodeError> {
+    let (kind, row) = out.row_mut(layout, after).ok_or(DecodeError::OutOfRange("changed place"))?;
+    let past = pasts.row(kind, before);
+    let mut surprise = Surprise::default();
+    for unit in kind.units(Part::Public) {
+        let expected = !(marked && all) && past.expects(unit);
+        if !(expected && unit.motion) && ((!expected && !marked) || !bits.flag()?) {
+            continue;
+        }
+        decode_unit(unit, &past, marked, &mut surprise, bits, row)?;
+    }
+    Ok(())
 }
 
 /// Reads the fields of one part of a row, whole.
@@ -116,53 +262,60 @@ impl<'a> Entered<'a> {
     }
 }
 
-/// `kept`: where the baseline's kept rows stand in `out`; `None` when they are all of it.
-fn decode_changes(
-    layout: &Layout,
-    kept: Option<&[usize]>,
+fn decode_unit(
+    unit: &Unit,
+    past: &RowPast<'_>,
+    marked: bool,
+    surprise: &mut Surprise,
     bits: &mut BitReader<'_>,
-    out: &mut RowBuffer,
+    row: &mut [u32],
 ) -> Result<(), DecodeError> {
-    let count = bits.count(3)?;
-    let mut place = 0usize;
-    for _ in 0..count {
-        place += bits.count(0)? as usize;
-        let at = kept.map_or(Some(place), |kept| kept.get(place).copied());
-        let (kind, row) = at.and_then(|at| out.row_mut(layout, at)).ok_or(DecodeError::OutOfRange("changed place"))?;
-        place += 1;
-        let units = kind.units(Part::Public);
-        let mut changed = [0u32; Layout::LANES_MAX / 32];
-        for i in 0..units.len() {
-            changed[i / 32] |= u32::from(bits.flag()?) << (i % 32);
-        }
-        for (i, unit) in units.iter().enumerate() {
-            if changed[i / 32] >> (i % 32) & 1 != 0 {
-                decode_change(unit, bits, row)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn decode_change(unit: &Unit, bits: &mut BitReader<'_>, row: &mut [u32]) -> Result<(), DecodeError> {
     match unit.coding {
-        Coding::Number { bits: width, span } => {
-            let lane = i64::from(row[unit.first]) + decode_residual(width + 1, bits)?;
-            row[unit.first] =
-                u32::try_from(lane).ok().filter(|lane| *lane <= span).ok_or(DecodeError::OutOfRange("field"))?;
+        Coding::Number { bits: width, span, motion } => {
+            let forecast = past.number(unit.first, width, motion);
+            let lane = forecast.within(span) + decode_residual(&forecast, width + 1, &NUMBER_K, surprise, bits)?;
+            row[unit.first] = in_range(lane, span)?;
         }
         Coding::Turn { bits: width } => {
-            let turned = i64::from(row[unit.first]) + decode_residual(width, bits)?;
-            row[unit.first] = (turned & ((1 << width) - 1)) as u32;
+            let forecast = past.turn(unit.first, width);
+            let lane = forecast.at + decode_residual(&forecast, width, &NUMBER_K, surprise, bits)?;
+            row[unit.first] = (lane & ((1 << width) - 1)) as u32;
+        }
+        Coding::Quat { bits: width } => {
+            let another = marked && bits.flag()?;
+            let largest = if another { bits.read(2)? } else { past.largest(unit, width) };
+            let span = (1 << width) - 1;
+            row[unit.first] = largest;
+            for (i, forecast) in past.quat(unit, width, largest).iter().enumerate() {
+                let lane = forecast.within(span) + decode_residual(forecast, width + 1, &QUAT_K, surprise, bits)?;
+                row[unit.first + 1 + i] = in_range(lane, span)?;
+            }
         }
         Coding::Raw { .. } | Coding::Text { .. } => decode_whole(unit, bits, row)?,
     }
     Ok(())
 }
 
+fn in_range(lane: i64, span: u32) -> Result<u32, DecodeError> {
+    u32::try_from(lane).ok().filter(|lane| *lane <= span).ok_or(DecodeError::OutOfRange("field"))
+}
+
+#[inline]
+fn decode_residual(
+    forecast: &Forecast,
+    width: u8,
+    parameters: &[u8; 64],
+    surprise: &mut Surprise,
+    bits: &mut BitReader<'_>,
+) -> Result<i64, DecodeError> {
+    let residual = rice::read(forecast.k(*surprise, parameters), width, bits)?;
+    surprise.note(residual);
+    Ok(residual)
+}
+
 fn decode_whole(unit: &Unit, bits: &mut BitReader<'_>, row: &mut [u32]) -> Result<(), DecodeError> {
     match unit.coding {
-        Coding::Raw { bits: width, span } | Coding::Number { bits: width, span } => {
+        Coding::Raw { bits: width, span } | Coding::Number { bits: width, span, .. } => {
             let lane = bits.read(width)?;
             if lane > span {
                 return Err(DecodeError::OutOfRange("field"));
@@ -182,13 +335,12 @@ fn decode_whole(unit: &Unit, bits: &mut BitReader<'_>, row: &mut [u32]) -> Resul
                 lanes[1 + i / 4] |= bits.read(8)? << (8 * (i % 4));
             }
         }
+        Coding::Quat { bits: width } => {
+            row[unit.first] = bits.read(2)?;
+            for lane in &mut row[unit.first + 1..unit.first + unit.lanes] {
+                *lane = bits.read(width)?;
+            }
+        }
     }
     Ok(())
-}
-
-fn decode_residual(width: u8, bits: &mut BitReader<'_>) -> Result<i64, DecodeError> {
-    let class_width = class_width(bits.read(2)? as u8, width);
-    let low = u64::from(bits.read(class_width.min(16))?);
-    let zigzag = (u64::from(bits.read(class_width.saturating_sub(16))?) << 16 | low) + 1;
-    Ok((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()))
 }

@@ -1,8 +1,11 @@
 //! The encoder. Its mirror is `decode.rs`: a change here is a change there.
 
-use super::layout::{Coding, KindLayout, Layout, Part, Unit};
-use super::row::{EntityRow, Rows};
+use super::forecast::{Forecast, NUMBER_K, QUAT_K, RowPast, Surprise};
+use super::layout::{Coding, KindLayout, Layout, Part, Unit, bits_for};
+use super::past::{Past, RowPasts};
+use super::row::{EntityRow, Rows, same_rows};
 use crate::bits::BitWriter;
+use crate::rice;
 use crate::schema::quant::{text_byte, wrapped_difference};
 
 /// Appends all rows of `now`.
@@ -13,22 +16,49 @@ pub fn encode_keyframe(layout: &Layout, now: Rows<'_>, out: &mut Vec<u8>) {
     bits.finish();
 }
 
-/// Lists that [`encode_delta`] fills on its way; kept and filled again, so that it allocates nothing once warm.
+/// Lists that coding a delta fills on its way, at either end; kept and filled again, so that nothing is allocated once
+/// warm.
 #[derive(Clone, Debug, Default)]
 pub struct DeltaScratch {
-    /// Places in the baseline.
+    /// Places in the base.
     removed: Vec<usize>,
     /// Places in the new state.
     entered: Vec<usize>,
-    /// Place among the kept rows, in the baseline, in the new state.
-    changed: Vec<(usize, usize, usize)>,
+    /// Rows that moved from the state before the base to the base.
+    moving: Vec<Kept>,
+    /// Rows that did not, and have changed now.
+    started: Vec<Kept>,
+    /// Places in the new state of kept rows that changed.
+    pub(super) changed: Vec<u32>,
+    pub(super) decoding: super::decode::Lists,
 }
 
-/// Appends what makes `now` of `base`.
-pub fn encode_delta(layout: &Layout, base: Rows<'_>, now: Rows<'_>, scratch: &mut DeltaScratch, out: &mut Vec<u8>) {
-    scratch.compare(layout, base, now);
-    let DeltaScratch { removed, entered, changed } = scratch;
+/// A row of both the base and the new state.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    /// Its place among such rows, in the base, in the new state.
+    place: usize,
+    before: usize,
+    after: usize,
+    change: Change,
+}
+
+/// How a row has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Change {
+    Unchanged,
+    /// Only where it was expected to.
+    Plain,
+    /// Elsewhere too.
+    Marked,
+}
+
+/// Appends what makes `now` of the base.
+pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &mut DeltaScratch, out: &mut Vec<u8>) {
+    let kept = scratch.compare(layout, past, now);
+    let DeltaScratch { removed, entered, moving, started, .. } = scratch;
     let mut bits = BitWriter::new(out);
+    bits.flag(past.earlier.is_some());
     let structure_changed = !removed.is_empty() || !entered.is_empty();
     bits.flag(structure_changed);
     if structure_changed {
@@ -37,37 +67,94 @@ pub fn encode_delta(layout: &Layout, base: Rows<'_>, now: Rows<'_>, scratch: &mu
         bits.count(entered.len() as u32, 1);
         encode_entered(layout, now, entered.iter().map(|place| &now.entities[*place]), &mut bits);
     }
-    bits.count(changed.len() as u32, 3);
-    let mut next_place = 0;
-    for (place, before, after) in changed {
-        bits.count((*place - next_place) as u32, 0);
-        next_place = *place + 1;
-        let (before, after) = (&base.entities[*before], &now.entities[*after]);
+    let mut pasts = RowPasts::new(past);
+    let mut row = |kept: &Kept, all: bool, bits: &mut BitWriter<'_>| {
+        let after = &now.entities[kept.after];
         let kind = known(layout, after);
-        encode_changes(kind, base.row(kind, before), now.row(kind, after), &mut bits);
+        let row_past = pasts.row(kind, kept.before);
+        encode_change(kind, &row_past, now.row(kind, after), kept.change == Change::Marked, all, bits);
+    };
+    encode_moving(moving, &mut row, &mut bits);
+    bits.count(started.len() as u32, 1);
+    let order = gap_order(kept, started.len());
+    let mut next_place = 0;
+    for kept in &*started {
+        bits.count((kept.place - next_place) as u32, order);
+        next_place = kept.place + 1;
+        bits.flag(kept.change == Change::Marked);
+        row(kept, true, &mut bits);
     }
     bits.finish();
 }
 
+/// Rows that moved go on moving in the plain way; those that do not are told by their distance from one another.
+fn encode_moving(moving: &[Kept], row: &mut impl FnMut(&Kept, bool, &mut BitWriter<'_>), bits: &mut BitWriter<'_>) {
+    if moving.is_empty() {
+        return;
+    }
+    let mut exceptions = moving.iter().enumerate().filter(|(_, kept)| kept.change != Change::Plain).map(|(at, _)| at);
+    let count = exceptions.clone().count();
+    bits.count(count as u32, 1);
+    let order = gap_order(moving.len(), count);
+    let mut next = exceptions.next();
+    next.inspect(|next| bits.count(*next as u32, order));
+    for (at, kept) in moving.iter().enumerate() {
+        if next == Some(at) {
+            next = exceptions.next();
+            next.inspect(|next| bits.count((next - at - 1) as u32, order));
+            bits.flag(kept.change == Change::Marked);
+        }
+        if kept.change != Change::Unchanged {
+            row(kept, false, bits);
+        }
+    }
+}
+
+/// The order of the code for the gaps between `count` of `total`.
+pub(super) fn gap_order(total: usize, count: usize) -> u8 {
+    total.checked_div(count).unwrap_or(0).max(1).ilog2().min(16) as u8
+}
+
 impl DeltaScratch {
+    /// After coding a delta: the places in the new state of the rows that were there before and have changed, in order.
+    #[must_use]
+    pub fn changed(&self) -> &[u32] {
+        &self.changed
+    }
+
     /// One merge of two lists sorted by id, in three cases: kept, entered, removed. The same id with another kind is
-    /// removed and entered.
-    fn compare(&mut self, layout: &Layout, base: Rows<'_>, now: Rows<'_>) {
+    /// removed and entered. Tells how many are kept.
+    fn compare(&mut self, layout: &Layout, past: &Past<'_>, now: Rows<'_>) -> usize {
         self.removed.clear();
         self.entered.clear();
+        self.moving.clear();
+        self.started.clear();
         self.changed.clear();
-        let (mut before, mut after, mut kept) = (0, 0, 0);
+        let base = past.base;
+        let mut pasts = RowPasts::new(past);
+        let (mut before, mut after, mut place) = (0, 0, 0);
         loop {
+            if let (Some(a), true) = (base.entities.get(before), after < now.entities.len()) {
+                let kind = known(layout, a);
+                let still = same_rows(kind, base.part(before, usize::MAX), now.part(after, usize::MAX));
+                let still = pasts.resting(kind, before, still);
+                (before, after, place) = (before + still, after + still, place + still);
+            }
             match (base.entities.get(before), now.entities.get(after)) {
-                (None, None) => break,
+                (None, None) => return place,
                 (Some(a), Some(b)) if a.id == b.id && a.kind == b.kind => {
                     let kind = known(layout, b);
-                    let (from, to) = (base.row(kind, a), now.row(kind, b));
-                    // most rows are the same to the last lane, and that is one comparison
-                    if from != to && kind.differs(Part::Public, from, to) {
-                        self.changed.push((kept, before, after));
+                    let moving = pasts.moved(kind, before);
+                    let to = now.row(kind, b);
+                    if moving || kind.changed(base.row(kind, a), to) {
+                        let change = Change::of(kind, &pasts.row(kind, before), to);
+                        if change != Change::Unchanged {
+                            self.changed.push(after as u32);
+                        }
+                        let list = if moving { &mut self.moving } else { &mut self.started };
+                        list.push(Kept { place, before, after, change });
                     }
-                    (before, after, kept) = (before + 1, after + 1, kept + 1);
+                    (before, after, place) = (before + 1, after + 1, place + 1);
                 }
                 (Some(a), Some(b)) if a.id > b.id => {
                     self.entered.push(after);
@@ -83,6 +170,20 @@ impl DeltaScratch {
                 }
             }
         }
+    }
+}
+
+impl Change {
+    #[inline]
+    fn of(kind: &KindLayout, past: &RowPast<'_>, to: &[u32]) -> Self {
+        if !kind.changed(past.base, to) {
+            return Self::Unchanged;
+        }
+        let plain = |unit: &Unit| match unit.coding {
+            Coding::Quat { bits: width } => past.largest(unit, width) == to[unit.first],
+            _ => !unit.differs(past.base, to) || past.expects(unit),
+        };
+        if kind.guarded().iter().all(plain) { Self::Plain } else { Self::Marked }
     }
 }
 
@@ -125,21 +226,80 @@ fn encode_entered<'a>(
     }
 }
 
-fn encode_changes(kind: &KindLayout, before: &[u32], after: &[u32], bits: &mut BitWriter<'_>) {
-    let units = kind.units(Part::Public);
-    for unit in units {
-        bits.flag(unit.of(before) != unit.of(after));
-    }
-    for unit in units.iter().filter(|unit| unit.of(before) != unit.of(after)) {
-        let (from, to) = (unit.of(before), unit.of(after));
-        match unit.coding {
-            Coding::Number { bits: width, .. } => {
-                encode_residual(i64::from(to[0]) - i64::from(from[0]), width + 1, bits);
+/// The units that are expected to change, and those that are marked: when `marked`, each of the others has a flag; all
+/// of them when `all`.
+fn encode_change(
+    kind: &KindLayout,
+    past: &RowPast<'_>,
+    row: &[u32],
+    marked: bool,
+    all: bool,
+    bits: &mut BitWriter<'_>,
+) {
+    let mut surprise = Surprise::default();
+    for unit in kind.units(Part::Public) {
+        let expected = !(marked && all) && past.expects(unit);
+        if !(expected && unit.motion) {
+            if !expected && !marked {
+                continue;
             }
-            Coding::Turn { bits: width } => encode_residual(wrapped_difference(to[0], from[0], width), width, bits),
-            Coding::Raw { .. } | Coding::Text { .. } => encode_whole(unit, to, bits),
+            let differs = unit.differs(past.base, row);
+            bits.flag(differs);
+            if !differs {
+                continue;
+            }
         }
+        encode_unit(unit, past, unit.of(row), marked, &mut surprise, bits);
     }
+}
+
+fn encode_unit(
+    unit: &Unit,
+    past: &RowPast<'_>,
+    to: &[u32],
+    marked: bool,
+    surprise: &mut Surprise,
+    bits: &mut BitWriter<'_>,
+) {
+    match unit.coding {
+        Coding::Number { bits: width, span, motion } => {
+            let forecast = past.number(unit.first, width, motion);
+            let residual = i64::from(to[0]) - forecast.within(span);
+            encode_residual(&forecast, residual, width + 1, &NUMBER_K, surprise, bits);
+        }
+        Coding::Turn { bits: width } => {
+            let forecast = past.turn(unit.first, width);
+            let residual = wrapped_difference(to[0], forecast.at as u32, width);
+            encode_residual(&forecast, residual, width, &NUMBER_K, surprise, bits);
+        }
+        Coding::Quat { bits: width } => {
+            if marked {
+                let another = to[0] != past.largest(unit, width);
+                bits.flag(another);
+                if another {
+                    bits.write(to[0], 2);
+                }
+            }
+            for (forecast, lane) in past.quat(unit, width, to[0]).iter().zip(&to[1..]) {
+                let residual = i64::from(*lane) - forecast.within((1 << width) - 1);
+                encode_residual(forecast, residual, width + 1, &QUAT_K, surprise, bits);
+            }
+        }
+        Coding::Raw { .. } | Coding::Text { .. } => encode_whole(unit, to, bits),
+    }
+}
+
+#[inline]
+fn encode_residual(
+    forecast: &Forecast,
+    residual: i64,
+    width: u8,
+    parameters: &[u8; 64],
+    surprise: &mut Surprise,
+    bits: &mut BitWriter<'_>,
+) {
+    rice::write(residual, forecast.k(*surprise, parameters), width, bits);
+    surprise.note(residual);
 }
 
 fn encode_whole(unit: &Unit, lanes: &[u32], bits: &mut BitWriter<'_>) {
@@ -148,26 +308,16 @@ fn encode_whole(unit: &Unit, lanes: &[u32], bits: &mut BitWriter<'_>) {
             bits.write(lanes[0], width);
         }
         Coding::Text { max_bytes } => {
-            bits.write(lanes[0], super::layout::bits_for(max_bytes.into()));
+            bits.write(lanes[0], bits_for(max_bytes.into()));
             for i in 0..lanes[0] as usize {
                 bits.write(text_byte(lanes, i).into(), 8);
             }
         }
+        Coding::Quat { bits: width } => {
+            bits.write(lanes[0], 2);
+            for lane in &lanes[1..] {
+                bits.write(*lane, width);
+            }
+        }
     }
-}
-
-/// A difference that is not zero and whose zigzag form has at most `width` bits: class, then as many bits as it says.
-fn encode_residual(difference: i64, width: u8, bits: &mut BitWriter<'_>) {
-    let zigzag = ((difference << 1) ^ (difference >> 63)) as u64 - 1;
-    let class = (0..3u8).find(|class| zigzag >> class_width(*class, width) == 0).unwrap_or(3);
-    bits.write(class.into(), 2);
-    let class_width = class_width(class, width);
-    // a residual of a 32-bit number takes 33 bits
-    bits.write((zigzag & 0xffff) as u32, class_width.min(16));
-    bits.write((zigzag >> 16) as u32, class_width.saturating_sub(16));
-}
-
-/// Bits of a residual of class `class` (0 to 3) where the widest takes `width`.
-pub(super) const fn class_width(class: u8, width: u8) -> u8 {
-    (width * (class + 1)).div_ceil(4)
 }

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::forecast::Motion;
+use crate::schema::quat::Quat;
 use crate::schema::{KindSchema, Quantizer, Schema};
 
 /// Why a description cannot be worked with. A game's own never fails once it has started; one from the network may.
@@ -27,11 +29,19 @@ pub(crate) enum Coding {
     /// A new value in `bits` bits: enums, flags, and numbers too short for a residual to pay.
     Raw { bits: u8, span: u32 },
     /// A signed residual.
-    Number { bits: u8, span: u32 },
+    Number { bits: u8, span: u32, motion: Motion },
     /// A signed residual on a circle of 2^`bits`.
     Turn { bits: u8 },
     /// Length, then bytes.
     Text { max_bytes: u8 },
+    /// Four lanes: the largest component's place, three of `bits` bits.
+    Quat { bits: u8 },
+}
+
+impl Coding {
+    fn is_motion(self) -> bool {
+        matches!(self, Self::Number { motion: Motion::Pushed, .. } | Self::Turn { .. } | Self::Quat { .. })
+    }
 }
 
 /// The smallest thing that a delta can say has changed: a field, or one element of an array.
@@ -40,6 +50,8 @@ pub struct Unit {
     pub(crate) first: usize,
     pub(crate) lanes: usize,
     pub(crate) coding: Coding,
+    /// Made for motion: expected to go on as it went.
+    pub(crate) motion: bool,
 }
 
 /// Which fields of a row: those for everybody, or those for its owner.
@@ -57,6 +69,8 @@ pub struct KindLayout {
     lanes: usize,
     public: Vec<Unit>,
     owner: Vec<Unit>,
+    /// Those public units that a row with nothing but motion in it may not change, or not in every way.
+    guarded: Vec<Unit>,
 }
 
 impl KindLayout {
@@ -69,7 +83,7 @@ impl KindLayout {
         if lanes > Layout::LANES_MAX {
             return Err(LayoutError::Lanes(kind.name.clone(), lanes));
         }
-        let mut layout = Self { lanes, public: Vec::new(), owner: Vec::new() };
+        let mut layout = Self { lanes, public: Vec::new(), owner: Vec::new(), guarded: Vec::new() };
         let mut first = 0;
         for field in &kind.fields {
             let coding =
@@ -77,10 +91,12 @@ impl KindLayout {
             let units = if field.owner_only { &mut layout.owner } else { &mut layout.public };
             for _ in 0..field.count {
                 let lanes = field.quantizer.lanes();
-                units.push(Unit { first, lanes, coding });
+                units.push(Unit { first, lanes, coding, motion: coding.is_motion() });
                 first += lanes;
             }
         }
+        let guarded = |unit: &&Unit| !unit.motion || matches!(unit.coding, Coding::Quat { .. });
+        layout.guarded = layout.public.iter().filter(guarded).copied().collect();
         Ok(layout)
     }
 
@@ -101,8 +117,20 @@ impl KindLayout {
 
     /// Whether two rows differ in a part.
     #[must_use]
+    #[inline]
     pub fn differs(&self, part: Part, a: &[u32], b: &[u32]) -> bool {
-        self.units(part).iter().any(|unit| unit.of(a) != unit.of(b))
+        self.units(part).iter().any(|unit| unit.differs(a, b))
+    }
+
+    /// Whether two rows differ in what travels to everybody; quick where they do not differ at all.
+    #[inline]
+    pub(super) fn changed(&self, a: &[u32], b: &[u32]) -> bool {
+        !same(a, b) && (self.owner.is_empty() || self.differs(Part::Public, a, b))
+    }
+
+    #[inline]
+    pub(super) fn guarded(&self) -> &[Unit] {
+        &self.guarded
     }
 
     /// Copies the owner-only lanes of `from` into `to`.
@@ -113,7 +141,20 @@ impl KindLayout {
     }
 }
 
+/// Whether two rows are equal. They are short: a call would take longer than the comparison.
+#[inline]
+pub(super) fn same(a: &[u32], b: &[u32]) -> bool {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
+    a.iter().zip(b).all(|(a, b)| a == b) && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
+}
+
 impl Unit {
+    #[inline]
+    pub(super) fn differs(&self, a: &[u32], b: &[u32]) -> bool {
+        if self.lanes == 1 { a[self.first] != b[self.first] } else { self.of(a) != self.of(b) }
+    }
+
+    #[inline]
     pub(crate) fn of<'a>(&self, row: &'a [u32]) -> &'a [u32] {
         &row[self.first..self.first + self.lanes]
     }
@@ -165,14 +206,14 @@ pub(crate) const fn bits_for(span: u32) -> u8 {
 }
 
 fn coding(quantizer: &Quantizer) -> Option<Coding> {
-    let number = |span: u32| {
+    let number = |span: u32, motion| {
         let bits = bits_for(span);
-        if bits <= 4 { Coding::Raw { bits, span } } else { Coding::Number { bits, span } }
+        if bits <= 4 { Coding::Raw { bits, span } } else { Coding::Number { bits, span, motion } }
     };
     Some(match quantizer {
         Quantizer::Bool => Coding::Raw { bits: 1, span: 1 },
-        Quantizer::Int { min, max } => number(u32::try_from(max.checked_sub(*min)?).ok()?),
-        Quantizer::Float { span, .. } => number(*span),
+        Quantizer::Int { min, max } => number(u32::try_from(max.checked_sub(*min)?).ok()?, Motion::Seldom),
+        Quantizer::Float { span, .. } => number(*span, Motion::Pushed),
         Quantizer::Angle { bits } if (2..=24).contains(bits) => Coding::Turn { bits: *bits },
         Quantizer::Angle { .. } => return None,
         Quantizer::Enum { variants } => {
@@ -180,5 +221,7 @@ fn coding(quantizer: &Quantizer) -> Option<Coding> {
             Coding::Raw { bits: bits_for(span), span }
         }
         Quantizer::Text { max_bytes } => Coding::Text { max_bytes: *max_bytes },
+        Quantizer::Quat { bits } if Quat::BITS.contains(bits) => Coding::Quat { bits: *bits },
+        Quantizer::Quat { .. } => return None,
     })
 }

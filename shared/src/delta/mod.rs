@@ -5,20 +5,38 @@
 //!
 //! ```text
 //! keyframe   count · { id gap · kind · fields }
-//! delta      structure? [ removed count · { place gap } · entered count · { id gap · kind · fields } ]
-//!            changed count · { place gap · a bit for each field · residuals of those that changed }
+//! delta      leans on earlier states? · structure? [ removed count · { place gap } · entered count · { id gap · kind · fields } ]
+//!            moving: exception count · { [ exception: changed? ] plain or marked row }
+//!            others: changed count · { place gap · marked? · plain or marked row }
+//! plain row  residuals of the units that are expected to change
+//! marked row the same, and a flag in front of each of the other units, which follows when it changed
 //! ```
 //!
-//! Places of changed rows count the baseline's rows without the removed ones. Residuals are signed differences in
-//! lane units with a two-bit width class in front; angles take the shorter way round. The encoder stands beside its
-//! decoder, file by file.
+//! # What may be used
+//! Coding uses what both ends hold and nothing else: the base, and when [`Held`] says so the two states before it. The
+//! first bit says whether it does, so a server whose ring has lost one of them can do without. A row that differs
+//! between the base and the state before it *moves*: it is expected to go on, and costs nothing but its residuals; where
+//! it does not, it is an exception. A row that did not move and does not now costs nothing at all.
+//!
+//! In a plain row the units that are made for motion (floats, angles, rotations) have residuals, and whatever else
+//! changed the last time. A residual is the signed difference in lanes from where the last step, scaled to the time
+//! ahead, leads: clamped to the field's range, angles around the circle, rotations in the components of the new state.
+//! It is a Rice code (`rice.rs`, the only place to change for another entropy coder) whose parameter follows from the
+//! size of the step, from how wrong the same forecast was the last time, and from the residuals before it in the row
+//! (`forecast.rs`). An integer stays where it is unless going on would have been right before.
+//!
+//! Gaps have an exp-Golomb code whose order follows from the counts. Places of changed rows count the base's rows
+//! without the removed ones. The encoder stands beside its decoder, file by file.
 
 mod decode;
 mod encode;
+mod forecast;
 mod layout;
+mod past;
 mod row;
 
 pub use decode::{decode_delta, decode_keyframe, decode_row};
 pub use encode::{DeltaScratch, encode_delta, encode_keyframe, encode_row};
 pub use layout::{KindLayout, Layout, LayoutError, Part, Unit};
+pub use past::{Earlier, Held, Past};
 pub use row::{EntityRow, RowBuffer, Rows, entity_hash};

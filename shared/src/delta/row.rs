@@ -1,6 +1,6 @@
 //! Rows of a channel: entities sorted by id, their lanes side by side.
 
-use super::layout::{KindLayout, Layout, Part};
+use super::layout::{KindLayout, Layout, Part, same};
 use crate::game::EntityId;
 
 /// One entity's place in a [`RowBuffer`] or another store of lanes.
@@ -14,7 +14,7 @@ pub struct EntityRow {
     pub first: usize,
 }
 
-/// Rows, borrowed. Sorted by id, no id twice.
+/// Rows, borrowed. Sorted by id, no id twice; their lanes stand in the same order without gaps.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     /// The entities.
@@ -33,6 +33,12 @@ impl<'a> Rows<'a> {
         &self.lanes[entity.first..entity.first + layout.lanes()]
     }
 
+    /// The rows from `from` on, at most `most`.
+    pub(super) fn part(&self, from: usize, most: usize) -> Self {
+        let entities = &self.entities[from..];
+        Self { entities: &entities[..most.min(entities.len())], lanes: self.lanes }
+    }
+
     /// The sum of [`entity_hash`] over all rows.
     #[must_use]
     pub fn hash(&self, layout: &Layout) -> u64 {
@@ -44,6 +50,21 @@ impl<'a> Rows<'a> {
             })
             .fold(0, u64::wrapping_add)
     }
+}
+
+/// How many rows of kind `kind` are the same to the last lane, from the first of both on. Most rows of most channels are,
+/// so this is where a delta's time goes.
+pub(super) fn same_rows(kind: &KindLayout, a: Rows<'_>, b: Rows<'_>) -> usize {
+    let lanes = kind.lanes();
+    let (Some(a_first), Some(b_first)) = (a.entities.first(), b.entities.first()) else { return 0 };
+    if lanes == 0 {
+        return 0;
+    }
+    let (a_rows, b_rows) = (a.lanes[a_first.first..].chunks_exact(lanes), b.lanes[b_first.first..].chunks_exact(lanes));
+    let kept = |a: &EntityRow, b: &EntityRow| a.id == b.id && a.kind == a_first.kind && b.kind == a_first.kind;
+    let entities = a.entities.iter().zip(b.entities).map(|(a, b)| kept(a, b));
+    let rows = a_rows.zip(b_rows).map(|(a, b)| same(a, b));
+    entities.zip(rows).take_while(|(kept, same)| *kept && *same).count()
 }
 
 /// Rows, owned. Cleared and filled again: no allocation once warm.
@@ -66,6 +87,16 @@ impl RowBuffer {
         self.lanes.resize(first + lanes, 0);
         self.entities.push(EntityRow { id, kind, first });
         &mut self.lanes[first..]
+    }
+
+    /// Adds all of `rows` behind the last one.
+    pub(super) fn copy(&mut self, layout: &Layout, rows: Rows<'_>) {
+        let (Some(first), Some(last)) = (rows.entities.first(), rows.entities.last()) else { return };
+        let end = last.first + layout.kind(last.kind).map_or(0, KindLayout::lanes);
+        let start = self.lanes.len();
+        self.lanes.extend_from_slice(&rows.lanes[first.first..end]);
+        self.entities
+            .extend(rows.entities.iter().map(|row| EntityRow { first: row.first - first.first + start, ..*row }));
     }
 
     /// The kind and the lanes of the row at `place`.

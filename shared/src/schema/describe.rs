@@ -38,6 +38,13 @@ pub enum Quantizer {
         /// Longest text.
         max_bytes: u8,
     },
+    /// A rotation, smallest three: a lane for the place of the component of largest magnitude (x, y, z, w), then the
+    /// others in their order, signs such that the largest is positive. Component = (lane - 2^(`bits`-1)) · √½ /
+    /// (2^(`bits`-1) - 1).
+    Quat {
+        /// Lanes of components have this many bits.
+        bits: u8,
+    },
 }
 
 impl Quantizer {
@@ -46,6 +53,7 @@ impl Quantizer {
     pub fn lanes(&self) -> usize {
         match self {
             Self::Text { max_bytes } => super::quant::Text::new(*max_bytes).lanes(),
+            Self::Quat { .. } => super::quat::Quat::LANES,
             _ => 1,
         }
     }

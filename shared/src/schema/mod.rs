@@ -11,6 +11,7 @@
 
 mod describe;
 pub mod quant;
+pub mod quat;
 
 pub use describe::{Field, KindSchema, Quantizer, Schema};
 
@@ -28,8 +29,8 @@ pub trait Replicate: Sized {
     /// The value that these lanes stand for.
     fn from_lanes(lanes: &[u32]) -> Self;
 
-    /// The value between two rows, `t` from 0 to 1: floats move linearly, angles along the shorter arc, all else
-    /// keeps the earlier value until `t` reaches 1.
+    /// The value between two rows, `t` from 0 to 1: floats move linearly, angles and rotations along
+    /// the shorter arc, all else keeps the earlier value until `t` reaches 1.
     fn from_lanes_between(earlier: &[u32], later: &[u32], t: f32) -> Self;
 }
 

@@ -1,0 +1,237 @@
+//! Both ends of one measurement: a recording goes in on one side, and on the other a replica must hold its integers.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tickwire_server::sync::{Channel, ComposeTick, Encoder, FrameSink, Grid, Store, View};
+use tickwire_shared::delta::{DeltaScratch, Earlier, Held, Layout, Past, RowBuffer, decode_delta, decode_keyframe};
+use tickwire_shared::protocol::frame::{self, Frame, FrameHead};
+use tickwire_shared::publish::{Published, PutEntity};
+use tickwire_shared::replica::Replica;
+use tickwire_shared::schema::{KindSchema, Schema};
+use tickwire_shared::{EntityId, Interest, Place, Replicate, SeatId, Tick, World};
+
+use crate::recording::{CUBES, Cube, Recording, Scene};
+
+/// How the frames of a recording are sent.
+#[derive(Clone, Copy)]
+pub struct Mode {
+    pub name: &'static str,
+    /// Only each so-many-th frame is sent.
+    pub every: usize,
+    /// What is sent builds on the state of so many sends before.
+    pub back: u32,
+    /// The first sends are not counted.
+    pub skipped: usize,
+}
+
+impl Mode {
+    /// Frames of the recording in a second.
+    const HZ: f64 = 60.0;
+
+    /// Sends in a second.
+    pub fn hz(&self) -> f64 {
+        Self::HZ / self.every as f64
+    }
+}
+
+/// What one pass over a recording came to.
+#[derive(Default)]
+pub struct Measured {
+    pub sends: usize,
+    /// Of whole frames, less the hashes in them.
+    pub bytes: usize,
+    /// Cubes that differed from what the delta built on.
+    pub changed: usize,
+    pub encoding: Duration,
+    pub decoding: Duration,
+}
+
+/// Sends a whole recording and compares every integer of every frame.
+pub fn measure(recording: &Recording, mode: Mode) -> Result<Measured> {
+    let mut sender = Sender::new()?;
+    let mut receiver = Receiver::new()?;
+    let mut measured = Measured::default();
+    let mut sent: VecDeque<&[u32]> = VecDeque::new();
+    for (number, lanes) in recording.frames().step_by(mode.every).enumerate() {
+        let tick = Tick(number as u32 + 1);
+        sender.settle(tick, lanes);
+        let (message, encoding) =
+            if mode.back == 1 { sender.compose(tick) } else { sender.name_base(tick, mode.back) }?;
+        let (hash_bytes, decoding) = receiver.take(&message, mode.back)?;
+        receiver.compare(lanes).with_context(|| format!("{}: frame {number} came out wrong", mode.name))?;
+        if let Some(base) = sent.get(mode.back as usize - 1).filter(|_| number >= mode.skipped) {
+            let cubes = |frame| <[u32]>::chunks_exact(frame, Cube::LANES);
+            measured.sends += 1;
+            measured.bytes += message.len() - hash_bytes;
+            measured.changed += cubes(lanes).zip(cubes(base)).filter(|(now, before)| now != before).count();
+            measured.encoding += encoding;
+            measured.decoding += decoding;
+        }
+        sent.push_front(lanes);
+        sent.truncate(mode.back as usize);
+    }
+    Ok(measured)
+}
+
+fn layout() -> Result<Layout> {
+    let input = KindSchema { name: "Nothing".into(), fields: Vec::new() };
+    Ok(Layout::new(&Schema { game: "cubes".into(), version: 0, kinds: Scene::kinds(), input })?)
+}
+
+/// What one holds who got every frame from the first to that of `newest`.
+fn held(newest: Tick) -> Option<Held> {
+    let first = newest.0.saturating_sub(2).max(1);
+    (first..=newest.0)
+        .map(Tick)
+        .fold(None, |held: Option<Held>, tick| Some(held.map_or(Held::keyframe(tick), |held| held.frame(tick))))
+}
+
+/// The server's side.
+struct Sender {
+    published: Published,
+    grid: Grid,
+    store: Store,
+    encoder: Encoder,
+    view: View,
+    compose: ComposeTick,
+}
+
+impl Sender {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            published: Published::default(),
+            grid: Grid::new(Interest::Everything),
+            store: Store::new(layout()?),
+            encoder: Encoder::default(),
+            view: View::default(),
+            compose: ComposeTick::default(),
+        })
+    }
+
+    fn settle(&mut self, tick: Tick, lanes: &[u32]) {
+        self.published.clear();
+        self.published.lanes.extend_from_slice(lanes);
+        self.published.entities.extend((0..CUBES).map(|cube| PutEntity {
+            id: EntityId(cube as u32),
+            kind: 0,
+            place: Place::Everywhere,
+            owner: None,
+            first_lane: cube * Cube::LANES,
+        }));
+        self.store.settle(tick, &self.published, &mut self.grid);
+        self.encoder.clear();
+    }
+
+    /// What a room sends to a client that has got every frame so far.
+    fn compose(&mut self, tick: Tick) -> Result<(Vec<u8>, Duration)> {
+        let start = Instant::now();
+        let (part, _) = self.encoder.part(&self.store, Channel::EVERYWHERE, held(tick.offset(-1)));
+        let encoding = start.elapsed();
+        self.compose.tick = tick;
+        let (mut bytes, mut pieces, mut copied) = (Vec::new(), Vec::new(), Vec::new());
+        let mut sink = FrameSink { bytes: &mut bytes, pieces: &mut pieces, copied: &mut copied };
+        let state = (&self.store, &self.grid);
+        self.view.compose(SeatId(0), None, state, &mut self.encoder, &mut self.compose, &mut sink);
+        self.view.confirm();
+        let message: Vec<u8> = pieces.iter().flat_map(|piece| &bytes[piece.clone()]).copied().collect();
+        let left_out = self.store.unchanged_since(Channel::EVERYWHERE, tick.offset(-1));
+        let timed = copied.get(part).is_some_and(Option::is_some);
+        ensure!(timed || left_out, "the part that was timed is not the one that was sent");
+        Ok((message, encoding))
+    }
+
+    /// The same frame for a client whose last word is older. A room has no such clients yet.
+    fn name_base(&mut self, tick: Tick, back: u32) -> Result<(Vec<u8>, Duration)> {
+        let start = Instant::now();
+        let base = tick.offset(-(back as i32));
+        let (part, keyframe) = self.encoder.part(&self.store, Channel::EVERYWHERE, held(base));
+        let encoding = start.elapsed();
+        let bits = self.encoder.bits(part);
+        let mut message = Vec::new();
+        frame::write_head(&FrameHead { tick, ..FrameHead::default() }, &[], 1, false, false, &mut message);
+        frame::write_part_head(0, keyframe, bits.len(), &mut message);
+        message.extend_from_slice(bits);
+        Ok((message, encoding))
+    }
+}
+
+/// The client's side.
+struct Receiver {
+    layout: Layout,
+    frame: Frame,
+    replica: Replica,
+    scratch: DeltaScratch,
+    /// What was decoded, the newest first.
+    past: VecDeque<RowBuffer>,
+    /// What the last frame changed.
+    moved: Vec<u32>,
+}
+
+impl Receiver {
+    /// As many states as the server's ring.
+    const PAST: usize = Store::RING;
+
+    fn new() -> Result<Self> {
+        let replica = Replica::new(layout()?);
+        let (frame, scratch) = (Frame::default(), DeltaScratch::default());
+        Ok(Self { layout: layout()?, frame, replica, scratch, past: VecDeque::new(), moved: Vec::new() })
+    }
+
+    /// Takes a frame; how many of its bytes are a hash, and how long its part took to decode.
+    fn take(&mut self, message: &[u8], back: u32) -> Result<(usize, Duration)> {
+        self.frame.parse(message)?;
+        let hash_bytes = self.frame.head.hash.map_or(0, |hash| size_of_val(&hash));
+        let mut decoding = Duration::ZERO;
+        if let Some(part) = self.frame.parts.first() {
+            let mut now = if self.past.len() > Self::PAST { self.past.pop_back() } else { None }.unwrap_or_default();
+            let bits = &message[part.bits.clone()];
+            let start = Instant::now();
+            if part.keyframe {
+                decode_keyframe(&self.layout, bits, &mut now)?;
+            } else {
+                let known = |age: u32| self.past.get((back + age) as usize - 1).map(RowBuffer::rows);
+                let base = known(0).context("a delta came before its base")?;
+                let earlier = known(1).zip(known(2)).map(|(before, older)| Earlier {
+                    rows: [before, older],
+                    spacing: 1,
+                    ahead: back as u8,
+                    // the last delta tells it only when it was of that very step
+                    moved: (back == 1).then_some(&*self.moved),
+                });
+                decode_delta(&self.layout, &Past { base, earlier }, bits, &mut self.scratch, &mut now)?;
+            }
+            decoding = start.elapsed();
+            self.moved.clear();
+            self.moved.extend_from_slice(self.scratch.changed());
+            self.past.push_front(now);
+        } else {
+            self.moved.clear();
+            let unchanged = self.past.front().context("the first frame has no state")?.clone();
+            self.past.push_front(unchanged);
+        }
+        if back == 1 {
+            self.replica.apply(&self.frame, message)?;
+            let hash = self.frame.head.hash;
+            ensure!(hash.is_none_or(|hash| hash == self.replica.hash() as u32), "the hash is another");
+        }
+        Ok((hash_bytes, decoding))
+    }
+
+    /// Compares every integer of what is held: by the replica, and as it was decoded.
+    fn compare(&self, lanes: &[u32]) -> Result<()> {
+        let rows = self.past.front().context("nothing was decoded")?.rows();
+        ensure!(rows.entities.len() == CUBES, "{} cubes are there", rows.entities.len());
+        let kind = self.layout.kind(0).context("the scene has a kind")?;
+        for (entity, expected) in rows.entities.iter().zip(lanes.chunks_exact(Cube::LANES)) {
+            let decoded = rows.row(kind, entity);
+            ensure!(decoded == expected, "cube {} is {decoded:?} and was {expected:?}", entity.id.0);
+            if self.replica.tick().is_some() {
+                let held = self.replica.newest(entity.id).context("the replica lacks a cube")?.1;
+                ensure!(held == expected, "the replica has {held:?} for cube {}, {expected:?}", entity.id.0);
+            }
+        }
+        Ok(())
+    }
+}

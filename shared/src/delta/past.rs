@@ -1,0 +1,194 @@
+//! What a delta may lean on: states that both ends hold, and the rule that says which.
+
+use super::forecast::{Pace, RowPast};
+use super::layout::KindLayout;
+use super::row::{EntityRow, Rows, same_rows};
+use crate::tick::Tick;
+
+/// The states of a channel that both ends hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Past<'a> {
+    /// The newest: what a delta changes.
+    pub base: Rows<'a>,
+    /// Two before it, when there are two that serve; see [`Held`].
+    pub earlier: Option<Earlier<'a>>,
+}
+
+/// The two states before the base: they tell how things move.
+#[derive(Clone, Copy, Debug)]
+pub struct Earlier<'a> {
+    /// The one before the base, and the one before that.
+    pub rows: [Rows<'a>; 2],
+    /// Ticks from each of the three to the next.
+    pub spacing: u8,
+    /// Ticks from the base to the state that is coming.
+    pub ahead: u8,
+    /// Places in the base of the rows that changed since the state before, in order, for one who knows: the list that
+    /// coding that step has left ([`DeltaScratch::changed`](super::DeltaScratch::changed)). Else they are looked for.
+    pub moved: Option<&'a [u32]>,
+}
+
+/// Which states of a channel a client holds. Both ends keep one for each channel and move it by the same rule, with
+/// each frame that the client got, so they agree without a word.
+///
+/// A keyframe is the first state. Each later frame brings one more, be it that it changes the channel or that it does
+/// not mention it: then the channel is at the frame's tick as it was before. When the last three are equally far apart
+/// they serve, else the newest alone. So subscribers of one base differ in little: the bytes stay shared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    newest: Tick,
+    /// Ticks between the newest and the one before; 0 when there is none that serves.
+    spacing: u8,
+    /// How many of the last states are `spacing` apart: 1 to 3.
+    states: u8,
+}
+
+impl Held {
+    /// Ticks between states that serve, at most: a client at a fourth of the rate still has its motion.
+    const SPACING_MAX: i32 = 4;
+    /// Ticks that motion is carried ahead, at most.
+    const AHEAD_MAX: i32 = 32;
+
+    /// After a keyframe at `tick`.
+    #[must_use]
+    pub const fn keyframe(tick: Tick) -> Self {
+        Self { newest: tick, spacing: 0, states: 1 }
+    }
+
+    /// After one more frame, of `tick`.
+    #[must_use]
+    pub fn frame(self, tick: Tick) -> Self {
+        match u8::try_from(tick.since(self.newest)) {
+            Ok(spacing) if (1..=Self::SPACING_MAX).contains(&spacing.into()) => {
+                let states = if spacing == self.spacing { 3 } else { 2 };
+                Self { newest: tick, spacing, states }
+            }
+            _ => Self::keyframe(tick),
+        }
+    }
+
+    /// The tick of the newest state.
+    #[must_use]
+    pub const fn newest(&self) -> Tick {
+        self.newest
+    }
+
+    /// The spacing of the three states that a delta to `now` may lean on, and how far ahead that is.
+    #[must_use]
+    pub fn motion(&self, now: Tick) -> Option<(u8, u8)> {
+        let ahead = now.since(self.newest);
+        (self.states == 3 && (1..=Self::AHEAD_MAX).contains(&ahead)).then_some((self.spacing, ahead as u8))
+    }
+}
+
+/// Looks up rows of one state by id, for ids that come in order.
+#[derive(Debug)]
+pub(super) struct EarlierRows<'a> {
+    entities: &'a [EntityRow],
+    at: usize,
+}
+
+impl<'a> EarlierRows<'a> {
+    pub(super) fn new(rows: Rows<'a>) -> Self {
+        Self { entities: rows.entities, at: 0 }
+    }
+
+    /// Where the lanes of the same entity begin, which has `place` in the base; `None` when it was not there.
+    #[inline]
+    pub(super) fn find(&mut self, place: usize, entity: &EntityRow) -> Option<usize> {
+        // `at` is how far this state's places are from those of the base: most often not at all
+        let at = place.wrapping_add(self.at);
+        match self.entities.get(at) {
+            Some(earlier) if earlier.id == entity.id => (earlier.kind == entity.kind).then_some(earlier.first),
+            _ => self.search(place, entity),
+        }
+    }
+
+    #[cold]
+    fn search(&mut self, place: usize, entity: &EntityRow) -> Option<usize> {
+        let at = self.entities.binary_search_by_key(&entity.id, |earlier| earlier.id).ok()?;
+        self.at = at.wrapping_sub(place);
+        let earlier = &self.entities[at];
+        (earlier.kind == entity.kind).then_some(earlier.first)
+    }
+}
+
+/// The states of a past, for rows of the base in order.
+#[derive(Debug)]
+pub(super) struct RowPasts<'a> {
+    past: Past<'a>,
+    earlier: Option<([EarlierRows<'a>; 2], Pace)>,
+    /// The next of the list of those that moved.
+    next: usize,
+}
+
+impl<'a> RowPasts<'a> {
+    pub(super) fn new(past: &Past<'a>) -> Self {
+        let earlier =
+            past.earlier.map(|earlier| (earlier.rows.map(EarlierRows::new), Pace::new(earlier.spacing, earlier.ahead)));
+        Self { past: *past, earlier, next: 0 }
+    }
+
+    /// Whether the row at `place` of the base changed in its public fields since the state before.
+    #[inline]
+    pub(super) fn moved(&mut self, kind: &KindLayout, place: usize) -> bool {
+        let (Some(([before, _], _)), Some(states)) = (&mut self.earlier, self.past.earlier) else { return false };
+        if let Some(moved) = states.moved {
+            while moved.get(self.next).is_some_and(|next| (*next as usize) < place) {
+                self.next += 1;
+            }
+            return moved.get(self.next).is_some_and(|next| *next as usize == place);
+        }
+        let entity = &self.past.base.entities[place];
+        before.find(place, entity).is_some_and(|first| {
+            kind.changed(&states.rows[0].lanes[first..first + kind.lanes()], self.past.base.row(kind, entity))
+        })
+    }
+
+    /// How many rows from `place` of the base on did not move, of the next `most`; may say less, never more.
+    #[inline]
+    pub(super) fn resting(&mut self, kind: &KindLayout, place: usize, most: usize) -> usize {
+        let (Some(([before, _], _)), Some(states)) = (&self.earlier, self.past.earlier) else { return most };
+        let Some(moved) = states.moved else {
+            let at = place.wrapping_add(before.at).min(states.rows[0].entities.len());
+            return same_rows(kind, self.past.base.part(place, most), states.rows[0].part(at, most));
+        };
+        self.next += moved[self.next..].iter().take_while(|next| (**next as usize) < place).count();
+        moved.get(self.next).map_or(most, |next| most.min(*next as usize - place))
+    }
+
+    /// The row at `place` of the base, with what it was before.
+    #[inline]
+    pub(super) fn row(&mut self, kind: &KindLayout, place: usize) -> RowPast<'a> {
+        let entity = &self.past.base.entities[place];
+        let earlier = self.earlier.as_mut().zip(self.past.earlier).and_then(|((finders, pace), states)| {
+            let [before, older] = [finders[0].find(place, entity)?, finders[1].find(place, entity)?];
+            let lanes = |state: usize, first: usize| &states.rows[state].lanes[first..first + kind.lanes()];
+            Some(([lanes(0, before), lanes(1, older)], *pace))
+        });
+        RowPast { base: self.past.base.row(kind, entity), earlier }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_states_equally_far_apart_serve() {
+        let mut held = Held::keyframe(Tick(u32::MAX));
+        let mut serves = Vec::new();
+        for tick in [0u32, 1, 2, 4, 5, 6, 8, 10, 12, 12, 13, 14, 50, 51, 52] {
+            held = held.frame(Tick(tick));
+            assert_eq!(held.newest(), Tick(tick));
+            serves.push(held.motion(Tick(tick + 1)).map(|(spacing, _)| spacing));
+        }
+        let [one, two] = [Some(1), Some(2)];
+        let expected = [None, one, one, None, None, one, None, two, two, None, None, one, None, None, one];
+        assert_eq!(serves, expected);
+        assert_eq!(held.motion(Tick(58)), Some((1, 6)));
+        assert_eq!(held.motion(Tick(52)), None, "nothing is ahead");
+        assert_eq!(held.motion(Tick(52 + 33)), None, "too far ahead");
+        assert_eq!(held.frame(Tick(51)).motion(Tick(53)), None, "ticks went back");
+    }
+}
