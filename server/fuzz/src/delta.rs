@@ -6,7 +6,7 @@
 //! ```
 
 use tickwire_shared::delta::{
-    DeltaScratch, Layout, RowBuffer, Rows, decode_delta, decode_keyframe, encode_delta, encode_keyframe,
+    DeltaScratch, Earlier, Layout, Past, RowBuffer, Rows, decode_delta, decode_keyframe, encode_delta, encode_keyframe,
 };
 
 use super::{layouts, slices};
@@ -18,38 +18,50 @@ pub fn hold(input: &[u8]) -> bool {
     let (schema, layout) = (&*layouts::SCHEMA, &*layouts::LAYOUT);
     let mut rest = input;
     let Some(keyframe) = slices::take(&mut rest) else { return false };
-    let (mut base, mut now) = (RowBuffer::default(), RowBuffer::default());
+    // the newest first
+    let mut states = <[RowBuffer; 3]>::default();
+    let (mut now, mut count) = (RowBuffer::default(), 1);
     let mut accepted = decode_keyframe(layout, keyframe, &mut now).is_ok();
     if accepted {
         layouts::check_rows(schema, layout, now.rows());
         assert!(now.rows().entities.len() <= ROWS_PER_BYTE_MAX * keyframe.len());
-        check_writing(layout, &base, &now);
-        std::mem::swap(&mut base, &mut now);
+        check_writing(layout, &past(&states, 1), &now);
+        std::mem::swap(&mut states[0], &mut now);
     }
     while let Some(delta) = slices::take(&mut rest) {
-        if decode_delta(layout, base.rows(), delta, &mut now).is_err() {
+        let past = past(&states, count);
+        if decode_delta(layout, &past, delta, &mut DeltaScratch::default(), &mut now).is_err() {
             accepted = false;
             continue;
         }
         layouts::check_rows(schema, layout, now.rows());
-        let most = base.rows().entities.len() + ROWS_PER_BYTE_MAX * delta.len();
+        let most = past.base.entities.len() + ROWS_PER_BYTE_MAX * delta.len();
         assert!(now.rows().entities.len() <= most);
-        check_writing(layout, &base, &now);
-        std::mem::swap(&mut base, &mut now);
+        check_writing(layout, &past, &now);
+        states.rotate_right(1);
+        std::mem::swap(&mut states[0], &mut now);
+        count += 1;
     }
     accepted
 }
 
+/// What both ends hold when so many states have come, a tick apart.
+fn past(states: &[RowBuffer; 3], count: usize) -> Past<'_> {
+    let rows = [states[1].rows(), states[2].rows()];
+    let earlier = (count >= 3).then_some(Earlier { rows, spacing: 1, ahead: 1, moved: None });
+    Past { base: states[0].rows(), earlier }
+}
+
 /// Both forms of `now` are read back.
-fn check_writing(layout: &Layout, base: &RowBuffer, now: &RowBuffer) {
-    let (mut bytes, mut back) = (Vec::new(), RowBuffer::default());
+fn check_writing(layout: &Layout, past: &Past<'_>, now: &RowBuffer) {
+    let (mut bytes, mut back, mut scratch) = (Vec::new(), RowBuffer::default(), DeltaScratch::default());
     encode_keyframe(layout, now.rows(), &mut bytes);
     decode_keyframe(layout, &bytes, &mut back).expect("we wrote it");
     check_same(layout, back.rows(), now.rows());
 
     bytes.clear();
-    encode_delta(layout, base.rows(), now.rows(), &mut DeltaScratch::default(), &mut bytes);
-    decode_delta(layout, base.rows(), &bytes, &mut back).expect("we wrote it");
+    encode_delta(layout, past, now.rows(), &mut scratch, &mut bytes);
+    decode_delta(layout, past, &bytes, &mut scratch, &mut back).expect("we wrote it");
     check_same(layout, back.rows(), now.rows());
 }
 

@@ -58,6 +58,14 @@ pub fn check_row(kind: &KindSchema, mut lanes: &[u32]) {
             let (value, behind) = lanes.split_at(field.quantizer.lanes());
             lanes = behind;
             let most = match &field.quantizer {
+                Quantizer::Quat { bits } => {
+                    assert!(
+                        value[0] < 4 && value[1..].iter().all(|lane| *lane < 1 << bits),
+                        "{}: {value:?}",
+                        field.name
+                    );
+                    continue;
+                }
                 Quantizer::Bool => 1,
                 Quantizer::Int { min, max } => (max - min) as u32,
                 Quantizer::Float { span, .. } => *span,

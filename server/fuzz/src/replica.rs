@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tickwire_shared::delta::{Layout, Part, RowBuffer, decode_delta, decode_keyframe};
+use tickwire_shared::delta::{
+    DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, decode_delta, decode_keyframe,
+};
 use tickwire_shared::protocol::TAG_FRAME;
 use tickwire_shared::protocol::frame::Frame;
 use tickwire_shared::replica::{Change, Replica};
@@ -63,12 +65,33 @@ fn snapshot(replica: &Replica) -> Snapshot {
 /// Channels as a reader of the protocol would keep them.
 struct Model {
     layout: &'static Layout,
-    channels: BTreeMap<u16, RowBuffer>,
+    channels: BTreeMap<u16, Channel>,
     /// Who has spawned and not despawned.
     alive: BTreeSet<u32>,
     /// No entity was in two channels, and no channel twice in a frame: a server never does that, and who is there is
     /// not defined then.
     sound: bool,
+}
+
+/// All states that the channel has had since its keyframe, and which of them serve.
+#[derive(Clone)]
+struct Channel {
+    states: Vec<RowBuffer>,
+    held: Held,
+}
+
+impl Channel {
+    fn newest(&self) -> &RowBuffer {
+        self.states.last().expect("a keyframe is one")
+    }
+
+    fn past(&self, now: Tick) -> Past<'_> {
+        let earlier = self.held.motion(now).map(|(spacing, ahead)| {
+            let back = |count: usize| self.states[self.states.len() - 1 - count].rows();
+            Earlier { rows: [back(1), back(2)], spacing, ahead, moved: None }
+        });
+        Past { base: self.newest().rows(), earlier }
+    }
 }
 
 impl Model {
@@ -84,16 +107,33 @@ impl Model {
         for part in &frame.parts {
             self.sound &= updated.insert(part.handle);
             let (bits, mut rows) = (&message[part.bits.clone()], RowBuffer::default());
-            let result = if part.keyframe {
-                decode_keyframe(self.layout, bits, &mut rows)
+            let now = frame.head.tick;
+            let channel = if part.keyframe {
+                decode_keyframe(self.layout, bits, &mut rows).expect("the frame was accepted");
+                Channel { states: vec![rows], held: Held::keyframe(now) }
             } else {
-                decode_delta(self.layout, before[&part.handle].rows(), bits, &mut rows)
+                let mut channel = before[&part.handle].clone();
+                let mut scratch = DeltaScratch::default();
+                let result = decode_delta(self.layout, &channel.past(now), bits, &mut scratch, &mut rows);
+                result.expect("the frame was accepted");
+                channel.states.push(rows);
+                channel.held = channel.held.frame(now);
+                channel
             };
-            result.expect("the frame was accepted");
-            self.channels.insert(part.handle, rows);
+            self.channels.insert(part.handle, channel);
         }
-        let ids: Vec<EntityId> =
-            self.channels.values().flat_map(|rows| rows.rows().entities).map(|entity| entity.id).collect();
+        for (handle, channel) in &mut self.channels {
+            if !updated.contains(handle) {
+                channel.states.push(channel.newest().clone());
+                channel.held = channel.held.frame(frame.head.tick);
+            }
+        }
+        let ids: Vec<EntityId> = self
+            .channels
+            .values()
+            .flat_map(|channel| channel.newest().rows().entities)
+            .map(|entity| entity.id)
+            .collect();
         let distinct: BTreeSet<u32> = ids.iter().map(|id| id.0).collect();
         self.sound &= ids.len() == distinct.len();
     }
@@ -108,7 +148,7 @@ impl Model {
     }
 
     fn compare(&self, replica: &Replica) {
-        let hashes = self.channels.values().map(|rows| rows.rows().hash(self.layout));
+        let hashes = self.channels.values().map(|channel| channel.newest().rows().hash(self.layout));
         assert_eq!(replica.hash(), hashes.fold(0, u64::wrapping_add));
         let there: BTreeSet<u32> = replica.newest_all().map(|(id, ..)| id.0).collect();
         assert_eq!(there, self.alive, "changes tell who is there");
@@ -116,7 +156,7 @@ impl Model {
             return;
         }
         let mut count = 0;
-        for rows in self.channels.values().map(RowBuffer::rows) {
+        for rows in self.channels.values().map(|channel| channel.newest().rows()) {
             for entity in rows.entities {
                 let (kind, row) = replica.newest(entity.id).expect("it is in a channel");
                 assert_eq!(kind, entity.kind);

@@ -3,7 +3,7 @@
 use tickwire_arena::{Arena, Entity, Rock, RockSize};
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{
-    DeltaScratch, KindLayout, Layout, Part, RowBuffer, encode_delta, encode_keyframe, encode_row,
+    DeltaScratch, KindLayout, Layout, Part, Past, RowBuffer, encode_delta, encode_keyframe, encode_row,
 };
 use tickwire_shared::protocol::frame::{FrameHead, InputAck, write_events, write_head, write_owned, write_part_head};
 use tickwire_shared::protocol::{self, ClientMessage, ServerMessage};
@@ -115,7 +115,7 @@ fn keyframe(now: &RowBuffer) -> Vec<u8> {
 fn delta(base: &RowBuffer, now: &RowBuffer) -> Vec<u8> {
     let mut bytes = Vec::new();
     let scratch = &mut DeltaScratch::default();
-    encode_delta(&LAYOUT, base.rows(), now.rows(), scratch, &mut bytes);
+    encode_delta(&LAYOUT, &Past { base: base.rows(), earlier: None }, now.rows(), scratch, &mut bytes);
     bytes
 }
 
@@ -185,7 +185,9 @@ fn clients() -> Vec<Seed> {
     };
     let (mut first, mut second) = (Vec::new(), Vec::new());
     encode_keyframe(&layout, at(10.0).rows(), &mut first);
-    encode_delta(&layout, at(10.0).rows(), at(11.0).rows(), &mut DeltaScratch::default(), &mut second);
+    let base = at(10.0);
+    let past = Past { base: base.rows(), earlier: None };
+    encode_delta(&layout, &past, at(11.0).rows(), &mut DeltaScratch::default(), &mut second);
     let hash = at(11.0).rows().hash(&layout) as u32;
     let first = frame(&FrameHead { reset: true, ..head(1001) }, &[], &[(1, true, &first)], false);
     let second =
