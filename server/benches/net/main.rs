@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench -p tickwire-server --bench net                  all of it: about 15 minutes
-//! cargo bench -p tickwire-server --bench net -- --quick       a cell of each: about 1 minute
+//! cargo bench -p tickwire-server --bench net -- --quick       a cell of each: about 3 minutes
 //! ```
 //! Each figure is the CPU time that the server's process took (user and system, all its threads), divided by the
 //! frames that a client received; the wall clock is in none of them. Servers take turns, round by round, and a ratio

@@ -1,4 +1,4 @@
-//! One connection: its bytes on the way out, its place in the life of a WebSocket, and when it is overdue.
+//! One connection: its bytes on the way out, and its place in the life of a WebSocket. Its clocks: `deadlines.rs`.
 //!
 //! ```text
 //! Handshaking ──101──> Open ──our close──> Closing ──peer's close──> Draining ──end of stream──> Gone
