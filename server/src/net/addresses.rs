@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::complaints::Complaints;
 use super::rate::{Meter, Rate};
 
 /// Below this many addresses nobody looks for forgotten ones.
@@ -66,6 +67,8 @@ pub struct Addresses {
     connections_max: usize,
     started: Instant,
     counts: Mutex<Counts>,
+    /// About those who were refused before they were counted.
+    pub(super) complaints: Complaints,
 }
 
 #[derive(Debug)]
@@ -95,7 +98,8 @@ impl Addresses {
     /// Nobody is here yet, and so many may come.
     pub fn new(limits: AddressLimits, connections_max: usize) -> Self {
         let counts = Counts { connections: 0, turned_away: 0, by_address: HashMap::new(), sweep_at: SWEEP_MIN };
-        Self { limits, connections_max, started: Instant::now(), counts: Mutex::new(counts) }
+        let (started, counts) = (Instant::now(), Mutex::new(counts));
+        Self { limits, connections_max, started, counts, complaints: Complaints::default() }
     }
 
     /// A connection comes: its place, to be dropped when it goes.

@@ -86,7 +86,11 @@ impl Links {
             Ok(Some(_)) => {}
             Err(error) => {
                 tracing::debug!(peer = %link.peer, %error, "no PROXY header from a proxy");
-                self.metrics.proxy_headers_refused.add(u64::from(error.kind() == io::ErrorKind::InvalidData));
+                // not one that went away, as health checks do
+                if error.kind() == io::ErrorKind::InvalidData {
+                    self.metrics.proxy_headers_refused.one();
+                    self.addresses.complaints.header_missing(self.now, link.peer, &error);
+                }
                 self.drop_link(id);
                 return false;
             }
@@ -98,6 +102,9 @@ impl Links {
     pub(super) fn client_of(&mut self, id: LinkId, head: &RequestHead<'_>) -> Result<SocketAddr, HeadError> {
         let (peer, proxies) = (head.peer(), &self.config.proxies);
         if !proxies.trusts(peer.ip()) {
+            if head.values("X-Forwarded-For").next().is_some() {
+                self.addresses.complaints.forwarded(self.now, peer);
+            }
             return Ok(peer);
         }
         let client = proxies.client_of(peer, head.values("X-Forwarded-For"));
@@ -105,6 +112,14 @@ impl Links {
             self.metrics.clients_unnamed.one();
         }
         self.identify(id, client).map(|()| client)
+    }
+
+    /// What came is no request.
+    pub(super) fn refuse_head(&mut self, id: LinkId, error: HeadError) {
+        if let (HeadError::ProxyHeader, Some(link)) = (error, find(&mut self.slab, id)) {
+            self.addresses.complaints.header_unasked(self.now, link.peer);
+        }
+        self.refuse(id, &error.into());
     }
 
     /// A proxy has said whose connection it is: from now on it is one of that address.

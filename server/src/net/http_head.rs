@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use super::HttpRefusal;
+use super::proxy;
 use super::ws::handshake;
 
 /// No limit of header fields may be higher: they are parsed on the stack.
@@ -146,6 +147,8 @@ pub enum HeadError {
     WebSocketKey,
     #[error("The request did not arrive in time.")]
     Timeout,
+    #[error("A PROXY header is not expected from this address.")]
+    ProxyHeader,
     #[error("Only TLS is spoken on this port: use https:// or wss://.")]
     NotTls,
     #[error("Pages from this origin may not connect.")]
@@ -171,6 +174,7 @@ impl HeadError {
             | Self::UpgradeVersion
             | Self::UpgradeHeaders
             | Self::WebSocketKey
+            | Self::ProxyHeader
             | Self::NotTls => 400,
             Self::Origin => 403,
             Self::UpgradeMethod => 405,
@@ -209,7 +213,8 @@ impl HeadReader {
             self.check_length(end, limits)?;
             // A bare LF may end a line (RFC 9112 2.2 "MAY"), but proxies disagree about it: refused.
             if end == self.line_start || self.bytes[end - 1] != b'\r' {
-                return Err(HeadError::Malformed);
+                // the signature of version 2 ends with one
+                return Err(malformed(&self.bytes[..=end]));
             }
             let is_empty = end - 1 == self.line_start;
             if is_empty && self.begun {
@@ -259,7 +264,7 @@ pub fn parse<T>(
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(HeadError::Malformed),
         Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyHeaders(headers_max)),
-        Err(_) => return Err(HeadError::Malformed),
+        Err(_) => return Err(malformed(head)),
     }
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
         return Err(HeadError::Malformed);
@@ -270,6 +275,12 @@ pub fn parse<T>(
     let (path, query) = split_target(target);
     let head = RequestHead { method, path, query, headers: request.headers, peer };
     judge(head, minor).map(then)
+}
+
+/// What is no HTTP, and whether it is a proxy's header, of version 2 or 1.
+fn malformed(head: &[u8]) -> HeadError {
+    let is_of_proxy = head.starts_with(&proxy::SIGNATURE) || head.starts_with(b"PROXY ");
+    if is_of_proxy { HeadError::ProxyHeader } else { HeadError::Malformed }
 }
 
 /// The rules, in the order in which a person would want to hear of them.

@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod addresses;
 mod arrivals;
+mod complaints;
 mod compression;
 pub mod descriptors;
 pub mod http_head;

@@ -263,9 +263,9 @@ impl<H: Handler> Reactor<H> {
                 self.links.flush(id);
                 return 0;
             }
-            Read::Broken if link.tls.as_ref().is_some_and(Tls::met_plaintext) => {
+            Read::Broken if let Some(error) = link.tls.as_ref().and_then(Tls::met_plaintext) => {
                 link.give_up_tls();
-                self.links.refuse(id, &HeadError::NotTls.into());
+                self.links.refuse_head(id, error);
                 self.requeue(id, true);
                 return 0;
             }
@@ -315,16 +315,17 @@ impl<H: Handler> Reactor<H> {
         let end = match reader.push(&self.read_scratch[..count], limits) {
             Ok(None) => return,
             Ok(Some(end)) => end,
-            Err(error) => return links.refuse(id, &error.into()),
+            Err(error) => return links.refuse_head(id, error),
         };
         let mut bytes = mem::take(reader).into_bytes();
-        let verdict = http_head::parse(&bytes[..end], limits, peer, |request| {
+        let parsed = http_head::parse(&bytes[..end], limits, peer, |request| {
             let mut head = *request.head();
             let client = links.client_of(id, &head)?;
             head.set_peer(client);
             let Request::Upgrade(_, key) = request else { return Ok((client, None)) };
             if !links.config.origins.allows(&head) {
                 links.metrics.origins_refused.one();
+                links.addresses.complaints.origin(links.now, &links.config.origins, &head);
                 return Err(HeadError::Origin.into());
             }
             let subprotocol = handler.upgrade(&head)?;
@@ -334,7 +335,11 @@ impl<H: Handler> Reactor<H> {
             handshake::write_accepted(&mut accepted, key, subprotocol, deflate.as_ref());
             Ok((client, Some((accepted, deflate))))
         });
-        match verdict.map_err(Into::into).flatten() {
+        let verdict = match parsed {
+            Ok(verdict) => verdict,
+            Err(error) => return links.refuse_head(id, error),
+        };
+        match verdict {
             Ok((client, Some((accepted, deflate)))) => {
                 links.open(id, &accepted);
                 if let Some(agreed) = deflate {

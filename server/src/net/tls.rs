@@ -18,6 +18,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{InvalidMessage, ServerConfig, ServerConnection};
 
+use super::http_head::HeadError;
+use super::proxy::SIGNATURE;
+
 /// Why a server has no certificate to show.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -102,7 +105,13 @@ impl Identity {
         let mut connection = ServerConnection::new(config)?;
         // what is encrypted is taken out at once, so nothing is refused for want of room
         connection.set_buffer_limit(None);
-        Ok(Tls { connection: Box::new(connection), has_more: false, is_broken: false, met_plaintext: false })
+        Ok(Tls {
+            connection: Box::new(connection),
+            has_more: false,
+            is_broken: false,
+            first: None,
+            met_plaintext: false,
+        })
     }
 }
 
@@ -142,6 +151,8 @@ pub struct Tls {
     has_more: bool,
     /// A rule was broken: nothing more is taken from the socket.
     is_broken: bool,
+    /// The first byte that came.
+    first: Option<u8>,
     /// What came first was no TLS.
     met_plaintext: bool,
 }
@@ -173,7 +184,7 @@ impl Tls {
                 return so_far(count);
             }
             if !self.is_broken {
-                match self.connection.read_tls(socket) {
+                match self.connection.read_tls(&mut Noting { socket, first: &mut self.first }) {
                     // of the end rustls tells after the plain bytes that came before
                     Ok(more) => taken += more,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -207,9 +218,11 @@ impl Tls {
         self.has_more
     }
 
-    /// The connection failed because its first bytes were no TLS.
-    pub(super) fn met_plaintext(&self) -> bool {
-        self.met_plaintext
+    /// The connection failed because its first bytes were no TLS: what they were instead.
+    pub(super) fn met_plaintext(&self) -> Option<HeadError> {
+        // no line of HTTP begins like the signature of PROXY v2
+        let is_of_proxy = self.first == Some(SIGNATURE[0]);
+        self.met_plaintext.then_some(if is_of_proxy { HeadError::ProxyHeader } else { HeadError::NotTls })
     }
 
     /// Encrypts; until the handshake is through it is kept.
@@ -238,6 +251,20 @@ impl Tls {
     fn end(&mut self, count: usize, last: io::Result<usize>) -> io::Result<usize> {
         self.has_more = count > 0;
         if count > 0 { Ok(count) } else { last }
+    }
+}
+
+/// A socket of which the first byte is kept: rustls does not give back what it refuses.
+struct Noting<'a, R> {
+    socket: &'a mut R,
+    first: &'a mut Option<u8>,
+}
+
+impl<R: Read> Read for Noting<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.socket.read(buffer)?;
+        *self.first = self.first.or(buffer[..count].first().copied());
+        Ok(count)
     }
 }
 
