@@ -348,7 +348,11 @@ fn check_system(config: &NetConfig) -> Result<(), StartError> {
 /// The certificate that the configuration names.
 fn identity(config: &Config) -> Result<Option<Arc<Identity>>, StartError> {
     match (&config.tls_cert, &config.tls_key) {
-        (Some(certificate), Some(key)) => Ok(Some(Arc::new(Identity::load(certificate, key)?))),
+        (Some(certificate), Some(key)) => {
+            let identity = Identity::load(certificate, key)?;
+            identity.tell("speaks TLS");
+            Ok(Some(Arc::new(identity)))
+        }
         (Some(_), None) => Err(StartError::HalfTls { given: "tls_cert", missing: "tls_key" }),
         (None, Some(_)) => Err(StartError::HalfTls { given: "tls_key", missing: "tls_cert" }),
         (None, None) => Ok(None),

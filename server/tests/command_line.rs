@@ -3,6 +3,8 @@
 
 #[path = "net/certificate.rs"]
 mod certificate;
+#[path = "command_line/certificates.rs"]
+mod certificates;
 #[path = "command_line/complaints.rs"]
 mod complaints;
 #[path = "command_line/tls.rs"]

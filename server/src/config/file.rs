@@ -1,6 +1,7 @@
 //! The configuration file: TOML whose every key and value knows its line.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -16,11 +17,12 @@ const FILE_MAX_BYTES: u64 = 1024 * 1024;
 
 pub(super) fn apply(config: &mut Config, path: &Path) -> Result<(), ConfigError> {
     let unreadable = |cause| ConfigError::Unreadable { file: path.to_owned(), cause };
-    let length = fs::metadata(path).map_err(unreadable)?.len();
-    if length > FILE_MAX_BYTES {
+    let mut text = String::new();
+    // a device has no length and no end
+    let read = File::open(path).and_then(|file| file.take(FILE_MAX_BYTES + 1).read_to_string(&mut text));
+    if read.map_err(unreadable)? as u64 > FILE_MAX_BYTES {
         return Err(unreadable(std::io::Error::other(format!("it has more than {FILE_MAX_BYTES} bytes"))));
     }
-    let text = fs::read_to_string(path).map_err(unreadable)?;
     let before = paths(config).map(Option::take);
     apply_text(config, path, &text)?;
     let folder = path.parent().unwrap_or(Path::new(""));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::net::tls::Identity;
 
@@ -42,7 +42,7 @@ impl Certificate {
         match self.identity.reload() {
             Ok(()) => {
                 self.complaint = None;
-                info!("the certificate was read anew; connections that come from now on get it");
+                self.identity.tell("the certificate was read anew; connections that come from now on get it");
             }
             Err(error) => {
                 let complaint = error.to_string();

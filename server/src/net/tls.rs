@@ -7,141 +7,20 @@
 //! What waits in a link is encrypted already, so that all its limits and its one write stay what they are. A plain
 //! request takes its [`Tls`] along when it leaves the reactor.
 
-use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+mod identity;
+mod leaf;
+mod pem;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
 use rustls::{InvalidMessage, ServerConfig, ServerConnection};
 
 use super::http_head::HeadError;
 use super::proxy::SIGNATURE;
-
-/// Why a server has no certificate to show.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// The file with the certificates cannot be read, or has none.
-    #[error("cannot read certificates from {}: {source}; it must be a PEM file with the whole chain", file.display())]
-    Certificate {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong.
-        source: rustls::pki_types::pem::Error,
-    },
-    /// The file with the key cannot be read, or has none.
-    #[error("cannot read a private key from {}: {source}; it must be a PEM file", file.display())]
-    Key {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong.
-        source: rustls::pki_types::pem::Error,
-    },
-    /// The two do not belong together, or are of a kind that is not supported.
-    #[error("cannot use {} with {}: {source}", certificate.display(), key.display())]
-    Pair {
-        /// The file with the certificates.
-        certificate: PathBuf,
-        /// The file with the key.
-        key: PathBuf,
-        /// What is wrong.
-        source: rustls::Error,
-    },
-}
-
-/// A server's certificate and key. Shared by its reactors; what was begun with one certificate goes on with it
-/// when another is loaded.
-#[derive(Debug)]
-pub struct Identity {
-    certificate: PathBuf,
-    key: PathBuf,
-    loaded: RwLock<Loaded>,
-}
-
-#[derive(Debug)]
-struct Loaded {
-    config: Arc<ServerConfig>,
-    /// Of the two files, from before they were read: what changes meanwhile is noticed afterwards.
-    stamps: [Option<Stamp>; 2],
-}
-
-/// What changes when a file is written, or another takes its place.
-#[derive(PartialEq, Debug)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    bytes: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// Reads both files.
-    pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let loaded = RwLock::new(read_files(certificate, key)?);
-        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), loaded })
-    }
-
-    /// Reads both files again, for connections that come from now on. After an error the old ones stay.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        let loaded = read_files(&self.certificate, &self.key)?;
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
-        Ok(())
-    }
-
-    /// Whether a file is not what it was when both were last read for good; it need not be usable.
-    pub fn is_stale(&self) -> bool {
-        let stamps = [stamp(&self.certificate), stamp(&self.key)];
-        self.loaded.read().unwrap_or_else(PoisonError::into_inner).stamps != stamps
-    }
-
-    /// A connection that has just come.
-    ///
-    /// # Errors
-    /// The system gives no random numbers.
-    pub fn begin(&self) -> Result<Tls, rustls::Error> {
-        let config = Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner).config);
-        let mut connection = ServerConnection::new(config)?;
-        // what is encrypted is taken out at once, so nothing is refused for want of room
-        connection.set_buffer_limit(None);
-        Ok(Tls {
-            connection: Box::new(connection),
-            has_more: false,
-            is_broken: false,
-            first: None,
-            met_plaintext: false,
-        })
-    }
-}
-
-fn read_files(certificate: &Path, key: &Path) -> Result<Loaded, TlsError> {
-    let stamps = [stamp(certificate), stamp(key)];
-    Ok(Loaded { config: server_config(certificate, key)?, stamps })
-}
-
-/// Of what a link leads to; none if that is not there.
-fn stamp(file: &Path) -> Option<Stamp> {
-    let found = fs::metadata(file).ok()?;
-    Some(Stamp { modified: found.modified().ok(), bytes: found.len(), inode: found.ino() })
-}
-
-fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let wrong = |source| TlsError::Certificate { file: certificate.to_owned(), source };
-    let chain: Vec<_> =
-        CertificateDer::pem_file_iter(certificate).map_err(wrong)?.collect::<Result<_, _>>().map_err(wrong)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Key { file: key.to_owned(), source })?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let pair = || {
-        let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        versions.with_no_client_auth().with_single_cert(chain, private)
-    };
-    let mut config =
-        pair().map_err(|source| TlsError::Pair { certificate: certificate.to_owned(), key: key.to_owned(), source })?;
-    // no HTTP/2 on this port: its cheap requests with expensive answers are not ours to fend off
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
+pub use identity::{Identity, TlsError};
+pub use leaf::Leaf;
+pub use pem::PemError;
 
 /// One connection's encryption, between bytes that its owner reads and writes.
 #[derive(Debug)]
@@ -158,6 +37,20 @@ pub struct Tls {
 }
 
 impl Tls {
+    /// A connection that has just come.
+    fn begin(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
+        let mut connection = ServerConnection::new(config)?;
+        // what is encrypted is taken out at once, so nothing is refused for want of room
+        connection.set_buffer_limit(None);
+        Ok(Self {
+            connection: Box::new(connection),
+            has_more: false,
+            is_broken: false,
+            first: None,
+            met_plaintext: false,
+        })
+    }
+
     /// Fills `plain` with what the socket has, 0 is the end. What TLS itself has to say is appended to `out`.
     ///
     /// Less than a whole `plain` means that there is no more for now, unless [`Tls::has_more`]: for one call no more
