@@ -1,5 +1,6 @@
 //! Spawns the threads, wires them, stops them in order.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -39,7 +40,7 @@ const JOIN_SLACK: Duration = Duration::from_secs(1);
 const JOIN_POLL: Duration = Duration::from_millis(2);
 
 /// Why a server stopped without being told to.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum RunError {
     /// The system does not tell of signals, or gives no thread to wait for them.
     #[error("cannot listen for signals: {0}")]
@@ -50,14 +51,14 @@ pub enum RunError {
 }
 
 /// Why a server could not start: what, where, and what to do.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {addr}: {}", listen_advice(.addr, .source))]
+    #[error("{source} (--listen, or listen in the configuration)")]
     Listen {
         /// The address.
         addr: SocketAddr,
-        /// The system's word.
+        /// What is wrong, with what to do.
         source: io::Error,
     },
     /// There is no certificate to speak TLS with.
@@ -101,21 +102,17 @@ pub enum StartError {
     },
 }
 
-fn listen_advice(addr: &SocketAddr, source: &io::Error) -> String {
-    let next = SocketAddr::new(addr.ip(), addr.port().wrapping_add(1).max(1024));
-    match source.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!("the port is in use; stop the other program or choose another with --listen {next}")
-        }
-        io::ErrorKind::PermissionDenied => {
-            let open = SocketAddr::new(addr.ip(), 7777);
-            format!("the system does not allow this port; choose one from 1024 up, such as --listen {open}")
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "this machine does not have that address; use 127.0.0.1 for this machine only or 0.0.0.0 for all networks"
-                .to_owned()
-        }
-        _ => source.to_string(),
+/// As [`fmt::Display`]: a `main` that returns it shows it so.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// As [`fmt::Display`]: a `main` that returns it shows it so.
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 
@@ -138,14 +135,9 @@ impl Server {
         let identity = identity(&config)?;
         check_system(&config.net)?;
         let failed = |source| StartError::Listen { addr: config.listen, source };
-        // the reactors share their port, and so would a second server: this one asks whether it is free
-        drop(TcpListener::bind(config.listen).map_err(failed)?);
-        let first = accept::bind_with_backlog(config.listen, config.net.backlog).map_err(failed)?;
-        let addr = first.local_addr().map_err(failed)?;
-        let mut listeners = vec![first];
-        for _ in 1..config.reactors.max(1) {
-            listeners.push(accept::bind_with_backlog(addr, config.net.backlog).map_err(failed)?);
-        }
+        let listeners =
+            accept::bind_group(config.listen, config.reactors.max(1), config.net.backlog).map_err(failed)?;
+        let addr = listeners[0].local_addr().map_err(failed)?;
         Ok(Self { config, addr, listeners, identity })
     }
 
@@ -341,6 +333,12 @@ fn check_system(config: &NetConfig) -> Result<(), StartError> {
     }
     if config.proxies.protocol && config.proxies.networks.is_empty() {
         warn!("net.proxy_protocol says nothing as long as net.proxies is empty");
+    }
+    for everybody in config.proxies.networks.iter().filter(|network| network.is_everybody()) {
+        warn!(
+            "net.proxies has {everybody}: whoever connects may say who he is, and no limit of addresses holds; name only \
+             the addresses of your proxies"
+        );
     }
     Ok(())
 }

@@ -23,21 +23,74 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A server without descriptors pauses all the time; the log hears of it this often.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Binds a listener that shares its port with the other reactors of this server (`SO_REUSEPORT`). The first may
-/// ask for port 0, the others for the port that it got. The kernel spreads connections by a hash of the address.
+/// Binds a listener for one reactor; port 0 takes any free one. Nobody else has the port then.
+///
+/// # Errors
+/// Of the system's kind; displays with what to do.
 pub fn bind(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
     bind_with_backlog(addr, BACKLOG)
 }
 
 /// Like [`bind`], where so many connections may wait; if the kernel allows it, see [`kernel_backlog_max`].
+///
+/// # Errors
+/// As those of [`bind`].
 pub fn bind_with_backlog(addr: SocketAddr, backlog: u32) -> io::Result<std::net::TcpListener> {
+    let socket = new_socket(addr).and_then(|socket| listen(socket, addr, backlog));
+    socket.map(Into::into).map_err(|source| with_advice(addr, &source))
+}
+
+/// Binds a listener for each of `count` reactors of one server, which share the port (`SO_REUSEPORT`). The kernel
+/// spreads connections by a hash of the address. The first must have the port for itself before it lets the others in:
+/// two servers that both asked to share would get half of each other's players.
+///
+/// # Errors
+/// As those of [`bind`].
+pub fn bind_group(addr: SocketAddr, count: usize, backlog: u32) -> io::Result<Vec<std::net::TcpListener>> {
+    let first = bind_with_backlog(addr, backlog)?;
+    let addr = first.local_addr()?;
+    let mut group = vec![first];
+    for _ in 1..count {
+        SockRef::from(&group[0]).set_reuse_port(true)?;
+        let socket = new_socket(addr)?;
+        socket.set_reuse_port(true)?;
+        group.push(listen(socket, addr, backlog).map_err(|source| with_advice(addr, &source))?.into());
+    }
+    Ok(group)
+}
+
+fn new_socket(addr: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    // not to wait for the last connections of the server that was here before
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn listen(socket: Socket, addr: SocketAddr, backlog: u32) -> io::Result<Socket> {
     socket.bind(&addr.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(socket.into())
+    Ok(socket)
+}
+
+/// The same kind, in a sentence.
+fn with_advice(addr: SocketAddr, source: &io::Error) -> io::Error {
+    let advice = match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            let next = SocketAddr::new(addr.ip(), addr.port().wrapping_add(1).max(1024));
+            format!("the port is in use; stop the other program or choose another port, such as {next}")
+        }
+        io::ErrorKind::PermissionDenied => {
+            let open = SocketAddr::new(addr.ip(), 7777);
+            format!("the system does not allow this port; choose one from 1024 up, such as {open}")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have that address; use 127.0.0.1 for this machine only or 0.0.0.0 for all networks"
+                .to_owned()
+        }
+        _ => source.to_string(),
+    };
+    io::Error::new(source.kind(), format!("cannot listen on {addr}: {advice}"))
 }
 
 /// Where the kernel cuts off every backlog, if it says.
@@ -61,7 +114,7 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Takes a listener that [`bind`] made.
+    /// Takes a listener that [`bind`] or [`bind_group`] made.
     pub fn new(
         listener: std::net::TcpListener,
         send_buffer_bytes: usize,
@@ -165,16 +218,45 @@ mod tests {
 
     use super::*;
 
+    fn any_port() -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, 0).into()
+    }
+
+    /// Nobody else gets it, however he asks.
+    fn expect_taken(addr: SocketAddr) {
+        for taken in [bind(addr).map(|one| vec![one]), bind_group(addr, 1, 8), bind_group(addr, 3, 8)] {
+            let error = taken.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+            let said = error.to_string();
+            assert!(said.starts_with(&format!("cannot listen on {addr}: the port is in use; ")), "{said}");
+        }
+    }
+
     #[test]
-    fn two_reactors_share_a_port() {
-        let first = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-        let second = bind(first.local_addr().unwrap()).unwrap();
-        assert_eq!(first.local_addr().unwrap(), second.local_addr().unwrap());
+    fn a_port_has_one_server() {
+        let one = bind(any_port()).unwrap();
+        expect_taken(one.local_addr().unwrap());
+        let group = bind_group(any_port(), 3, 8).unwrap();
+        expect_taken(group[0].local_addr().unwrap());
+    }
+
+    /// The first was listening before it shared.
+    #[test]
+    fn all_reactors_of_a_group_get_connections() {
+        let group = bind_group(any_port(), 3, 1_000).unwrap();
+        let addr = group[0].local_addr().unwrap();
+        assert!(group.iter().all(|listener| listener.local_addr().unwrap() == addr));
+        // that one of three gets none of 300 by chance does not happen
+        let clients: Vec<Client> = (0..300).map(|_| Client::connect(addr).unwrap()).collect();
+        let accepted: Vec<usize> =
+            group.iter().map(|listener| std::iter::from_fn(|| listener.accept().ok()).count()).collect();
+        assert_eq!(accepted.iter().sum::<usize>(), clients.len());
+        assert!(accepted.iter().all(|count| *count > 0), "{accepted:?}");
     }
 
     #[test]
     fn a_turn_accepts_no_more_than_its_budget_and_the_next_goes_on() {
-        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let listener = bind(any_port()).unwrap();
         let addr = listener.local_addr().unwrap();
         let poll = mio::Poll::new().unwrap();
         let mut acceptor = Acceptor::new(listener, 32 * 1024, poll.registry(), Token(0)).unwrap();
@@ -198,7 +280,7 @@ mod tests {
 
     #[test]
     fn where_one_was_too_many_the_others_wait() {
-        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let listener = bind(any_port()).unwrap();
         let addr = listener.local_addr().unwrap();
         let poll = mio::Poll::new().unwrap();
         let mut acceptor = Acceptor::new(listener, 32 * 1024, poll.registry(), Token(0)).unwrap();
@@ -218,7 +300,7 @@ mod tests {
 
     #[test]
     fn after_a_failure_accepting_rests() {
-        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let listener = bind(any_port()).unwrap();
         let addr = listener.local_addr().unwrap();
         let poll = mio::Poll::new().unwrap();
         let mut acceptor = Acceptor::new(listener, 32 * 1024, poll.registry(), Token(0)).unwrap();

@@ -67,6 +67,11 @@ pub struct Network {
 }
 
 impl Network {
+    /// All addresses of its family.
+    pub fn is_everybody(&self) -> bool {
+        self.prefix == 0
+    }
+
     /// Of the same family and in the network; an IPv4 address written for IPv6 is an IPv4 address.
     pub fn contains(&self, ip: IpAddr) -> bool {
         match (self.ip, ip.to_canonical()) {
