@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Parser;
-use tickwire_server::config::{self, Config, ConfigError};
+use tickwire_server::config::{self, Config, ConfigError, KeyHelp};
 
 /// Hosts authoritative multiplayer game rooms over WebSocket; one port serves the page and the players
 #[derive(Parser, Debug)]
@@ -105,15 +105,32 @@ fn long_help() -> String {
          [net]\n    \
          ping_interval_ms = 10000\n\n  \
          Each key is a variable too, such as TICKWIRE_NET_PING_INTERVAL_MS=10000. A variable wins over the\n  \
-         file, a flag over both. These are all keys with their defaults on this machine:\n\n"
+         file, a flag over both. These are all keys with their defaults on this machine, and in brackets\n  \
+         what numbers they take:\n\n"
     );
     for key in config::keys() {
-        help += &format!("  {:<34} {:<15} {}\n", key.name, key.default, key.meaning);
+        help += &key_help(&key);
     }
     help += "\nSIGTERM or Ctrl-C ends the server: players are told, and it exits with 0. SIGHUP makes it read its\n\
              certificate anew. What keeps it from starting is one sentence on stderr, and exit code 2.";
     help
 }
+
+/// One key with its range, which comes on a line of its own where it finds no room.
+fn key_help(key: &KeyHelp) -> String {
+    let line = format!("  {:<34} {:<15} {}", key.name, key.default, key.meaning);
+    if key.range.is_empty() {
+        return format!("{line}\n");
+    }
+    let range = format!("({})", key.range);
+    match line.len() + 1 + range.len() <= HELP_WIDTH {
+        true => format!("{line} {range}\n"),
+        false => format!("{line}\n{:53}{range}\n", ""),
+    }
+}
+
+/// Columns of a terminal that must do.
+const HELP_WIDTH: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -145,7 +162,7 @@ mod tests {
     #[test]
     fn help_fits_a_terminal() {
         for line in Cli::command().render_long_help().to_string().lines() {
-            assert!(line.len() <= 100, "{line}");
+            assert!(line.len() <= HELP_WIDTH, "{line}");
         }
     }
 }

@@ -160,6 +160,13 @@ fn variable_of(key: &Key) -> String {
 fn slip(name: &str) -> Option<String> {
     let ours: Vec<String> = keys::all().map(variable_of).collect();
     let meant = ours.iter().min_by_key(|known| keys::edits(name, known))?;
-    let is_near = keys::edits(name, meant) <= 2;
-    is_near.then(|| format!("{name} is not a setting of this server; did you mean {meant}?"))
+    // its word may stand in another section, or none
+    let of_another = || {
+        let unknown = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
+        let bare = ["net_", "session_"].iter().find_map(|section| unknown.strip_prefix(section)).unwrap_or(&unknown);
+        let key = keys::all().find(|key| key.name.rsplit('.').next() == Some(bare))?;
+        ours.iter().find(|known| **known == variable_of(key))
+    };
+    let near = (keys::edits(name, meant) <= 2).then_some(meant);
+    near.or_else(of_another).map(|meant| format!("{name} is not a setting of this server; did you mean {meant}?"))
 }

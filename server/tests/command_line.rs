@@ -239,10 +239,14 @@ fn a_port_in_use_is_named_with_the_way_out() {
 /// Reactors share their port, but two servers must not: half of the players would land in the other.
 #[test]
 fn a_second_server_on_the_same_port_is_refused() {
-    let first = Running::start(&[]);
-    let address = first.address.to_string();
-    let sentence = refusal(tickwire(&["--listen", &address]));
-    assert!(sentence.starts_with(&format!("cannot listen on {address}: the port is in use; ")), "{sentence}");
+    for reactors in ["1", "3"] {
+        let first = Running::start(&["--reactors", reactors]);
+        let address = first.address.to_string();
+        for other in ["1", "3"] {
+            let sentence = refusal(tickwire(&["--listen", &address, "--reactors", other]));
+            assert!(sentence.starts_with(&format!("cannot listen on {address}: the port is in use; ")), "{sentence}");
+        }
+    }
 }
 
 #[test]
@@ -352,6 +356,8 @@ fn help_teaches_and_version_tells() {
         "tickwire --listen 0.0.0.0:7777",
         "TICKWIRE_NET_PING_INTERVAL_MS",
         "net.message_max_bytes",
+        "longest message of a client (1024 to 1048576)",
+        "(1048576 to 1099511627776)",
         "--tick-threads <N>",
         "--tls-cert cert.pem --tls-key key.pem",
         "SIGHUP",

@@ -79,7 +79,7 @@ impl Document<'_> {
         let is_section = keys::all().any(|key| is_below(key.name, name));
         let hint = match value {
             _ if is_section => format!("it is a section, write [{name}] and its keys below"),
-            DeValue::Table(_) => "the sections are [net] and [session]".to_owned(),
+            DeValue::Table(inner) => section_hint(inner),
             _ => keys::hint(name),
         };
         let key = match value {
@@ -91,6 +91,17 @@ impl Document<'_> {
 
     fn line(&self, span: Range<usize>) -> usize {
         1 + self.text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()
+    }
+}
+
+/// For a section that does not exist: where the first of its keys that means something belongs.
+fn section_hint(table: &DeTable<'_>) -> String {
+    let sections = "the sections are [net] and [session]";
+    let mut words: Vec<_> = table.keys().collect();
+    words.sort_by_key(|word| word.span().start);
+    match words.iter().find_map(|word| Some((word.get_ref(), keys::meant(word.get_ref())?))) {
+        Some((word, meant)) => format!("{sections}; for {word} in it, did you mean {meant}?"),
+        None => sections.to_owned(),
     }
 }
 
@@ -108,7 +119,10 @@ fn given<'a>(value: &'a Spanned<DeValue<'_>>) -> Given<'a> {
         DeValue::Float(_) => Given::Other("a number with a fraction"),
         DeValue::Boolean(switch) => Given::Switch(*switch),
         DeValue::Datetime(_) => Given::Other("a date or time"),
-        DeValue::Array(_) => Given::Other("a list"),
+        DeValue::Array(items) => match items.iter().map(|item| item.get_ref().as_str()).collect() {
+            Some(items) => Given::List(items),
+            None => Given::Other("a list"),
+        },
         DeValue::Table(_) => Given::Other("a section"),
     }
 }

@@ -1,9 +1,8 @@
 //! The table of keys: name, meaning, what is allowed, and the field it fills. The one place to add a key.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use super::Config;
 use super::error::{ConfigError, Place};
@@ -29,13 +28,12 @@ enum Slot {
     Count(RangeInclusive<usize>, fn(&mut Config) -> &mut usize),
     Millis(RangeInclusive<u64>, fn(&mut Config) -> &mut u64),
     Times(RangeInclusive<u32>, fn(&mut Config) -> &mut u32),
-    Addresses(fn(&mut Config) -> &mut Vec<IpAddr>),
     Networks(fn(&mut Config) -> &mut Vec<Network>),
     Origins(fn(&mut Config) -> &mut OriginRule),
     Switch(fn(&mut Config) -> &mut bool),
 }
 
-use Slot::{Address, Addresses, Count, File, Filter, Folder, Millis, Networks, Origins, Switch, Times};
+use Slot::{Address, Count, File, Filter, Folder, Millis, Networks, Origins, Switch, Times};
 
 static KEYS: [Key; 42] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
@@ -116,7 +114,7 @@ static KEYS: [Key; 42] = [
     ),
     key("net.address_new_per_s", "new ones of one address", Times(1..=1_000_000, |c| &mut c.net.addresses.new.per_s)),
     key("net.address_new_burst", "new ones at once", Times(1..=1_000_000, |c| &mut c.net.addresses.new.burst)),
-    key("net.address_exempt", "addresses without limits", Addresses(|c| &mut c.net.addresses.exempt)),
+    key("net.address_exempt", "addresses or networks without limits", Networks(|c| &mut c.net.addresses.exempt)),
     key(
         "session.hello_timeout_ms",
         "from connecting to hello and join",
@@ -168,17 +166,24 @@ pub struct KeyHelp {
     pub meaning: &'static str,
     /// On this machine; empty when there is none.
     pub default: String,
+    /// Of numbers, the least and the most, in words; else empty.
+    pub range: String,
 }
 
 /// All keys of the configuration, for a help text.
 pub fn keys() -> Vec<KeyHelp> {
     let mut config = Config::default();
-    let line = |key: &'static Key| KeyHelp { name: key.name, meaning: key.meaning, default: key.shown(&mut config) };
+    let line = |key: &'static Key| KeyHelp {
+        name: key.name,
+        meaning: key.meaning,
+        default: key.shown(&mut config),
+        range: key.range(),
+    };
     KEYS.iter().map(line).collect()
 }
 
 /// A value as it was written.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Given<'a> {
     /// From the environment or a flag: the key says what it should be.
     Untyped(&'a str),
@@ -188,6 +193,8 @@ pub(super) enum Given<'a> {
     Whole(i64),
     /// True or false of the file.
     Switch(bool),
+    /// A list of strings of the file.
+    List(Vec<&'a str>),
     /// Anything else of the file, in words.
     Other(&'static str),
 }
@@ -196,7 +203,15 @@ impl Given<'_> {
     fn text(&self) -> Option<&str> {
         match self {
             Self::Untyped(text) | Self::Text(text) => Some(text),
-            Self::Whole(_) | Self::Switch(_) | Self::Other(_) => None,
+            Self::Whole(_) | Self::Switch(_) | Self::List(_) | Self::Other(_) => None,
+        }
+    }
+
+    /// With commas, however it was written.
+    fn list(&self) -> Option<String> {
+        match self {
+            Self::List(items) => Some(items.join(",")),
+            other => other.text().map(str::to_owned),
         }
     }
 
@@ -204,7 +219,7 @@ impl Given<'_> {
         match self {
             Self::Untyped(text) => text.parse().ok(),
             Self::Switch(switch) => Some(*switch),
-            Self::Text(_) | Self::Whole(_) | Self::Other(_) => None,
+            Self::Text(_) | Self::Whole(_) | Self::List(_) | Self::Other(_) => None,
         }
     }
 
@@ -212,7 +227,7 @@ impl Given<'_> {
         match self {
             Self::Untyped(text) => text.parse().ok(),
             Self::Whole(number) => u64::try_from(*number).ok(),
-            Self::Text(_) | Self::Switch(_) | Self::Other(_) => None,
+            Self::Text(_) | Self::Switch(_) | Self::List(_) | Self::Other(_) => None,
         }
     }
 
@@ -230,6 +245,7 @@ impl Given<'_> {
             }
             Self::Whole(number) => number.to_string(),
             Self::Switch(switch) => switch.to_string(),
+            Self::List(items) => format!("{items:?}").chars().take(SHOWN_MAX_CHARS).collect(),
             Self::Other(kind) => format!("({kind})"),
         }
     }
@@ -248,7 +264,7 @@ impl Key {
         given: Given<'_>,
         place: impl FnOnce() -> Place,
     ) -> Result<(), ConfigError> {
-        self.fill(config, given).map_err(|allowed| ConfigError::NotAllowed {
+        self.fill(config, &given).map_err(|allowed| ConfigError::NotAllowed {
             place: place(),
             given: given.shown(),
             allowed,
@@ -256,7 +272,7 @@ impl Key {
     }
 
     /// The error says what is allowed.
-    fn fill(&self, config: &mut Config, given: Given<'_>) -> Result<(), String> {
+    fn fill(&self, config: &mut Config, given: &Given<'_>) -> Result<(), String> {
         match &self.slot {
             Address(field) => *field(config) = address(given.text().unwrap_or_default())?,
             Folder(field) => match given.text() {
@@ -271,17 +287,20 @@ impl Key {
             Count(range, field) => *field(config) = whole(given, range)?,
             Millis(range, field) => *field(config) = whole(given, range)?,
             Times(range, field) => *field(config) = whole(given, range)?,
-            Addresses(field) => {
-                *field(config) = listed(given.text(), "it takes addresses between commas, such as \"127.0.0.1,::1\"")?;
-            }
-            Networks(field) => {
-                let allowed = "it takes addresses or networks between commas, such as \"127.0.0.1,10.0.0.0/8\"";
-                *field(config) = listed(given.text(), allowed)?;
-            }
+            Networks(field) => *field(config) = networks(given.list())?,
             Switch(field) => *field(config) = given.switch().ok_or("it takes true or false, without quotes")?,
-            Origins(field) => *field(config) = given.text().unwrap_or_default().parse()?,
+            Origins(field) => *field(config) = given.list().unwrap_or_default().parse()?,
         }
         Ok(())
+    }
+
+    fn range(&self) -> String {
+        match &self.slot {
+            Count(range, _) => in_words(range),
+            Millis(range, _) => in_words(range),
+            Times(range, _) => in_words(range),
+            _ => String::new(),
+        }
     }
 
     fn shown(&self, config: &mut Config) -> String {
@@ -294,7 +313,6 @@ impl Key {
             Count(_, field) => field(config).to_string(),
             Millis(_, field) => field(config).to_string(),
             Times(_, field) => field(config).to_string(),
-            Addresses(field) => field(config).iter().map(IpAddr::to_string).collect::<Vec<_>>().join(","),
             Networks(field) => field(config).iter().map(Network::to_string).collect::<Vec<_>>().join(","),
             Switch(field) => field(config).to_string(),
             Origins(field) => field(config).to_string(),
@@ -302,13 +320,19 @@ impl Key {
     }
 }
 
-fn whole<N>(given: Given<'_>, range: &RangeInclusive<N>) -> Result<N, String>
+fn whole<N>(given: &Given<'_>, range: &RangeInclusive<N>) -> Result<N, String>
 where
     N: TryFrom<u64> + PartialOrd + std::fmt::Display,
 {
-    given.whole().and_then(|number| N::try_from(number).ok()).filter(|number| range.contains(number)).ok_or_else(|| {
-        format!("it takes a whole number from {} to {}, without quotes or unit", range.start(), range.end())
-    })
+    given
+        .whole()
+        .and_then(|number| N::try_from(number).ok())
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| format!("it takes a whole number from {}, without quotes or unit", in_words(range)))
+}
+
+fn in_words(range: &RangeInclusive<impl std::fmt::Display>) -> String {
+    format!("{} to {}", range.start(), range.end())
 }
 
 /// An address with its port; `localhost` is 127.0.0.1. No other name is resolved: which of its addresses is
@@ -326,25 +350,41 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// What stands between commas; nothing at all is allowed.
-fn listed<T: FromStr>(text: Option<&str>, allowed: &'static str) -> Result<Vec<T>, String> {
+fn networks(list: Option<String>) -> Result<Vec<Network>, String> {
+    let allowed = "it takes addresses or networks between commas or as a list, such as \"127.0.0.1,10.0.0.0/8\" or \
+                   [\"127.0.0.1\", \"10.0.0.0/8\"]";
     let one = |item: &str| item.parse().map_err(|_| allowed.to_owned());
-    text.ok_or(allowed)?.split(',').map(str::trim).filter(|item| !item.is_empty()).map(one).collect()
+    list.ok_or(allowed)?.split(',').map(str::trim).filter(|item| !item.is_empty()).map(one).collect()
 }
 
-/// The hint for a key that does not exist: the nearest one, or all of the same section.
+/// The hint for a key that does not exist: the one that was meant, or all of the same section.
 pub(super) fn hint(unknown: &str) -> String {
-    let (section, last) = unknown.rsplit_once('.').map_or(("", unknown), |(section, last)| (section, last));
-    // cut words and forgotten sections count as near
-    let is_near = |known: &&Key| {
-        edits(unknown, known.name) <= 1 + unknown.len() / 5 || (last.len() >= 4 && known.name.contains(last))
-    };
-    if let Some(meant) = KEYS.iter().filter(is_near).min_by_key(|known| edits(unknown, known.name)) {
-        return format!("did you mean {}?", meant.name);
+    if let Some(meant) = meant(unknown) {
+        return format!("did you mean {meant}?");
     }
-    let of_section = |key: &&Key| key.name.rsplit_once('.').map_or("", |(section, _)| section) == section;
-    let known: Vec<&str> = KEYS.iter().filter(of_section).map(|key| key.name).collect();
+    let section = split(unknown).0;
+    let known: Vec<&str> = KEYS.iter().map(|key| key.name).filter(|name| split(name).0 == section).collect();
     let sections = if section.is_empty() { " and the sections [net] and [session]" } else { "" };
     format!("the keys here are {}{sections}", known.join(", "))
+}
+
+/// The key that looks most like this one. Its word counts before its section: people know what they want to set, and
+/// not where it stands.
+pub(super) fn meant(unknown: &str) -> Option<&'static str> {
+    let word = split(unknown).1;
+    let is_near = |known: &&str| {
+        let of_known = split(known).1;
+        let slips = edits(word, of_known);
+        // cut words count as near
+        slips <= 1 + word.len() / 5 || (word.len() >= 4 && of_known.contains(word))
+    };
+    let distance = |known: &&str| (edits(word, split(known).1), edits(unknown, known));
+    KEYS.iter().map(|key| key.name).filter(is_near).min_by_key(distance)
+}
+
+/// Section, which may be none, and word.
+fn split(name: &str) -> (&str, &str) {
+    name.rsplit_once('.').unwrap_or(("", name))
 }
 
 /// How many letters must be put in, taken out or changed to make one word of the other (Levenshtein).

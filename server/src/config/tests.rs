@@ -1,4 +1,3 @@
-use std::net::IpAddr;
 use std::path::Path;
 
 use super::*;
@@ -121,12 +120,24 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
 fn lists_are_read_as_they_are_shown() {
     let config = from_text("[net]\norigins = \"https://a.example\"\naddress_exempt = \"10.0.0.1, ::2\"").unwrap();
     assert_eq!(config.net.origins, "https://a.example".parse().unwrap());
-    assert_eq!(config.net.addresses.exempt, ["10.0.0.1", "::2"].map(|ip| ip.parse::<IpAddr>().unwrap()));
+    assert_eq!(config.net.addresses.exempt, ["10.0.0.1", "::2"].map(|ip| ip.parse().unwrap()));
     let nobody = from_text("[net]\naddress_exempt = \"\"").unwrap();
     assert!(nobody.net.addresses.exempt.is_empty());
     let config = from_text("[net]\nproxies = \"10.0.0.0/8, ::1\"\nproxy_protocol = true").unwrap();
     assert_eq!(config.net.proxies.networks, ["10.0.0.0/8", "::1"].map(|network| network.parse().unwrap()));
     assert!(config.net.proxies.protocol);
+    let lists = "[net]\nproxies = [\"10.0.0.0/8\", \"::1\"]\norigins = [\"https://a.example\", \"http://b.example\"]\n\
+                 address_exempt = [\n  \"192.168.0.0/16\", # the office\n]";
+    let config = from_text(lists).unwrap().net;
+    assert_eq!(config.proxies.networks, ["10.0.0.0/8", "::1"].map(|network| network.parse().unwrap()));
+    assert_eq!(config.origins, "https://a.example,http://b.example".parse().unwrap());
+    assert_eq!(config.addresses.exempt, ["192.168.0.0/16".parse().unwrap()]);
+    assert_eq!(from_text("net.origins = [\"same-host\"]").unwrap().net.origins, Default::default());
+    assert!(from_text("net.proxies = []").unwrap().net.proxies.networks.is_empty());
+    let wrong = sentence("[net]\nproxies = [\"10.0.0.0/8\", \"nginx\"]");
+    assert!(wrong.starts_with("tickwire.toml, line 2: net.proxies = [\"10.0.0.0/8\", \"nginx\"] is not"), "{wrong}");
+    assert!(sentence("net.proxies = [1]").contains("(a list) is not allowed"));
+    assert!(sentence("net.origins = []").contains("it takes same-host"));
     assert!(sentence("[net]\nproxies = \"10.0.0.0/33\"").contains("10.0.0.0/8"));
     assert!(sentence("[net]\nproxy_protocol = \"true\"").contains("it takes true or false, without quotes"));
     assert!(sentence("[net]\norigins = \"a.example\"").contains("https://game.example"));
@@ -187,6 +198,24 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     assert_eq!(
         sentence("\n[network]\nx = 1\n"),
         "tickwire.toml, line 2: there is no section [network]; the sections are [net] and [session]"
+    );
+    for (text, unknown, meant) in [
+        ("[net]\nhello_timeout_ms = 1", "key net.hello_timeout_ms", "session.hello_timeout_ms"),
+        ("[session]\nping_interval = 1", "key session.ping_interval", "net.ping_interval_ms"),
+        ("[net]\nrooms_max = 1", "key net.rooms_max", "rooms_max"),
+        ("pings_pers_s = 1", "key pings_pers_s", "net.pings_per_s"),
+        ("[net]\nmessages_per_s = 1", "key net.messages_per_s", "session.messages_per_s"),
+    ] {
+        assert!(
+            sentence(text).ends_with(&format!("there is no {unknown}; did you mean {meant}?")),
+            "{}",
+            sentence(text)
+        );
+    }
+    assert_eq!(
+        sentence("[tick]\nx = 1\nthreads = 2\nlisten = \"a\"\n"),
+        "tickwire.toml, line 1: there is no section [tick]; the sections are [net] and [session]; for threads in it, \
+         did you mean tick_threads?"
     );
     assert_eq!(
         sentence("net = 5"),
@@ -342,6 +371,14 @@ fn only_variables_that_look_like_ours_are_remarked() {
     ]);
     let (_, slips) = Config::read(None, environment, []).unwrap();
     assert_eq!(slips, ["TICKWIRE_LISTEM is not a setting of this server; did you mean TICKWIRE_LISTEN?"]);
+    for (name, meant) in [
+        ("TICKWIRE_NET_HELLO_TIMEOUT_MS", "TICKWIRE_SESSION_HELLO_TIMEOUT_MS"),
+        ("TICKWIRE_HELLO_TIMEOUT_MS", "TICKWIRE_SESSION_HELLO_TIMEOUT_MS"),
+        ("TICKWIRE_NET_ROOMS_MAX", "TICKWIRE_ROOMS_MAX"),
+    ] {
+        let (_, slips) = Config::read(None, variables(&[(name, "5")]), []).unwrap();
+        assert_eq!(slips, [format!("{name} is not a setting of this server; did you mean {meant}?")]);
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::complaints::Complaints;
+use super::proxy::Network;
 use super::rate::{Meter, Rate};
 
 /// Below this many addresses nobody looks for forgotten ones.
@@ -31,8 +32,8 @@ pub struct AddressLimits {
     pub handshakes_max: usize,
     /// New connections.
     pub new: Rate,
-    /// Exactly these are not limited.
-    pub exempt: Vec<IpAddr>,
+    /// These are not limited.
+    pub exempt: Vec<Network>,
 }
 
 impl Default for AddressLimits {
@@ -42,7 +43,7 @@ impl Default for AddressLimits {
             handshakes_max: 16,
             new: Rate { per_s: 20, burst: 40 },
             // swarms on the same machine
-            exempt: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            exempt: vec![IpAddr::from(Ipv4Addr::LOCALHOST).into(), IpAddr::from(Ipv6Addr::LOCALHOST).into()],
         }
     }
 }
@@ -168,7 +169,7 @@ impl Place {
         debug_assert_eq!(self.address, None);
         let Addresses { limits, started, .. } = &*self.book;
         let ip = ip.to_canonical();
-        if limits.exempt.iter().any(|exempt| exempt.to_canonical() == ip) {
+        if limits.exempt.iter().any(|exempt| exempt.contains(ip)) {
             return Ok(());
         }
         let address = Address::of(ip);
@@ -300,14 +301,18 @@ mod tests {
 
     #[test]
     fn who_is_exempt_and_what_is_one_address() {
-        let exempt = ["127.0.0.1", "::1", "::ffff:10.9.9.9"].map(ip).to_vec();
+        let mut exempt = ["127.0.0.1", "::1", "::ffff:10.9.9.9"].map(|one| Network::from(ip(one))).to_vec();
+        exempt.extend(["192.168.0.0/16", "2001:db8:1::/48"].map(|network| network.parse::<Network>().unwrap()));
         let (book, now) = book(AddressLimits { open_max: 1, handshakes_max: 1, new: plenty(), exempt });
-        for exempt in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.9.9.9", "::ffff:10.9.9.9"] {
+        let in_networks = ["192.168.7.7", "::ffff:192.168.7.7", "2001:db8:1:2::3"];
+        let single = ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.9.9.9", "::ffff:10.9.9.9"];
+        for exempt in single.into_iter().chain(in_networks) {
             let places = [(); 3].map(|()| admit(&book, ip(exempt), now));
             assert!(places.iter().all(Result::is_ok), "{exempt}");
         }
         for (first, second, is_same) in [
             ("127.0.0.2", "127.0.0.2", true),
+            ("192.169.0.1", "192.169.0.1", true),
             ("10.0.0.1", "10.0.0.2", false),
             ("10.0.0.1", "::ffff:10.0.0.1", true),
             ("2001:db8::1", "2001:db8::ffff:0:0:2", true),

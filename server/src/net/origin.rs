@@ -70,9 +70,11 @@ impl FromStr for OriginRule {
                 let origins: Vec<String> = list.split(',').map(|origin| origin.trim().to_owned()).collect();
                 match origins.iter().all(|origin| is_origin(origin)) {
                     true => Ok(Self::Listed(origins)),
-                    false => Err("it takes same-host, * for every page, or origins as a browser sends them, in small \
+                    false => Err(
+                        "it takes same-host, * for every page, or one or more origins as a browser sends them, in small \
                                   letters, without a path and without :443 or :80 where https or http has it anyway, \
-                                  such as https://game.example,http://localhost:5173"),
+                                  such as https://game.example,http://localhost:5173",
+                    ),
                 }
             }
         }

@@ -93,6 +93,20 @@ fn a_header_in_front_of_tls_that_nobody_asked_for_is_told() {
 }
 
 #[test]
+fn a_proxy_that_is_everybody_is_told_at_the_start() {
+    for (proxies, is_told) in
+        [("[\"0.0.0.0/0\"]", true), ("\"10.0.0.0/8,::/0\"", true), ("[\"10.0.0.0/8\", \"::1\"]", false)]
+    {
+        let (_scratch, server) = with(&format!("net.proxies = {proxies}"));
+        server.expect_said("serving");
+        server.signal("TERM");
+        let (_, stderr) = server.end();
+        let line = stderr.lines().find(|line| line.contains("net.proxies"));
+        assert_eq!(line.is_some_and(|line| line.contains("WARN") && line.contains("/0")), is_told, "{stderr}");
+    }
+}
+
+#[test]
 fn a_proxy_without_its_header_is_told() {
     let (_scratch, server) = with("[net]\nproxies = \"127.0.0.1\"\nproxy_protocol = true");
     for _ in 0..5 {

@@ -44,7 +44,7 @@ fn the_defaults_are_64_at_once_40_in_a_burst_and_16_in_their_handshake() {
     let server = Server::start(NetConfig::default());
     let AddressLimits { open_max, handshakes_max, new, exempt } = AddressLimits::default();
     assert_eq!((open_max, handshakes_max, new), (64, 16, Rate { per_s: 20, burst: 40 }));
-    assert_eq!(exempt, ["127.0.0.1", "::1"].map(|ip| ip.parse::<IpAddr>().unwrap()));
+    assert_eq!(exempt, ["127.0.0.1", "::1"].map(|ip| ip.parse().unwrap()));
     let knocking: Vec<Client> = (0..16).map(|_| Client::connect_from(&server, STRANGER)).collect();
     expect_429(Client::connect_from(&server, STRANGER));
     drop(knocking);
