@@ -1,5 +1,5 @@
 //! Echoes what Autobahn's fuzzing server says, through the WebSocket that native clients and the swarm have: the same
-//! crate, set up as in `shared/src/native.rs`. `.ci/autobahn/run --client` lets it be judged.
+//! crate, with the same settings. `.ci/autobahn/run --client` lets it be judged.
 //!
 //! ```text
 //! cargo run --release -p tickwire-bots --example autobahn_client -- ws://127.0.0.1:9001
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use futures_util::{SinkExt, StreamExt};
-use tickwire_shared::protocol::limits::FRAME_MAX_BYTES;
+use tickwire_shared::native::websocket_config;
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 /// What the report calls us.
@@ -52,13 +52,9 @@ async fn run(url: &str) -> anyhow::Result<()> {
 }
 
 async fn connect(url: &str) -> anyhow::Result<Socket> {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(4 * 1024)
-        .write_buffer_size(0)
-        .max_message_size(Some(FRAME_MAX_BYTES))
-        .max_frame_size(Some(FRAME_MAX_BYTES));
+    let config = Some(websocket_config());
     let (socket, _) =
-        connect_async_with_config(url, Some(config), true).await.with_context(|| format!("cannot connect to {url}"))?;
+        connect_async_with_config(url, config, true).await.with_context(|| format!("cannot connect to {url}"))?;
     Ok(socket)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tickwire_shared::client::{Event, Stats};
-use tickwire_shared::native::{ConnectError, Connection, ConnectionError};
+use tickwire_shared::native::{ConnectError, Connection, ConnectionError, Trust};
 use tickwire_shared::{Game, Profile};
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
@@ -141,10 +141,10 @@ impl<G: Game> Bot<G> {
     ///
     /// # Errors
     /// There is no seat; see [`Failure`].
-    pub async fn join(url: &str, name: String) -> Result<Self, Failure> {
+    pub async fn join(url: &str, trust: &Trust, name: String) -> Result<Self, Failure> {
         let started = Instant::now();
         let seat = async {
-            let mut connection = Connection::connect(url, Profile { name }).await?;
+            let mut connection = Connection::connect_trusting(url, Profile { name }, trust).await?;
             wait_for_seat(&mut connection).await?;
             Ok(connection)
         };

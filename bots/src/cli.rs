@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use tickwire_shared::native::Trust;
 use tickwire_shared::protocol::limits::NAME_MAX_BYTES;
 
 use crate::swarm::Plan;
@@ -50,6 +51,12 @@ pub struct SwarmArgs {
     /// The server's session address.
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:7777/ws")]
     pub url: String,
+    /// Over wss:// trust the authorities or servers whose certificates are in this PEM file, and nobody else.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Over wss:// take any certificate; for servers of your own on networks of your own.
+    #[arg(long, conflicts_with = "ca")]
+    pub insecure: bool,
     /// How many bots.
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = whole(1..=BOTS_MAX))]
     pub bots: u64,
@@ -77,6 +84,9 @@ const EXAMPLES: &str = "\
 Examples:
   A server on this machine, 200 bots, half a minute:
     tickwire-bots swarm --url ws://127.0.0.1:7777/ws --bots 200 --seconds 30
+
+  A server that speaks TLS with a certificate that it made itself:
+    tickwire-bots swarm --url wss://localhost:7777/ws --ca cert.pem
 
   In a script: results as JSON, and the exit code says whether all was well:
     tickwire-bots swarm --bots 50 --seconds 10 --json swarm.json && echo fine
@@ -108,10 +118,11 @@ impl Cli {
 impl SwarmArgs {
     /// What the swarm is asked for.
     #[must_use]
-    pub fn plan(&self) -> Plan {
+    pub fn plan(&self, trust: Trust) -> Plan {
         let ramp = self.ramp.unwrap_or_else(|| Duration::from_secs_f64(self.bots as f64 / JOINS_PER_S));
         Plan {
             url: self.url.clone(),
+            trust,
             bots: self.bots as usize,
             steady: self.seconds,
             ramp,
@@ -186,7 +197,7 @@ mod tests {
 
     #[test]
     fn all_has_a_default() {
-        let plan = parse("").expect("no flag is needed").plan();
+        let plan = parse("").expect("no flag is needed").plan(Trust::default());
         assert_eq!((plan.bots, plan.steady, plan.ramp), (200, Duration::from_secs(30), Duration::from_secs(1)));
         assert_eq!(plan.url, "ws://127.0.0.1:7777/ws");
     }

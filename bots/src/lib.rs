@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod authorities;
 pub mod behaviour;
 pub mod bot;
 pub mod cli;
@@ -64,7 +65,7 @@ where
     B: Behaviour<G> + Send + 'static,
 {
     let Command::Swarm(args) = &cli.command;
-    let plan = args.plan();
+    let plan = args.plan(authorities::trust(args)?);
     files::enough_for(plan.bots)?;
     let json_file = open_json(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tickwire_shared::Game;
-use tickwire_shared::native::ConnectError;
+use tickwire_shared::native::{ConnectError, Trust, TrustError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
@@ -24,10 +24,12 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is asked of a swarm.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// The server's session address.
     pub url: String,
+    /// Whose certificates are taken over `wss://`.
+    pub trust: Trust,
     /// How many bots, at least 1.
     pub bots: usize,
     /// How long to measure once all have joined.
@@ -55,6 +57,22 @@ pub enum SwarmError {
     Silent {
         /// What was given.
         url: String,
+    },
+    /// The file of authorities cannot be read.
+    #[error("cannot read {}: {source}; --ca takes a PEM file of certificates", file.display())]
+    Authorities {
+        /// The file.
+        file: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The file of authorities has none.
+    #[error("cannot trust what is in {}: {source}", file.display())]
+    Trust {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        source: TrustError,
     },
     /// The system allows too few sockets.
     #[error(
@@ -149,7 +167,7 @@ where
 
 /// The first bot finds out whether there is a server at all, so that one sentence says it and not two hundred.
 async fn knock<G: Game>(plan: &Plan) -> Result<Result<Bot<G>, Failure>, SwarmError> {
-    match Bot::join(&plan.url, plan.name(0)).await {
+    match Bot::join(&plan.url, &plan.trust, plan.name(0)).await {
         Err(Failure::Connect(error)) => Err(error.into()),
         Err(Failure::Silent) => Err(SwarmError::Silent { url: plan.url.clone() }),
         other => Ok(other),
@@ -208,8 +226,8 @@ impl<'a> Swarm<'a> {
         self.send_out(0, ready(first), behaviour(seed));
         for index in 1..self.plan.bots {
             sleep_until(start + step.mul_f64(index as f64)).await;
-            let (url, name) = (self.plan.url.clone(), self.plan.name(index));
-            let joining = async move { Bot::join(&url, name).await };
+            let (url, trust, name) = (self.plan.url.clone(), self.plan.trust.clone(), self.plan.name(index));
+            let joining = async move { Bot::join(&url, &trust, name).await };
             self.send_out(index, joining, behaviour(seed.wrapping_add(index as u64)));
             self.progress.joining(&self.tally);
         }

@@ -88,6 +88,26 @@ fn a_web_server_is_no_tickwire_server() {
 }
 
 #[test]
+fn a_server_that_refuses_is_told_with_its_reason() {
+    let full = server_that_says("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 20\r\n\r\nThe server is full.\n");
+    let output = swarm(&["--url", &full]);
+    refuses_in_one_sentence(
+        &output,
+        &[&full, "refuses the connection", "503 Service Unavailable: The server is full."],
+    );
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("no Tickwire"), "it may well be one");
+    let rude = server_that_says("HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\na\x1b[2Jb\nc\n");
+    let output = swarm(&["--url", &rude]);
+    refuses_in_one_sentence(&output, &["403 Forbidden: a[2Jb\n"]);
+    let long = format!("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 3000\r\n\r\n{}", "a".repeat(3_000));
+    let output = swarm(&["--url", &server_that_says(Box::leak(long.into_boxed_str()))]);
+    refuses_in_one_sentence(&output, &["429 Too Many Requests: aaa"]);
+    assert!(output.stderr.len() < 400, "{}", output.stderr.len());
+    let page = server_that_says("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 13\r\n\r\n<html></html>");
+    refuses_in_one_sentence(&swarm(&["--url", &page]), &["HTTP 502 Bad Gateway\n"]);
+}
+
+#[test]
 fn something_that_is_not_even_http_is_no_tickwire_server() {
     let ssh = server_that_says("SSH-2.0-OpenSSH_9.6\r\n");
     refuses_in_one_sentence(&swarm(&["--url", &ssh]), &["no Tickwire server"]);

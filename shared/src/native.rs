@@ -20,6 +20,8 @@
 //! # }
 //! ```
 
+mod trust;
+
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -27,11 +29,13 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::UrlError;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Response, header::SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+
+pub use trust::{Trust, TrustError};
 
 use crate::client::{Client, ClientError};
 use crate::delta::LayoutError;
@@ -40,6 +44,19 @@ use crate::protocol::{SUBPROTOCOL, limits::FRAME_MAX_BYTES};
 
 /// Bytes that a socket reads at once: a frame is a few hundred.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// Of what a server says when it refuses, so much is shown.
+const REASON_MAX_CHARS: usize = 200;
+
+/// How a [`Connection`] sets up its WebSocket; for those who test the transport alone.
+#[must_use]
+pub fn websocket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(FRAME_MAX_BYTES))
+        .max_frame_size(Some(FRAME_MAX_BYTES))
+}
 
 /// Why a connection could not be made.
 #[derive(Debug, Error)]
@@ -59,6 +76,27 @@ pub enum ConnectError {
         url: String,
         /// The system's word.
         source: std::io::Error,
+    },
+    /// Somebody answers with an HTTP status that refuses, as a Tickwire server does that is full, for one.
+    #[error("{url} refuses the connection: HTTP {status}{}{reason}", if reason.is_empty() { "" } else { ": " })]
+    Refused {
+        /// What was given.
+        url: String,
+        /// The number and its phrase.
+        status: String,
+        /// The first line of the answer, shortened; may be empty.
+        reason: String,
+    },
+    /// The server's certificate is of nobody whom we trust.
+    #[error(
+        "the certificate of {url} is not trusted: {reason}; name its authority, or trust anybody (`native::Trust`; \
+         --ca FILE and --insecure of the swarm)"
+    )]
+    Untrusted {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// Somebody answers, but not with a Tickwire session.
     #[error("{url} is no Tickwire server's session address ({reason}): use one like ws://127.0.0.1:7777/ws")]
@@ -106,6 +144,14 @@ impl<G: Game> Connection<G> {
     /// # Errors
     /// See [`ConnectError`]; each says what to do.
     pub async fn connect(url: &str, profile: Profile) -> Result<Self, ConnectError> {
+        Self::connect_trusting(url, profile, &Trust::default()).await
+    }
+
+    /// Like [`Connection::connect`], and over `wss://` takes the certificates of these.
+    ///
+    /// # Errors
+    /// See [`ConnectError`]; each says what to do.
+    pub async fn connect_trusting(url: &str, profile: Profile, trust: &Trust) -> Result<Self, ConnectError> {
         let client = Client::new(profile)?;
         let mut request = url.into_client_request().map_err(|error| bad_url(url, &error))?;
         // the library looks at the scheme only after it has reached the host
@@ -113,13 +159,10 @@ impl<G: Game> Connection<G> {
             return Err(bad_url(url, &SocketError::Url(UrlError::UnsupportedUrlScheme)));
         }
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(Some(FRAME_MAX_BYTES))
-            .max_frame_size(Some(FRAME_MAX_BYTES));
-        let (socket, _) =
-            connect_async_with_config(request, Some(config), true).await.map_err(|error| connect_error(url, error))?;
+        // without one the library has its own, of Mozilla's roots
+        let tls = trust.0.clone().filter(|_| request.uri().scheme_str() == Some("wss")).map(Connector::Rustls);
+        let connecting = connect_async_tls_with_config(request, Some(websocket_config()), true, tls);
+        let (socket, _) = connecting.await.map_err(|error| connect_error(url, error))?;
         let mut connection = Self { client, socket, epoch: Instant::now() };
         connection
             .flush()
@@ -222,11 +265,36 @@ fn connect_error(url: &str, error: SocketError) -> ConnectError {
     match error {
         // how a failed TLS handshake arrives here
         SocketError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            ConnectError::NotTickwire { url, reason: format!("TLS failed: {error}") }
+            match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(rustls::Error::InvalidCertificate(why)) => {
+                    ConnectError::Untrusted { url, reason: why.to_string() }
+                }
+                _ => ConnectError::NotTickwire { url, reason: format!("TLS failed: {error}") },
+            }
         }
         SocketError::Io(source) => ConnectError::Unreachable { url, source },
         SocketError::Url(_) => bad_url(&url, &error),
-        SocketError::Http(answer) => ConnectError::NotTickwire { url, reason: format!("HTTP {}", answer.status()) },
+        SocketError::Http(answer) => refused(url, &answer),
         error => ConnectError::NotTickwire { url, reason: error.to_string() },
     }
+}
+
+/// An answer that opens nothing. What is found or lies elsewhere is another server's, or another path of ours.
+fn refused(url: String, answer: &Response<Option<Vec<u8>>>) -> ConnectError {
+    let (status, reason) = (answer.status().to_string(), first_line(answer.body().as_deref().unwrap_or_default()));
+    if answer.status().is_client_error() && answer.status() != 404 || answer.status().is_server_error() {
+        return ConnectError::Refused { url, status, reason };
+    }
+    let colon = if reason.is_empty() { "" } else { ": " };
+    ConnectError::NotTickwire { url, reason: format!("HTTP {status}{colon}{reason}") }
+}
+
+/// Short, and without what would move a terminal; none of a page.
+fn first_line(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let line = text.trim_start().lines().next().unwrap_or_default().trim_end();
+    if line.starts_with('<') {
+        return String::new();
+    }
+    line.chars().filter(|c| !c.is_control()).take(REASON_MAX_CHARS).collect()
 }

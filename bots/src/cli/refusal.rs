@@ -30,7 +30,12 @@ pub(super) fn sentence(error: &Error, help: &str) -> String {
         }
         (ErrorKind::InvalidValue, None) => format!("{flag} needs a value; {help} shows which"),
         (ErrorKind::TooManyValues, _) => format!("{flag} takes no value; give it alone"),
-        (ErrorKind::ArgumentConflict, _) => format!("{flag} is given twice; keep one"),
+        (ErrorKind::ArgumentConflict, _) => match said(ContextKind::PriorArg) {
+            Some(other) if other != given => {
+                format!("{flag} does not go with {}; keep one", other.split(' ').next().unwrap_or_default())
+            }
+            _ => format!("{flag} is given twice; keep one"),
+        },
         _ => {
             let whole = error.to_string();
             let first = whole.lines().next().unwrap_or_default();

@@ -130,6 +130,7 @@ pub(crate) mod tests {
     pub(crate) fn plan() -> Plan {
         Plan {
             url: "ws://127.0.0.1:7777/ws".to_owned(),
+            trust: Default::default(),
             bots: 3,
             steady: Duration::from_secs(10),
             ramp: Duration::ZERO,
