@@ -1,8 +1,48 @@
 //! The rim: sockets, WebSocket framing, time limits. Knows links and bytes, no session and no room.
 //!
-//! A [`reactor::Reactor`] owns a poll, its listener and its links, and speaks to the layer above through one
-//! [`Handler`]. Everything happens on the reactor's thread; the only thing that other threads may touch is the
-//! waker that [`reactor::Reactor::waker`] returns.
+//! A [`Reactor`] owns a poll, its listener and its links, and speaks to the layer above through one [`Handler`].
+//! Everything happens on the reactor's thread; the only thing that other threads may touch is the waker that
+//! [`Reactor::waker`] returns.
+//!
+//! A whole server that says everything back:
+//!
+//! ```no_run
+//! use std::net::SocketAddr;
+//! use std::sync::Arc;
+//!
+//! use tickwire_server::net::{
+//!     CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, Metrics, NetConfig, PlainStream, Reactor, RequestHead,
+//!     accept,
+//! };
+//!
+//! struct Echo;
+//!
+//! impl Handler for Echo {
+//!     fn upgrade(&mut self, head: &RequestHead<'_>) -> Result<Option<&'static str>, HttpRefusal> {
+//!         match head.path() {
+//!             "/echo" => Ok(None),
+//!             _ => Err(HttpRefusal { status: 404, reason: "The echo is at /echo.".to_owned() }),
+//!         }
+//!     }
+//!     fn open(&mut self, _: &mut Io<'_>, _: LinkId, peer: SocketAddr) {
+//!         println!("{peer} is here");
+//!     }
+//!     fn message(&mut self, io: &mut Io<'_>, link: LinkId, kind: MessageKind, payload: &[u8]) {
+//!         io.queue(link, kind, payload);
+//!     }
+//!     fn drained(&mut self, _: &mut Io<'_>, _: LinkId) {}
+//!     fn closed(&mut self, _: LinkId, _: CloseCause) {}
+//!     fn plain_http(&mut self, _: PlainStream, _: Vec<u8>, _: SocketAddr) {} // dropped: no page here
+//!     fn turn(&mut self, _: &mut Io<'_>) {}
+//! }
+//!
+//! fn main() -> std::io::Result<()> {
+//!     let listener = accept::bind(([127, 0, 0, 1], 9001).into())?;
+//!     Reactor::new(listener, NetConfig::default(), Echo, Arc::new(Metrics::default()))?.run()
+//! }
+//! ```
+//! Several reactors on one port, each on its thread, take their listeners from [`accept::bind_group`] and share their
+//! [`Addresses`] ([`Reactor::sharing`]). Over TLS a reactor has an [`Identity`] ([`Reactor::with_tls`]).
 
 pub mod accept;
 pub mod addresses;
@@ -26,14 +66,17 @@ pub mod ws;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use addresses::AddressLimits;
-use http_head::{HeadLimits, RequestHead};
+pub use crate::metrics::Metrics;
+pub use addresses::{AddressLimits, Addresses};
+pub use http_head::{HeadLimits, RequestHead};
 pub use io::Io;
-use origin::OriginRule;
+pub use origin::OriginRule;
 pub use plain::PlainStream;
-use proxy::Proxies;
-use rate::Rate;
-use ws::DeflateConfig;
+pub use proxy::{Network, Proxies};
+pub use rate::Rate;
+pub use reactor::Reactor;
+pub use tls::Identity;
+pub use ws::DeflateConfig;
 
 /// One client's connection: slab index in the low half, generation in the high half, so that a stale id never
 /// reaches a newer connection in the same place.
