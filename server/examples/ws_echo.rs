@@ -5,24 +5,25 @@
 //! ```
 //! The address comes first on stdout. There is no rate limit, and messages may have 65,536 fragments.
 
+mod signals;
+
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::Parser;
-use tickwire_server::metrics::Metrics;
-use tickwire_server::net::http_head::RequestHead;
-use tickwire_server::net::origin::OriginRule;
-use tickwire_server::net::rate::Rate;
-use tickwire_server::net::reactor::Reactor;
-use tickwire_server::net::tls::Identity;
-use tickwire_server::net::ws::DeflateConfig;
 use tickwire_server::net::{
-    CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, PlainStream, accept, descriptors,
+    CloseCause, DeflateConfig, Handler, HttpRefusal, Identity, Io, LinkId, MessageKind, Metrics, NetConfig, OriginRule,
+    PlainStream, Rate, Reactor, RequestHead, accept, descriptors,
 };
+
+/// Time for clients to answer the close frame.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Echoes WebSocket messages on 127.0.0.1
 #[derive(Parser, Debug)]
@@ -48,7 +49,8 @@ struct Args {
     tls_key: Option<PathBuf>,
 }
 
-struct Echo;
+/// Until it is told to stop.
+struct Echo(Arc<AtomicBool>);
 
 impl Handler for Echo {
     fn upgrade(&mut self, _: &RequestHead<'_>) -> Result<Option<&'static str>, HttpRefusal> {
@@ -69,7 +71,11 @@ impl Handler for Echo {
         // dropped: there is nothing here for browsers
     }
 
-    fn turn(&mut self, _: &mut Io<'_>) {}
+    fn turn(&mut self, io: &mut Io<'_>) {
+        if self.0.load(Ordering::Relaxed) {
+            io.shut_down(1001, "the server stops", GRACE);
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -86,7 +92,15 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     descriptors::raise();
     let listener = accept::bind((Ipv4Addr::LOCALHOST, args.port).into())?;
     let addr = listener.local_addr()?;
-    let mut reactor = Reactor::new(listener, config(args), Echo, Arc::new(Metrics::default()))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let echo = Echo(Arc::clone(&stop));
+    let mut reactor = Reactor::new(listener, config(args), echo, Arc::new(Metrics::default()))?;
+    let waker = reactor.waker();
+    signals::on_stop(move || {
+        stop.store(true, Ordering::Relaxed);
+        // a reactor that is gone has stopped
+        let _ = waker.wake();
+    })?;
     let mut scheme = "ws";
     if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
         reactor = reactor.with_tls(Arc::new(Identity::load(certificate, key)?));

@@ -6,8 +6,10 @@
 //! ```
 //! The process that is measured must be on this machine and otherwise idle. Certificates are not checked.
 
+mod signals;
+
 use std::error::Error;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,6 +19,13 @@ use clap::Parser;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use tickwire_server::net::descriptors;
+
+/// A server that has not answered by then does not.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Neither a head nor an echo is longer.
+const ANSWER_MAX_BYTES: usize = 16 * 1024;
 
 /// Time for the server to write and free what it has to.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -57,9 +66,16 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    // nothing is to be tidied up here
+    signals::on_stop(|| std::process::exit(130))?;
+    descriptors::raise();
     let empty = resident_kib(args.pid)?;
     let config = Arc::new(client_config()?);
-    let connections = (0..args.connections).map(|_| connect(args, &config)).collect::<Result<Vec<_>, _>>()?;
+    let mut connections = Vec::new();
+    for number in 1..=args.connections {
+        let connection = connect(args, &config);
+        connections.push(connection.map_err(|error| format!("connection {number} to {}: {error}", args.address))?);
+    }
     std::thread::sleep(SETTLE);
     let full = resident_kib(args.pid)?;
     let each = (full as f64 - empty as f64) / f64::from(args.connections);
@@ -72,8 +88,10 @@ trait Stream: Read + Write {}
 impl<S: Read + Write> Stream for S {}
 
 fn connect(args: &Args, config: &Arc<ClientConfig>) -> Result<Box<dyn Stream>, Box<dyn Error>> {
-    let socket = TcpStream::connect(args.address)?;
+    let socket = TcpStream::connect_timeout(&args.address, PATIENCE).map_err(|error| format!("connecting: {error}"))?;
     socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))?;
     let mut stream: Box<dyn Stream> = match args.tls {
         false => Box::new(socket),
         true => {
@@ -81,24 +99,41 @@ fn connect(args: &Args, config: &Arc<ClientConfig>) -> Result<Box<dyn Stream>, B
             Box::new(StreamOwned::new(client, socket))
         }
     };
-    stream.write_all(UPGRADE)?;
-    read_until(&mut stream, b"\r\n\r\n")?;
-    stream.write_all(MESSAGE)?;
-    read_until(&mut stream, b"\x81\x02hi")?;
+    let upgrade = stream.write_all(UPGRADE).and_then(|()| read_until(&mut stream, b"\r\n\r\n"));
+    let head = upgrade.map_err(|error| format!("asking for a WebSocket: {}", in_words(&error)))?;
+    let status = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
+    if !status.starts_with("HTTP/1.1 101 ") {
+        return Err(format!("asking for a WebSocket: the server says {status:?}").into());
+    }
+    let echo = stream.write_all(MESSAGE).and_then(|()| read_until(&mut stream, b"\x81\x02hi"));
+    echo.map_err(|error| format!("waiting for the echo of a message: {}; is it ws_echo?", in_words(&error)))?;
     Ok(stream)
 }
 
-fn read_until(stream: &mut impl Read, end: &[u8]) -> io::Result<()> {
+fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        // as Unix calls the end of a read's time
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("nothing came within {} s", PATIENCE.as_secs()),
+        ErrorKind::UnexpectedEof => "the server ended the connection".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn read_until(stream: &mut impl Read, end: &[u8]) -> io::Result<Vec<u8>> {
     let (mut read, mut byte) = (Vec::new(), [0]);
     while !read.ends_with(end) {
         stream.read_exact(&mut byte)?;
         read.extend(byte);
+        if read.len() > ANSWER_MAX_BYTES {
+            return Err(io::Error::other("the server says something else, and much of it"));
+        }
     }
-    Ok(())
+    Ok(read)
 }
 
 fn resident_kib(pid: u32) -> Result<u64, Box<dyn Error>> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let file = format!("/proc/{pid}/status");
+    let status = std::fs::read_to_string(&file).map_err(|error| format!("--pid {pid}: cannot read {file}: {error}"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("there is no VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

@@ -7,23 +7,27 @@
 //! ```
 //! The address comes first on stdout. Messages are answered with nothing.
 
+mod signals;
+
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::time::{ClockId, clock_gettime};
-use tickwire_server::metrics::Metrics;
-use tickwire_server::net::http_head::RequestHead;
-use tickwire_server::net::reactor::Reactor;
 use tickwire_server::net::{
-    CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, PlainStream, accept, descriptors,
+    CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, Metrics, NetConfig, PlainStream, Reactor, RequestHead,
+    accept, descriptors,
 };
+
+/// Time for clients to answer the close frame.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Broadcasts a binary frame at a fixed rate on 127.0.0.1
 #[derive(Parser, Debug)]
@@ -52,6 +56,8 @@ struct Broadcast {
     payload: Vec<u8>,
     /// In the order in which they came, which is about that of the memory they are in.
     links: BTreeSet<LinkId>,
+    /// It is told to.
+    stop: Arc<AtomicBool>,
 }
 
 impl Handler for Broadcast {
@@ -76,6 +82,9 @@ impl Handler for Broadcast {
     }
 
     fn turn(&mut self, io: &mut Io<'_>) {
+        if self.stop.load(Ordering::Relaxed) {
+            return io.shut_down(1001, "the server stops", GRACE);
+        }
         let Ok(Began { tick, at_ns }) = self.ticks.try_recv() else { return };
         self.payload[..4].copy_from_slice(&tick.to_le_bytes());
         self.payload[8..16].copy_from_slice(&at_ns.to_le_bytes());
@@ -100,9 +109,12 @@ fn run(args: &Args) -> io::Result<()> {
     let addr = listener.local_addr()?;
     // one tick waits at most: if the reactor is behind, the next is skipped
     let (sender, ticks) = bounded(1);
-    let handler = Broadcast { ticks, payload: vec![0; args.bytes as usize], links: BTreeSet::new() };
+    let stop = Arc::new(AtomicBool::new(false));
+    let payload = vec![0; args.bytes as usize];
+    let handler = Broadcast { ticks, payload, links: BTreeSet::new(), stop: Arc::clone(&stop) };
     let mut reactor = Reactor::new(listener, NetConfig::default(), handler, Arc::new(Metrics::default()))?;
     let (waker, period) = (reactor.waker(), Duration::from_secs(1) / args.hz);
+    signals::on_stop(move || stop.store(true, Ordering::Relaxed))?; // the next tick wakes the reactor
     thread::spawn(move || tick(&sender, &waker, period));
 
     let mut out = io::stdout().lock();

@@ -1,6 +1,6 @@
 //! Limits that hold for an address, a page, a pinging client and all links together, each at its border.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use tickwire_server::net::addresses::AddressLimits;
 use tickwire_server::net::origin::OriginRule;
