@@ -37,7 +37,7 @@ impl Complaints {
                  or let the proxy in front pass Host on as it came"
             }
         };
-        tracing::warn!(origin, host, peer = %head.peer(), refused, "a page may not connect (403): {why}");
+        tracing::warn!(%origin, %host, peer = %head.peer(), refused, "a page may not connect (403): {why}");
     }
 
     /// An X-Forwarded-For was not read.

@@ -48,7 +48,10 @@ fn a_page_of_another_host_is_named_with_the_setting() {
         assert_eq!(ask(&server, upgrade("Origin: https://a.example\x1b[2J\r\n")), "HTTP/1.1 400", "no field value");
         assert_eq!(ask(&server, upgrade("Origin: https://a.example\r\n")), "HTTP/1.1 403");
     }
-    expect_one_warning(server, &["net.origins", "https://a.example", "game.example", "127.0.0.1", "403"]);
+    expect_one_warning(
+        server,
+        &["net.origins", "origin=\"https://a.example\"", "host=\"game.example\"", "127.0.0.1", "403"],
+    );
 }
 
 #[test]

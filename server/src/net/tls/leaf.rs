@@ -63,7 +63,7 @@ impl Leaf {
         httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(self.not_after_s.min(NEVER_S)))
     }
 
-    /// What is wrong with its time, or soon will be, as the rest of a sentence about it.
+    /// What is wrong with its time or names, or soon will be, as the rest of a sentence about it.
     pub(super) fn trouble(&self, now: SystemTime) -> Option<String> {
         let now_s = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         if now_s < self.not_before_s {
@@ -72,6 +72,10 @@ impl Leaf {
         match self.not_after_s.checked_sub(now_s) {
             None => Some("has expired, and clients refuse it; renew it".to_owned()),
             Some(left_s) if left_s < SOON_S => Some(format!("expires in {} hours; renew it", left_s / 3600)),
+            // RFC 9525 6: the common name, which older tools fill alone, does not count
+            Some(_) if self.names.is_empty() => {
+                Some("names no host (subjectAltName), and browsers refuse it".to_owned())
+            }
             Some(_) => None,
         }
     }
@@ -131,5 +135,8 @@ mod tests {
         assert_eq!(leaf.trouble(day(24)).unwrap(), "expires in 144 hours; renew it");
         assert_eq!(leaf.trouble(day(30)).unwrap(), "expires in 0 hours; renew it");
         assert!(leaf.trouble(day(31)).unwrap().starts_with("has expired"));
+        let nameless = self::leaf(&[], (2026, 11, 1), (2026, 12, 1));
+        assert_eq!(nameless.names(), "");
+        assert!(nameless.trouble(day(0)).unwrap().starts_with("names no host"));
     }
 }
