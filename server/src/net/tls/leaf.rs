@@ -72,7 +72,7 @@ impl Leaf {
         match self.not_after_s.checked_sub(now_s) {
             None => Some("has expired, and clients refuse it; renew it".to_owned()),
             Some(left_s) if left_s < SOON_S => Some(format!("expires in {} hours; renew it", left_s / 3600)),
-            // RFC 9525 6: the common name, which older tools fill alone, does not count
+            // RFC 9525: the common name, which older tools fill alone, does not count
             Some(_) if self.names.is_empty() => {
                 Some("names no host (subjectAltName), and browsers refuse it".to_owned())
             }
