@@ -7,7 +7,6 @@
 //! ```
 //! The address comes first on stdout. Messages are answered with nothing.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -50,8 +49,8 @@ struct Began {
 struct Broadcast {
     ticks: Receiver<Began>,
     payload: Vec<u8>,
-    /// In the order in which they came, which is about that of the memory they are in.
-    links: BTreeSet<LinkId>,
+    /// Sorted: ids grow, and about so lies what they name in memory.
+    links: Vec<LinkId>,
 }
 
 impl Handler for Broadcast {
@@ -60,7 +59,8 @@ impl Handler for Broadcast {
     }
 
     fn open(&mut self, _: &mut Io<'_>, link: LinkId, _: SocketAddr) {
-        self.links.insert(link);
+        let at = self.links.partition_point(|other| *other < link);
+        self.links.insert(at, link);
     }
 
     fn message(&mut self, _: &mut Io<'_>, _: LinkId, _: MessageKind, _: &[u8]) {}
@@ -68,7 +68,9 @@ impl Handler for Broadcast {
     fn drained(&mut self, _: &mut Io<'_>, _: LinkId) {}
 
     fn closed(&mut self, link: LinkId, _: CloseCause) {
-        self.links.remove(&link);
+        if let Ok(at) = self.links.binary_search(&link) {
+            self.links.remove(at);
+        }
     }
 
     fn plain_http(&mut self, _: PlainStream, _: Vec<u8>, _: SocketAddr) {
@@ -100,7 +102,7 @@ fn run(args: &Args) -> io::Result<()> {
     let addr = listener.local_addr()?;
     // one tick waits at most: if the reactor is behind, the next is skipped
     let (sender, ticks) = bounded(1);
-    let handler = Broadcast { ticks, payload: vec![0; args.bytes as usize], links: BTreeSet::new() };
+    let handler = Broadcast { ticks, payload: vec![0; args.bytes as usize], links: Vec::new() };
     let mut reactor = Reactor::new(listener, NetConfig::default(), handler, Arc::new(Metrics::default()))?;
     let (waker, period) = (reactor.waker(), Duration::from_secs(1) / args.hz);
     thread::spawn(move || tick(&sender, &waker, period));
