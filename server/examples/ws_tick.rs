@@ -9,7 +9,6 @@
 
 mod signals;
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -54,8 +53,8 @@ struct Began {
 struct Broadcast {
     ticks: Receiver<Began>,
     payload: Vec<u8>,
-    /// In the order in which they came, which is about that of the memory they are in.
-    links: BTreeSet<LinkId>,
+    /// Sorted: ids grow, and about so lies what they name in memory.
+    links: Vec<LinkId>,
     /// It is told to.
     stop: Arc<AtomicBool>,
 }
@@ -66,7 +65,8 @@ impl Handler for Broadcast {
     }
 
     fn open(&mut self, _: &mut Io<'_>, link: LinkId, _: SocketAddr) {
-        self.links.insert(link);
+        let at = self.links.partition_point(|other| *other < link);
+        self.links.insert(at, link);
     }
 
     fn message(&mut self, _: &mut Io<'_>, _: LinkId, _: MessageKind, _: &[u8]) {}
@@ -74,7 +74,9 @@ impl Handler for Broadcast {
     fn drained(&mut self, _: &mut Io<'_>, _: LinkId) {}
 
     fn closed(&mut self, link: LinkId, _: CloseCause) {
-        self.links.remove(&link);
+        if let Ok(at) = self.links.binary_search(&link) {
+            self.links.remove(at);
+        }
     }
 
     fn plain_http(&mut self, _: PlainStream, _: Vec<u8>, _: SocketAddr) {
@@ -111,7 +113,7 @@ fn run(args: &Args) -> io::Result<()> {
     let (sender, ticks) = bounded(1);
     let stop = Arc::new(AtomicBool::new(false));
     let payload = vec![0; args.bytes as usize];
-    let handler = Broadcast { ticks, payload, links: BTreeSet::new(), stop: Arc::clone(&stop) };
+    let handler = Broadcast { ticks, payload, links: Vec::new(), stop: Arc::clone(&stop) };
     let mut reactor = Reactor::new(listener, NetConfig::default(), handler, Arc::new(Metrics::default()))?;
     let (waker, period) = (reactor.waker(), Duration::from_secs(1) / args.hz);
     signals::on_stop(move || stop.store(true, Ordering::Relaxed))?; // the next tick wakes the reactor

@@ -98,7 +98,7 @@ impl Links {
     /// Whether a frame could leave, known before it is composed.
     fn takes_frames(&mut self, id: LinkId) -> Result<&mut Link, Outcome> {
         match find(&mut self.slab, id) {
-            Some(link) if link.is_open() && !link.blocked => Ok(link),
+            Some(link) if link.is_clear() || (link.is_open() && !link.blocked) => Ok(link),
             Some(link) if link.is_open() => {
                 self.metrics.frames_skipped.one();
                 Err(Outcome::Skipped)
@@ -119,32 +119,32 @@ impl Links {
 
     /// Writes the scratch, behind what waits if something does.
     fn send_scratch(&mut self, id: LinkId) -> Outcome {
-        let now_ms = self.now_ms;
         let frame = mem::take(&mut self.write_scratch);
-        let mut is_direct = false;
-        let sent = self.takes_frames(id).map(|link| {
-            is_direct = link.is_direct();
-            match is_direct {
-                true => link.write_direct(&frame, now_ms).map(|written| (written, true)),
-                false => link.send(&frame, now_ms),
-            }
-        });
-        let len = frame.len();
+        let outcome = self.send(id, &frame);
         self.write_scratch = frame;
-        match sent {
-            // nearly always; nothing of the link has changed
-            Ok(Ok((written, true))) if is_direct && written == len => {
-                self.counts.bytes_out += written as u64;
-                self.counts.frames_out += 1;
-                Outcome::Written
-            }
-            Ok(sent) => {
-                let outcome = self.note_sent(id, sent);
-                self.count_unsent(id);
-                if self.is_open(id) { outcome } else { Outcome::Closed }
-            }
-            Err(refused) => refused,
-        }
+        outcome
+    }
+
+    fn send(&mut self, id: LinkId, frame: &[u8]) -> Outcome {
+        let now_ms = self.now_ms;
+        let sent = match find(&mut self.slab, id) {
+            Some(link) if link.is_clear() => match link.write_clear(frame, now_ms) {
+                // nearly always; nothing of the link has changed
+                Ok(written) if written == frame.len() => {
+                    self.counts.bytes_out += written as u64;
+                    self.counts.frames_out += 1;
+                    return Outcome::Written;
+                }
+                sent => sent.map(|written| (written, true)),
+            },
+            _ => match self.takes_frames(id) {
+                Ok(link) => link.send(frame, now_ms),
+                Err(refused) => return refused,
+            },
+        };
+        let outcome = self.note_sent(id, sent);
+        self.count_unsent(id);
+        if self.is_open(id) { outcome } else { Outcome::Closed }
     }
 
     /// Sees what follows from a frame that left in part or not at all.
@@ -278,8 +278,9 @@ impl Links {
             self.drained.push_back(id);
         }
         if link.finish_sending() {
-            self.drop_link(id);
+            return self.drop_link(id);
         }
+        link.look_if_clear();
     }
 
     /// Writes what this turn queued.

@@ -13,6 +13,7 @@ mod deadlines;
 use std::io::{self, Read as _, Write as _};
 use std::mem;
 use std::net::{Shutdown, SocketAddr};
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use mio::net::TcpStream;
@@ -62,15 +63,22 @@ pub(super) enum Read {
     Broken,
 }
 
-/// One connection. Times are milliseconds since the reactor's start.
+/// One connection: what a broadcast looks at, and a box of all the rest.
 ///
-/// The first fields are those that every write looks at: a broadcast goes from link to link, and between two of them
-/// the kernel has had the caches for itself.
+/// Links lie side by side, and a broadcast goes from one to the next; between two of them the kernel has had the
+/// caches for itself. So these few bytes are all that it touches, as long as [`Link::is_clear`].
 #[derive(Debug)]
-#[repr(C, align(64))]
 pub(super) struct Link {
     pub(super) id: LinkId,
-    pub(super) stream: TcpStream,
+    stream: TcpStream,
+    /// See [`Link::is_clear`]; false whenever it is not known.
+    is_clear: bool,
+    rest: Box<Rest>,
+}
+
+/// What there is to a connection besides its socket. Times are milliseconds since the reactor's start.
+#[derive(Debug)]
+pub(super) struct Rest {
     /// The kernel refused bytes, and the poll will tell when it takes some; then bytes wait.
     pub(super) blocked: bool,
     /// In the reactor's list of links to flush.
@@ -85,7 +93,6 @@ pub(super) struct Link {
     /// Everything goes through it, if it is there; then `pending` is what it made.
     pub(super) tls: Option<Tls>,
     pub(super) state: State,
-
     /// So many of the waiting bytes are in the reactor's sum.
     pub(super) counted_bytes: usize,
     /// Agreed on in the handshake.
@@ -119,11 +126,25 @@ pub(super) struct Link {
     pub(super) peer: SocketAddr,
 }
 
+impl Deref for Link {
+    type Target = Rest;
+
+    fn deref(&self) -> &Rest {
+        &self.rest
+    }
+}
+
+/// Whoever may change the rest may make the link unclear.
+impl DerefMut for Link {
+    fn deref_mut(&mut self) -> &mut Rest {
+        self.is_clear = false;
+        &mut self.rest
+    }
+}
+
 impl Link {
     pub(super) fn new(id: LinkId, stream: TcpStream, peer: SocketAddr, place: Place, now_ms: u64) -> Self {
-        Self {
-            id,
-            stream,
+        let rest = Box::new(Rest {
             blocked: false,
             dirty: false,
             owes_drained: false,
@@ -151,13 +172,19 @@ impl Link {
             proxy_header: None,
             place,
             peer,
-        }
+        });
+        Self { id, stream, is_clear: false, rest }
+    }
+
+    /// Its socket, for the poll.
+    pub(super) fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
     }
 
     /// Reads the header that a proxy owes us, and not a byte of what is behind it. Some: it is whole.
     pub(super) fn read_proxy_header(&mut self) -> io::Result<Option<Source>> {
         let mut bytes = [0; proxy::HEADER_MAX_BYTES];
-        while let Some(header) = &mut self.proxy_header {
+        while let Some(header) = &mut self.rest.proxy_header {
             let count = match self.stream.read(&mut bytes[..header.missing_bytes()]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => count,
@@ -177,9 +204,13 @@ impl Link {
     /// One read. Everything that comes is a sign of life.
     pub(super) fn read(&mut self, scratch: &mut [u8], now_ms: u64) -> Read {
         loop {
-            let read = match &mut self.tls {
+            let Rest { tls, pending, .. } = &mut *self.rest;
+            let read = match tls {
                 None => self.stream.read(scratch),
-                Some(tls) => tls.read(&mut self.stream, scratch, &mut self.pending),
+                Some(tls) => {
+                    self.is_clear = false;
+                    tls.read(&mut self.stream, scratch, pending)
+                }
             };
             return match read {
                 Ok(0) => Read::End,
@@ -197,14 +228,14 @@ impl Link {
         }
     }
 
-    /// Nothing is between a frame and the socket: no TLS, and nothing that waits.
-    pub(super) fn is_direct(&self) -> bool {
-        self.tls.is_none() && self.pending.is_empty()
+    /// Nothing is between a frame and the socket: the link is open and not blocked, nothing waits, no TLS. False may
+    /// also mean that nobody has looked since something changed.
+    pub(super) fn is_clear(&self) -> bool {
+        self.is_clear
     }
 
-    /// One write of a frame when the link is direct; what the kernel does not take waits then. How many it took.
-    pub(super) fn write_direct(&mut self, frame: &[u8], now_ms: u64) -> io::Result<usize> {
-        debug_assert!(self.is_direct());
+    /// One write of a frame when the link is clear; what the kernel does not take waits then. How many it took.
+    pub(super) fn write_clear(&mut self, frame: &[u8], now_ms: u64) -> io::Result<usize> {
         let count = write(&mut self.stream, frame)?;
         if count < frame.len() {
             self.note_written(count, frame.len(), now_ms);
@@ -220,7 +251,14 @@ impl Link {
             self.wait_with(bytes);
             return self.write_pending(now_ms);
         }
-        self.write_direct(bytes, now_ms)
+        let count = self.write_clear(bytes, now_ms)?;
+        self.look_if_clear();
+        Ok(count)
+    }
+
+    /// Called when the rest is in the caches anyway.
+    pub(super) fn look_if_clear(&mut self) {
+        self.is_clear = self.is_open() && !self.blocked && self.tls.is_none() && self.pending.is_empty();
     }
 
     /// One frame, now or never: how many bytes the kernel took, and whether it is on its way. It is not if not even
@@ -239,14 +277,15 @@ impl Link {
         let written = self.write_pending(now_ms)?;
         let is_taken = self.unsent_bytes() <= frame.len();
         if !is_taken {
-            self.pending.truncate(self.pending.len() - frame.len());
+            let before = self.pending.len() - frame.len();
+            self.pending.truncate(before);
         }
         Ok((written, is_taken))
     }
 
     /// One write of what waits: how many bytes the kernel took.
     pub(super) fn write_pending(&mut self, now_ms: u64) -> io::Result<usize> {
-        let unsent = &self.pending[self.written..];
+        let unsent = &self.rest.pending[self.rest.written..];
         let asked = unsent.len();
         let count = write(&mut self.stream, unsent)?;
         self.note_written(count, asked, now_ms);
@@ -255,8 +294,8 @@ impl Link {
             self.pending.clear();
             self.written = 0;
         } else if self.written > COMPACT_BYTES && self.written > self.pending.len() / 2 {
-            self.pending.drain(..self.written);
-            self.written = 0;
+            let written = mem::take(&mut self.written);
+            self.pending.drain(..written);
         }
         Ok(count)
     }
@@ -284,10 +323,11 @@ impl Link {
     }
 
     /// With all that it has to say still.
-    pub(super) fn into_plain(mut self) -> PlainStream {
-        self.pending.drain(..self.written);
-        self.place.end_handshake();
-        PlainStream { socket: self.stream.into(), tls: self.tls, unsent: self.pending, place: Some(self.place) }
+    pub(super) fn into_plain(self) -> PlainStream {
+        let Rest { tls, mut pending, written, mut place, .. } = *self.rest;
+        pending.drain(..written);
+        place.end_handshake();
+        PlainStream { socket: self.stream.into(), tls, unsent: pending, place: Some(place) }
     }
 
     /// Makes `spare` the buffer for what is to wait, unless there is one.
@@ -313,12 +353,13 @@ impl Link {
     }
 
     fn append(&mut self, compose: impl FnOnce(&mut Vec<u8>)) {
-        match &mut self.tls {
-            None => compose(&mut self.pending),
+        let Rest { tls, pending, .. } = &mut **self;
+        match tls {
+            None => compose(pending),
             Some(tls) => {
                 let mut plain = Vec::new();
                 compose(&mut plain);
-                tls.write(&plain, &mut self.pending);
+                tls.write(&plain, pending);
             }
         }
     }
@@ -355,8 +396,11 @@ impl Link {
     /// Brings the reactor's sum of what waits up to date.
     pub(super) fn count_unsent(&mut self, sum: &mut usize) {
         let unsent = self.unsent_bytes();
-        *sum = *sum - self.counted_bytes + unsent;
-        self.counted_bytes = unsent;
+        // most often nothing waits and nothing did, and a clear link stays clear
+        if unsent != self.counted_bytes {
+            *sum = *sum - self.counted_bytes + unsent;
+            self.counted_bytes = unsent;
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -383,10 +427,11 @@ impl Link {
         if matches!(self.state, State::Gone) {
             return;
         }
-        if !matches!(self.state, State::Draining)
-            && let Some(tls) = &mut self.tls
+        let Rest { tls, pending, state, .. } = &mut **self;
+        if !matches!(state, State::Draining)
+            && let Some(tls) = tls
         {
-            tls.close(&mut self.pending);
+            tls.close(pending);
         }
         self.state = State::Draining;
         self.frames = Frames::default();

@@ -212,7 +212,7 @@ impl Links {
         self.unsent_bytes -= link.counted_bytes;
         self.metrics.connections_open.less();
         self.metrics.plain_requests.one();
-        registry.deregister(&mut link.stream)?;
+        registry.deregister(link.stream())?;
         Ok(link.into_plain())
     }
 

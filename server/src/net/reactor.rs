@@ -277,8 +277,8 @@ impl<H: Handler> Reactor<H> {
         };
         // a short read was the last, unless the poll has told of the end: then that is to be read too
         let has_more = count == room || link.hung_up || link.tls.as_ref().is_some_and(Tls::has_more);
-        let (state, peer) = (&mut link.state, link.peer);
-        match state {
+        let peer = link.peer;
+        match link.state {
             State::Open | State::Closing => {
                 dispatch(&mut self.handler, &mut self.links, id, &mut self.read_scratch[..count]);
             }

@@ -157,14 +157,14 @@ pub fn unmask(payload: &mut [u8], mask: [u8; 4]) {
 /// Appends the header of a whole, unmasked frame, as a server sends it.
 #[inline]
 pub fn write_header(out: &mut Vec<u8>, opcode: Opcode, length: usize) {
-    out.push(0x80 | opcode as u8);
+    let first = 0x80 | opcode as u8;
     if length <= CONTROL_MAX_BYTES {
-        out.push(length as u8);
+        out.extend_from_slice(&[first, length as u8]);
     } else if let Ok(medium) = u16::try_from(length) {
-        out.push(126);
-        out.extend_from_slice(&medium.to_be_bytes());
+        let [high, low] = medium.to_be_bytes();
+        out.extend_from_slice(&[first, 126, high, low]);
     } else {
-        out.push(127);
+        out.extend_from_slice(&[first, 127]);
         out.extend_from_slice(&(length as u64).to_be_bytes());
     }
 }

@@ -85,6 +85,12 @@ impl Frames {
         limits: MessageLimits,
     ) -> Result<Option<Event<'f>>, FrameError> {
         self.forget_lent();
+        if !self.is_unfinished()
+            && !self.over
+            && let Some((kind, payload)) = lone_frame(rest, limits)
+        {
+            return message_event(kind, false, payload).map(Some);
+        }
         while !self.over
             && let Some(mut payload) = self.next_payload(rest, limits)?
         {
@@ -239,6 +245,27 @@ impl Frames {
             self.control = Vec::new();
         }
     }
+}
+
+/// Nearly every message: one frame that is all there and not compressed, at the front of `rest`. Whatever else is
+/// there, or wrong with it, is left to the rules in their order.
+#[inline]
+fn lone_frame<'r>(rest: &mut &'r mut [u8], limits: MessageLimits) -> Option<(MessageKind, &'r mut [u8])> {
+    let (header, size) = Header::parse(rest, limits.deflate).ok()??;
+    let kind = match header.opcode {
+        Opcode::Text => MessageKind::Text,
+        Opcode::Binary => MessageKind::Binary,
+        _ => return None,
+    };
+    let length = usize::try_from(header.length).ok()?;
+    let fits = length <= limits.message_max_bytes && length <= rest.len() - size && limits.fragments_max > 0;
+    if !(header.fin && !header.compressed && fits) {
+        return None;
+    }
+    take_front(rest, size);
+    let payload = take_front(rest, length);
+    frame::unmask(payload, header.mask);
+    Some((kind, payload))
 }
 
 /// Takes up to `len` bytes from the front.
