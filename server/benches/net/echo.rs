@@ -14,7 +14,7 @@ const PAYLOAD_BYTES: usize = 64;
 const IN_FLIGHT: [usize; 2] = [1, 16];
 
 pub fn measure(plan: &Plan) -> io::Result<()> {
-    let costs = plan.run(&IN_FLIGHT, |peer, in_flight| run(plan.turn, peer, in_flight))?;
+    let costs = plan.run(&plan.peers, &IN_FLIGHT, |peer, in_flight| run(plan.turn, peer, in_flight))?;
     let mut table = Table::new(
         format!(
             "Echo of {PAYLOAD_BYTES} bytes on {CONNECTIONS} connections: CPU per message; the floor in µs, the others \
@@ -34,7 +34,7 @@ pub fn measure(plan: &Plan) -> io::Result<()> {
 /// Microseconds a message.
 fn run(turn: Duration, peer: Peer, in_flight: usize) -> io::Result<f64> {
     let server = Server::start(peer, Job::Echo)?;
-    let mut load = Load::connect(server.addr, CONNECTIONS)?;
+    let mut load = Load::connect(&[server.addr], CONNECTIONS)?;
     let requests: Vec<Vec<u8>> = (0..in_flight as u32)
         .map(|at| masked_frame(&[at as u8; PAYLOAD_BYTES], (0x9E37_79B9_u32.wrapping_mul(at + 1)).to_ne_bytes()))
         .collect();

@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// Open WebSocket connections to one server.
+/// Open WebSocket connections to one server, or to several.
 pub struct Load {
     epoll: std::os::fd::OwnedFd,
     streams: Vec<TcpStream>,
@@ -20,11 +20,12 @@ pub struct Load {
 }
 
 impl Load {
-    /// Opens them one after the other.
-    pub fn connect(addr: SocketAddr, connections: usize) -> io::Result<Self> {
+    /// Opens so many to each server, one after the other; the servers take turns.
+    pub fn connect(addrs: &[SocketAddr], connections: usize) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let mut streams = Vec::with_capacity(connections);
-        for at in 0..connections {
+        let mut streams = Vec::with_capacity(connections * addrs.len());
+        let addrs = std::iter::repeat_n(addrs, connections).flatten();
+        for (at, addr) in addrs.enumerate() {
             let mut stream = TcpStream::connect(addr)?;
             stream.set_nodelay(true)?;
             stream.write_all(REQUEST)?;

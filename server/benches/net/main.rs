@@ -5,9 +5,10 @@
 //! cargo bench -p tickwire-server --bench net -- --quick       a cell of each: about 3 minutes
 //! ```
 //! Each figure is the CPU time that the server's process took (user and system, all its threads), divided by the
-//! frames that a client received; the wall clock is in none of them. Servers take turns, round by round, and a ratio
-//! is between two that ran one after the other; the table has the medians. The server's threads have one core, the
-//! load another. `floor` is an epoll loop that does what no WebSocket server can do without: see `floor.rs`.
+//! frames that a client received; the wall clock is in none of them. A ratio is between two servers of the same round:
+//! for broadcasts they run beside each other, their ticks in turn, for echoes and memory one after the other. The table
+//! has the medians over the rounds. The servers' threads have one core, the load another. `floor` is an epoll loop that
+//! does what no WebSocket server can do without: see `floor.rs`.
 
 mod broadcast;
 mod echo;
@@ -73,7 +74,7 @@ struct Args {
 /// A table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Part {
-    /// One frame to many connections, ten times a second
+    /// One frame to many connections, five times a second
     Broadcast,
     /// Every message answered with itself
     Echo,
@@ -140,19 +141,20 @@ struct Plan {
 }
 
 impl Plan {
-    /// Runs every cell with every peer, round by round. `[cell][peer]` is what the rounds gave.
+    /// Runs every cell with every one of `peers`, round by round. `[cell][peer]` is what the rounds gave.
     fn run<Cell: Copy, Figure>(
         &self,
+        peers: &[Peer],
         cells: &[Cell],
         run: impl Fn(Peer, Cell) -> io::Result<Figure>,
     ) -> io::Result<Vec<Vec<Vec<Figure>>>> {
-        let bar = ProgressBar::new(cells.len() as u64 * u64::from(self.rounds) * self.peers.len() as u64);
+        let bar = ProgressBar::new(cells.len() as u64 * u64::from(self.rounds) * peers.len() as u64);
         bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} turns, {eta} left").expect("a template"));
         let mut figures: Vec<Vec<Vec<Figure>>> =
-            cells.iter().map(|_| self.peers.iter().map(|_| Vec::new()).collect()).collect();
+            cells.iter().map(|_| peers.iter().map(|_| Vec::new()).collect()).collect();
         for (at, cell) in cells.iter().enumerate() {
             for _ in 0..self.rounds {
-                for (peer_at, peer) in self.peers.iter().enumerate() {
+                for (peer_at, peer) in peers.iter().enumerate() {
                     let figure = again(|| run(*peer, *cell));
                     let figure = figure.map_err(|error| io::Error::other(format!("{peer}: {error}")))?;
                     figures[at][peer_at].push(figure);

@@ -23,9 +23,9 @@ pub fn measure(peers: &[Peer]) -> io::Result<()> {
 fn run(peer: Peer) -> io::Result<f64> {
     let server = Server::start(peer, Job::Echo)?;
     // the first ones bring what is there once
-    let _first = Load::connect(server.addr, 10)?;
+    let _first = Load::connect(&[server.addr], 10)?;
     let before = server.anonymous_bytes()?;
-    let mut load = Load::connect(server.addr, CONNECTIONS)?;
+    let mut load = Load::connect(&[server.addr], CONNECTIONS)?;
     load.run(Duration::from_millis(500), |_, _, _| Ok(()))?;
     let after = server.anonymous_bytes()?;
     Ok(after.saturating_sub(before) as f64 / 1024.0 / CONNECTIONS as f64)

@@ -4,8 +4,8 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-/// Ticks a second of every broadcast: as many as the slowest of these servers gets through with the most connections.
-pub const HZ: u32 = 10;
+/// Ticks a second of every broadcast: as many as one core gets through of two servers with the most connections.
+pub const HZ: u32 = 5;
 
 /// A server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
