@@ -146,9 +146,18 @@ pub struct NetConfig {
     pub connections_max: usize,
     /// Whose word about the peer of a connection is believed.
     pub proxies: Proxies,
-    /// permessage-deflate where clients offer it; none by default, because bit-packed frames grow under it.
+    /// permessage-deflate where clients offer it; off by default, because bit-packed frames grow under it.
     /// [`Io::queue`] compresses, [`Io::send_frame`] never does.
-    pub deflate: Option<DeflateConfig>,
+    pub deflate: DeflateConfig,
+}
+
+impl NetConfig {
+    /// For each of so many reactors, so that together they have what this says. Places are not divided, because
+    /// reactors share them: see [`reactor::Reactor::sharing`].
+    #[must_use]
+    pub fn divided_among(self, reactors: usize) -> Self {
+        Self { write_buffers_max_bytes: self.write_buffers_max_bytes / reactors.max(1), ..self }
+    }
 }
 
 impl Default for NetConfig {
@@ -174,7 +183,7 @@ impl Default for NetConfig {
             backlog: accept::BACKLOG,
             connections_max: descriptors::connections_max(),
             proxies: Proxies::default(),
-            deflate: None,
+            deflate: DeflateConfig::default(),
         }
     }
 }
