@@ -86,7 +86,7 @@ pub(super) struct Link {
     pub(super) tls: Option<Tls>,
     pub(super) state: State,
 
-    /// So many of the waiting bytes are in the reactor's sum.
+    /// What waits here is in the reactor's sum with so many bytes.
     pub(super) counted_bytes: usize,
     /// Agreed on in the handshake.
     pub(super) deflate: Option<Box<PerMessageDeflate>>,
@@ -257,6 +257,9 @@ impl Link {
         } else if self.written > COMPACT_BYTES && self.written > self.pending.len() / 2 {
             self.pending.drain(..self.written);
             self.written = 0;
+            if self.pending.len() < self.pending.capacity() / 4 {
+                self.pending.shrink_to(2 * self.pending.len());
+            }
         }
         Ok(count)
     }
@@ -352,11 +355,12 @@ impl Link {
         self.pending.len() - self.written
     }
 
-    /// Brings the reactor's sum of what waits up to date.
+    /// Brings the reactor's sum of what waits up to date. It is the memory that counts: a buffer stays as long as it
+    /// was for a peer that takes all but the last byte.
     pub(super) fn count_unsent(&mut self, sum: &mut usize) {
-        let unsent = self.unsent_bytes();
-        *sum = *sum - self.counted_bytes + unsent;
-        self.counted_bytes = unsent;
+        let held = self.pending.capacity();
+        *sum = *sum - self.counted_bytes + held;
+        self.counted_bytes = held;
     }
 
     pub(super) fn is_open(&self) -> bool {
