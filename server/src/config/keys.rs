@@ -132,13 +132,13 @@ static KEYS: [Key; 51] = [
         Small(8..=15, |c| &mut c.net.deflate.client_window_bits),
     ),
     key(
-        "net.deflate_server_context_takeover",
-        "the server's window stays: up to 256 KiB a client",
+        "net.deflate_server_takeover",
+        "its window stays: 256 KiB a client",
         Switch(|c| &mut c.net.deflate.server_context_takeover),
     ),
     key(
-        "net.deflate_client_context_takeover",
-        "the client's window stays: up to 40 KiB",
+        "net.deflate_client_takeover",
+        "and the client's: 40 KiB",
         Switch(|c| &mut c.net.deflate.client_context_takeover),
     ),
     key("net.origins", "same-host, *, or a list of origins", Origins(|c| &mut c.net.origins)),

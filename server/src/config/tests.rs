@@ -132,6 +132,27 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
 }
 
 #[test]
+fn every_range_holds_at_its_ends() {
+    let mut ranges = 0;
+    for key in keys::all() {
+        let set = |number: u64| {
+            let place = || Place::Flag { name: key.name.into() };
+            key.set(&mut Config::default(), Given::Untyped(&number.to_string()), place)
+                .map_err(|error| error.to_string())
+        };
+        // whoever takes all numbers, or none, has no range
+        let Some(error) = set(u64::MAX).err() else { continue };
+        let Some((_, range)) = error.split_once("a whole number from ") else { continue };
+        let mut ends = range.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse::<u64>().ok());
+        let (least, most) = (ends.next().unwrap(), ends.next().unwrap());
+        let taken = [least.wrapping_sub(1), least, most, most + 1].map(|number| set(number).is_ok());
+        assert_eq!(taken, [false, true, true, false], "{}: {error}", key.name);
+        ranges += 1;
+    }
+    assert!(ranges > 35, "{ranges}");
+}
+
+#[test]
 fn lists_are_read_as_they_are_shown() {
     let config = from_text("[net]\norigins = \"https://a.example\"\naddress_exempt = \"10.0.0.1, ::2\"").unwrap();
     assert_eq!(config.net.origins, "https://a.example".parse().unwrap());

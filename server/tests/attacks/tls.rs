@@ -121,16 +121,16 @@ fn garbage(name: &str) -> Row {
         let cases = [
             vec![0xFF; 100_000],
             vec![0; 100_000],
-            spoiled(3, 0xFF),                        // a record of 64 KiB
-            spoiled(5, 14),                          // a message that no client sends
-            spoiled(6, 0xFF),                        // a hello of 16 MiB
-            spoiled(43, 0xFF),                       // a session id of 255 bytes
-            endless(22),                             // handshake messages without end
-            endless(23),                             // data before there is a key
-            vec![20, 3, 3, 0, 1, 1].repeat(10_000),  // change_cipher_spec, again and again
-            vec![21, 3, 3, 0, 2, 1, 90].repeat(500), // warnings without end
-            vec![22, 3, 3, 0, 0].repeat(10_000),     // empty records
-            [&hello[..], &hello].concat(),           // a second hello
+            spoiled(3, 0xFF),                    // a record of 64 KiB
+            spoiled(5, 14),                      // a message that no client sends
+            spoiled(6, 0xFF),                    // a hello of 16 MiB
+            spoiled(43, 0xFF),                   // a session id of 255 bytes
+            endless(22),                         // handshake messages without end
+            endless(23),                         // data before there is a key
+            [20, 3, 3, 0, 1, 1].repeat(10_000),  // change_cipher_spec, again and again
+            [21, 3, 3, 0, 2, 1, 90].repeat(500), // warnings without end
+            [22, 3, 3, 0, 0].repeat(10_000),     // empty records
+            [&hello[..], &hello].concat(),       // a second hello
         ];
         let mut after = Duration::ZERO;
         for (at, bytes) in cases.iter().enumerate() {

@@ -30,6 +30,28 @@ fn a_message_has_16_kib_whole_or_in_fragments() {
 }
 
 #[test]
+fn a_mib_is_the_most_that_can_be_allowed() {
+    let server = Server::start(NetConfig { message_max_bytes: 1_048_576, ..NetConfig::default() });
+    for (bytes, is_taken) in [(1_048_575, true), (1_048_576, true), (1_048_577, false)] {
+        let mut client = Client::open(&server);
+        server.opened();
+        // of one that is too long the header says enough
+        let message = frame(BINARY, &vec![7; bytes]);
+        if is_taken {
+            client.send(message);
+            let Told::Message(_, MessageKind::Binary, payload) = server.told() else { panic!("a message") };
+            assert_eq!(payload.len(), bytes);
+            drop(client);
+        } else {
+            client.send(&message[..14]);
+            assert_eq!(client.read_close().0, 1009);
+        }
+        assert!(matches!(server.told(), Told::Closed(..)));
+    }
+    assert_eq!(server.metrics.messages_too_large.value(), 1);
+}
+
+#[test]
 fn a_message_has_1024_fragments() {
     let server = Server::start(NetConfig::default());
     for (fragments, code) in [(1023, None), (1024, None), (1025, Some(1008))] {
