@@ -257,9 +257,8 @@ impl Link {
         } else if self.written > COMPACT_BYTES && self.written > self.pending.len() / 2 {
             self.pending.drain(..self.written);
             self.written = 0;
-            if self.pending.len() < self.pending.capacity() / 4 {
-                self.pending.shrink_to(2 * self.pending.len());
-            }
+            // it was twice as long at least, and it is memory that is counted
+            self.pending.shrink_to_fit();
         }
         Ok(count)
     }

@@ -180,7 +180,7 @@ fn never_read(name: &str) -> Row {
 /// Each lets a lot wait and then takes nearly all of it: what it took does not stay in memory.
 fn nearly_all_read(name: &str) -> Row {
     const ASKED: usize = 60 * 16 * 1024;
-    const LEFT: usize = 256 * 1024;
+    const LEFT: usize = 192 * 1024;
     trial::run(
         name,
         2,

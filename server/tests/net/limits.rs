@@ -236,10 +236,10 @@ fn it_is_memory_that_counts_and_not_what_waits_in_it() {
     server.ask(move |io| {
         assert!(matches!(io.send_frame(first, [&vec![7; EACH][..]].into_iter()), Outcome::Left(_)));
     });
-    while server.ask(move |io| io.unsent_bytes(first)) > EACH / 2 {
+    while server.ask(move |io| io.unsent_bytes(first)) > EACH * 5 / 8 {
         clients[0].read_some();
     }
-    // half of the first and all of this would fit
+    // what is left of the first and all of this would fit
     let open = server.ask(move |io| {
         assert!(io.queue(second, MessageKind::Binary, &vec![7; EACH * 3 / 4]));
         io.links_open()
