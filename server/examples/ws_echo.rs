@@ -127,12 +127,13 @@ fn config(args: &Args) -> NetConfig {
         write_buffers_max_bytes: usize::MAX,
         pings: Rate { per_s: u32::MAX, burst: u32::MAX },
         origins: OriginRule::Any,
-        deflate: args.deflate.then(|| DeflateConfig {
+        deflate: DeflateConfig {
+            enabled: args.deflate,
             server_context_takeover: true,
             client_context_takeover: true,
             message_min_bytes: 1,
             ..DeflateConfig::default()
-        }),
+        },
         ..NetConfig::default()
     }
 }

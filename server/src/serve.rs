@@ -187,8 +187,7 @@ impl Server {
                 stop_grace: grace,
                 metrics: Arc::clone(&running.metrics),
             });
-            let mut net = self.config.net.clone();
-            net.write_buffers_max_bytes /= reactors;
+            let net = self.config.net.clone().divided_among(reactors);
             let mut reactor = Reactor::new(listener, net, gateway, Arc::clone(&running.metrics))
                 .map_err(|source| StartError::Thread { what: "reactor", source })?
                 .sharing(Arc::clone(&addresses));

@@ -5,7 +5,7 @@
 //! input   flags · most bytes of a message u16 LE · most times its size · { length · compressed message }
 //! ```
 
-use tickwire_server::net::ws::deflate::{Pool, RATIO_FREE_BYTES, offer};
+use tickwire_server::net::ws::deflate::{Pool, offer};
 use tickwire_server::net::ws::{DeflateConfig, FrameError, PerMessageDeflate};
 use zlib_rs::{Inflate, InflateFlush, Status};
 
@@ -42,7 +42,7 @@ pub fn hold(input: &[u8]) -> bool {
         let result = link.inflate(&mut pool, message, message_max_bytes, &mut out);
         assert!(out.capacity() <= 3 * MESSAGE_MAX_BYTES, "{} bytes are held", out.capacity());
         let (expected, verdict) = reference.inflate(message);
-        let ratio_limit_bytes = (message.len() * config.ratio_max).max(RATIO_FREE_BYTES);
+        let ratio_limit_bytes = (message.len() * config.ratio_max).max(config.ratio_free_bytes);
         match result {
             Ok(()) => {
                 assert_eq!((&out, verdict), (&expected, Ok(())));

@@ -28,14 +28,15 @@ enum Slot {
     Count(RangeInclusive<usize>, fn(&mut Config) -> &mut usize),
     Millis(RangeInclusive<u64>, fn(&mut Config) -> &mut u64),
     Times(RangeInclusive<u32>, fn(&mut Config) -> &mut u32),
+    Small(RangeInclusive<u8>, fn(&mut Config) -> &mut u8),
     Networks(fn(&mut Config) -> &mut Vec<Network>),
     Origins(fn(&mut Config) -> &mut OriginRule),
     Switch(fn(&mut Config) -> &mut bool),
 }
 
-use Slot::{Address, Count, File, Filter, Folder, Millis, Networks, Origins, Switch, Times};
+use Slot::{Address, Count, File, Filter, Folder, Millis, Networks, Origins, Small, Switch, Times};
 
-static KEYS: [Key; 42] = [
+static KEYS: [Key; 51] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -96,11 +97,48 @@ static KEYS: [Key; 42] = [
     key("net.proxy_protocol", "they begin with a PROXY v2 header", Switch(|c| &mut c.net.proxies.protocol)),
     key(
         "net.write_buffers_max_bytes",
-        "most bytes that wait for all clients",
+        "most memory for what waits for all clients",
         Count(1_048_576..=1_099_511_627_776, |c| &mut c.net.write_buffers_max_bytes),
     ),
     key("net.pings_per_s", "pings of one client", Times(1..=100_000, |c| &mut c.net.pings.per_s)),
     key("net.pings_burst", "pings at once", Times(1..=100_000, |c| &mut c.net.pings.burst)),
+    key("net.deflate", "compress messages, but no frames", Switch(|c| &mut c.net.deflate.enabled)),
+    key("net.deflate_level", "1 is fast, 9 is small", Small(1..=9, |c| &mut c.net.deflate.level)),
+    key(
+        "net.deflate_min_bytes",
+        "shorter ones stay as they are",
+        Count(0..=1_048_576, |c| &mut c.net.deflate.message_min_bytes),
+    ),
+    key(
+        "net.deflate_ratio_max",
+        "how much longer a message may get",
+        Count(1..=10_000, |c| &mut c.net.deflate.ratio_max),
+    ),
+    key(
+        "net.deflate_ratio_free_bytes",
+        "up to here it may get longer still",
+        Count(0..=1_048_576, |c| &mut c.net.deflate.ratio_free_bytes),
+    ),
+    key(
+        "net.deflate_server_window_bits",
+        "the server's window, a power of 2",
+        Small(8..=15, |c| &mut c.net.deflate.server_window_bits),
+    ),
+    key(
+        "net.deflate_client_window_bits",
+        "the client's window",
+        Small(8..=15, |c| &mut c.net.deflate.client_window_bits),
+    ),
+    key(
+        "net.deflate_server_takeover",
+        "its window stays: 256 KiB a client",
+        Switch(|c| &mut c.net.deflate.server_context_takeover),
+    ),
+    key(
+        "net.deflate_client_takeover",
+        "and the client's: 40 KiB",
+        Switch(|c| &mut c.net.deflate.client_context_takeover),
+    ),
     key("net.origins", "same-host, *, or a list of origins", Origins(|c| &mut c.net.origins)),
     key(
         "net.address_connections_max",
@@ -287,6 +325,7 @@ impl Key {
             Count(range, field) => *field(config) = whole(given, range)?,
             Millis(range, field) => *field(config) = whole(given, range)?,
             Times(range, field) => *field(config) = whole(given, range)?,
+            Small(range, field) => *field(config) = whole(given, range)?,
             Networks(field) => *field(config) = networks(given.list())?,
             Switch(field) => *field(config) = given.switch().ok_or("it takes true or false, without quotes")?,
             Origins(field) => *field(config) = given.list().unwrap_or_default().parse()?,
@@ -313,6 +352,7 @@ impl Key {
             Count(_, field) => field(config).to_string(),
             Millis(_, field) => field(config).to_string(),
             Times(_, field) => field(config).to_string(),
+            Small(_, field) => field(config).to_string(),
             Networks(field) => field(config).iter().map(Network::to_string).collect::<Vec<_>>().join(","),
             Switch(field) => field(config).to_string(),
             Origins(field) => field(config).to_string(),

@@ -5,6 +5,7 @@ use crate::net::addresses::AddressLimits;
 use crate::net::http_head::HeadLimits;
 use crate::net::proxy::Proxies;
 use crate::net::rate::Rate;
+use crate::net::ws::DeflateConfig;
 
 fn from_text(text: &str) -> Result<Config, String> {
     let mut config = Config::default();
@@ -62,8 +63,18 @@ fn every_field_has_its_key() {
         pings: Rate { per_s: _, burst: _ },
         origins: _,
         addresses: AddressLimits { open_max: _, handshakes_max: _, new: Rate { per_s: _, burst: _ }, exempt: _ },
-        // for those who embed the layer: the game's frames do not get smaller
-        deflate: _,
+        deflate:
+            DeflateConfig {
+                enabled: _,
+                server_context_takeover: _,
+                client_context_takeover: _,
+                server_window_bits: _,
+                client_window_bits: _,
+                level: _,
+                message_min_bytes: _,
+                ratio_max: _,
+                ratio_free_bytes: _,
+            },
     } = net;
     let SessionLimits {
         hello_timeout_ms: _,
@@ -72,7 +83,7 @@ fn every_field_has_its_key() {
         bytes: Rate { per_s: _, burst: _ },
         too_fast_timeout_ms: _,
     } = session;
-    assert_eq!(keys::all().count(), 9 + 26 + 7);
+    assert_eq!(keys::all().count(), 9 + 26 + 9 + 7);
 }
 
 #[test]
@@ -89,6 +100,9 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
         let small = name.ends_with("threads") || ["reactors", "net.headers_max"].contains(&name);
         let allowed = match name {
             "net.write_buffers_max_bytes" => "4999999",
+            // no other number has its value
+            _ if name.ends_with("window_bits") => "11",
+            "net.deflate_level" => "7",
             _ if small => "199",
             _ => given,
         };
@@ -110,10 +124,31 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
             "session.messages_burst" => "messages:Rate{per_s:30,burst",
             "session.bytes_per_s" => "bytes:Rate{per_s",
             "session.bytes_burst" => "bytes:Rate{per_s:65536,burst",
-            flat => flat.rsplit('.').next().unwrap(),
+            flat => flat.rsplit('.').next().unwrap().trim_start_matches("deflate_"),
         };
         assert!(shown(&config).contains(&format!("{field}:{allowed}")), "{name}: {config:?}");
     }
+}
+
+#[test]
+fn every_range_holds_at_its_ends() {
+    let mut ranges = 0;
+    for key in keys::all() {
+        let set = |number: u64| {
+            let place = || Place::Flag { name: key.name.into() };
+            key.set(&mut Config::default(), Given::Untyped(&number.to_string()), place)
+                .map_err(|error| error.to_string())
+        };
+        // whoever takes all numbers, or none, has no range
+        let Some(error) = set(u64::MAX).err() else { continue };
+        let Some((_, range)) = error.split_once("a whole number from ") else { continue };
+        let mut ends = range.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse::<u64>().ok());
+        let (least, most) = (ends.next().unwrap(), ends.next().unwrap());
+        let taken = [least.wrapping_sub(1), least, most, most + 1].map(|number| set(number).is_ok());
+        assert_eq!(taken, [false, true, true, false], "{}: {error}", key.name);
+        ranges += 1;
+    }
+    assert!(ranges > 35, "{ranges}");
 }
 
 #[test]

@@ -23,14 +23,14 @@ pub(super) struct Compression {
 impl Links {
     /// What to agree on with a client that offers `lines`.
     pub(super) fn agree<'a>(&self, lines: impl Iterator<Item = &'a str>) -> Option<offer::Agreed> {
-        offer::agree(lines, self.config.deflate.as_ref()?)
+        let config = &self.config.deflate;
+        if config.enabled { offer::agree(lines, config) } else { None }
     }
 
     /// The link speaks permessage-deflate from now on.
     pub(super) fn begin_deflate(&mut self, id: LinkId, agreed: offer::Agreed) {
-        let Some(config) = &self.config.deflate else { return };
         if let Some(link) = find(&mut self.slab, id) {
-            link.deflate = Some(Box::new(PerMessageDeflate::new(agreed, config)));
+            link.deflate = Some(Box::new(PerMessageDeflate::new(agreed, &self.config.deflate)));
         }
     }
 

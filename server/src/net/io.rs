@@ -6,6 +6,7 @@
 //! queue ────────────────────────────────────┘                       reliable: all of a turn in one write
 //! ```
 
+use std::collections::BinaryHeap;
 use std::io;
 use std::mem;
 use std::time::{Duration, Instant};
@@ -17,6 +18,9 @@ use super::{LinkId, MessageKind, Outcome};
 
 /// Longest header of a frame that we send.
 const HEADER_MAX_BYTES: usize = 10;
+
+/// When too much waits in all links, so much of what may is freed at once: one part of these.
+const ROOM_MADE_FRACTION: usize = 16;
 
 /// The reactor's hands, lent to [`super::Handler`] for one call.
 ///
@@ -221,18 +225,23 @@ impl Links {
         }
     }
 
-    /// Too much waits in all links: whoever has the most waiting is dropped, because a goodbye would have to wait too.
+    /// Too much waits in all links: those with the most waiting are dropped, because a goodbye would have to wait too.
+    /// The walk over all links makes more room than is needed now, so that it is paid for by what fills it again.
     fn drop_largest(&mut self) {
-        while self.unsent_bytes > self.config.write_buffers_max_bytes
-            && let Some((_, largest)) = self.slab.iter_mut().max_by_key(|(_, link)| link.counted_bytes)
+        let max_bytes = self.config.write_buffers_max_bytes;
+        let enough_bytes = max_bytes - max_bytes / ROOM_MADE_FRACTION;
+        let holding = self.slab.iter().filter(|(_, link)| link.counted_bytes > 0);
+        let mut largest: BinaryHeap<(usize, LinkId)> = holding.map(|(_, link)| (link.counted_bytes, link.id)).collect();
+        while self.unsent_bytes > enough_bytes
+            && let Some((_, id)) = largest.pop()
         {
-            largest.abandon_unsent();
-            largest.forget_unsent();
-            largest.count_unsent(&mut self.unsent_bytes);
-            let largest = largest.id;
-            tracing::debug!(link = largest.0, "too many bytes wait in all links");
+            let Some(link) = find(&mut self.slab, id) else { continue };
+            link.abandon_unsent();
+            link.forget_unsent();
+            link.count_unsent(&mut self.unsent_bytes);
+            tracing::debug!(link = id.0, "too many bytes wait in all links");
             self.metrics.links_evicted.one();
-            self.drop_link(largest);
+            self.drop_link(id);
         }
     }
 

@@ -93,7 +93,7 @@ pub(super) struct Rest {
     /// Everything goes through it, if it is there; then `pending` is what it made.
     pub(super) tls: Option<Tls>,
     pub(super) state: State,
-    /// So many of the waiting bytes are in the reactor's sum.
+    /// What waits here is in the reactor's sum with so many bytes.
     pub(super) counted_bytes: usize,
     /// Agreed on in the handshake.
     pub(super) deflate: Option<Box<PerMessageDeflate>>,
@@ -296,6 +296,8 @@ impl Link {
         } else if self.written > COMPACT_BYTES && self.written > self.pending.len() / 2 {
             let written = mem::take(&mut self.written);
             self.pending.drain(..written);
+            // it was twice as long at least, and it is memory that is counted
+            self.pending.shrink_to_fit();
         }
         Ok(count)
     }
@@ -393,13 +395,14 @@ impl Link {
         self.pending.len() - self.written
     }
 
-    /// Brings the reactor's sum of what waits up to date.
+    /// Brings the reactor's sum of what waits up to date. It is the memory that counts: a buffer stays as long as it
+    /// was for a peer that takes all but the last byte.
     pub(super) fn count_unsent(&mut self, sum: &mut usize) {
-        let unsent = self.unsent_bytes();
+        let held = self.pending.capacity();
         // most often nothing waits and nothing did, and a clear link stays clear
-        if unsent != self.counted_bytes {
-            *sum = *sum - self.counted_bytes + unsent;
-            self.counted_bytes = unsent;
+        if held != self.counted_bytes {
+            *sum = *sum - self.counted_bytes + held;
+            self.counted_bytes = held;
         }
     }
 

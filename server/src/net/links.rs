@@ -55,7 +55,7 @@ pub(super) struct Links {
     ended: VecDeque<(LinkId, CloseCause)>,
     gone: Vec<LinkId>,
     open: usize,
-    /// Bytes that wait in all links, as far as they were counted.
+    /// Memory for what waits in all links, as far as it was counted.
     pub(super) unsent_bytes: usize,
     pub(super) addresses: Arc<Addresses>,
     /// Then every link speaks TLS.

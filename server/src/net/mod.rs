@@ -172,7 +172,7 @@ pub struct NetConfig {
     pub drain_max_bytes: usize,
     /// Most bytes that wait in one link; more and it is closed with 1013.
     pub write_buffer_max_bytes: usize,
-    /// Most bytes that wait in all links of one reactor; more and the link with the most is dropped.
+    /// Most memory for what waits in all links of one reactor; more and the links with the most are dropped.
     pub write_buffers_max_bytes: usize,
     /// Pings of one client; more and it is closed with 1008.
     pub pings: Rate,
@@ -190,9 +190,18 @@ pub struct NetConfig {
     pub connections_max: usize,
     /// Whose word about the peer of a connection is believed.
     pub proxies: Proxies,
-    /// permessage-deflate where clients offer it; none by default, because bit-packed frames grow under it.
+    /// permessage-deflate where clients offer it; off by default, because bit-packed frames grow under it.
     /// [`Io::queue`] compresses, [`Io::send_frame`] never does.
-    pub deflate: Option<DeflateConfig>,
+    pub deflate: DeflateConfig,
+}
+
+impl NetConfig {
+    /// For each of so many reactors, so that together they have what this says. Places are not divided, because
+    /// reactors share them: see [`reactor::Reactor::sharing`].
+    #[must_use]
+    pub fn divided_among(self, reactors: usize) -> Self {
+        Self { write_buffers_max_bytes: self.write_buffers_max_bytes / reactors.max(1), ..self }
+    }
 }
 
 impl Default for NetConfig {
@@ -207,18 +216,19 @@ impl Default for NetConfig {
             close_timeout_ms: 2_000,
             drain_max_bytes: 64 * 1024,
             write_buffer_max_bytes: 1024 * 1024,
-            write_buffers_max_bytes: 256 * 1024 * 1024,
+            // in an outage one frame waits in each link: some 10 KiB for each of 5,000 players
+            write_buffers_max_bytes: 48 * 1024 * 1024,
             pings: Rate { per_s: 5, burst: 20 },
             origins: OriginRule::default(),
             addresses: AddressLimits::default(),
-            // TCP tries again after 0.2, 0.6, 1.4, 3.0, 6.2 and 12.6 s: with 5 s, a phone that was out of reach for
-            // longer than 3 s would lose its seat
+            // TCP tries again after 0.2, 0.6, 1.4, 3.0, 6.2 and 12.6 s. With 5 s, a phone would lose its seat that was
+            // out of reach for 3.3 s: to its socket that is 5.7 s without progress (seen with 2 KiB 30 times a second)
             write_stall_timeout_ms: 15_000,
             send_buffer_bytes: 32 * 1024,
             backlog: accept::BACKLOG,
             connections_max: descriptors::connections_max(),
             proxies: Proxies::default(),
-            deflate: None,
+            deflate: DeflateConfig::default(),
         }
     }
 }

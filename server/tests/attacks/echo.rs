@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tickwire_server::metrics::Metrics;
 use tickwire_server::net::http_head::RequestHead;
 use tickwire_server::net::reactor::Reactor;
-use tickwire_server::net::ws::DeflateConfig;
+use tickwire_server::net::tls::Identity;
 use tickwire_server::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, NetConfig, PlainStream, accept};
 
 /// Makes this program a server; what follows are options of the form `name=number`.
@@ -48,22 +48,28 @@ pub fn run(options: &[String]) -> ExitCode {
 }
 
 fn serve(options: &[String]) -> io::Result<()> {
-    let mut config = NetConfig::default();
+    let (mut config, mut certificate, mut key) = (NetConfig::default(), None, None);
     for option in options {
         let (name, value) = option.split_once('=').ok_or(io::ErrorKind::InvalidInput)?;
+        let file = match name {
+            "certificate" => Some(&mut certificate),
+            "key" => Some(&mut key),
+            _ => None,
+        };
+        if let Some(file) = file {
+            *file = Some(value);
+            continue;
+        }
         let value = value.parse::<usize>().map_err(io::Error::other)?;
         match name {
             "message_max_bytes" => config.message_max_bytes = value,
             "fragments_max" => config.fragments_max = value,
             "write_buffer_max_bytes" => config.write_buffer_max_bytes = value,
-            "deflate" if value == 1 => config.deflate = Some(DeflateConfig::default()),
-            "takeover" if value == 1 => {
-                let (server_context_takeover, client_context_takeover) = (true, true);
-                config.deflate = Some(DeflateConfig {
-                    server_context_takeover,
-                    client_context_takeover,
-                    ..DeflateConfig::default()
-                });
+            "deflate" => config.deflate.enabled = value == 1,
+            "takeover" => {
+                config.deflate.enabled = value == 1;
+                config.deflate.server_context_takeover = value == 1;
+                config.deflate.client_context_takeover = value == 1;
             }
             _ => return Err(io::ErrorKind::InvalidInput.into()),
         }
@@ -71,6 +77,10 @@ fn serve(options: &[String]) -> io::Result<()> {
     let listener = accept::bind((Ipv4Addr::LOCALHOST, 0).into())?;
     let addr = listener.local_addr()?;
     let mut reactor = Reactor::new(listener, config, Echo, Arc::new(Metrics::default()))?;
+    if let (Some(certificate), Some(key)) = (certificate, key) {
+        let identity = Identity::load(certificate.as_ref(), key.as_ref()).map_err(io::Error::other)?;
+        reactor = reactor.with_tls(Arc::new(identity));
+    }
     println!("ws://{addr}/");
     io::stdout().flush()?;
     reactor.run()

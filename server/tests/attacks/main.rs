@@ -10,6 +10,9 @@
 //! alone are this program, started again.
 
 mod bodies;
+#[path = "../net/certificate.rs"]
+#[allow(dead_code, reason = "the tests of the layer use more of it")]
+mod certificate;
 mod deflate;
 mod echo;
 mod floods;
@@ -23,6 +26,7 @@ mod server;
 mod size;
 mod smuggling;
 mod time;
+mod tls;
 mod trial;
 mod witness;
 
@@ -47,6 +51,7 @@ const ATTACKS: &[&[Attack]] = &[
     limits::ATTACKS,
     origin::ATTACKS,
     bodies::ATTACKS,
+    tls::ATTACKS,
 ];
 
 fn main() -> ExitCode {

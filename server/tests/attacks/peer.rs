@@ -79,6 +79,14 @@ pub fn part(opcode: u8, fin: bool, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// What a client says to get a seat in Arena.
+pub fn hello_and_join() -> Vec<u8> {
+    let fingerprint = Schema::of::<Arena>().fingerprint();
+    let hello = ClientMessage::Hello { protocol: VERSION, game: Arena::NAME.into(), fingerprint };
+    let join = ClientMessage::Join { name: String::new() };
+    [frame(BINARY, &hello.encode()), frame(BINARY, &join.encode())].concat()
+}
+
 pub struct Peer {
     pub stream: TcpStream,
 }
@@ -118,11 +126,8 @@ impl Peer {
 
     /// A connection that says who it is and asks for a seat in Arena; the answers are not read.
     pub fn join(server: &Server) -> Self {
-        let fingerprint = Schema::of::<Arena>().fingerprint();
-        let hello = ClientMessage::Hello { protocol: VERSION, game: Arena::NAME.into(), fingerprint };
-        let join = ClientMessage::Join { name: String::new() };
         let mut peer = Self::open(server);
-        peer.send([frame(BINARY, &hello.encode()), frame(BINARY, &join.encode())].concat());
+        peer.send(hello_and_join());
         peer
     }
 
@@ -162,25 +167,7 @@ impl Peer {
 
     /// The first byte and the payload.
     pub fn read_frame(&mut self) -> io::Result<(u8, Vec<u8>)> {
-        let mut head = [0; 2];
-        self.stream.read_exact(&mut head)?;
-        let length = match head[1] {
-            126 => {
-                let mut wide = [0; 2];
-                self.stream.read_exact(&mut wide)?;
-                u64::from(u16::from_be_bytes(wide))
-            }
-            127 => {
-                let mut wide = [0; 8];
-                self.stream.read_exact(&mut wide)?;
-                u64::from_be_bytes(wide)
-            }
-            short => u64::from(short),
-        };
-        assert!(length < 64 * 1024 * 1024, "servers mask nothing and say nothing that long: {length}");
-        let mut payload = vec![0; length as usize];
-        self.stream.read_exact(&mut payload)?;
-        Ok((head[0], payload))
+        read_frame(&mut self.stream)
     }
 
     /// The code of the server's close frame, behind whatever comes before it.
@@ -216,6 +203,29 @@ impl Peer {
     pub fn reset(self) {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("it is a socket");
     }
+}
+
+/// The first byte and the payload of a frame of the server.
+pub fn read_frame(from: &mut impl io::Read) -> io::Result<(u8, Vec<u8>)> {
+    let mut head = [0; 2];
+    from.read_exact(&mut head)?;
+    let length = match head[1] {
+        126 => {
+            let mut wide = [0; 2];
+            from.read_exact(&mut wide)?;
+            u64::from(u16::from_be_bytes(wide))
+        }
+        127 => {
+            let mut wide = [0; 8];
+            from.read_exact(&mut wide)?;
+            u64::from_be_bytes(wide)
+        }
+        short => u64::from(short),
+    };
+    assert!(length < 64 * 1024 * 1024, "servers mask nothing and say nothing that long: {length}");
+    let mut payload = vec![0; length as usize];
+    from.read_exact(&mut payload)?;
+    Ok((head[0], payload))
 }
 
 /// Says the same until the time is over or nobody listens any more, from a thread of its own. How many bytes it got rid

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use crate::certificate::Certificate;
 use crate::echo;
 
 /// Of what a server logs, so much is kept to be looked at.
@@ -28,6 +29,8 @@ pub enum Kind {
 pub struct Server {
     pub kind: Kind,
     pub addr: SocketAddr,
+    /// It speaks TLS with this one.
+    pub certificate: Option<Certificate>,
     child: Child,
     log: Arc<Mutex<Vec<u8>>>,
 }
@@ -57,6 +60,27 @@ impl Server {
         Self::start(Kind::Game, command)
     }
 
+    /// Like [`Server::echo`], over TLS.
+    pub fn echo_over_tls() -> Self {
+        let certificate = Certificate::new();
+        let options = [("certificate", certificate.file()), ("key", certificate.key_file())];
+        let options = options.map(|(name, file)| format!("{name}={}", file.display()));
+        let mut server = Self::echo(&options.each_ref().map(String::as_str));
+        server.certificate = Some(certificate);
+        server
+    }
+
+    /// Like [`Server::tickwire`], over TLS.
+    pub fn tickwire_over_tls() -> Self {
+        let certificate = Certificate::new();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tickwire"));
+        command.args(["--listen", "127.0.0.1:0"]);
+        command.env("TICKWIRE_TLS_CERT", certificate.file()).env("TICKWIRE_TLS_KEY", certificate.key_file());
+        let mut server = Self::start(Kind::Game, command);
+        server.certificate = Some(certificate);
+        server
+    }
+
     fn start(kind: Kind, mut command: Command) -> Self {
         // else glibc keeps most of what is freed, and nobody could tell it from what is held
         command.envs([("MALLOC_MMAP_THRESHOLD_", "16384"), ("MALLOC_TRIM_THRESHOLD_", "16384")]);
@@ -76,7 +100,7 @@ impl Server {
                 kept.extend_from_slice(&piece[..count.min(room)]);
             }
         });
-        Self { kind, addr, child, log }
+        Self { kind, addr, certificate: None, child, log }
     }
 
     /// It runs, and nothing in it panicked.

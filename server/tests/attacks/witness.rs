@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use tickwire_shared::protocol::{ClientMessage, ServerMessage};
 
-use crate::peer::{BINARY, Peer, frame};
+use crate::peer::{BINARY, Peer, frame, hello_and_join, read_frame};
 use crate::server::{Kind, Server, plain_echo};
+use crate::tls;
 
 /// Below the 80 messages a second that a seat in Arena has.
 const GAME_INTERVAL: Duration = Duration::from_millis(20);
@@ -28,9 +29,14 @@ pub struct Pings {
 
 /// A connection that is ready for them.
 pub struct Witness {
-    peer: Peer,
+    stream: Box<dyn Stream>,
     speech: Speech,
 }
+
+/// With TLS or without.
+trait Stream: io::Read + io::Write + Send {}
+
+impl<T: io::Read + io::Write + Send> Stream for T {}
 
 #[derive(Clone, Copy)]
 enum Speech {
@@ -45,10 +51,15 @@ enum Speech {
 impl Witness {
     /// Connects to a server, and takes a seat if it has a game.
     pub fn of(server: &Server) -> Self {
+        let stream: Box<dyn Stream> = match server.certificate {
+            Some(_) => Box::new(tls::open(server)),
+            None => Box::new(Peer::open(server).stream),
+        };
         if server.kind == Kind::Echo {
-            return Self { peer: Peer::open(server), speech: Speech::Echo };
+            return Self { stream, speech: Speech::Echo };
         }
-        let mut witness = Self { peer: Peer::join(server), speech: Speech::Game };
+        let mut witness = Self { stream, speech: Speech::Game };
+        witness.stream.write_all(&hello_and_join()).expect("the server reads");
         witness.expect_message(|message| matches!(message, ServerMessage::Joined { .. })).expect("a seat");
         witness
     }
@@ -58,7 +69,7 @@ impl Witness {
         let addr: SocketAddr = plain_echo();
         let peer = Peer::try_connect(addr, Ipv4Addr::LOCALHOST).expect("it listens");
         peer.stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
-        Self { peer, speech: Speech::Plain }
+        Self { stream: Box::new(peer.stream), speech: Speech::Plain }
     }
 
     /// Pings from now on, as often as a witness of a server of this kind.
@@ -97,17 +108,17 @@ impl Witness {
         let bytes = number.to_le_bytes();
         match self.speech {
             Speech::Plain => {
-                self.peer.stream.write_all(&bytes)?;
-                self.peer.stream.read_exact(&mut [0; 4])
+                self.stream.write_all(&bytes)?;
+                self.stream.read_exact(&mut [0; 4])
             }
             Speech::Echo => {
-                self.peer.stream.write_all(&frame(BINARY, &bytes))?;
-                let (_, payload) = self.peer.read_frame()?;
+                self.stream.write_all(&frame(BINARY, &bytes))?;
+                let (_, payload) = read_frame(&mut self.stream)?;
                 if payload == bytes { Ok(()) } else { Err(io::Error::other("an echo of something else")) }
             }
             Speech::Game => {
                 let ping = ClientMessage::Ping { stamp_ms: number };
-                self.peer.stream.write_all(&frame(BINARY, &ping.encode()))?;
+                self.stream.write_all(&frame(BINARY, &ping.encode()))?;
                 self.expect_message(|message| *message == ServerMessage::Pong { stamp_ms: number })
             }
         }
@@ -116,7 +127,7 @@ impl Witness {
     /// Skips the game's frames.
     fn expect_message(&mut self, is_it: impl Fn(&ServerMessage) -> bool) -> io::Result<()> {
         loop {
-            let (first, payload) = self.peer.read_frame()?;
+            let (first, payload) = read_frame(&mut self.stream)?;
             if first != 0x80 | BINARY {
                 return Err(io::Error::other(String::from_utf8_lossy(&payload)));
             }

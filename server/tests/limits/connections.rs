@@ -86,6 +86,11 @@ fn when_there_is_no_place_even_for_a_refusal_the_others_wait_in_the_kernel() {
     assert_eq!(server.metrics.accepts_paused.value(), 0);
     Client::connect(&server).expect_end();
     wait_until("accepting is paused", || server.metrics.accepts_paused.value() == 1);
+    // one is accepted and dropped, then there is a pause of 100 ms
+    let began = Instant::now();
+    (0..5).for_each(|_| Client::connect(&server).expect_end());
+    assert!(began.elapsed() >= Duration::from_millis(400), "{:?} for five", began.elapsed());
+    wait_until("each of them is a pause", || server.metrics.accepts_paused.value() == 6);
     drop((first, told));
     server.expect_gone();
     Client::open(&server);

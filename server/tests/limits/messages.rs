@@ -30,6 +30,28 @@ fn a_message_has_16_kib_whole_or_in_fragments() {
 }
 
 #[test]
+fn a_mib_is_the_most_that_can_be_allowed() {
+    let server = Server::start(NetConfig { message_max_bytes: 1_048_576, ..NetConfig::default() });
+    for (bytes, is_taken) in [(1_048_575, true), (1_048_576, true), (1_048_577, false)] {
+        let mut client = Client::open(&server);
+        server.opened();
+        // of one that is too long the header says enough
+        let message = frame(BINARY, &vec![7; bytes]);
+        if is_taken {
+            client.send(message);
+            let Told::Message(_, MessageKind::Binary, payload) = server.told() else { panic!("a message") };
+            assert_eq!(payload.len(), bytes);
+            drop(client);
+        } else {
+            client.send(&message[..14]);
+            assert_eq!(client.read_close().0, 1009);
+        }
+        assert!(matches!(server.told(), Told::Closed(..)));
+    }
+    assert_eq!(server.metrics.messages_too_large.value(), 1);
+}
+
+#[test]
 fn a_message_has_1024_fragments() {
     let server = Server::start(NetConfig::default());
     for (fragments, code) in [(1023, None), (1024, None), (1025, Some(1008))] {
@@ -63,14 +85,25 @@ fn a_message_is_finished_in_time_or_ends_the_link() {
 
 // -- compressed
 
-fn start_deflating(config: NetConfig) -> Server {
-    Server::start(NetConfig { deflate: Some(DeflateConfig::default()), ..config })
+fn start_deflating(deflate: DeflateConfig) -> Server {
+    // of the two limits on what a message inflates to, the other one counts here
+    let message_max_bytes = if deflate.ratio_max == usize::MAX { 16 * 1024 } else { 1024 * 1024 };
+    let deflate = DeflateConfig { enabled: true, ..deflate };
+    Server::start(NetConfig { deflate, message_max_bytes, ..NetConfig::default() })
+}
+
+/// The client, and what was agreed on.
+fn offer(server: &Server, offer: &str) -> (Client, Option<String>) {
+    let mut client = Client::connect(server);
+    client.send(UPGRADE.replace("\r\n\r\n", &format!("\r\nSec-WebSocket-Extensions: {offer}\r\n\r\n")));
+    let head = client.read_head();
+    let answer = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "));
+    (client, answer.map(str::to_owned))
 }
 
 fn open_deflating(server: &Server) -> Client {
-    let mut client = Client::connect(server);
-    client.send(UPGRADE.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"));
-    assert!(client.read_head().contains("permessage-deflate"));
+    let (client, answer) = offer(server, "permessage-deflate");
+    assert!(answer.is_some());
     client
 }
 
@@ -104,7 +137,7 @@ fn zeros_in(bytes: usize, zeros: usize) -> Vec<u8> {
 
 #[test]
 fn what_a_message_inflates_to_counts() {
-    let server = start_deflating(NetConfig::default());
+    let server = start_deflating(DeflateConfig { ratio_max: usize::MAX, ..DeflateConfig::default() });
     for (bytes, code) in [(16_383, None), (16_384, None), (16_385, Some(1009))] {
         let message = vec![0; bytes];
         let mut client = open_deflating(&server);
@@ -123,37 +156,72 @@ fn what_a_message_inflates_to_counts() {
     assert_eq!(server.metrics.messages_too_large.value(), 1);
 }
 
-#[test]
-fn a_message_may_inflate_to_64_kib_or_a_hundred_times_its_size() {
-    let server = start_deflating(NetConfig { message_max_bytes: 1024 * 1024, ..NetConfig::default() });
-    // 300 bytes may become 64 KiB, because that is more than 30,000; and 1,000 bytes 100,000
-    for (bytes, limit) in [(300, 65_536), (1_000, 100_000)] {
-        for (over, is_closed) in [(-1, false), (0, false), (1, true)] {
-            let zeros = usize::checked_add_signed(limit, over).unwrap();
-            let payload = zeros_in(bytes, zeros);
-            assert_eq!(payload.len(), bytes);
-            let mut client = open_deflating(&server);
-            let link = server.opened();
-            client.send(compressed(&payload));
-            if is_closed {
-                assert_eq!(client.read_close().0, 1009, "{bytes} {zeros}");
-                assert_eq!(server.told(), Told::Closed(link, CloseCause::Ours(1009)));
-            } else {
-                let Told::Message(_, _, inflated) = server.told() else { panic!("a message of {zeros}") };
-                assert_eq!(inflated.len(), zeros);
-                drop(client);
-                assert_eq!(server.told(), Told::Closed(link, CloseCause::Lost));
-            }
+/// A message of `bytes` may inflate to `limit`.
+fn check_ratio(server: &Server, bytes: usize, limit: usize) {
+    for (over, is_closed) in [(-1, false), (0, false), (1, true)] {
+        let zeros = usize::checked_add_signed(limit, over).unwrap();
+        let payload = zeros_in(bytes, zeros);
+        assert_eq!(payload.len(), bytes);
+        let mut client = open_deflating(server);
+        let link = server.opened();
+        client.send(compressed(&payload));
+        if is_closed {
+            assert_eq!(client.read_close().0, 1009, "{bytes} {zeros}");
+            assert_eq!(server.told(), Told::Closed(link, CloseCause::Ours(1009)));
+        } else {
+            let Told::Message(_, _, inflated) = server.told() else { panic!("a message of {zeros}") };
+            assert_eq!(inflated.len(), zeros);
+            drop(client);
+            assert_eq!(server.told(), Told::Closed(link, CloseCause::Lost));
         }
     }
 }
 
 #[test]
+fn a_message_may_inflate_to_64_kib_or_a_hundred_times_its_size() {
+    let server = start_deflating(DeflateConfig::default());
+    // 300 bytes may become 64 KiB, because that is more than 30,000; and 1,000 bytes 100,000
+    check_ratio(&server, 300, 65_536);
+    check_ratio(&server, 1_000, 100_000);
+    assert_eq!(server.metrics.messages_too_large.value(), 2);
+    let server = start_deflating(DeflateConfig { ratio_max: 50, ratio_free_bytes: 20_000, ..DeflateConfig::default() });
+    check_ratio(&server, 300, 20_000);
+    check_ratio(&server, 1_000, 50_000);
+}
+
+#[test]
 fn from_256_bytes_on_messages_leave_compressed() {
-    let server = start_deflating(NetConfig::default());
-    let mut client = open_deflating(&server);
-    for (bytes, first) in [(255, 0x81), (256, 0xC1), (257, 0xC1)] {
-        client.send(frame(TEXT, "a".repeat(bytes).as_bytes()));
-        assert_eq!(client.read_any_frame().0, first, "{bytes}");
+    assert_eq!(DeflateConfig::default().message_min_bytes, 256);
+    for message_min_bytes in [256, 1000] {
+        let server = start_deflating(DeflateConfig { message_min_bytes, ..DeflateConfig::default() });
+        let mut client = open_deflating(&server);
+        for (over, first) in [(-1, 0x81), (0, 0xC1), (1, 0xC1)] {
+            let bytes = message_min_bytes.checked_add_signed(over).unwrap();
+            client.send(frame(TEXT, "a".repeat(bytes).as_bytes()));
+            assert_eq!(client.read_any_frame().0, first, "{bytes}");
+        }
     }
+}
+
+#[test]
+fn windows_are_as_small_as_either_side_wants() {
+    let server = start_deflating(DeflateConfig::default());
+    for (bits, answer) in [(14, Some(14)), (15, Some(15)), (16, None)] {
+        let (_, agreed) = offer(&server, &format!("permessage-deflate; server_max_window_bits={bits}"));
+        let expected = answer.map(|bits| format!("server_max_window_bits={bits}"));
+        assert_eq!(agreed.and_then(|agreed| Some(agreed.rsplit_once("; ")?.1.to_owned())), expected);
+    }
+    let small = DeflateConfig { server_window_bits: 12, client_window_bits: 10, ..DeflateConfig::default() };
+    let server = start_deflating(small);
+    for (bits, expected) in [(11, 11), (12, 12), (13, 12)] {
+        let (_, agreed) =
+            offer(&server, &format!("permessage-deflate; client_max_window_bits; server_max_window_bits={bits}"));
+        assert!(agreed.unwrap().contains(&format!("server_max_window_bits={expected}")), "{bits}");
+    }
+    for (bits, expected) in [(9, 9), (10, 10), (11, 10)] {
+        let (_, agreed) = offer(&server, &format!("permessage-deflate; client_max_window_bits={bits}"));
+        assert!(agreed.unwrap().contains(&format!("client_max_window_bits={expected}")), "{bits}");
+    }
+    // who cannot be asked for a small window is served without
+    assert_eq!(offer(&server, "permessage-deflate").1, None);
 }

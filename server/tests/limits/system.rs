@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The program under these limits of descriptors, with these variables.
 fn tickwire(soft: u32, hard: u32, variables: &[(&str, &str)]) -> Command {
@@ -57,6 +57,14 @@ impl Drop for Program {
     }
 }
 
+/// Finishes the request: the status, unless the connection is dropped.
+fn finish(mut socket: TcpStream) -> Option<String> {
+    socket.write_all(b"Host: a\r\n\r\n").ok()?;
+    let mut status = [0; 12];
+    socket.read_exact(&mut status).ok()?;
+    Some(String::from_utf8_lossy(&status[9..]).into_owned())
+}
+
 fn statuses(answers: impl Iterator<Item = TcpStream>) -> Vec<String> {
     answers
         .map(|mut socket| {
@@ -81,6 +89,46 @@ fn the_soft_limit_of_descriptors_is_raised_and_256_are_left() {
     });
     let answered = statuses(finished);
     assert_eq!(answered.iter().filter(|status| *status == "426").count(), 150, "{answered:?}");
+}
+
+#[test]
+fn when_descriptors_run_out_one_in_a_tenth_of_a_second_is_turned_away() {
+    let variables = [("TICKWIRE_NET_HANDSHAKE_TIMEOUT_MS", "60000"), ("TICKWIRE_NET_CLOSE_TIMEOUT_MS", "60000")];
+    let program = Program::start(tickwire(64, 64, &variables));
+    // half of the descriptors are for connections, the others for those who hear 503 and stay, until there are none
+    let mut guests: Vec<TcpStream> = (0..32).map(|_| program.ask()).collect();
+    let mut told = 0;
+    let told_or_dropped = |mut socket: TcpStream| {
+        let mut head = [0; 12];
+        let heard = socket.read_exact(&mut head).is_ok();
+        assert!(!heard || head.ends_with(b"503"), "{}", String::from_utf8_lossy(&head));
+        heard.then_some(socket)
+    };
+    let mut staying = Vec::new();
+    loop {
+        let socket = program.ask();
+        let Some(socket) = told_or_dropped(socket) else { break };
+        staying.push(socket);
+        told += 1;
+        assert!(told < 32, "there were only 64 descriptors");
+    }
+    assert!(told > 4, "{told} heard that all places are taken");
+    // the first was dropped in a pause or before one: from the next on there is one between each two
+    let began = Instant::now();
+    for _ in 0..5 {
+        assert!(told_or_dropped(program.ask()).is_none(), "nobody has left");
+    }
+    let waited = began.elapsed();
+    assert!(waited >= Duration::from_millis(400), "five are turned away after {waited:?}");
+    // who leaves makes room
+    drop(staying);
+    guests.truncate(1);
+    let until = Instant::now() + Duration::from_secs(20);
+    while finish(program.ask()).as_deref() != Some("426") {
+        assert!(Instant::now() < until, "nobody is let in");
+    }
+    let said = program.end();
+    assert_eq!(said.matches("cannot accept connections, pausing").count(), 1, "once in a while: {said}");
 }
 
 #[test]

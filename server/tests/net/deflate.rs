@@ -25,7 +25,10 @@ fn compression_is_off_unless_it_is_asked_for_on_both_sides() {
     let (_client, head) = open_deflated(&server);
     assert!(!head.contains("Sec-WebSocket-Extensions"), "{head}");
 
-    let server = Server::start(NetConfig { deflate: Some(DeflateConfig::default()), ..NetConfig::default() });
+    let server = Server::start(NetConfig {
+        deflate: DeflateConfig { enabled: true, ..DeflateConfig::default() },
+        ..NetConfig::default()
+    });
     let mut client = Client::connect(&server);
     client.send(UPGRADE);
     assert!(!client.read_head().contains("Sec-WebSocket-Extensions"));
@@ -35,7 +38,10 @@ fn compression_is_off_unless_it_is_asked_for_on_both_sides() {
 
 #[test]
 fn compressed_messages_go_both_ways() {
-    let server = Server::start(NetConfig { deflate: Some(DeflateConfig::default()), ..NetConfig::default() });
+    let server = Server::start(NetConfig {
+        deflate: DeflateConfig { enabled: true, ..DeflateConfig::default() },
+        ..NetConfig::default()
+    });
     let (mut client, head) = open_deflated(&server);
     let expected = "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
         client_no_context_takeover\r\n";
@@ -67,7 +73,8 @@ fn compressed_messages_go_both_ways() {
 
 #[test]
 fn what_must_not_be_inflated_is_answered_with_its_code() {
-    let config = NetConfig { deflate: Some(DeflateConfig::default()), ..NetConfig::default() };
+    let config =
+        NetConfig { deflate: DeflateConfig { enabled: true, ..DeflateConfig::default() }, ..NetConfig::default() };
     let server = Server::start(config);
     let stored_ff = [0x00, 0x01, 0x00, 0xfe, 0xff, 0xff, 0x00];
     let over = [&[0x00, 0x01, 0x40, 0xfe, 0xbf][..], &[b'x'; 16_385], &[0x00]].concat();
@@ -88,7 +95,10 @@ fn what_must_not_be_inflated_is_answered_with_its_code() {
 #[test]
 fn a_few_bytes_that_inflate_to_many_do_not_hold_up_others() {
     const MESSAGES: usize = 40;
-    let server = Server::start(NetConfig { deflate: Some(DeflateConfig::default()), ..NetConfig::default() });
+    let server = Server::start(NetConfig {
+        deflate: DeflateConfig { enabled: true, ..DeflateConfig::default() },
+        ..NetConfig::default()
+    });
     let (mut bomber, _) = open_deflated(&server);
     let mut quiet = Client::open(&server);
     let links = [server.opened(), server.opened()];

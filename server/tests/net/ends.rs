@@ -328,6 +328,16 @@ impl Client {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
+    /// Takes some bytes, whatever they are.
+    pub(crate) fn read_some(&mut self) {
+        self.read(128 * 1024);
+    }
+
+    /// The kernel keeps little of what is not read.
+    pub(crate) fn hear_little(&self) {
+        socket2::SockRef::from(&self.stream).set_recv_buffer_size(128 * 1024).unwrap();
+    }
+
     fn read(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         self.stream.read_exact(&mut bytes).expect("the server says something");

@@ -80,7 +80,8 @@ fn short_messages_that_inflate_to_long_ones_do_not_hold_up_a_long_one() {
     let mut push = frame(BINARY, &push);
     push[0] |= 0x40;
 
-    let config = NetConfig { deflate: Some(DeflateConfig::default()), ..NetConfig::default() };
+    let config =
+        NetConfig { deflate: DeflateConfig { enabled: true, ..DeflateConfig::default() }, ..NetConfig::default() };
     let listener = accept::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let addr = listener.local_addr().unwrap();
     let ((come, coming), (told, telling)) = (channel(), channel());

@@ -131,34 +131,119 @@ fn pings_are_answered_up_to_the_burst_and_not_beyond() {
     assert_eq!(server.metrics.links_pinging.value(), 1);
 }
 
-#[test]
-fn when_too_much_waits_in_all_links_the_one_with_the_most_goes() {
-    let config = NetConfig {
+/// As many bytes may wait in all links together.
+fn with_room(write_buffers_max_bytes: usize) -> NetConfig {
+    NetConfig {
         write_buffer_max_bytes: 64 * 1024 * 1024,
-        write_buffers_max_bytes: 48 * 1024 * 1024,
+        write_buffers_max_bytes,
         // a buffer smaller than a segment waits for the delayed ack of each, and segments on loopback are 64 KiB
         send_buffer_bytes: 1024 * 1024,
         ..NetConfig::default()
-    };
-    let server = Server::start(config);
-    let mut clients: Vec<Client> = (0..3).map(|_| Client::open(&server)).collect();
-    let links: Vec<_> = (0..3).map(|_| server.opened()).collect();
-    // the kernel takes some megabytes at most
-    let sizes = [8, 24, 12].map(|mib| mib * 1024 * 1024);
-    let all = links.clone();
-    server.order(move |io| {
-        for (link, size) in all.iter().zip(sizes) {
-            assert!(matches!(io.send_frame(*link, [&vec![1; size][..]].into_iter()), Outcome::Left(_)));
+    }
+}
+
+#[test]
+fn when_too_much_waits_in_all_links_the_one_with_the_most_goes() {
+    const MAX: usize = 48 * 1024 * 1024;
+    assert_eq!(NetConfig::default().write_buffers_max_bytes, MAX);
+    for (over, evicted) in [(-1, 0), (0, 0), (1, 1)] {
+        let server = Server::start(with_room(MAX));
+        let mut clients: Vec<Client> = (0..4).map(|_| Client::open(&server)).collect();
+        let links: Vec<_> = (0..4).map(|_| server.opened()).collect();
+        // the kernel takes some megabytes at most
+        let sizes = [8, 24, 12].map(|mib| mib * 1024 * 1024);
+        let all = links.clone();
+        let rest = server.ask(move |io| {
+            for (link, size) in all.iter().zip(sizes) {
+                assert!(matches!(io.send_frame(*link, [&vec![1; size][..]].into_iter()), Outcome::Left(_)));
+            }
+            let room = MAX - all.iter().map(|link| io.unsent_bytes(*link)).sum::<usize>();
+            // a text of this length has a header of 10
+            let rest = (room - 10).checked_add_signed(over).unwrap();
+            assert!(io.queue(all[3], MessageKind::Text, &vec![b'x'; rest]));
+            assert_eq!(io.links_open(), 4 - evicted);
+            rest
+        });
+        if evicted == 1 {
+            assert_eq!(server.told(), Told::Closed(links[1], CloseCause::Lost));
         }
-        let room = 48 * 1024 * 1024 - all.iter().map(|link| io.unsent_bytes(*link)).sum::<usize>();
-        // up to the limit all is well, and one frame more is too much; a text of this length has a header of 10
-        assert!(io.queue(all[0], MessageKind::Text, &vec![b'x'; room - 10]));
-        assert_eq!(io.links_open(), 3);
-        assert!(io.queue(all[0], MessageKind::Binary, b""));
-        assert_eq!(io.links_open(), 2);
+        assert_eq!(server.metrics.links_evicted.value(), evicted as u64, "{over}");
+        for (client, size) in [(0, sizes[0]), (2, sizes[2]), (3, rest)] {
+            assert_eq!(clients[client].read_frame().1.len(), size);
+        }
+    }
+}
+
+#[test]
+fn several_reactors_have_as_much_together() {
+    for all in [95, 96, 97] {
+        let each = with_room(all).divided_among(3).write_buffers_max_bytes;
+        assert_eq!(each, all / 3, "{all}");
+    }
+    let net = NetConfig::default();
+    assert_eq!(net.clone().divided_among(1).write_buffers_max_bytes, net.write_buffers_max_bytes);
+}
+
+#[test]
+fn eviction_makes_room_for_a_while() {
+    const EACH: usize = 64 * 1024;
+    // of one of two reactors
+    let server = Server::start(with_room(64 * EACH).divided_among(2));
+    let _clients: Vec<Client> = (0..33).map(|_| Client::open(&server)).collect();
+    let links: Vec<_> = (0..33).map(|_| server.opened()).collect();
+    let open = server.ask(move |io| {
+        for link in &links[..32] {
+            io.queue(*link, MessageKind::Binary, &[7; EACH - 4]);
+        }
+        let before = io.links_open();
+        io.queue(links[32], MessageKind::Binary, &[7; EACH - 4]);
+        (before, io.links_open())
     });
-    assert_eq!(server.told(), Told::Closed(links[1], CloseCause::Lost));
-    assert_eq!(server.metrics.links_evicted.value(), 1);
-    assert_eq!(clients[2].read_frame().1.len(), sizes[2]);
-    assert_eq!(clients[0].read_frame().1.len(), sizes[0]);
+    // a sixteenth is free then, so that not every byte that follows costs a walk over all links
+    assert_eq!(open, (32 + 1, 30));
+    assert_eq!(server.metrics.links_evicted.value(), 3);
+}
+
+#[test]
+fn a_peer_that_takes_nearly_all_frees_the_memory_of_it() {
+    const EACH: usize = 16 * 1024 * 1024;
+    // enough for one that holds all and some that hold the rest, and not for three that hold all
+    let server = Server::start(with_room(2 * EACH));
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::open(&server)).collect();
+    let links: Vec<_> = (0..4).map(|_| server.opened()).collect();
+    for (client, link) in clients.iter_mut().zip(links) {
+        // what is not read waits in the server, and not in the kernel
+        client.hear_little();
+        server.ask(move |io| {
+            assert!(matches!(io.send_frame(link, [&vec![7; EACH][..]].into_iter()), Outcome::Left(_)));
+        });
+        while server.ask(move |io| io.unsent_bytes(link)) > EACH / 8 {
+            client.read_some();
+        }
+        assert!(server.ask(move |io| io.unsent_bytes(link)) > 0, "something waits still");
+    }
+    assert_eq!(server.metrics.links_evicted.value(), 0);
+}
+
+#[test]
+fn it_is_memory_that_counts_and_not_what_waits_in_it() {
+    const EACH: usize = 16 * 1024 * 1024;
+    let server = Server::start(with_room(EACH + EACH / 2));
+    let mut clients: Vec<Client> = (0..2).map(|_| Client::open(&server)).collect();
+    let links: Vec<_> = (0..2).map(|_| server.opened()).collect();
+    let (first, second) = (links[0], links[1]);
+    clients[0].hear_little();
+    server.ask(move |io| {
+        assert!(matches!(io.send_frame(first, [&vec![7; EACH][..]].into_iter()), Outcome::Left(_)));
+    });
+    while server.ask(move |io| io.unsent_bytes(first)) > EACH * 5 / 8 {
+        clients[0].read_some();
+    }
+    // what is left of the first and all of this would fit
+    let open = server.ask(move |io| {
+        assert!(io.queue(second, MessageKind::Binary, &vec![7; EACH * 3 / 4]));
+        io.links_open()
+    });
+    assert_eq!(open, 1);
+    assert_eq!(server.told(), Told::Closed(first, CloseCause::Lost));
 }

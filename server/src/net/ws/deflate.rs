@@ -23,9 +23,6 @@ use offer::Agreed;
 /// so its steps are.
 const STEP_BYTES: usize = if cfg!(fuzzing) { 512 } else { 16 * 1024 };
 
-/// So much output is free of the ratio: a short message may well be one word again and again.
-pub const RATIO_FREE_BYTES: usize = if cfg!(fuzzing) { 1024 } else { 64 * 1024 };
-
 /// The empty block that every message ends with and that is not sent (RFC 7692 7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
 
@@ -41,6 +38,8 @@ const POOL_MAX: usize = 4;
 /// How messages are compressed where the client offers it.
 #[derive(Clone, Debug)]
 pub struct DeflateConfig {
+    /// Offers are accepted.
+    pub enabled: bool,
     /// Our window may reach back into earlier messages: smaller messages, up to 256 KiB a link.
     pub server_context_takeover: bool,
     /// The client's window may: smaller messages, up to 40 KiB a link.
@@ -54,13 +53,16 @@ pub struct DeflateConfig {
     pub level: u8,
     /// Shorter messages leave as they are.
     pub message_min_bytes: usize,
-    /// From 64 KiB on, a message may inflate to so many times its size; more is closed with 1009.
+    /// A message may inflate to so many times its size; more is closed with 1009.
     pub ratio_max: usize,
+    /// So much output is free of the ratio: a short message may well be one word again and again.
+    pub ratio_free_bytes: usize,
 }
 
 impl Default for DeflateConfig {
     fn default() -> Self {
         Self {
+            enabled: false,
             server_context_takeover: false,
             client_context_takeover: false,
             server_window_bits: 15,
@@ -68,6 +70,7 @@ impl Default for DeflateConfig {
             level: 6,
             message_min_bytes: 256,
             ratio_max: 100,
+            ratio_free_bytes: if cfg!(fuzzing) { 1024 } else { 64 * 1024 },
         }
     }
 }
@@ -136,6 +139,7 @@ pub struct PerMessageDeflate {
     level: u8,
     message_min_bytes: usize,
     ratio_max: usize,
+    ratio_free_bytes: usize,
     /// Those that are kept between messages.
     inflater: Option<Inflate>,
     deflater: Option<Deflate>,
@@ -150,8 +154,8 @@ impl fmt::Debug for PerMessageDeflate {
 impl PerMessageDeflate {
     /// Both windows are empty.
     pub fn new(agreed: Agreed, config: &DeflateConfig) -> Self {
-        let DeflateConfig { level, message_min_bytes, ratio_max, .. } = *config;
-        Self { agreed, level, message_min_bytes, ratio_max, inflater: None, deflater: None }
+        let DeflateConfig { level, message_min_bytes, ratio_max, ratio_free_bytes, .. } = *config;
+        Self { agreed, level, message_min_bytes, ratio_max, ratio_free_bytes, inflater: None, deflater: None }
     }
 
     /// Inflates a whole message into `out`, which is cleared first. After an error the link must end: where the
@@ -165,7 +169,7 @@ impl PerMessageDeflate {
     ) -> Result<(), FrameError> {
         out.clear();
         let mut inflater = self.inflater.take().unwrap_or_else(|| pool.inflater());
-        let ratio_limit_bytes = message.len().saturating_mul(self.ratio_max).max(RATIO_FREE_BYTES);
+        let ratio_limit_bytes = message.len().saturating_mul(self.ratio_max).max(self.ratio_free_bytes);
         let inflation =
             Inflation { ratio_max: self.ratio_max, ratio_limit_bytes, message_max_bytes, final_blocks: 0, out };
         let result = inflation.run(&mut inflater, message);

@@ -106,7 +106,9 @@ fn the_limit_is_on_what_comes_out() {
 #[test]
 fn the_ratio_counts_from_64_kib_on() {
     let mut link = with("permessage-deflate", &DeflateConfig::default());
-    for (len, fits) in [(RATIO_FREE_BYTES - 1, true), (RATIO_FREE_BYTES, true), (RATIO_FREE_BYTES + 1, false)] {
+    let free_bytes = DeflateConfig::default().ratio_free_bytes;
+    assert_eq!(free_bytes, 64 * 1024);
+    for (len, fits) in [(free_bytes - 1, true), (free_bytes, true), (free_bytes + 1, false)] {
         let bomb = peer_says(&vec![0; len], 15);
         assert!(len > 100 * bomb.len());
         let expected = if fits { Ok(vec![0; len]) } else { Err(FrameError::InflatesTooMuch(100)) };
