@@ -338,6 +338,7 @@ impl Key {
             Count(range, _) => in_words(range),
             Millis(range, _) => in_words(range),
             Times(range, _) => in_words(range),
+            Small(range, _) => in_words(range),
             _ => String::new(),
         }
     }
