@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use tickwire_server::net::{
@@ -24,6 +24,9 @@ use tickwire_server::net::{
 
 /// Time for clients to answer the close frame.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// A signal that did not end a poll is seen after so long.
+const LOOK_FOR_STOP: Duration = Duration::from_secs(1);
 
 /// Echoes WebSocket messages on 127.0.0.1
 #[derive(Parser, Debug)]
@@ -76,6 +79,10 @@ impl Handler for Echo {
             io.shut_down(1001, "the server stops", GRACE);
         }
     }
+
+    fn next_due(&self) -> Option<Instant> {
+        Some(Instant::now() + LOOK_FOR_STOP)
+    }
 }
 
 fn main() -> ExitCode {
@@ -92,15 +99,8 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     descriptors::raise();
     let listener = accept::bind((Ipv4Addr::LOCALHOST, args.port).into())?;
     let addr = listener.local_addr()?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let echo = Echo(Arc::clone(&stop));
+    let echo = Echo(signals::stop_flag()?);
     let mut reactor = Reactor::new(listener, config(args), echo, Arc::new(Metrics::default()))?;
-    let waker = reactor.waker();
-    signals::on_stop(move || {
-        stop.store(true, Ordering::Relaxed);
-        // a reactor that is gone has stopped
-        let _ = waker.wake();
-    })?;
     let mut scheme = "ws";
     if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
         reactor = reactor.with_tls(Arc::new(Identity::load(certificate, key)?));

@@ -6,19 +6,19 @@
 //! ```
 //! The process that is measured must be on this machine and otherwise idle. Certificates are not checked.
 
-mod signals;
-
 use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Parser;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use tickwire_server::net::descriptors;
 
 /// A server that has not answered by then does not.
@@ -66,8 +66,10 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    // nothing is to be tidied up here
-    signals::on_stop(|| std::process::exit(130))?;
+    // nothing is to be tidied up here; a shell may have made us deaf to the first
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::new(AtomicBool::new(true)))?;
+    }
     descriptors::raise();
     let empty = resident_kib(args.pid)?;
     let config = Arc::new(client_config()?);

@@ -14,11 +14,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::time::{ClockId, clock_gettime};
 use tickwire_server::net::{
     CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, Metrics, NetConfig, PlainStream, Reactor, RequestHead,
@@ -44,14 +42,10 @@ struct Args {
     bytes: u32,
 }
 
-/// A tick that has begun.
-struct Began {
-    tick: u32,
-    at_ns: u64,
-}
-
 struct Broadcast {
-    ticks: Receiver<Began>,
+    tick: u32,
+    period: Duration,
+    due: Instant,
     payload: Vec<u8>,
     /// Sorted: ids grow, and about so lies what they name in memory.
     links: Vec<LinkId>,
@@ -87,11 +81,22 @@ impl Handler for Broadcast {
         if self.stop.load(Ordering::Relaxed) {
             return io.shut_down(1001, "the server stops", GRACE);
         }
-        let Ok(Began { tick, at_ns }) = self.ticks.try_recv() else { return };
-        self.payload[..4].copy_from_slice(&tick.to_le_bytes());
-        self.payload[8..16].copy_from_slice(&at_ns.to_le_bytes());
+        if io.now() < self.due {
+            return;
+        }
+        self.payload[..4].copy_from_slice(&self.tick.to_le_bytes());
+        self.payload[8..16].copy_from_slice(&monotonic_ns().to_le_bytes());
         // who is behind misses this one
         io.send_frame_to_all(self.links.iter().copied(), [&self.payload[..]].into_iter(), |_, _| {});
+        // ticks that a broadcast took the time of are left out
+        while self.due <= io.now() {
+            self.due += self.period;
+            self.tick = self.tick.wrapping_add(1);
+        }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        Some(self.due)
     }
 }
 
@@ -109,34 +114,20 @@ fn run(args: &Args) -> io::Result<()> {
     descriptors::raise();
     let listener = accept::bind((Ipv4Addr::LOCALHOST, args.port).into())?;
     let addr = listener.local_addr()?;
-    // one tick waits at most: if the reactor is behind, the next is skipped
-    let (sender, ticks) = bounded(1);
-    let stop = Arc::new(AtomicBool::new(false));
-    let payload = vec![0; args.bytes as usize];
-    let handler = Broadcast { ticks, payload, links: Vec::new(), stop: Arc::clone(&stop) };
+    let handler = Broadcast {
+        tick: 0,
+        period: Duration::from_secs(1) / args.hz,
+        due: Instant::now(),
+        payload: vec![0; args.bytes as usize],
+        links: Vec::new(),
+        stop: signals::stop_flag()?,
+    };
     let mut reactor = Reactor::new(listener, NetConfig::default(), handler, Arc::new(Metrics::default()))?;
-    let (waker, period) = (reactor.waker(), Duration::from_secs(1) / args.hz);
-    signals::on_stop(move || stop.store(true, Ordering::Relaxed))?; // the next tick wakes the reactor
-    thread::spawn(move || tick(&sender, &waker, period));
-
     let mut out = io::stdout().lock();
     writeln!(out, "ws://{addr}/")?;
     out.flush()?;
     drop(out);
     reactor.run()
-}
-
-/// Begins ticks for as long as the reactor lives.
-fn tick(ticks: &Sender<Began>, waker: &mio::Waker, period: Duration) {
-    let mut due = Instant::now();
-    for tick in 0.. {
-        due += period;
-        thread::sleep(due.saturating_duration_since(Instant::now()));
-        let sent = ticks.try_send(Began { tick, at_ns: monotonic_ns() });
-        if matches!(sent, Err(TrySendError::Disconnected(_))) || waker.wake().is_err() {
-            return;
-        }
-    }
 }
 
 /// What other processes on this machine can compare with; `Instant` does not tell it.

@@ -7,7 +7,7 @@ use crate::Plan;
 use crate::load::{Load, frame_bytes};
 use crate::peer::{HZ, Job, Peer};
 use crate::server::Server;
-use crate::table::{Table, median};
+use crate::table::{Table, median, ratio};
 
 /// Then the load is at its limit.
 const WARM_UPS_MAX: u32 = 30;
@@ -42,7 +42,8 @@ pub fn measure(plan: &Plan, connections: &[usize], bytes: &[u32]) -> io::Result<
         let floors: Vec<f64> = pairs.iter().flatten().map(|[floor, _]| floor.us).collect();
         let mut row = vec![cell.connections.to_string(), cell.bytes.to_string(), format!("{:.2} µs", median(&floors))];
         for (at, rounds) in pairs.iter().enumerate() {
-            let over_floor = median(&rounds.iter().map(|[floor, peer]| peer.us / floor.us).collect::<Vec<f64>>());
+            let us: Vec<[f64; 2]> = rounds.iter().map(|pair| pair.map(|cost| cost.us)).collect();
+            let over_floor = ratio(&us);
             ratios[at].push(over_floor);
             row.push(format!("{over_floor:.3}"));
             user_us[0].extend(rounds.iter().map(|[floor, _]| floor.user_us));

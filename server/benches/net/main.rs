@@ -5,10 +5,10 @@
 //! cargo bench -p tickwire-server --bench net -- --quick       a cell of each: about 3 minutes
 //! ```
 //! Each figure is the CPU time that the server's process took (user and system, all its threads), divided by the
-//! frames that a client received; the wall clock is in none of them. A ratio is between two servers of the same round:
-//! for broadcasts they run beside each other, their ticks in turn, for echoes and memory one after the other. The table
-//! has the medians over the rounds. The servers' threads have one core, the load another. `floor` is an epoll loop that
-//! does what no WebSocket server can do without: see `floor.rs`.
+//! frames that a client received; the wall clock is in none of them. A ratio is between two servers that run beside
+//! each other on one core, so that both have the same machine at the same time; the table has the medians over the
+//! rounds. The load has another core. `floor` is an epoll loop that does what no WebSocket server can do without: see
+//! `floor.rs`.
 
 mod broadcast;
 mod echo;

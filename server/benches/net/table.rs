@@ -66,7 +66,7 @@ pub fn median(figures: &[f64]) -> f64 {
     }
 }
 
-/// The median of the ratios of each round.
-pub fn ratio(figures: &[f64], floor: &[f64]) -> f64 {
-    median(&figures.iter().zip(floor).map(|(figure, floor)| figure / floor).collect::<Vec<f64>>())
+/// The median of the ratios of each round: what the second costs in terms of the first.
+pub fn ratio(rounds: &[[f64; 2]]) -> f64 {
+    median(&rounds.iter().map(|[floor, peer]| peer / floor).collect::<Vec<f64>>())
 }

@@ -56,17 +56,21 @@ impl Links {
 impl Compression {
     /// Appends a message to what waits in a link, compressed if that was agreed on and helps. False: too much
     /// would wait then.
+    #[inline]
     pub(super) fn append_message(&mut self, link: &mut Link, opcode: Opcode, payload: &[u8], room: usize) -> bool {
-        let compressed = match &mut link.deflate {
-            Some(deflate) if !opcode.is_control() => deflate.deflate(&mut self.pool, payload, &mut self.deflated),
-            _ => false,
-        };
-        let payload = if compressed { &self.deflated[..] } else { payload };
-        let fits = payload.len() <= room;
-        if fits && compressed {
-            link.wait_with_compressed_frame(opcode, payload);
-        } else if fits {
-            link.wait_with_frame(opcode, payload);
+        let deflate = link.deflate.as_mut().filter(|_| !opcode.is_control());
+        let compressed = deflate.is_some_and(|deflate| deflate.deflate(&mut self.pool, payload, &mut self.deflated));
+        if !compressed {
+            trim(&mut self.deflated);
+            let fits = payload.len() <= room;
+            if fits {
+                link.wait_with_frame(opcode, payload);
+            }
+            return fits;
+        }
+        let fits = self.deflated.len() <= room;
+        if fits {
+            link.wait_with_compressed_frame(opcode, &self.deflated);
         }
         trim(&mut self.deflated);
         fits

@@ -265,6 +265,9 @@ impl Links {
     pub(super) fn flush(&mut self, id: LinkId) {
         self.write_unsent(id);
         self.count_unsent(id);
+        if let Some(link) = find(&mut self.slab, id) {
+            link.look_if_clear();
+        }
     }
 
     fn write_unsent(&mut self, id: LinkId) {
@@ -287,9 +290,8 @@ impl Links {
             self.drained.push_back(id);
         }
         if link.finish_sending() {
-            return self.drop_link(id);
+            self.drop_link(id);
         }
-        link.look_if_clear();
     }
 
     /// Writes what this turn queued.

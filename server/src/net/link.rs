@@ -77,7 +77,10 @@ pub(super) struct Link {
 }
 
 /// What there is to a connection besides its socket. Times are milliseconds since the reactor's start.
+///
+/// In the order of use: what every read looks at lies together in front.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Rest {
     /// The kernel refused bytes, and the poll will tell when it takes some; then bytes wait.
     pub(super) blocked: bool,
@@ -87,23 +90,31 @@ pub(super) struct Rest {
     pub(super) owes_drained: bool,
     /// In the reactor's list of links to read.
     pub(super) ready: bool,
+    /// The poll told of the end of the stream, so a short read is not the last.
+    pub(super) hung_up: bool,
+    unanswered_pings: u8,
+    read_ended: bool,
+    fin_sent: bool,
+    heard_ms: u64,
+    /// When this link's entry in the wheel fires; other entries of it are stale.
+    pub(super) armed_ms: u64,
+    /// What a read brought and the turn had no time for; always while this link waits to be read again.
+    pub(super) undispatched: Vec<u8>,
+    /// Agreed on in the handshake.
+    pub(super) deflate: Option<Box<PerMessageDeflate>>,
+    written: usize,
     /// Bytes that wait for the socket; those before `written` are in the kernel.
     pending: Vec<u8>,
-    written: usize,
+    /// What waits here is in the reactor's sum with so many bytes.
+    pub(super) counted_bytes: usize,
+    unfinished_since_ms: Option<u64>,
     /// Everything goes through it, if it is there; then `pending` is what it made.
     pub(super) tls: Option<Tls>,
     pub(super) state: State,
-    /// What waits here is in the reactor's sum with so many bytes.
-    pub(super) counted_bytes: usize,
-    /// Agreed on in the handshake.
-    pub(super) deflate: Option<Box<PerMessageDeflate>>,
+    /// The header that its proxy owes us, as far as it came.
+    pub(super) proxy_header: Option<HeaderReader>,
     pub(super) frames: Frames,
-    /// What a read brought and the turn had no time for; always while this link waits to be read again.
-    pub(super) undispatched: Vec<u8>,
-    heard_ms: u64,
-    unfinished_since_ms: Option<u64>,
-    /// When this link's entry in the wheel fires; other entries of it are stale.
-    pub(super) armed_ms: u64,
+
     /// Since when the socket has taken nothing; counts while `blocked`.
     stalled_since_ms: u64,
     /// Counts in Closing and Draining.
@@ -112,14 +123,7 @@ pub(super) struct Rest {
     pub(super) pings: Meter,
     /// The newest ping that came while `blocked`; its answer leaves behind what waits.
     owed_pong: Option<Box<[u8]>>,
-    unanswered_pings: u8,
-    /// The poll told of the end of the stream, so a short read is not the last.
-    pub(super) hung_up: bool,
-    read_ended: bool,
-    fin_sent: bool,
     discarded_bytes: usize,
-    /// The header that its proxy owes us, as far as it came.
-    pub(super) proxy_header: Option<HeaderReader>,
     /// Among all connections, and those of its address.
     pub(super) place: Place,
     /// Whose connection it is, as far as is known; a proxy may have said so.
@@ -350,10 +354,12 @@ impl Link {
     }
 
     /// Appends to what waits.
+    #[inline]
     pub(super) fn wait_with(&mut self, bytes: &[u8]) {
         self.append(|out| out.extend_from_slice(bytes));
     }
 
+    #[inline]
     fn append(&mut self, compose: impl FnOnce(&mut Vec<u8>)) {
         let Rest { tls, pending, .. } = &mut **self;
         match tls {
@@ -367,6 +373,7 @@ impl Link {
     }
 
     /// Appends a frame to what waits.
+    #[inline]
     pub(super) fn wait_with_frame(&mut self, opcode: Opcode, payload: &[u8]) {
         self.append(|out| frame::write_frame(out, opcode, payload));
     }
@@ -397,6 +404,7 @@ impl Link {
 
     /// Brings the reactor's sum of what waits up to date. It is the memory that counts: a buffer stays as long as it
     /// was for a peer that takes all but the last byte.
+    #[inline]
     pub(super) fn count_unsent(&mut self, sum: &mut usize) {
         let held = self.pending.capacity();
         // most often nothing waits and nothing did, and a clear link stays clear

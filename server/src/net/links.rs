@@ -357,6 +357,12 @@ impl Links {
         None
     }
 
+    /// Some link carries nothing more, and the handler was not told yet.
+    #[inline]
+    pub(super) fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
     pub(super) fn next_ended(&mut self) -> Option<(LinkId, CloseCause)> {
         self.ended.pop_front()
     }

@@ -277,12 +277,14 @@ impl<H: Handler> Reactor<H> {
         };
         // a short read was the last, unless the poll has told of the end: then that is to be read too
         let has_more = count == room || link.hung_up || link.tls.as_ref().is_some_and(Tls::has_more);
-        let peer = link.peer;
         match link.state {
             State::Open | State::Closing => {
                 dispatch(&mut self.handler, &mut self.links, id, &mut self.read_scratch[..count]);
             }
-            State::Handshaking(_) => self.handshake(id, peer, count),
+            State::Handshaking(_) => {
+                let peer = link.peer;
+                self.handshake(id, peer, count);
+            }
             State::Draining => {
                 if !link.discard(count, drain_max_bytes) {
                     self.links.metrics.closes_forced.one();
@@ -379,7 +381,8 @@ fn dispatch<H: Handler>(handler: &mut H, links: &mut Links, id: LinkId, read: &m
     loop {
         match frames.next(&mut rest, limits) {
             Ok(Some(Event::Message(kind, payload))) => {
-                if links.is_open(id) {
+                // between two messages only the handler may have closed it, and that would be noted
+                if (messages > 0 && !links.has_ended()) || links.is_open(id) {
                     messages += 1;
                     handler.message(&mut Io { links: &mut *links }, id, kind, payload);
                 }

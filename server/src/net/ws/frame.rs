@@ -170,6 +170,7 @@ pub fn write_header(out: &mut Vec<u8>, opcode: Opcode, length: usize) {
 }
 
 /// Appends a whole frame.
+#[inline]
 pub fn write_frame(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
     write_header(out, opcode, payload.len());
     out.extend_from_slice(payload);
