@@ -275,6 +275,22 @@ fn our_close_leaves_behind_what_was_queued_and_waits_for_the_answer() {
 }
 
 #[test]
+fn nothing_leaves_behind_a_close_frame_that_is_out() {
+    let server = Server::start(NetConfig::default());
+    let mut client = Client::open(&server);
+    let link = server.opened();
+    server.order(move |io| io.close(link, 4000, ""));
+    assert_eq!(client.read_close().0, 4000);
+    server.ask(move |io| {
+        assert_eq!(io.send_frame(link, [&b"too late"[..]].into_iter()), Outcome::Closed);
+        io.send_frame_to_all([link], [&b"too late"[..]].into_iter(), |_, outcome| assert_eq!(outcome, Outcome::Closed));
+        assert!(!io.queue(link, MessageKind::Text, b"too late"));
+    });
+    client.send(frame(CLOSE, b"\x0F\xA0"));
+    client.expect_end();
+}
+
+#[test]
 fn a_close_that_is_never_answered_ends_all_the_same() {
     let server = Server::start(NetConfig { close_timeout_ms: 100, ..NetConfig::default() });
     let mut client = Client::open(&server);
