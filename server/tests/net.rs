@@ -176,8 +176,7 @@ fn who_has_little_to_say_does_not_wait_for_those_who_have_much() {
     let mut quiet = Client::open(&server);
     let links: Vec<_> = (0..21).map(|_| server.opened()).collect();
     // while the reactor is held up everything arrives, the quiet one's at last
-    let (go_on, held) = std::sync::mpsc::channel::<()>();
-    server.order(move |_| held.recv().unwrap());
+    let go_on = server.hold_up();
     for client in &mut busy {
         client.send(frame(BINARY, &[7; 506]).repeat(128)); // 64 KiB
     }
