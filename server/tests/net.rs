@@ -176,8 +176,7 @@ fn who_has_little_to_say_does_not_wait_for_those_who_have_much() {
     let mut quiet = Client::open(&server);
     let links: Vec<_> = (0..21).map(|_| server.opened()).collect();
     // while the reactor is held up everything arrives, the quiet one's at last
-    let (go_on, held) = std::sync::mpsc::channel::<()>();
-    server.order(move |_| held.recv().unwrap());
+    let go_on = server.hold_up();
     for client in &mut busy {
         client.send(frame(BINARY, &[7; 506]).repeat(128)); // 64 KiB
     }
@@ -272,6 +271,22 @@ fn our_close_leaves_behind_what_was_queued_and_waits_for_the_answer() {
     drop(client);
     server.expect_gone();
     server.expect_silence();
+}
+
+#[test]
+fn nothing_leaves_behind_a_close_frame_that_is_out() {
+    let server = Server::start(NetConfig::default());
+    let mut client = Client::open(&server);
+    let link = server.opened();
+    server.order(move |io| io.close(link, 4000, ""));
+    assert_eq!(client.read_close().0, 4000);
+    server.ask(move |io| {
+        assert_eq!(io.send_frame(link, [&b"too late"[..]].into_iter()), Outcome::Closed);
+        io.send_frame_to_all([link], [&b"too late"[..]].into_iter(), |_, outcome| assert_eq!(outcome, Outcome::Closed));
+        assert!(!io.queue(link, MessageKind::Text, b"too late"));
+    });
+    client.send(frame(CLOSE, b"\x0F\xA0"));
+    client.expect_end();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One frame to everybody, five times a second.
 
 use std::io;
+use std::thread;
 use std::time::Duration;
 
 use crate::Plan;
@@ -65,7 +66,10 @@ pub fn measure(plan: &Plan, connections: &[usize], bytes: &[u32]) -> io::Result<
 /// The floor's cost and the peer's, both at once.
 fn run(turn: Duration, peer: Peer, cell: Cell) -> io::Result<[Cost; 2]> {
     let start = |peer: Peer| Server::start(peer, Job::Tick { bytes: cell.bytes });
-    let servers = [start(Peer::Floor)?, start(peer)?];
+    let floor = start(Peer::Floor)?;
+    // a server's ticks begin with it: half a period apart, neither has the other's in the middle of its own
+    thread::sleep(Duration::from_secs(1) / HZ / 2);
+    let servers = [floor, start(peer)?];
     let mut load = Load::connect(&servers.each_ref().map(|server| server.addr), cell.connections)?;
     // connections of the two take turns
     let mut frames_in = |time: Duration| -> io::Result<[f64; 2]> {

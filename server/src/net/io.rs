@@ -237,8 +237,6 @@ impl Links {
         {
             let Some(link) = find(&mut self.slab, id) else { continue };
             link.abandon_unsent();
-            link.forget_unsent();
-            link.count_unsent(&mut self.unsent_bytes);
             tracing::debug!(link = id.0, "too many bytes wait in all links");
             self.metrics.links_evicted.one();
             self.drop_link(id);

@@ -235,6 +235,7 @@ impl Link {
     /// Nothing is between a frame and the socket: the link is open and not blocked, nothing waits, no TLS. False may
     /// also mean that nobody has looked since something changed.
     pub(super) fn is_clear(&self) -> bool {
+        debug_assert!(!self.is_clear || self.is_found_clear(), "something changed behind the back of DerefMut");
         self.is_clear
     }
 
@@ -262,7 +263,11 @@ impl Link {
 
     /// Called when the rest is in the caches anyway.
     pub(super) fn look_if_clear(&mut self) {
-        self.is_clear = self.is_open() && !self.blocked && self.tls.is_none() && self.pending.is_empty();
+        self.is_clear = self.is_found_clear();
+    }
+
+    fn is_found_clear(&self) -> bool {
+        self.is_open() && !self.blocked && self.tls.is_none() && self.pending.is_empty()
     }
 
     /// One frame, now or never: how many bytes the kernel took, and whether it is on its way. It is not if not even

@@ -201,6 +201,9 @@ impl Links {
         }
         if let Some(link) = find(&mut self.slab, id) {
             link.state = State::Gone;
+            // nobody else is to be dropped for it
+            link.forget_unsent();
+            link.count_unsent(&mut self.unsent_bytes);
         }
         self.gone.push(id);
     }

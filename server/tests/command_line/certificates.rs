@@ -18,6 +18,11 @@ fn pem(label: &str, inside: &str) -> String {
     format!("-----BEGIN {label}-----\n{inside}\n-----END {label}-----\n")
 }
 
+/// As one copies it out of a YAML file.
+fn indented(pem: &str) -> String {
+    pem.lines().map(|line| format!("  {line}\n")).collect()
+}
+
 fn with_pair(certificate: &str, key: &str) -> Command {
     tickwire(&["--listen", "127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key])
 }
@@ -73,6 +78,7 @@ fn a_file_of_another_kind_is_told_by_what_it_is() {
         ("hello\n", &["no PEM", "-----BEGIN PRIVATE KEY-----"]),
         (&cut_off, &["damaged", "END line"]),
         (&edited, &["damaged", "base64"]),
+        (&indented(&good_key), &["damaged", "not at the start of"]),
         (&pem("PRIVATE KEY", "AAAA"), &["cannot use", "key.pem"]),
     ] {
         let file = scratch.file("other-key.pem", contents);
@@ -85,6 +91,7 @@ fn a_file_of_another_kind_is_told_by_what_it_is() {
         (request.as_str(), &["a request for a certificate", "-----BEGIN CERTIFICATE-----"][..]),
         (&good_key, &["a private key", "without -----BEGIN CERTIFICATE-----"]),
         ("", &["it is empty"]),
+        (&indented(&good), &["damaged", "not at the start of"]),
         (&pem("CERTIFICATE", "AAAA"), &["cannot use"]),
     ] {
         let file = scratch.file("other.pem", contents);

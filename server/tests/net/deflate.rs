@@ -106,8 +106,7 @@ fn a_few_bytes_that_inflate_to_many_do_not_hold_up_others() {
     deflater.compress(&[0; 16 * 1024], &mut zeros, zlib_rs::DeflateFlush::SyncFlush).unwrap();
     zeros.truncate(deflater.total_out() as usize - 4);
     // while the reactor is held up both arrive, all in one read each
-    let (go_on, held) = std::sync::mpsc::channel::<()>();
-    server.order(move |_| held.recv().unwrap());
+    let go_on = server.hold_up();
     bomber.send(compressed(BINARY, &zeros).repeat(MESSAGES));
     quiet.send(frame(TEXT, b"here"));
     std::thread::sleep(std::time::Duration::from_millis(100));

@@ -179,6 +179,17 @@ impl Server {
         answered.recv_timeout(PATIENCE).expect("the reactor answers")
     }
 
+    /// From now on the reactor does nothing, until something is sent.
+    pub(crate) fn hold_up(&self) -> Sender<()> {
+        let ((go_on, going_on), (held, holds)) = (channel(), channel());
+        self.order(move |_| {
+            let _ = held.send(());
+            let _ = going_on.recv();
+        });
+        holds.recv_timeout(PATIENCE).expect("the reactor does as it is told");
+        go_on
+    }
+
     /// Waits until the reactor holds no connection.
     pub(crate) fn expect_gone(&self) {
         let given_up = Instant::now() + PATIENCE;

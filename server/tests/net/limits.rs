@@ -1,6 +1,7 @@
 //! Limits that hold for an address, a page, a pinging client and all links together, each at its border.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use tickwire_server::net::addresses::AddressLimits;
 use tickwire_server::net::origin::OriginRule;
@@ -246,4 +247,29 @@ fn it_is_memory_that_counts_and_not_what_waits_in_it() {
     });
     assert_eq!(open, 1);
     assert_eq!(server.told(), Told::Closed(first, CloseCause::Lost));
+}
+
+/// Its memory is free before the end of the turn in which it breaks: nobody else has to go for it.
+#[test]
+fn what_waited_in_a_link_that_broke_counts_no_more() {
+    const MIB: usize = 1024 * 1024;
+    let server = Server::start(with_room(40 * MIB));
+    let mut clients: Vec<Client> = (0..3).map(|_| Client::open(&server)).collect();
+    let links: Vec<_> = (0..3).map(|_| server.opened()).collect();
+    let broken = clients.remove(0);
+    let open = server.ask(move |io| {
+        for (link, mib) in links.iter().zip([8, 20]) {
+            assert!(io.queue(*link, MessageKind::Binary, &vec![7; mib * MIB]));
+        }
+        broken.reset();
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(io.send_frame(links[0], [&b"?"[..]].into_iter()), Outcome::Closed);
+        // too much, if what the first has let wait were still there (the frame made it twice as long)
+        assert!(io.queue(links[2], MessageKind::Binary, &vec![7; 8 * MIB]));
+        io.links_open()
+    });
+    assert_eq!(open, 2);
+    assert_eq!(clients[0].read_frame().1.len(), 20 * MIB);
+    assert_eq!(clients[1].read_frame().1.len(), 8 * MIB);
+    assert_eq!((server.metrics.links_evicted.value(), server.metrics.links_lost.value()), (0, 1));
 }

@@ -85,7 +85,11 @@ impl PemFile {
         if !self.has(CERTIFICATE) {
             return Err(self.lacks(CERTIFICATE));
         }
-        CertificateDer::pem_slice_iter(&self.bytes).collect::<Result<_, _>>().map_err(|error| damaged(&error))
+        let chain = CertificateDer::pem_slice_iter(&self.bytes).collect::<Result<Vec<_>, _>>();
+        match chain.map_err(|error| damaged(&error))? {
+            chain if chain.is_empty() => Err(damaged(&Error::NoItemsFound)),
+            chain => Ok(chain),
+        }
     }
 
     pub(super) fn private_key(&self) -> Result<PrivateKeyDer<'static>, PemError> {
@@ -160,6 +164,8 @@ fn damaged(error: &Error) -> PemError {
         Error::MissingSectionEnd { .. } => "an END line is missing or is of another kind than its BEGIN line",
         Error::IllegalSectionStart { .. } => "a BEGIN line is not complete",
         Error::Base64Decode(_) => "what stands between BEGIN and END is not base64",
+        // we have seen one, and it has not
+        Error::NoItemsFound => "-----BEGIN is not at the start of its line",
         _ => "it cannot be read",
     })
 }

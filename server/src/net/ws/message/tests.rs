@@ -217,6 +217,62 @@ fn write_message(is_text: bool, payload: &[u8], cuts: &[usize], mask: [u8; 4], p
     said
 }
 
+/// What is said until a rule is broken, and which.
+fn judge<'a>(mut reads: impl Iterator<Item = &'a [u8]>, limits: MessageLimits) -> (Vec<Said>, Result<(), FrameError>) {
+    let (mut frames, mut said) = (Frames::default(), Vec::new());
+    let result = reads.try_for_each(|read| feed(&mut frames, read, limits, &mut said));
+    (said, result)
+}
+
+/// Limits that a few small frames reach.
+fn any_limits() -> impl Strategy<Value = MessageLimits> {
+    (
+        prop_oneof![1 => 0_usize..8, 1 => 120_usize..132, 4 => Just(1000)],
+        prop_oneof![1 => 0_usize..3, 4 => Just(8)],
+        any::<bool>(),
+    )
+        .prop_map(|(message_max_bytes, fragments_max, deflate)| MessageLimits {
+            message_max_bytes,
+            fragments_max,
+            deflate,
+        })
+}
+
+/// A client's frame, right or wrong: most are whole messages, and each rule is broken now and then.
+fn wire_frame() -> impl Strategy<Value = Vec<u8>> {
+    let first = prop_oneof![
+        4 => prop_oneof![Just(0x81_u8), Just(0x82)],
+        2 => prop_oneof![Just(0x01_u8), Just(0x02), Just(0x00), Just(0x80)],
+        1 => prop_oneof![Just(0xC1_u8), Just(0xC2), Just(0x41), Just(0xC0), Just(0xA1)],
+        2 => prop_oneof![Just(0x88_u8), Just(0x89), Just(0x8A)],
+        1 => any::<u8>().prop_map(|byte| byte & 0x8F),
+    ];
+    let payload = prop_oneof![
+        "\\PC{0,12}".prop_map(String::into_bytes),
+        proptest::collection::vec(any::<u8>(), 0..3),
+        (120_usize..132).prop_map(|length| vec![b'x'; length]),
+        // closes with a code, and what is no UTF-8
+        (998_u16..1010).prop_map(|code| code.to_be_bytes().to_vec()),
+    ];
+    // a length in as many bytes as it needs, or in more; whole, or cut off; masked, or not
+    let slips = (0_u8..60, 0_u8..60, 0_u8..60);
+    (first, payload, any::<[u8; 4]>(), slips).prop_map(|(first, payload, mask, (wide, cut, bare))| {
+        let mut bytes = client_frame(true, Opcode::Binary, &payload, mask);
+        if wide < 2 && payload.len() < 126 {
+            let long = [&[127][..], &(payload.len() as u64).to_be_bytes()].concat();
+            let medium = [126, 0, payload.len() as u8];
+            let length = if wide == 0 { &medium[..] } else { &long[..] };
+            bytes.splice(1..2, length.iter().copied());
+            bytes[1] |= 0x80;
+        }
+        bytes[0] = first;
+        bytes[1] &= if bare == 0 { 0x7F } else { 0xFF };
+        let whole = bytes.len();
+        bytes.truncate(if cut == 0 { whole / 2 } else { whole });
+        bytes
+    })
+}
+
 proptest! {
     #[test]
     fn any_fragments_in_any_reads_say_the_same(sayings in sayings(), reads in proptest::collection::vec(1_usize..90, 1..40)) {
@@ -236,6 +292,26 @@ proptest! {
         prop_assert_eq!(said, expected);
         prop_assert!(!frames.is_unfinished());
         prop_assert_eq!(frames.held_bytes(), 0);
+    }
+
+    #[test]
+    fn the_cut_of_the_reads_changes_no_verdict(
+        frames in proptest::collection::vec(wire_frame(), 0..8),
+        limits in any_limits(),
+        cuts in proptest::collection::vec(1_usize..40, 1..20),
+    ) {
+        let bytes = frames.concat();
+        let (said, result) = judge(std::iter::once(&bytes[..]), limits);
+        let bytewise = judge(bytes.chunks(1), limits);
+        prop_assert_eq!((&said, &result), (&bytewise.0, &bytewise.1), "byte by byte");
+        let mut rest = &bytes[..];
+        let pieces = cuts.iter().cycle().map_while(|cut| {
+            let (piece, behind) = rest.split_at((*cut).min(rest.len()));
+            rest = behind;
+            (!piece.is_empty()).then_some(piece)
+        });
+        let pieces = judge(pieces, limits);
+        prop_assert_eq!((&said, &result), (&pieces.0, &pieces.1), "cut {:?}", cuts);
     }
 
     #[test]
