@@ -9,7 +9,6 @@ pub mod messages;
 pub mod reads;
 pub mod replica;
 pub mod slices;
-pub mod ws_deflate;
 pub mod ws_frames;
 pub mod ws_inflate;
 pub mod ws_offer;

@@ -14,11 +14,7 @@ pub fn seeds() -> Vec<Seed> {
         let head = [takeover.into(), (3000_u16 & 0xFF) as u8, (3000_u16 >> 8) as u8, 19];
         ("ws_inflate", name, head.into_iter().chain(messages).collect())
     });
-    let deflated = deflated().into_iter().map(|(name, head, messages)| {
-        let messages = messages.iter().flat_map(|message| slice(message));
-        ("ws_deflate", name, head.into_iter().chain(messages).collect())
-    });
-    scripts.chain(raw).chain(inflated).chain(deflated).collect()
+    scripts.chain(raw).chain(inflated).collect()
 }
 
 #[derive(Clone, Copy)]
@@ -138,18 +134,6 @@ fn inflated() -> Vec<(&'static str, bool, Messages)> {
 }
 
 type Messages = Vec<Vec<u8>>;
-
-/// Flags and level, bits less eight, repetitions; messages.
-fn deflated() -> Vec<(&'static str, [u8; 3], Messages)> {
-    let words = b"the same words, the other words, the same words again and again".to_vec();
-    let noise: Vec<u8> = (0..200_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    vec![
-        ("ok-words", [6, 3, 0], vec![words.clone(), b"hi".to_vec(), words.clone()]),
-        ("ok-words-with-takeover", [0x86, 3, 0], vec![words.clone(), noise.clone(), words.clone()]),
-        ("ok-longer-than-the-window", [0x89, 0, 40], vec![[&words[..], &noise[..100]].concat(), words]),
-        ("bad-noise-grows", [1, 1, 0], vec![noise]),
-    ]
-}
 
 /// As a client does it that ends each message with a flush.
 fn deflate(message: &[u8]) -> Vec<u8> {
