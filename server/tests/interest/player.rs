@@ -15,7 +15,7 @@ use tickwire_shared::schema::{KindOf, Replicate, Schema};
 use tickwire_shared::{EntityId, Profile, SeatId, Tick};
 
 use crate::mark::{Mark, Of};
-use crate::scene::{Scene, Thing, Truth, Verdict};
+use crate::scene::{Scene, Thing, Truth, Verdict, from_wire};
 
 /// How often each thing was seen to be as it should: a test that checks nothing shows here.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +29,7 @@ pub struct Checked {
     pub entity_marks: u32,
     pub secret_marks: u32,
     pub event_marks: u32,
-    pub events_withheld: u32,
+    pub events: u32,
     /// Entities that went out of sight while they were still there.
     pub lost_sight: u32,
     pub hashes: u64,
@@ -46,7 +46,7 @@ impl Checked {
             entity_marks: self.entity_marks + other.entity_marks,
             secret_marks: self.secret_marks + other.secret_marks,
             event_marks: self.event_marks + other.event_marks,
-            events_withheld: self.events_withheld + other.events_withheld,
+            events: self.events + other.events,
             lost_sight: self.lost_sight + other.lost_sight,
             hashes: self.hashes + other.hashes,
         }
@@ -65,6 +65,8 @@ pub struct Player {
     /// The tick of the last frame; before the first, of the room when it joined.
     last: Tick,
     spawned: BTreeSet<u32>,
+    /// All bytes that it was sent.
+    pub told: Vec<u8>,
     pub checked: Checked,
 }
 
@@ -77,11 +79,13 @@ impl Player {
         client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
         let layout = Layout::new(&Schema::of::<Scene>()).expect("the test's kinds are sound");
         let (frame, last, spawned) = (Frame::default(), room.tick(), BTreeSet::new());
-        Self { address, seat, truth, layout, client, frame, leftover: None, last, spawned, checked }
+        let told = Vec::new();
+        Self { address, seat, truth, layout, client, frame, leftover: None, last, spawned, told, checked }
     }
 
     /// Takes a frame.
     pub fn deliver(&mut self, message: &[u8]) {
+        self.told.extend_from_slice(message);
         self.frame.parse(message).expect("the room's frames are sound");
         let tick = self.frame.head.tick;
         self.check_bytes(message, tick);
@@ -140,7 +144,7 @@ impl Player {
     fn check_events(&mut self, tick: Tick) {
         let since = (1..=tick.since(self.last)).map(|after| self.last.offset(after));
         let due: Vec<Mark> = since.flat_map(|tick| self.truth.events_for(self.seat, tick)).collect();
-        self.checked.events_withheld += (tick.since(self.last) * 5) as u32 - due.len() as u32;
+        self.checked.events += due.len() as u32;
         let mut texts = Vec::new();
         while let Some(event) = self.client.poll_event() {
             match event {
@@ -148,7 +152,7 @@ impl Player {
                 Event::Spawned(id) => assert!(self.spawned.insert(id.0), "{id:?} came twice"),
                 Event::Despawned(id) => {
                     assert!(self.spawned.remove(&id.0), "{id:?} is gone, and never was");
-                    self.checked.lost_sight += u32::from(self.truth.put(id.0 / 50, tick).is_some());
+                    self.checked.lost_sight += u32::from(self.truth.put(from_wire(id.0), tick).is_some());
                 }
                 Event::Desync { tick } => panic!("desync at {tick:?}"),
                 Event::Joined { .. } | Event::Refused { .. } | Event::Acked { .. } => {}
@@ -161,7 +165,7 @@ impl Player {
     /// What must be seen is there as it is, what may not is not.
     fn check_state(&mut self, tick: Tick) {
         for put in self.truth.all(tick) {
-            let (id, seat) = (EntityId(put.id * 50), self.seat);
+            let (id, seat) = (put.id(), self.seat);
             let held = self.client.newest(id);
             let verdict = self.truth.verdict(seat, &put, tick);
             let counter = match verdict {
@@ -182,7 +186,7 @@ impl Player {
         }
         let held: BTreeSet<u32> = self.client.newest_all().map(|(id, _)| id.0).collect();
         for id in &held {
-            assert!(self.truth.put(id / 50, tick).is_some(), "{id} is a ghost at {tick:?}");
+            assert!(self.truth.put(from_wire(*id), tick).is_some(), "{id} is a ghost at {tick:?}");
         }
         assert_eq!(held, self.spawned, "what came and went adds up to what is there");
         let mut owned: Vec<u32> = self.client.owned().map(|id| id.0).collect();
@@ -208,7 +212,9 @@ impl Player {
 
     fn own(&self, tick: Tick) -> Vec<u32> {
         let own = self.truth.all(tick).filter(|put| put.owner == Some(self.seat));
-        own.map(|put| put.id * 50).collect()
+        let mut ids: Vec<u32> = own.map(|put| put.id().0).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// With the hashes that the server's were compared to.

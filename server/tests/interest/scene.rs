@@ -13,6 +13,8 @@ const SIDE: f32 = RADIUS / 2.0;
 const WORLD: u32 = 300;
 pub const SEATS: u16 = 5;
 const BODIES: u32 = 70;
+/// Entities that the first seat never sees.
+const UNSEEN: u32 = 30;
 /// A seat's teams are drawn anew every so many ticks.
 const SIDES_HOLD: u32 = 13;
 
@@ -48,7 +50,7 @@ pub struct Nothing {
 /// An entity, with all that only some may know.
 #[derive(Clone, Debug)]
 pub struct Put {
-    pub id: u32,
+    id: u32,
     thing: Thing,
     place: Place,
     layer: Layer,
@@ -56,6 +58,10 @@ pub struct Put {
 }
 
 impl Put {
+    pub fn id(&self) -> EntityId {
+        wire_id(self.id)
+    }
+
     /// As `seat` is to hold it.
     pub fn for_seat(&self, seat: SeatId) -> Thing {
         let mut thing = self.thing.clone();
@@ -79,13 +85,27 @@ pub enum Verdict {
     Far,
 }
 
-/// All there is to know.
+/// All there is to know. With `unseen` there are no spectators, and of all that the first seat may not know something
+/// follows from that number.
 #[derive(Clone, Copy, Debug)]
-pub struct Truth(pub u32);
+pub struct Truth {
+    pub seed: u32,
+    pub unseen: Option<u32>,
+}
+
+/// An entity's id for the room: what is unseen lies between the others.
+fn wire_id(id: u32) -> EntityId {
+    EntityId(if id < BODIES { id * 50 } else { (id - BODIES) * 50 + 25 })
+}
+
+/// The other way round.
+pub fn from_wire(id: u32) -> u32 {
+    if id.is_multiple_of(50) { id / 50 } else { id / 50 + BODIES }
+}
 
 impl Truth {
     fn noise(self, what: u32, a: u32, b: u32) -> u32 {
-        let mut x = self.0 ^ what.wrapping_mul(0x9e37_79b9);
+        let mut x = self.seed ^ what.wrapping_mul(0x9e37_79b9);
         for part in [a, b] {
             x = (x ^ part).wrapping_mul(0x85eb_ca6b);
             x = (x ^ (x >> 13)).wrapping_mul(0xc2b2_ae35);
@@ -96,6 +116,9 @@ impl Truth {
 
     /// Bodies come and go, walk, stand, jump, change their layer and their owner, each at its own times.
     pub fn put(self, id: u32, tick: Tick) -> Option<Put> {
+        if id >= BODIES {
+            return self.put_unseen(id, tick);
+        }
         let phase = tick.0 / (5 + id % 9);
         if self.noise(1, id, phase).is_multiple_of(8) {
             return None;
@@ -122,20 +145,47 @@ impl Truth {
         let thing = if id.is_multiple_of(5) {
             Thing::Flag(Flag { mark })
         } else {
-            Thing::Body(Body { x, y, mark, secret: text(Of::Secret, 3) })
+            Thing::Body(Body { x, y, mark, secret: text(Of::Secret, self.secrets_hold(owner)) })
         };
         Some(Put { id, thing, place, layer, owner })
     }
 
+    fn secrets_hold(self, owner: Option<SeatId>) -> u32 {
+        self.unseen.filter(|_| owner != Some(SeatId(0))).map_or(3, |unseen| 1 + unseen % 5)
+    }
+
+    /// In a layer of others, or far away from all that is looked at.
+    fn put_unseen(self, id: u32, tick: Tick) -> Option<Put> {
+        let it = Self { seed: self.unseen?, unseen: None }.put(id % BODIES, tick)?;
+        let text = |of| Mark { of, id, tick: tick.0 }.text();
+        let thing = match it.thing {
+            Thing::Body(Body { x, y, .. }) => {
+                Thing::Body(Body { x, y, mark: text(Of::Entity), secret: text(Of::Secret) })
+            }
+            Thing::Flag(_) => Thing::Flag(Flag { mark: text(Of::Entity) }),
+        };
+        let far = match it.place {
+            Place::At { x, y } => Place::at(x + 1000.0, y),
+            Place::Everywhere => Place::at(-1000.0, 0.0),
+        };
+        let (place, layer) = match id % 3 {
+            0 => (it.place, Layer::Seat(SeatId(1))),
+            1 => (it.place, Layer::Teams(Teams::one(8))),
+            _ => (far, it.layer),
+        };
+        Some(Put { id, thing, place, layer, owner: it.owner.filter(|owner| *owner != SeatId(0)) })
+    }
+
     pub fn all(self, tick: Tick) -> impl Iterator<Item = Put> {
-        (0..BODIES).filter_map(move |id| self.put(id, tick))
+        let ids = if self.unseen.is_some() { BODIES + UNSEEN } else { BODIES };
+        (0..ids).filter_map(move |id| self.put(id, tick))
     }
 
     fn sight(self, seat: SeatId, tick: Tick) -> Sight {
         let drawn = self.noise(9, seat.0.into(), tick.0 / SIDES_HOLD);
         match drawn % 8 {
-            0 => Sight::All,
-            1 => Sight::default(),
+            0 if self.unseen.is_none() => Sight::All,
+            0 | 1 => Sight::default(),
             _ => Sight::Teams(Teams::from_bits(drawn >> 8 & 7)),
         }
     }
@@ -167,7 +217,8 @@ impl Truth {
         let Place::At { x, y } = put.place else { return Verdict::Must };
         let Some(look) = self.look(seat, tick) else { return Verdict::Far };
         // a cell is left a little late: it may be any of those that are so near
-        let cells = (-1..=10).flat_map(|cx| (-1..=10).map(move |cy| (cx, cy)));
+        let around = |at: f32| (-1..=1).map(move |off| (at / SIDE).floor() as i32 + off);
+        let cells = around(x).flat_map(|cx| around(y).map(move |cy| (cx, cy)));
         let cells = cells.filter(|cell| away(*cell, (x, y)) <= Area::MARGIN * SIDE);
         let mut verdicts: Vec<Verdict> = cells
             .map(|cell| match (away(cell, look), self.walled(seat, cell, tick)) {
@@ -185,22 +236,21 @@ impl Truth {
         }
     }
 
-    fn events(self, tick: Tick) -> [(To, u32); 5] {
+    /// With their numbers.
+    fn events(self, tick: Tick) -> Vec<(To, u32)> {
         let drawn = |number: u32| self.noise(13, tick.0, number);
         let at = |number| ((drawn(number) % WORLD) as f32, (drawn(number + 50) % WORLD) as f32);
         let spot = |number| To::At { x: at(number).0, y: at(number).1 };
-        let to = [
+        let mut to = vec![
             To::All,
             To::Seat(SeatId(drawn(1) as u16 % SEATS)),
             To::Teams(Teams::from_bits(drawn(2) & 7)),
             spot(3),
             spot(4),
         ];
-        let mut number = 0;
-        to.map(|to| {
-            number += 1;
-            (to, number - 1)
-        })
+        let unseen = self.unseen.map_or(0, |unseen| (unseen ^ tick.0) as usize % 4);
+        to.extend([To::Seat(SeatId(1)), To::Teams(Teams::one(8)), To::At { x: 2000.0, y: 0.0 }].iter().take(unseen));
+        to.into_iter().zip(0..).collect()
     }
 
     /// The events of a tick that `seat` is to receive, as marks.
@@ -243,13 +293,14 @@ impl Game for Scene {
     type Input = Nothing;
     type Command = ();
     type Event = String;
-    type Options = u32;
+    /// A [`Truth`].
+    type Options = (u32, Option<u32>);
 
-    fn new(seed: u32, setup: &mut Setup) -> Result<Self, Refusal> {
+    fn new((seed, unseen): Self::Options, setup: &mut Setup) -> Result<Self, Refusal> {
         assert_eq!(MARK_BYTES, 12, "the fields are as long");
         setup.interest = Interest::Radius(RADIUS);
         setup.seats = SEATS;
-        Ok(Self { truth: Truth(seed), tick: Tick(0), seats: Vec::new() })
+        Ok(Self { truth: Truth { seed, unseen }, tick: Tick(0), seats: Vec::new() })
     }
     fn join(&mut self, seat: SeatId, _: &Profile) -> Result<(), Refusal> {
         self.seats.push((seat, self.tick.next()));
@@ -265,14 +316,14 @@ impl Game for Scene {
         }
     }
     fn publish(&self, out: &mut Publisher<'_, Thing>) {
-        let id = |put: &Put| EntityId(put.id * 50);
         for put in self.truth.all(self.tick) {
+            let id = put.id();
             let mut out = out.within(put.layer);
             match (&put.thing, put.owner) {
-                (Thing::Body(body), Some(owner)) => out.put_owned(id(&put), put.place, owner, body),
-                (Thing::Body(body), None) => out.put(id(&put), put.place, body),
-                (Thing::Flag(flag), Some(owner)) => out.put_owned(id(&put), put.place, owner, flag),
-                (Thing::Flag(flag), None) => out.put(id(&put), put.place, flag),
+                (Thing::Body(body), Some(owner)) => out.put_owned(id, put.place, owner, body),
+                (Thing::Body(body), None) => out.put(id, put.place, body),
+                (Thing::Flag(flag), Some(owner)) => out.put_owned(id, put.place, owner, flag),
+                (Thing::Flag(flag), None) => out.put(id, put.place, flag),
             }
         }
         for (seat, since) in &self.seats {
