@@ -104,7 +104,7 @@ impl Refusal {
     }
 }
 
-/// What clients of a room receive.
+/// What clients of a room receive, of the layers that they see ([`Layer`](crate::interest::Layer)).
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub enum Interest {
     /// Everything that is published.

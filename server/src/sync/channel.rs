@@ -1,5 +1,7 @@
 //! What is encoded once and shared by all who receive it: one layer in one cell of the grid, or everywhere.
 
+use std::hash::{Hash, Hasher};
+
 use tickwire_shared::{Layer, SeatId, Teams};
 
 /// A square of the grid, or everywhere. In the order of columns, everywhere before all of them.
@@ -30,8 +32,15 @@ impl Cell {
 }
 
 /// See the module. In the order of cells.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Channel(u64);
+
+impl Hash for Channel {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // the cell lowest: a hasher that multiplies does not bring high bits down, and most layers are all zeros
+        state.write_u64(self.0.rotate_right(Self::LAYER_BITS));
+    }
+}
 
 impl Channel {
     /// What every client receives.

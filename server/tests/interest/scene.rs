@@ -139,7 +139,7 @@ impl Truth {
             _ => Layer::Seat(SeatId((stealth >> 8) as u16 % SEATS)),
         };
         let given = self.noise(8, id, tick.0 / (9 + id % 5));
-        let owner = given.is_multiple_of(3).then(|| SeatId((given >> 8) as u16 % SEATS));
+        let owner = given.is_multiple_of(3).then_some(SeatId((given >> 8) as u16 % SEATS));
         let text = |of, hold: u32| Mark { of, id, tick: tick.0 / hold * hold }.text();
         let mark = text(Of::Entity, 1 + id % 4);
         let thing = if id.is_multiple_of(5) {
