@@ -11,6 +11,8 @@ use crate::mark::{MARK_BYTES, Mark, Of};
 const RADIUS: f32 = 60.0;
 const SIDE: f32 = RADIUS / 2.0;
 const WORLD: u32 = 300;
+/// A cell that touches the circle may be in view or not.
+const EDGE: f32 = 0.01;
 pub const SEATS: u16 = 5;
 const BODIES: u32 = 70;
 /// Entities that the first seat never sees.
@@ -222,9 +224,9 @@ impl Truth {
         let cells = cells.filter(|cell| away(*cell, (x, y)) <= Area::MARGIN * SIDE);
         let mut verdicts: Vec<Verdict> = cells
             .map(|cell| match (away(cell, look), self.walled(seat, cell, tick)) {
-                (away, _) if away > RADIUS + SIDE / 2.0 => Verdict::Far,
+                (away, _) if away > RADIUS + SIDE / 2.0 + EDGE => Verdict::Far,
                 (_, true) => Verdict::Walled,
-                (away, false) if away > RADIUS => Verdict::May,
+                (away, false) if away > RADIUS - EDGE => Verdict::May,
                 _ => Verdict::Must,
             })
             .collect();
