@@ -11,10 +11,11 @@
 
 mod encode;
 mod grid;
+mod slots;
 mod store;
 mod view;
 
-pub use encode::Encoder;
+pub use encode::{Encoder, Made};
 pub use grid::{Channel, Grid};
 pub use store::{Snapshot, Store};
 pub use view::{ComposeTick, FrameSink, View};

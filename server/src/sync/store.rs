@@ -28,6 +28,11 @@ impl Snapshot {
         self.tick
     }
 
+    /// The channels in which something is, sorted.
+    pub fn channels(&self) -> impl Iterator<Item = Channel> + '_ {
+        self.channels.iter().map(|(channel, _)| *channel)
+    }
+
     /// The rows of a channel; none when nothing is there.
     #[must_use]
     pub fn rows(&self, channel: Channel) -> Rows<'_> {
@@ -112,6 +117,12 @@ impl Store {
         self.ring.back()
     }
 
+    /// The oldest snapshot that is kept.
+    #[must_use]
+    pub fn oldest(&self) -> Option<&Snapshot> {
+        self.ring.front()
+    }
+
     /// The snapshot of `tick`, while it is in the ring.
     #[must_use]
     pub fn at(&self, tick: Tick) -> Option<&Snapshot> {
@@ -123,21 +134,35 @@ impl Store {
     /// Whether the public fields of `channel` are the same now as at `tick`, which must be in the ring.
     #[must_use]
     pub fn unchanged_since(&self, channel: Channel, tick: Tick) -> bool {
-        self.changed_at.get(&channel).is_none_or(|changed| !changed.is_after(tick))
+        self.changed_at(channel).is_none_or(|changed| !changed.is_after(tick))
     }
 
-    /// Whether what `seat` owns, or an owner-only field of it, differs between two snapshots.
+    /// When the public fields of `channel` last changed; `None` when that was before all that the ring has.
     #[must_use]
-    pub fn owned_differs(&self, seat: SeatId, before: &Snapshot, now: &Snapshot) -> bool {
-        let (a, b) = (before.owned(seat), now.owned(seat));
-        a.len() != b.len()
-            || a.zip(b).any(|(a, b)| {
-                a.id != b.id
-                    || a.kind != b.kind
-                    || self.layout.kind(a.kind).is_some_and(|kind| {
-                        kind.differs(Part::Owner, before.all_rows().row(kind, a), now.all_rows().row(kind, b))
-                    })
-            })
+    pub fn changed_at(&self, channel: Channel) -> Option<Tick> {
+        self.changed_at.get(&channel).copied()
+    }
+
+    /// Tells of each seat for which what it owns, or an owner-only field of it, differs between two snapshots.
+    pub(super) fn owned_changes(&self, before: &Snapshot, now: &Snapshot, mut changed: impl FnMut(SeatId)) {
+        let [mut old, mut new] = [before, now].map(|all| all.owned.chunk_by(|(a, _), (b, _)| a == b).peekable());
+        loop {
+            let seats = [old.peek(), new.peek()].map(|rows| rows.map(|rows| rows[0].0));
+            let Some(seat) = seats.into_iter().flatten().min() else { return };
+            let a = old.next_if(|rows| rows[0].0 == seat).unwrap_or_default();
+            let b = new.next_if(|rows| rows[0].0 == seat).unwrap_or_default();
+            let same = a.len() == b.len()
+                && a.iter().zip(b).all(|((_, a), (_, b))| {
+                    a.id == b.id
+                        && a.kind == b.kind
+                        && self.layout.kind(a.kind).is_none_or(|kind| {
+                            !kind.differs(Part::Owner, before.all_rows().row(kind, a), now.all_rows().row(kind, b))
+                        })
+                });
+            if !same {
+                changed(seat);
+            }
+        }
     }
 
     /// The layout of the game's kinds.

@@ -3,6 +3,7 @@
 //! A view moves in two steps: [`View::compose`] proposes, the receipt confirms. Between the two nothing else is
 //! composed for the client, so there is at most one proposal; a skipped frame leaves the view as it was.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,8 +14,9 @@ use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
 use tickwire_shared::protocol::limits::{CHANNELS_MAX, OWNED_MAX};
 use tickwire_shared::{SeatId, Tick};
 
-use super::encode::Encoder;
+use super::encode::{Encoder, PartFor};
 use super::grid::{Channel, Grid};
+use super::slots::SlotId;
 use super::store::Store;
 
 /// A client's state hash is sent when so many ticks have passed since the last one that it got.
@@ -24,19 +26,63 @@ const EVENTS_MAX: usize = 256;
 /// Events' bytes in one frame; the rest waits for the next.
 const EVENT_BYTES_PER_FRAME: usize = 16 * 1024;
 
+/// Parts from this length on are in the batch once, whoever receives them; shorter ones are cheaper to copy than to
+/// point at.
+const SHARED_BYTES: usize = 512;
+
 /// A channel that the client holds.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     channel: Channel,
-    handle: u16,
+    slot: SlotId,
     /// The states of the channel that the client has.
     held: Held,
+    handle: u16,
+    next: Next,
 }
 
-/// What a frame that is under way will have changed when it was written.
+/// What the frame under way makes of a channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    /// Nothing: it says nothing about it.
+    Same,
+    /// One state more.
+    Frame,
+    /// The first state.
+    Keyframe,
+    /// As before, of one that the client did not have.
+    Opened,
+    /// The client has it no more.
+    Closed,
+}
+
+/// What became of the frame before.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    tick: Tick,
+    confirmed: bool,
+}
+
+impl Open {
+    /// What the frame before has made of it; `None` when the client does not have it.
+    #[inline]
+    fn after(self, last: Last) -> Option<Self> {
+        let held = match (self.next, last.confirmed) {
+            (Next::Frame, true) => self.held.frame(last.tick),
+            (Next::Keyframe | Next::Opened, true) => Held::keyframe(last.tick),
+            (Next::Closed, true) | (Next::Opened, false) => return None,
+            (Next::Same, _) | (_, false) => self.held,
+        };
+        Some(Self { held, ..self })
+    }
+}
+
+/// What a frame that is under way will have changed when it was written. What it does to the channels stands with them.
 #[derive(Debug, Default)]
 struct Proposal {
-    open: Vec<Open>,
+    tick: Tick,
+    /// It was written; taken account of with the next frame.
+    confirmed: bool,
     owned: Option<Tick>,
     acked: Option<InputAck>,
     hashed: Option<Tick>,
@@ -68,8 +114,10 @@ pub struct ComposeTick {
     pub tick: Tick,
     wanted: Vec<Channel>,
     closed: Vec<u16>,
-    /// Handle, part, keyframe.
-    parts: Vec<(u16, usize, bool)>,
+    /// The view's channels, as the frame leaves them.
+    open: Vec<Open>,
+    /// Places in `open`, and the parts of these.
+    parts: Vec<(usize, u32)>,
     used_handles: Vec<u64>,
     owned_bits: Vec<u8>,
 }
@@ -108,7 +156,7 @@ impl View {
 
     /// The frame under way was written, or will be, as a whole.
     pub fn confirm(&mut self) {
-        std::mem::swap(&mut self.open, &mut self.proposal.open);
+        self.proposal.confirmed = true;
         self.owned = self.proposal.owned;
         self.acked = self.proposal.acked;
         self.hashed = self.proposal.hashed;
@@ -134,22 +182,22 @@ impl View {
         shared: &mut ComposeTick,
         sink: &mut FrameSink<'_>,
     ) {
+        encoder.settle(store);
+        let last = Last { tick: self.proposal.tick, confirmed: std::mem::take(&mut self.proposal.confirmed) };
         let reset = std::mem::take(&mut self.needs_reset);
         if reset {
             self.open.clear();
             self.owned = None;
         }
+        self.proposal.tick = shared.tick;
         self.proposal.reset = reset;
-        self.choose_channels(grid, shared);
-        self.choose_parts(store, encoder, shared);
-        let owned = self.choose_owned(seat, store, shared);
+        self.choose_channels(last, grid, shared);
+        self.choose_parts(last, store, encoder, shared);
+        let owned = self.choose_owned(seat, store, encoder, shared);
         self.proposal.events = self.choose_events();
         let hash_due = reset || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
         self.proposal.hashed = if hash_due { Some(shared.tick) } else { self.hashed };
-        let hash = hash_due.then(|| {
-            let hashes = self.proposal.open.iter().map(|open| encoder.hash(store, open.channel));
-            hashes.fold(0, u64::wrapping_add) as u32
-        });
+        let hash = hash_due.then(|| view_hash(store, encoder, shared));
         self.proposal.acked = ack;
         // an ack is news once
         let ack = ack.filter(|ack| self.acked != Some(*ack));
@@ -158,12 +206,20 @@ impl View {
         let has_events = self.proposal.events > 0;
         let mut start = sink.bytes.len();
         frame::write_head(&head, &shared.closed, shared.parts.len(), owned, has_events, sink.bytes);
-        for (handle, part, keyframe) in &shared.parts {
-            let bits = encoder.bits(*part);
-            frame::write_part_head(*handle, *keyframe, bits.len(), sink.bytes);
-            sink.pieces.push(start..sink.bytes.len());
-            sink.share(*part, bits);
-            start = sink.bytes.len();
+        for (place, part) in &shared.parts {
+            write_handle(shared.open[*place].handle, sink.bytes);
+            let (length, first_bytes) = encoder.first_bytes(*part);
+            if length <= first_bytes.len() {
+                let end = sink.bytes.len() + length;
+                sink.bytes.extend_from_slice(first_bytes);
+                sink.bytes.truncate(end);
+            } else if length < SHARED_BYTES {
+                sink.bytes.extend_from_slice(encoder.sealed(*part));
+            } else {
+                sink.pieces.push(start..sink.bytes.len());
+                sink.share(*part as usize, encoder.sealed(*part));
+                start = sink.bytes.len();
+            }
         }
         if owned {
             frame::write_owned(&shared.owned_bits, sink.bytes);
@@ -176,60 +232,76 @@ impl View {
         }
     }
 
-    /// What the client is to see, and which of its channels it loses.
-    fn choose_channels(&self, grid: &Grid, shared: &mut ComposeTick) {
-        let held = |channel: Channel| self.open.binary_search_by_key(&channel, |open| open.channel).is_ok();
+    /// What the client is to see.
+    fn choose_channels(&self, last: Last, grid: &Grid, shared: &mut ComposeTick) {
+        // asked for in order
+        let at = Cell::new(0);
+        let held = |channel: Channel| {
+            let before = self.open[at.get()..].iter().take_while(|open| open.channel < channel).count();
+            at.set(at.get() + before);
+            self.open.get(at.get()).is_some_and(|open| open.channel == channel && open.after(last).is_some())
+        };
         shared.wanted.clear();
         grid.in_view(self.look, held, &mut shared.wanted);
         shared.wanted.truncate(CHANNELS_MAX);
-        shared.closed.clear();
-        let lost = self.open.iter().filter(|open| shared.wanted.binary_search(&open.channel).is_err());
-        shared.closed.extend(lost.map(|open| open.handle));
     }
 
-    /// For each wanted channel: nothing when the client has it as it is, a delta, or a keyframe.
-    fn choose_parts(&mut self, store: &Store, encoder: &mut Encoder, shared: &mut ComposeTick) {
-        shared.parts.clear();
-        shared.used_handles.clear();
-        for open in &self.open {
-            if shared.wanted.binary_search(&open.channel).is_ok() {
-                mark(&mut shared.used_handles, open.handle);
+    /// For each wanted channel: nothing when the client has it as it is, a delta, or a keyframe. The others that it has
+    /// it loses.
+    fn choose_parts(&mut self, last: Last, store: &Store, encoder: &mut Encoder, shared: &mut ComposeTick) {
+        let ComposeTick { tick: now, wanted, closed, open, parts, .. } = shared;
+        closed.clear();
+        open.clear();
+        parts.clear();
+        let mut opened = false;
+        let mut before = self.open.iter().filter_map(|open| open.after(last)).peekable();
+        let mut lose = |lost: Open, open: &mut Vec<Open>| {
+            closed.push(lost.handle);
+            open.push(Open { next: Next::Closed, ..lost });
+        };
+        for channel in &*wanted {
+            while let Some(lost) = before.next_if(|open| open.channel < *channel) {
+                lose(lost, open);
+            }
+            if let Some(had) = before.next_if(|open| open.channel == *channel) {
+                let slot = encoder.slot_of(*channel, had.slot, *now);
+                let age = now.since(had.held.newest()).cast_unsigned();
+                let mut next = Next::Frame;
+                if !(encoder.reaches(age) && encoder.slot(slot).is_unchanged(age)) {
+                    let PartFor { part, keyframe } = encoder.part_of(store, (*channel, slot), Some(had.held), *now);
+                    parts.push((open.len(), part));
+                    if keyframe {
+                        next = Next::Keyframe;
+                    }
+                }
+                open.push(Open { slot, next, ..had });
+            } else if let Some(slot) = encoder.find(*channel).filter(|slot| encoder.slot(*slot).is_occupied()) {
+                let PartFor { part, .. } = encoder.part_of(store, (*channel, slot), None, *now);
+                parts.push((open.len(), part));
+                let held = Held::keyframe(*now);
+                open.push(Open { channel: *channel, slot, held, handle: 0, next: Next::Opened });
+                opened = true;
             }
         }
-        self.proposal.open.clear();
-        let now = shared.tick;
-        for channel in &shared.wanted {
-            let open = self.open.binary_search_by_key(channel, |open| open.channel).ok().map(|at| self.open[at]);
-            let (handle, held) = match open {
-                Some(Open { handle, held, .. }) => {
-                    let in_ring = store.at(held.newest()).is_some();
-                    let mut keyframe = false;
-                    if !(in_ring && store.unchanged_since(*channel, held.newest())) {
-                        let (part, is_keyframe) = encoder.part(store, *channel, Some(held));
-                        shared.parts.push((handle, part, is_keyframe));
-                        keyframe = is_keyframe;
-                    }
-                    (handle, if keyframe { Held::keyframe(now) } else { held.frame(now) })
-                }
-                // nothing there: the client need not know of it
-                None if store.newest().is_none_or(|now| now.rows(*channel).entities.is_empty()) => continue,
-                None => {
-                    let handle = take_free(&mut shared.used_handles);
-                    let (part, keyframe) = encoder.part(store, *channel, None);
-                    shared.parts.push((handle, part, keyframe));
-                    (handle, Held::keyframe(now))
-                }
-            };
-            self.proposal.open.push(Open { channel: *channel, handle, held });
+        before.for_each(|lost| lose(lost, open));
+        if opened {
+            number(open, &mut shared.used_handles);
         }
+        self.open.clear();
+        self.open.extend_from_slice(open);
     }
 
     /// Fills the owned block when what the client has of it is out of date.
-    fn choose_owned(&mut self, seat: SeatId, store: &Store, shared: &mut ComposeTick) -> bool {
+    fn choose_owned(
+        &mut self,
+        seat: SeatId,
+        store: &Store,
+        encoder: &Encoder,
+        shared: &mut ComposeTick,
+    ) -> bool {
         self.proposal.owned = Some(shared.tick);
         let Some(now) = store.newest() else { return false };
-        let known = self.owned.and_then(|tick| store.at(tick));
-        if known.is_some_and(|before| !store.owned_differs(seat, before, now)) {
+        if self.owned.is_some_and(|known| encoder.owned_unchanged(seat, shared.tick.since(known).cast_unsigned())) {
             return false;
         }
         shared.owned_bits.clear();
@@ -272,6 +344,30 @@ impl FrameSink<'_> {
         });
         self.pieces.push(piece.clone());
     }
+}
+
+/// The hash over all that the client will hold.
+fn view_hash(store: &Store, encoder: &mut Encoder, shared: &ComposeTick) -> u32 {
+    let held = shared.open.iter().filter(|open| open.next != Next::Closed);
+    let hashes = held.map(|open| {
+        let tick = if open.next == Next::Same { open.held.newest() } else { shared.tick };
+        encoder.hash(store, (open.channel, open.slot), tick)
+    });
+    hashes.fold(0, u64::wrapping_add) as u32
+}
+
+/// A channel's handle, which the frame's layout knows only together with a length: one of 0 is one byte.
+#[inline]
+fn write_handle(handle: u16, out: &mut Vec<u8>) {
+    frame::write_part_head(handle, false, 0, out);
+    out.pop();
+}
+
+/// Gives handles to the channels that the client did not have.
+fn number(open: &mut [Open], used: &mut Vec<u64>) {
+    used.clear();
+    open.iter().filter(|open| !matches!(open.next, Next::Opened | Next::Closed)).for_each(|open| mark(used, open.handle));
+    open.iter_mut().filter(|open| open.next == Next::Opened).for_each(|open| open.handle = take_free(used));
 }
 
 fn mark(used: &mut Vec<u64>, handle: u16) {
