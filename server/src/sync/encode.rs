@@ -1,11 +1,11 @@
 //! Parts: the bits of a channel's delta or keyframe, made at most once a tick for each baseline, whoever asks.
 
 use rustc_hash::FxHashMap;
-use tickwire_shared::{SeatId, Tick};
 use tickwire_shared::delta::{DeltaScratch, Earlier, Held, Past, encode_delta, encode_keyframe};
 use tickwire_shared::protocol::frame;
+use tickwire_shared::{SeatId, Tick};
 
-use super::grid::Channel;
+use super::channel::Channel;
 use super::slots::{Slot, SlotId, Slots};
 use super::store::{Snapshot, Store};
 
@@ -14,7 +14,7 @@ pub(super) const COPIED_BYTES: usize = 32;
 /// Space for a part's length in front of its bits.
 const LENGTH_BYTES: usize = 5;
 /// What a keyframe builds on.
-const NOTHING: u16 = u16::MAX;
+pub(super) const NOTHING: u16 = u16::MAX;
 
 /// One tick's parts. Cleared, not dropped, between ticks.
 #[derive(Debug, Default)]
@@ -74,13 +74,6 @@ struct PartAt {
 struct Changed {
     ticks: [Tick; 2],
     places: Vec<u32>,
-}
-
-/// A part's number, and whether it builds on nothing.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PartFor {
-    pub(super) part: u32,
-    pub(super) keyframe: bool,
 }
 
 impl Encoder {
@@ -156,8 +149,9 @@ impl Encoder {
         self.settle(store);
         let now = store.newest().map_or(Tick(0), Snapshot::tick);
         let slot = self.number(channel, now);
-        let PartFor { part, keyframe } = self.part_of(store, (channel, slot), held, now);
-        (part as usize, keyframe)
+        let held = held.filter(|held| self.reaches(now.since(held.newest()).cast_unsigned()));
+        let base = held.map_or(NOTHING, |held| base_of(&held, now));
+        (self.part_of(store, (channel, slot), base, held) as usize, held.is_none())
     }
 
     /// The bits of a part.
@@ -186,26 +180,14 @@ impl Encoder {
         ticks <= self.reach
     }
 
-    /// The part that brings a channel from what a client holds to `now`; when it holds nothing, or the ring has lost
-    /// that, a keyframe.
+    /// The part that brings a channel from what a client holds, whose code is `base`, to now; a keyframe when that is
+    /// nothing.
     #[inline]
-    pub(super) fn part_of(
-        &mut self,
-        store: &Store,
-        channel: (Channel, SlotId),
-        held: Option<Held>,
-        now: Tick,
-    ) -> PartFor {
-        let age = |held: &Held| now.since(held.newest()).cast_unsigned();
-        let held = held.filter(|held| self.reaches(age(held)));
-        let base = held.map_or(NOTHING, |held| {
-            (age(&held) as u16) << 3 | held.motion(now).map_or(0, |(spacing, _)| spacing.into())
-        });
-        let part = match self.slots.get(channel.1).part(base) {
+    pub(super) fn part_of(&mut self, store: &Store, channel: (Channel, SlotId), base: u16, held: Option<Held>) -> u32 {
+        match self.slots.get(channel.1).part(base) {
             Some(part) => part,
             None => self.rare_part(store, channel, held, base),
-        };
-        PartFor { part, keyframe: held.is_none() }
+        }
     }
 
     /// One that is not in its slot, because it was not made or because there are so many.
@@ -293,10 +275,22 @@ impl Encoder {
 
     /// The hash of a channel as it was at `tick`, which must be in the ring.
     pub(super) fn hash(&mut self, store: &Store, (channel, slot): (Channel, SlotId), tick: Tick) -> u64 {
-        *self.hashes.entry((slot, tick)).or_insert_with(|| {
-            store.at(tick).map_or(0, |snapshot| snapshot.rows(channel).hash(store.layout()))
-        })
+        *self
+            .hashes
+            .entry((slot, tick))
+            .or_insert_with(|| store.at(tick).map_or(0, |snapshot| snapshot.rows(channel).hash(store.layout())))
     }
+}
+
+/// A short name for what a delta to `now` builds on, where the ring has it.
+pub(super) fn base_of(held: &Held, now: Tick) -> u16 {
+    (now.since(held.newest()) as u16) << 3 | held.motion(now).map_or(0, |(spacing, _)| spacing.into())
+}
+
+/// The same for three states one tick apart, of which the newest is so old.
+#[inline]
+pub(super) fn step_base(age: u32) -> u16 {
+    (age as u16) << 3 | 1
 }
 
 /// The states before the base that a client holds and the ring too; their spacing, and how far ahead now is.

@@ -9,13 +9,15 @@
 //!        ^------------------------------------------- receipt
 //! ```
 
+mod channel;
 mod encode;
 mod grid;
 mod slots;
 mod store;
 mod view;
 
+pub use channel::{Cell, Channel};
 pub use encode::{Encoder, Made};
-pub use grid::{Channel, Grid};
+pub use grid::{Eye, Grid};
 pub use store::{Snapshot, Store};
 pub use view::{ComposeTick, FrameSink, View};

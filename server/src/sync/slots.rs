@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use tickwire_shared::Tick;
 
-use super::grid::Channel;
+use super::channel::Channel;
 use super::store::Store;
 
 /// Parts of one channel that are found at once; there is one for each way of reckoning that clients in step have.

@@ -1,20 +1,23 @@
 //! The sent state and its past: for each of the last [`Store::RING`] ticks all rows, sorted by channel and id.
 
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use rustc_hash::FxHashMap;
 use tickwire_shared::delta::{EntityRow, Layout, Part, Rows};
 use tickwire_shared::publish::Published;
 use tickwire_shared::{EntityId, SeatId, Tick};
 
-use super::grid::{Channel, Grid};
+use super::channel::{Cell, Channel};
+use super::grid::Grid;
 
 /// All rows of one tick.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     tick: Tick,
     channels: Vec<(Channel, Range<usize>)>,
+    /// Where each column of the grid begins in `channels`.
+    columns: Vec<(i16, usize)>,
     entities: Vec<EntityRow>,
     lanes: Vec<u32>,
     /// Sorted by seat, then id.
@@ -41,6 +44,24 @@ impl Snapshot {
             .binary_search_by_key(&channel, |(channel, _)| *channel)
             .map_or(0..0, |place| self.channels[place].1.clone());
         Rows { entities: &self.entities[range], lanes: &self.lanes }
+    }
+
+    /// The channels that hold something, in order, from those of `cell` on.
+    pub fn channels_from(&self, cell: Cell) -> impl Iterator<Item = Channel> {
+        let first = self.channels.partition_point(|(channel, _)| channel.cell() < cell);
+        self.channels[first..].iter().map(|(channel, _)| *channel)
+    }
+
+    /// The channels in some columns of the grid, in order, column by column.
+    pub(super) fn columns(
+        &self,
+        numbers: RangeInclusive<i16>,
+    ) -> impl Iterator<Item = (i16, &[(Channel, Range<usize>)])> {
+        let from = self.columns.partition_point(|(column, _)| column < numbers.start());
+        let ends = self.columns[from..].iter().skip(1).map(|(_, first)| *first).chain([self.channels.len()]);
+        let columns = self.columns[from..].iter().zip(ends);
+        let columns = columns.take_while(move |((column, _), _)| column <= numbers.end());
+        columns.map(|((column, first), end)| (*column, &self.channels[*first..end]))
     }
 
     /// The rows that belong to a seat, owner-only fields included.
@@ -83,7 +104,7 @@ impl Store {
     pub fn settle(&mut self, tick: Tick, published: &Published, grid: &mut Grid) -> usize {
         self.order.clear();
         for (place, entity) in published.entities.iter().enumerate() {
-            if let Some(channel) = grid.settle(tick, entity.id, entity.place) {
+            if let Some(channel) = grid.settle(tick, entity.id, entity.place, entity.layer) {
                 self.order.push((channel, entity.id, place));
             }
         }
@@ -99,7 +120,13 @@ impl Store {
             snapshot.entities.push(row);
             match snapshot.channels.last_mut() {
                 Some((last, range)) if last == channel => range.end = at + 1,
-                _ => snapshot.channels.push((*channel, at..at + 1)),
+                _ => {
+                    let column = channel.cell().numbers().0;
+                    if snapshot.columns.last().is_none_or(|(last, _)| *last != column) {
+                        snapshot.columns.push((column, snapshot.channels.len()));
+                    }
+                    snapshot.channels.push((*channel, at..at + 1));
+                }
             }
             if let Some(owner) = entity.owner {
                 snapshot.owned.push((owner, row));
@@ -176,6 +203,7 @@ impl Store {
         let mut snapshot = if self.ring.len() >= Self::RING { self.ring.pop_front() } else { None }.unwrap_or_default();
         snapshot.tick = tick;
         snapshot.channels.clear();
+        snapshot.columns.clear();
         snapshot.entities.clear();
         snapshot.lanes.clear();
         snapshot.owned.clear();

@@ -3,7 +3,6 @@
 //! A view moves in two steps: [`View::compose`] proposes, the receipt confirms. Between the two nothing else is
 //! composed for the client, so there is at most one proposal; a skipped frame leaves the view as it was.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,11 +10,12 @@ use std::sync::Arc;
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{Held, Part, encode_row};
 use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
-use tickwire_shared::protocol::limits::{CHANNELS_MAX, OWNED_MAX};
-use tickwire_shared::{SeatId, Tick};
+use tickwire_shared::protocol::limits::OWNED_MAX;
+use tickwire_shared::{Area, SeatId, Sight, Tick};
 
-use super::encode::{Encoder, PartFor};
-use super::grid::{Channel, Grid};
+use super::channel::{Cell, Channel};
+use super::encode::{Encoder, NOTHING, base_of, step_base};
+use super::grid::{Eye, Grid};
 use super::slots::SlotId;
 use super::store::Store;
 
@@ -35,9 +35,12 @@ const SHARED_BYTES: usize = 512;
 struct Open {
     channel: Channel,
     slot: SlotId,
-    /// The states of the channel that the client has.
+    /// The states of the channel that the client has, unless it is in step.
     held: Held,
     handle: u16,
+    /// The client has the state of its last frame, and those of one and two ticks before: nearly all have, and cost no
+    /// reckoning and no write.
+    in_step: bool,
     next: Next,
 }
 
@@ -56,24 +59,45 @@ enum Next {
     Closed,
 }
 
-/// What became of the frame before.
+/// The frame before, and what became of it.
 #[derive(Clone, Copy, Debug)]
 struct Last {
     tick: Tick,
     confirmed: bool,
+    /// What channels in step held before it.
+    before: Held,
+    /// What channels in step hold after it.
+    after: Held,
+    /// What was in step still is, if the frame had it.
+    keeps_step: bool,
+}
+
+impl Last {
+    fn new(frame: Option<Tick>, proposal: &Proposal) -> Self {
+        let Proposal { tick, confirmed, .. } = *proposal;
+        let in_step = |tick: Tick| Held::keyframe(tick.offset(-2)).frame(tick.offset(-1)).frame(tick);
+        let before = in_step(frame.unwrap_or(tick));
+        let after = if confirmed { in_step(tick) } else { before };
+        Self { tick, confirmed, before, after, keeps_step: !confirmed || before.frame(tick) == after }
+    }
 }
 
 impl Open {
-    /// What the frame before has made of it; `None` when the client does not have it.
+    /// Takes account of the frame before; false when the client does not have the channel after it.
     #[inline]
-    fn after(self, last: Last) -> Option<Self> {
-        let held = match (self.next, last.confirmed) {
-            (Next::Frame, true) => self.held.frame(last.tick),
+    fn settle(&mut self, last: &Last) -> bool {
+        if self.in_step && self.next == Next::Frame && last.keeps_step {
+            return true;
+        }
+        let had = if self.in_step { last.before } else { self.held };
+        self.held = match (self.next, last.confirmed) {
+            (Next::Frame, true) => had.frame(last.tick),
             (Next::Keyframe | Next::Opened, true) => Held::keyframe(last.tick),
-            (Next::Closed, true) | (Next::Opened, false) => return None,
-            (Next::Same, _) | (_, false) => self.held,
+            (Next::Closed, true) | (Next::Opened, false) => return false,
+            (Next::Same, _) | (_, false) => had,
         };
-        Some(Self { held, ..self })
+        self.in_step = self.held == last.after;
+        true
     }
 }
 
@@ -93,7 +117,10 @@ struct Proposal {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct View {
+    /// The tick of the last frame that the client got, but for that of the proposal.
+    frame: Option<Tick>,
     look: Option<(f32, f32)>,
+    sight: Sight,
     /// Sorted by channel.
     open: Vec<Open>,
     /// The tick whose owned block the client has.
@@ -114,8 +141,8 @@ pub struct ComposeTick {
     pub tick: Tick,
     wanted: Vec<Channel>,
     closed: Vec<u16>,
-    /// The view's channels, as the frame leaves them.
-    open: Vec<Open>,
+    /// Channels that the view had from where on there are others now.
+    had: Vec<Open>,
     /// Places in `open`, and the parts of these.
     parts: Vec<(usize, u32)>,
     used_handles: Vec<u64>,
@@ -136,6 +163,11 @@ impl View {
     /// The client looks here from now on.
     pub fn look(&mut self, x: f32, y: f32) {
         self.look = Some((x, y));
+    }
+
+    /// The client sees these layers from now on.
+    pub fn sight(&mut self, sight: Sight) {
+        self.sight = sight;
     }
 
     /// Adds an event for the client; tells whether an older one had to be dropped.
@@ -172,10 +204,17 @@ impl View {
         self.proposal.reset = false;
     }
 
-    /// Composes the frame for the newest tick: fills `sink` and proposes.
+    /// What a game last said of the interest of the client, whose seat is `seat`.
+    #[must_use]
+    pub fn eye(&self, seat: SeatId) -> Eye {
+        Eye { seat, look: self.look, sight: self.sight }
+    }
+
+    /// Composes the frame for the newest tick: fills `sink` and proposes. `sees` is the game's word on what the seat may
+    /// know.
     pub fn compose(
         &mut self,
-        seat: SeatId,
+        (seat, sees): (SeatId, impl Fn(Area) -> bool),
         ack: Option<InputAck>,
         (store, grid): (&Store, &Grid),
         encoder: &mut Encoder,
@@ -183,7 +222,10 @@ impl View {
         sink: &mut FrameSink<'_>,
     ) {
         encoder.settle(store);
-        let last = Last { tick: self.proposal.tick, confirmed: std::mem::take(&mut self.proposal.confirmed) };
+        let last = Last::new(self.frame, &self.proposal);
+        if std::mem::take(&mut self.proposal.confirmed) {
+            self.frame = Some(last.tick);
+        }
         let reset = std::mem::take(&mut self.needs_reset);
         if reset {
             self.open.clear();
@@ -191,13 +233,13 @@ impl View {
         }
         self.proposal.tick = shared.tick;
         self.proposal.reset = reset;
-        self.choose_channels(last, grid, shared);
-        self.choose_parts(last, store, encoder, shared);
+        self.choose_channels((seat, sees), &last, (store, grid), shared);
+        self.choose_parts(&last, store, encoder, shared);
         let owned = self.choose_owned(seat, store, encoder, shared);
         self.proposal.events = self.choose_events();
         let hash_due = reset || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
         self.proposal.hashed = if hash_due { Some(shared.tick) } else { self.hashed };
-        let hash = hash_due.then(|| view_hash(store, encoder, shared));
+        let hash = hash_due.then(|| self.hash(&last, store, encoder, shared.tick));
         self.proposal.acked = ack;
         // an ack is news once
         let ack = ack.filter(|ack| self.acked != Some(*ack));
@@ -207,7 +249,7 @@ impl View {
         let mut start = sink.bytes.len();
         frame::write_head(&head, &shared.closed, shared.parts.len(), owned, has_events, sink.bytes);
         for (place, part) in &shared.parts {
-            write_handle(shared.open[*place].handle, sink.bytes);
+            write_handle(self.open[*place].handle, sink.bytes);
             let (length, first_bytes) = encoder.first_bytes(*part);
             if length <= first_bytes.len() {
                 let end = sink.bytes.len() + length;
@@ -233,72 +275,91 @@ impl View {
     }
 
     /// What the client is to see.
-    fn choose_channels(&self, last: Last, grid: &Grid, shared: &mut ComposeTick) {
+    fn choose_channels(
+        &self,
+        (seat, sees): (SeatId, impl Fn(Area) -> bool),
+        last: &Last,
+        (store, grid): (&Store, &Grid),
+        shared: &mut ComposeTick,
+    ) {
         // asked for in order
-        let at = Cell::new(0);
-        let held = |channel: Channel| {
-            let before = self.open[at.get()..].iter().take_while(|open| open.channel < channel).count();
+        let at = std::cell::Cell::new(0);
+        let held = |cell: Cell| {
+            let before = self.open[at.get()..].iter().take_while(|open| open.channel.cell() < cell).count();
             at.set(at.get() + before);
-            self.open.get(at.get()).is_some_and(|open| open.channel == channel && open.after(last).is_some())
+            let layers = self.open[at.get()..].iter().take_while(|open| open.channel.cell() == cell);
+            layers.copied().any(|mut open| open.settle(last))
         };
         shared.wanted.clear();
-        grid.in_view(self.look, held, &mut shared.wanted);
-        shared.wanted.truncate(CHANNELS_MAX);
+        if let Some(now) = store.newest() {
+            grid.in_view(&self.eye(seat), now, held, sees, &mut shared.wanted);
+        }
     }
 
     /// For each wanted channel: nothing when the client has it as it is, a delta, or a keyframe. The others that it has
     /// it loses.
-    fn choose_parts(&mut self, last: Last, store: &Store, encoder: &mut Encoder, shared: &mut ComposeTick) {
-        let ComposeTick { tick: now, wanted, closed, open, parts, .. } = shared;
+    fn choose_parts(&mut self, last: &Last, store: &Store, encoder: &mut Encoder, shared: &mut ComposeTick) {
+        let ComposeTick { tick: now, wanted, closed, had, parts, .. } = shared;
         closed.clear();
-        open.clear();
         parts.clear();
-        let mut opened = false;
-        let mut before = self.open.iter().filter_map(|open| open.after(last)).peekable();
-        let mut lose = |lost: Open, open: &mut Vec<Open>| {
-            closed.push(lost.handle);
-            open.push(Open { next: Next::Closed, ..lost });
-        };
-        for channel in &*wanted {
-            while let Some(lost) = before.next_if(|open| open.channel < *channel) {
-                lose(lost, open);
+        let mut chooser =
+            Chooser { last, now: *now, age: now.since(last.after.newest()).cast_unsigned(), store, encoder, parts };
+        let mut same = 0;
+        for (open, channel) in self.open.iter_mut().zip(&*wanted) {
+            if open.channel != *channel || !open.settle(last) {
+                break;
             }
-            if let Some(had) = before.next_if(|open| open.channel == *channel) {
-                let slot = encoder.slot_of(*channel, had.slot, *now);
-                let age = now.since(had.held.newest()).cast_unsigned();
-                let mut next = Next::Frame;
-                if !(encoder.reaches(age) && encoder.slot(slot).is_unchanged(age)) {
-                    let PartFor { part, keyframe } = encoder.part_of(store, (*channel, slot), Some(had.held), *now);
-                    parts.push((open.len(), part));
-                    if keyframe {
-                        next = Next::Keyframe;
-                    }
-                }
-                open.push(Open { slot, next, ..had });
-            } else if let Some(slot) = encoder.find(*channel).filter(|slot| encoder.slot(*slot).is_occupied()) {
-                let PartFor { part, .. } = encoder.part_of(store, (*channel, slot), None, *now);
-                parts.push((open.len(), part));
-                let held = Held::keyframe(*now);
-                open.push(Open { channel: *channel, slot, held, handle: 0, next: Next::Opened });
+            chooser.choose(open, same);
+            same += 1;
+        }
+        if same == wanted.len() && same == self.open.len() {
+            return;
+        }
+        had.clear();
+        had.extend(self.open.drain(same..));
+        let mut had = had.iter_mut().peekable();
+        let mut lose = |lost: &mut Open, open: &mut Vec<Open>| {
+            if lost.settle(last) {
+                closed.push(lost.handle);
+                open.push(Open { next: Next::Closed, ..*lost });
+            }
+        };
+        let mut opened = false;
+        for channel in &wanted[same..] {
+            while let Some(lost) = had.next_if(|open| open.channel < *channel) {
+                lose(lost, &mut self.open);
+            }
+            let place = self.open.len();
+            let had = had.next_if(|open| open.channel == *channel).copied();
+            if let Some(mut open) = had
+                && open.settle(last)
+            {
+                chooser.choose(&mut open, place);
+                self.open.push(open);
+            } else if let Some(open) = chooser.open(*channel, place) {
+                self.open.push(open);
                 opened = true;
             }
         }
-        before.for_each(|lost| lose(lost, open));
+        had.for_each(|lost| lose(lost, &mut self.open));
         if opened {
-            number(open, &mut shared.used_handles);
+            number(&mut self.open, &mut shared.used_handles);
         }
-        self.open.clear();
-        self.open.extend_from_slice(open);
+    }
+
+    /// The hash over all that the client will hold.
+    fn hash(&self, last: &Last, store: &Store, encoder: &mut Encoder, now: Tick) -> u32 {
+        let held = self.open.iter().filter(|open| open.next != Next::Closed);
+        let hashes = held.map(|open| {
+            let held = if open.in_step { last.after } else { open.held };
+            let tick = if open.next == Next::Same { held.newest() } else { now };
+            encoder.hash(store, (open.channel, open.slot), tick)
+        });
+        hashes.fold(0, u64::wrapping_add) as u32
     }
 
     /// Fills the owned block when what the client has of it is out of date.
-    fn choose_owned(
-        &mut self,
-        seat: SeatId,
-        store: &Store,
-        encoder: &Encoder,
-        shared: &mut ComposeTick,
-    ) -> bool {
+    fn choose_owned(&mut self, seat: SeatId, store: &Store, encoder: &Encoder, shared: &mut ComposeTick) -> bool {
         self.proposal.owned = Some(shared.tick);
         let Some(now) = store.newest() else { return false };
         if self.owned.is_some_and(|known| encoder.owned_unchanged(seat, shared.tick.since(known).cast_unsigned())) {
@@ -346,14 +407,47 @@ impl FrameSink<'_> {
     }
 }
 
-/// The hash over all that the client will hold.
-fn view_hash(store: &Store, encoder: &mut Encoder, shared: &ComposeTick) -> u32 {
-    let held = shared.open.iter().filter(|open| open.next != Next::Closed);
-    let hashes = held.map(|open| {
-        let tick = if open.next == Next::Same { open.held.newest() } else { shared.tick };
-        encoder.hash(store, (open.channel, open.slot), tick)
-    });
-    hashes.fold(0, u64::wrapping_add) as u32
+/// Chooses parts for one view's channels.
+struct Chooser<'a> {
+    last: &'a Last,
+    now: Tick,
+    /// How old is what channels in step hold.
+    age: u32,
+    store: &'a Store,
+    encoder: &'a mut Encoder,
+    parts: &'a mut Vec<(usize, u32)>,
+}
+
+impl Chooser<'_> {
+    /// What the frame is to say about a channel that the client has, at `place` among its channels.
+    #[inline]
+    fn choose(&mut self, open: &mut Open, place: usize) {
+        open.slot = self.encoder.slot_of(open.channel, open.slot, self.now);
+        let (age, base) = if open.in_step {
+            (self.age, step_base(self.age))
+        } else {
+            (self.now.since(open.held.newest()).cast_unsigned(), base_of(&open.held, self.now))
+        };
+        open.next = Next::Frame;
+        let is_known = self.encoder.reaches(age);
+        if is_known && self.encoder.slot(open.slot).is_unchanged(age) {
+            return;
+        }
+        let held = is_known.then_some(if open.in_step { self.last.after } else { open.held });
+        let base = if is_known { base } else { NOTHING };
+        self.parts.push((place, self.encoder.part_of(self.store, (open.channel, open.slot), base, held)));
+        if !is_known {
+            open.next = Next::Keyframe;
+        }
+    }
+
+    /// A channel that the client does not have, if there is anything in it.
+    fn open(&mut self, channel: Channel, place: usize) -> Option<Open> {
+        let slot = self.encoder.find(channel).filter(|slot| self.encoder.slot(*slot).is_occupied())?;
+        self.parts.push((place, self.encoder.part_of(self.store, (channel, slot), NOTHING, None)));
+        let held = Held::keyframe(self.now);
+        Some(Open { channel, slot, held, handle: 0, in_step: false, next: Next::Opened })
+    }
 }
 
 /// A channel's handle, which the frame's layout knows only together with a length: one of 0 is one byte.
@@ -366,7 +460,9 @@ fn write_handle(handle: u16, out: &mut Vec<u8>) {
 /// Gives handles to the channels that the client did not have.
 fn number(open: &mut [Open], used: &mut Vec<u64>) {
     used.clear();
-    open.iter().filter(|open| !matches!(open.next, Next::Opened | Next::Closed)).for_each(|open| mark(used, open.handle));
+    open.iter()
+        .filter(|open| !matches!(open.next, Next::Opened | Next::Closed))
+        .for_each(|open| mark(used, open.handle));
     open.iter_mut().filter(|open| open.next == Next::Opened).for_each(|open| open.handle = take_free(used));
 }
 
