@@ -37,7 +37,7 @@ enum Slot {
 
 use Slot::{Address, Addresses, Count, File, Filter, Folder, Millis, Networks, Origins, Switch, Times};
 
-static KEYS: [Key; 42] = [
+static KEYS: [Key; 43] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -91,6 +91,11 @@ static KEYS: [Key; 42] = [
         "net.send_buffer_bytes",
         "the kernel's send buffer for one client",
         Count(4_096..=16_777_216, |c| &mut c.net.send_buffer_bytes),
+    ),
+    key(
+        "net.unsent_max_bytes",
+        "bytes in it that wait to be sent",
+        Count(1_024..=16_777_216, |c| &mut c.net.unsent_max_bytes),
     ),
     key("net.connections_max", "most connections at once", Count(1..=10_000_000, |c| &mut c.net.connections_max)),
     key("net.backlog", "connections that wait to be accepted", Times(1..=65_535, |c| &mut c.net.backlog)),

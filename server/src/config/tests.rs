@@ -56,6 +56,7 @@ fn every_field_has_its_key() {
         write_buffer_max_bytes: _,
         write_stall_timeout_ms: _,
         send_buffer_bytes: _,
+        unsent_max_bytes: _,
         connections_max: _,
         backlog: _,
         proxies: Proxies { networks: _, protocol: _ },
@@ -73,7 +74,7 @@ fn every_field_has_its_key() {
         bytes: Rate { per_s: _, burst: _ },
         too_fast_timeout_ms: _,
     } = session;
-    assert_eq!(keys::all().count(), 9 + 26 + 7);
+    assert_eq!(keys::all().count(), 9 + 27 + 7);
 }
 
 #[test]
