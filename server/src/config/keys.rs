@@ -37,7 +37,7 @@ enum Slot {
 
 use Slot::{Address, Addresses, Count, File, Filter, Folder, Millis, Networks, Origins, Switch, Times};
 
-static KEYS: [Key; 43] = [
+static KEYS: [Key; 44] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -46,6 +46,11 @@ static KEYS: [Key; 43] = [
     key("tls_key", "PEM file of their private key", File(|c| &mut c.tls_key)),
     key("stop_grace_ms", "time for players to leave after SIGTERM", Millis(0..=600_000, |c| &mut c.stop_grace_ms)),
     key("rooms_max", "most rooms at once", Count(1..=1_000_000, |c| &mut c.rooms_max)),
+    key(
+        "client_bytes_per_s",
+        "bytes of the world for one client; 0 is no limit",
+        Times(0..=1_000_000_000, |c| &mut c.client_bytes_per_s),
+    ),
     key("log", "which events are logged", Filter(|c| &mut c.log)),
     key(
         "net.message_max_bytes",

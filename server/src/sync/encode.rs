@@ -197,20 +197,23 @@ impl Encoder {
         if let Some(part) = self.rare_parts.get(&(slot, base)) {
             return *part;
         }
-        let part = self.make(store, channel, held);
+        let part = self.make(store, channel, held, base);
         if !self.slots.get_mut(slot).note(base, part) {
             self.rare_parts.insert((slot, base), part);
         }
         part
     }
 
-    fn make(&mut self, store: &Store, (channel, slot): (Channel, SlotId), held: Option<Held>) -> u32 {
+    fn make(&mut self, store: &Store, (channel, slot): (Channel, SlotId), held: Option<Held>, base: u16) -> u32 {
         let start = self.parts.last().map_or(0, |last| last.end as usize) + LENGTH_BYTES;
         self.bytes.resize(start, 0);
+        let leans = base & 7 != 0;
         let base = held.and_then(|held| Some((held, store.at(held.newest())?)));
         if let Some(now) = store.newest() {
             match base {
-                Some((held, base)) => self.make_delta(store, (channel, slot), held, [base, now]),
+                Some((held, base)) => {
+                    self.make_delta(store, (channel, slot), Some(held).filter(|_| leans), [base, now]);
+                }
                 None => {
                     let rows = now.rows(channel);
                     encode_keyframe(store.layout(), rows, &mut self.bytes);
@@ -236,11 +239,11 @@ impl Encoder {
         &mut self,
         store: &Store,
         (channel, slot): (Channel, SlotId),
-        held: Held,
+        held: Option<Held>,
         [base, now]: [&Snapshot; 2],
     ) {
         let changed = &mut self.changed[slot as usize];
-        let earlier = earlier(store, held).map(|(snapshots, spacing, ahead)| {
+        let earlier = held.and_then(|held| earlier(store, held)).map(|(snapshots, spacing, ahead)| {
             let ticks = [snapshots[0].tick(), base.tick()];
             let moved = changed.get(usize::from(spacing) - 1).filter(|changed| changed.ticks == ticks);
             let rows = snapshots.map(|snapshot| snapshot.rows(channel));
@@ -282,9 +285,17 @@ impl Encoder {
     }
 }
 
-/// A short name for what a delta to `now` builds on, where the ring has it.
+/// What a delta to `now` builds on, where the ring has it, in short: how old that is and the spacing of the states
+/// before it, if it leans on any.
 pub(super) fn base_of(held: &Held, now: Tick) -> u16 {
     (now.since(held.newest()) as u16) << 3 | held.motion(now).map_or(0, |(spacing, _)| spacing.into())
+}
+
+/// The same for a state that is older than the client's last frame. It leans only on states that have come at the same
+/// pace: what each client's frames happened to have room for would else make a base for each of them.
+pub(super) fn late_base_of(held: &Held, now: Tick) -> u16 {
+    let age = now.since(held.newest()) as u16;
+    age << 3 | held.motion(now).filter(|(spacing, ahead)| spacing == ahead).map_or(0, |(spacing, _)| spacing.into())
 }
 
 /// The same for three states one tick apart, of which the newest is so old.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rustc_hash::FxHashMap;
-use tickwire_shared::protocol::limits::CHANNELS_MAX;
+use tickwire_shared::replica::OPEN_MAX;
 use tickwire_shared::{Area, EntityId, Interest, Layer, Place, SeatId, Sight, Tick};
 
 use super::channel::{Cell, Channel};
@@ -76,7 +76,7 @@ impl Grid {
         }
     }
 
-    /// Adds to `channels` those of `now` that `eye` receives, sorted, at most [`CHANNELS_MAX`]. Cells that are `held`
+    /// Adds to `channels` those of `now` that `eye` receives, sorted, at most [`OPEN_MAX`]. Cells that are `held`
     /// stay a little longer than new ones would come; `sees` may shut any.
     pub fn in_view(
         &self,
@@ -94,7 +94,7 @@ impl Grid {
             channels.extend(everywhere.filter(|channel| eye.allows(*channel)));
             self.around(eye, now, held, sees, channels);
         }
-        if channels.len() > CHANNELS_MAX {
+        if channels.len() > OPEN_MAX {
             self.keep_nearest(eye.look.unwrap_or_default(), channels);
         }
     }
@@ -156,15 +156,25 @@ impl Grid {
         eye.sight == Sight::All || (eye.look.is_some_and(near) && sees(area(size, cell)))
     }
 
+    /// How far a cell is from where one looks, in cells; everywhere is near.
+    pub(super) fn cells_away(&self, look: Option<(f32, f32)>, cell: Cell) -> f32 {
+        match (self.cell_size(), look) {
+            (Some(size), Some((x, y))) if cell != Cell::EVERYWHERE => {
+                let (x, y) = within_the_grid(size, x, y);
+                distance(size, cell, x, y) / size
+            }
+            _ => 0.0,
+        }
+    }
+
     /// Drops the channels that are furthest from a point; those of everywhere are the nearest.
     fn keep_nearest(&self, (x, y): (f32, f32), channels: &mut Vec<Channel>) {
         let size = self.cell_size().unwrap_or(1.0);
         let (x, y) = within_the_grid(size, x, y);
         let away = |cell: Cell| if cell == Cell::EVERYWHERE { -1.0 } else { distance(size, cell, x, y) };
-        channels.select_nth_unstable_by(CHANNELS_MAX, |a, b| {
-            away(a.cell()).total_cmp(&away(b.cell())).then_with(|| a.cmp(b))
-        });
-        channels.truncate(CHANNELS_MAX);
+        channels
+            .select_nth_unstable_by(OPEN_MAX, |a, b| away(a.cell()).total_cmp(&away(b.cell())).then_with(|| a.cmp(b)));
+        channels.truncate(OPEN_MAX);
         channels.sort_unstable();
     }
 
@@ -387,7 +397,7 @@ mod tests {
         let store = settled(&mut grid, 1, &entities);
         let look = (4000.0, 1000.0);
         let channels = seen(&grid, &store, &Eye { sight: Sight::All, ..eye(look) }, false, |_| true);
-        assert_eq!(channels.len(), CHANNELS_MAX);
+        assert_eq!(channels.len(), OPEN_MAX);
         let away = |(x, y, _): &(f32, f32, Layer)| (x - look.0).hypot(y - look.1);
         let (near, far): (Vec<_>, Vec<_>) = entities.iter().partition(|entity| away(entity) < 1000.0);
         assert!(near.iter().all(|(x, y, _)| channels.contains(&public(*x, *y))) && near.len() > 1000);

@@ -9,13 +9,16 @@
 //!        ^------------------------------------------- receipt
 //! ```
 
+mod budget;
 mod channel;
 mod encode;
 mod grid;
+mod open;
 mod slots;
 mod store;
 mod view;
 
+pub use budget::Terms;
 pub use channel::{Cell, Channel};
 pub use encode::{Encoder, Made};
 pub use grid::{Eye, Grid};

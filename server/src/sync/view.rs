@@ -11,12 +11,14 @@ use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{Held, Part, encode_row};
 use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
 use tickwire_shared::protocol::limits::OWNED_MAX;
-use tickwire_shared::{Area, SeatId, Sight, Tick};
+use tickwire_shared::replica::late_mark;
+use tickwire_shared::{Area, SeatId, Sight, Tick, TickRate};
 
+use super::budget::{self, NEVER_TICKS, Pace, Purse, Terms, urgency};
 use super::channel::{Cell, Channel};
-use super::encode::{Encoder, NOTHING, base_of, step_base};
+use super::encode::{Encoder, NOTHING, base_of, late_base_of, step_base};
 use super::grid::{Eye, Grid};
-use super::slots::SlotId;
+use super::open::{Last, Next, Open, number};
 use super::store::Store;
 
 /// A client's state hash is sent when so many ticks have passed since the last one that it got.
@@ -30,76 +32,11 @@ const EVENT_BYTES_PER_FRAME: usize = 16 * 1024;
 /// point at.
 const SHARED_BYTES: usize = 512;
 
-/// A channel that the client holds.
-#[derive(Clone, Copy, Debug)]
-struct Open {
-    channel: Channel,
-    slot: SlotId,
-    /// The states of the channel that the client has, unless it is in step.
-    held: Held,
-    handle: u16,
-    /// The client has the state of its last frame, and those of one and two ticks before: nearly all have, and cost no
-    /// reckoning and no write.
-    in_step: bool,
-    next: Next,
-}
-
-/// What the frame under way makes of a channel.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Next {
-    /// Nothing: it says nothing about it.
-    Same,
-    /// One state more.
-    Frame,
-    /// The first state.
-    Keyframe,
-    /// As before, of one that the client did not have.
-    Opened,
-    /// The client has it no more.
-    Closed,
-}
-
-/// The frame before, and what became of it.
-#[derive(Clone, Copy, Debug)]
-struct Last {
-    tick: Tick,
-    confirmed: bool,
-    /// What channels in step held before it.
-    before: Held,
-    /// What channels in step hold after it.
-    after: Held,
-    /// What was in step still is, if the frame had it.
-    keeps_step: bool,
-}
-
-impl Last {
-    fn new(frame: Option<Tick>, proposal: &Proposal) -> Self {
-        let Proposal { tick, confirmed, .. } = *proposal;
-        let in_step = |tick: Tick| Held::keyframe(tick.offset(-2)).frame(tick.offset(-1)).frame(tick);
-        let before = in_step(frame.unwrap_or(tick));
-        let after = if confirmed { in_step(tick) } else { before };
-        Self { tick, confirmed, before, after, keeps_step: !confirmed || before.frame(tick) == after }
-    }
-}
-
-impl Open {
-    /// Takes account of the frame before; false when the client does not have the channel after it.
-    #[inline]
-    fn settle(&mut self, last: &Last) -> bool {
-        if self.in_step && self.next == Next::Frame && last.keeps_step {
-            return true;
-        }
-        let had = if self.in_step { last.before } else { self.held };
-        self.held = match (self.next, last.confirmed) {
-            (Next::Frame, true) => had.frame(last.tick),
-            (Next::Keyframe | Next::Opened, true) => Held::keyframe(last.tick),
-            (Next::Closed, true) | (Next::Opened, false) => return false,
-            (Next::Same, _) | (_, false) => had,
-        };
-        self.in_step = self.held == last.after;
-        true
-    }
-}
+/// A client whose bytes last for so many frames like the last one, and so many more, gets all there is.
+const AMPLE_FRAMES: i64 = 2;
+const AMPLE_BYTES: i64 = 1024;
+/// No part's number.
+const UNMADE: u32 = u32::MAX;
 
 /// What a frame that is under way will have changed when it was written. What it does to the channels stands with them.
 #[derive(Debug, Default)]
@@ -111,6 +48,7 @@ struct Proposal {
     acked: Option<InputAck>,
     hashed: Option<Tick>,
     events: usize,
+    bytes: usize,
     reset: bool,
 }
 
@@ -131,6 +69,8 @@ pub struct View {
     hashed: Option<Tick>,
     events: VecDeque<Arc<[u8]>>,
     needs_reset: bool,
+    purse: Purse,
+    pace: Pace,
     proposal: Proposal,
 }
 
@@ -139,14 +79,29 @@ pub struct View {
 pub struct ComposeTick {
     /// The tick.
     pub tick: Tick,
+    /// The room's terms.
+    pub terms: Terms,
     wanted: Vec<Channel>,
     closed: Vec<u16>,
     /// Channels that the view had from where on there are others now.
     had: Vec<Open>,
-    /// Places in `open`, and the parts of these.
-    parts: Vec<(usize, u32)>,
+    parts: Vec<Chosen>,
+    /// Urgencies, and places in `parts`.
+    urgent: Vec<(f32, usize)>,
     used_handles: Vec<u64>,
     owned_bits: Vec<u8>,
+}
+
+/// A part that the frame is to have.
+#[derive(Clone, Copy, Debug)]
+struct Chosen {
+    /// Of the channel, among those of the view.
+    place: usize,
+    /// What it builds on.
+    base: u16,
+    part: u32,
+    /// How old the state is that it builds on, where that is not the one of the client's last frame; else 0.
+    late: u8,
 }
 
 /// Where a frame's pieces go: the bytes of a batch, each shared part copied into it once.
@@ -188,6 +143,7 @@ impl View {
 
     /// The frame under way was written, or will be, as a whole.
     pub fn confirm(&mut self) {
+        self.purse.charge(self.proposal.bytes);
         self.proposal.confirmed = true;
         self.owned = self.proposal.owned;
         self.acked = self.proposal.acked;
@@ -202,6 +158,16 @@ impl View {
         self.needs_reset |= self.proposal.reset;
         self.proposal.events = 0;
         self.proposal.reset = false;
+    }
+
+    /// The client cannot be sent to at this tick.
+    pub fn skip(&mut self, tick: Tick) {
+        self.pace.skip(tick);
+    }
+
+    /// Whether the client, which can be sent to, is to get a frame at this tick.
+    pub fn is_due(&mut self, tick: Tick, rate: TickRate) -> bool {
+        self.pace.is_due(tick, rate.per_second())
     }
 
     /// What a game last said of the interest of the client, whose seat is `seat`.
@@ -222,7 +188,7 @@ impl View {
         sink: &mut FrameSink<'_>,
     ) {
         encoder.settle(store);
-        let last = Last::new(self.frame, &self.proposal);
+        let last = Last::new(self.frame, self.proposal.tick, self.proposal.confirmed);
         if std::mem::take(&mut self.proposal.confirmed) {
             self.frame = Some(last.tick);
         }
@@ -234,32 +200,39 @@ impl View {
         self.proposal.tick = shared.tick;
         self.proposal.reset = reset;
         self.choose_channels((seat, sees), &last, (store, grid), shared);
-        self.choose_parts(&last, store, encoder, shared);
+        self.choose_parts(&last, grid, encoder, shared);
+        self.make_parts(&last, (store, grid), encoder, shared);
         let owned = self.choose_owned(seat, store, encoder, shared);
         self.proposal.events = self.choose_events();
         let hash_due = reset || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
-        self.proposal.hashed = if hash_due { Some(shared.tick) } else { self.hashed };
-        let hash = hash_due.then(|| self.hash(&last, store, encoder, shared.tick));
+        let hash = if hash_due { self.hash(&last, store, encoder, shared.tick) } else { None };
+        self.proposal.hashed = hash.map_or(self.hashed, |_| Some(shared.tick));
         self.proposal.acked = ack;
         // an ack is news once
         let ack = ack.filter(|ack| self.acked != Some(*ack));
 
         let head = FrameHead { tick: shared.tick, reset, ack, hash };
         let has_events = self.proposal.events > 0;
-        let mut start = sink.bytes.len();
-        frame::write_head(&head, &shared.closed, shared.parts.len(), owned, has_events, sink.bytes);
-        for (place, part) in &shared.parts {
-            write_handle(self.open[*place].handle, sink.bytes);
-            let (length, first_bytes) = encoder.first_bytes(*part);
+        let (first_piece, mut start) = (sink.pieces.len(), sink.bytes.len());
+        let groups = late_groups(&mut shared.parts);
+        frame::write_head(&head, &shared.closed, shared.parts.len() + groups, owned, has_events, sink.bytes);
+        let mut late = 0;
+        for chosen in &shared.parts {
+            if chosen.late != late {
+                late = chosen.late;
+                frame::write_part_head(late_mark(late), false, 0, sink.bytes);
+            }
+            write_handle(self.open[chosen.place].handle, sink.bytes);
+            let (length, first_bytes) = encoder.first_bytes(chosen.part);
             if length <= first_bytes.len() {
                 let end = sink.bytes.len() + length;
                 sink.bytes.extend_from_slice(first_bytes);
                 sink.bytes.truncate(end);
             } else if length < SHARED_BYTES {
-                sink.bytes.extend_from_slice(encoder.sealed(*part));
+                sink.bytes.extend_from_slice(encoder.sealed(chosen.part));
             } else {
                 sink.pieces.push(start..sink.bytes.len());
-                sink.share(*part as usize, encoder.sealed(*part));
+                sink.share(chosen.part as usize, encoder.sealed(chosen.part));
                 start = sink.bytes.len();
             }
         }
@@ -272,6 +245,7 @@ impl View {
         if sink.bytes.len() > start {
             sink.pieces.push(start..sink.bytes.len());
         }
+        self.proposal.bytes = sink.pieces[first_piece..].iter().map(Range::len).sum();
     }
 
     /// What the client is to see.
@@ -298,12 +272,20 @@ impl View {
 
     /// For each wanted channel: nothing when the client has it as it is, a delta, or a keyframe. The others that it has
     /// it loses.
-    fn choose_parts(&mut self, last: &Last, store: &Store, encoder: &mut Encoder, shared: &mut ComposeTick) {
-        let ComposeTick { tick: now, wanted, closed, had, parts, .. } = shared;
+    fn choose_parts(&mut self, last: &Last, grid: &Grid, encoder: &mut Encoder, shared: &mut ComposeTick) {
+        let ComposeTick { tick: now, terms, wanted, closed, had, parts, .. } = shared;
         closed.clear();
         parts.clear();
-        let mut chooser =
-            Chooser { last, now: *now, age: now.since(last.after.newest()).cast_unsigned(), store, encoder, parts };
+        let age = |tick: Tick| now.since(tick).cast_unsigned();
+        let mut chooser = Chooser {
+            last,
+            now: *now,
+            step_age: age(last.after.newest()),
+            frame_age: self.frame.map_or(0, age),
+            distance: terms.far_is_rarer.then_some(self.look).flatten().map(|look| (grid, look)),
+            encoder,
+            parts,
+        };
         let mut same = 0;
         for (open, channel) in self.open.iter_mut().zip(&*wanted) {
             if open.channel != *channel || !open.settle(last) {
@@ -347,15 +329,62 @@ impl View {
         }
     }
 
-    /// The hash over all that the client will hold.
-    fn hash(&self, last: &Last, store: &Store, encoder: &mut Encoder, now: Tick) -> u32 {
-        let held = self.open.iter().filter(|open| open.next != Next::Closed);
-        let hashes = held.map(|open| {
+    /// Makes the parts: all of them, or where the client's bytes may not last for that, the most urgent.
+    fn make_parts(
+        &mut self,
+        last: &Last,
+        (store, grid): (&Store, &Grid),
+        encoder: &mut Encoder,
+        shared: &mut ComposeTick,
+    ) {
+        let ComposeTick { tick: now, terms, parts, urgent, .. } = shared;
+        let mut make = |open: &Open, chosen: &mut Chosen| {
+            let held = if open.in_step { last.after } else { open.held };
+            let held = Some(held).filter(|_| chosen.base != NOTHING);
+            chosen.part = encoder.part_of(store, (open.channel, open.slot), chosen.base, held);
+            // behind a handle
+            encoder.sealed(chosen.part).len() as i64 + 1
+        };
+        let mut bytes = if terms.bytes_per_s > 0 { self.purse.bytes(terms, *now) } else { i64::MAX };
+        if bytes > AMPLE_FRAMES * self.proposal.bytes as i64 + AMPLE_BYTES {
+            for chosen in parts {
+                make(&self.open[chosen.place], chosen);
+            }
+            return;
+        }
+        urgent.clear();
+        urgent.extend(parts.iter().enumerate().map(|(at, chosen)| {
+            let open = &self.open[chosen.place];
+            let away = grid.cells_away(self.look, open.channel.cell());
+            let waited = if open.next == Next::Opened { NEVER_TICKS } else { open.age(last, *now) };
+            (urgency(away, waited), at)
+        }));
+        // of equals the first, so that nothing depends on how it is sorted
+        urgent.sort_unstable_by(|(a, a_at), (b, b_at)| b.total_cmp(a).then(a_at.cmp(b_at)));
+        for (_, at) in &*urgent {
+            let open = &mut self.open[parts[*at].place];
+            if bytes > 0 {
+                bytes -= make(open, &mut parts[*at]);
+            } else {
+                open.next = if open.next == Next::Opened { Next::Unopened } else { Next::Same };
+            }
+        }
+        parts.retain(|chosen| chosen.part != UNMADE);
+    }
+
+    /// The hash over all that the client will hold; none when some of that is not known any more.
+    fn hash(&self, last: &Last, store: &Store, encoder: &mut Encoder, now: Tick) -> Option<u32> {
+        let held = self.open.iter().filter(|open| !matches!(open.next, Next::Closed | Next::Unopened));
+        let mut sum = 0u64;
+        for open in held {
             let held = if open.in_step { last.after } else { open.held };
             let tick = if open.next == Next::Same { held.newest() } else { now };
-            encoder.hash(store, (open.channel, open.slot), tick)
-        });
-        hashes.fold(0, u64::wrapping_add) as u32
+            if !encoder.reaches(now.since(tick).cast_unsigned()) {
+                return None;
+            }
+            sum = sum.wrapping_add(encoder.hash(store, (open.channel, open.slot), tick));
+        }
+        Some(sum as u32)
     }
 
     /// Fills the owned block when what the client has of it is out of date.
@@ -412,10 +441,13 @@ struct Chooser<'a> {
     last: &'a Last,
     now: Tick,
     /// How old is what channels in step hold.
-    age: u32,
-    store: &'a Store,
+    step_age: u32,
+    /// How old is the client's last frame.
+    frame_age: u32,
+    /// For what is to be sent the more rarely the further away it is: from where.
+    distance: Option<(&'a Grid, (f32, f32))>,
     encoder: &'a mut Encoder,
-    parts: &'a mut Vec<(usize, u32)>,
+    parts: &'a mut Vec<Chosen>,
 }
 
 impl Chooser<'_> {
@@ -423,31 +455,51 @@ impl Chooser<'_> {
     #[inline]
     fn choose(&mut self, open: &mut Open, place: usize) {
         open.slot = self.encoder.slot_of(open.channel, open.slot, self.now);
-        let (age, base) = if open.in_step {
-            (self.age, step_base(self.age))
-        } else {
-            (self.now.since(open.held.newest()).cast_unsigned(), base_of(&open.held, self.now))
-        };
+        let held = if open.in_step { self.last.after } else { open.held };
+        let age = if open.in_step { self.step_age } else { self.now.since(held.newest()).cast_unsigned() };
+        if !self.encoder.reaches(age) {
+            open.next = Next::Keyframe;
+            return self.parts.push(Chosen { place, base: NOTHING, part: UNMADE, late: 0 });
+        }
         open.next = Next::Frame;
-        let is_known = self.encoder.reaches(age);
-        if is_known && self.encoder.slot(open.slot).is_unchanged(age) {
+        if self.encoder.slot(open.slot).is_unchanged(age) {
             return;
         }
-        let held = is_known.then_some(if open.in_step { self.last.after } else { open.held });
-        let base = if is_known { base } else { NOTHING };
-        self.parts.push((place, self.encoder.part_of(self.store, (open.channel, open.slot), base, held)));
-        if !is_known {
-            open.next = Next::Keyframe;
+        let is_late = age != self.frame_age;
+        if !self.is_due(open.channel.cell()) || (is_late && !budget::is_round(age)) {
+            open.next = Next::Same;
+            return;
         }
+        let base = match (open.in_step, is_late) {
+            (true, _) => step_base(age),
+            (_, false) => base_of(&held, self.now),
+            (_, true) => late_base_of(&held, self.now),
+        };
+        self.parts.push(Chosen { place, base, part: UNMADE, late: if is_late { age as u8 } else { 0 } });
+    }
+
+    fn is_due(&self, cell: Cell) -> bool {
+        let Some((grid, look)) = self.distance.filter(|_| cell != Cell::EVERYWHERE) else { return true };
+        budget::is_due(cell, self.now, budget::period(grid.cells_away(Some(look), cell)))
     }
 
     /// A channel that the client does not have, if there is anything in it.
     fn open(&mut self, channel: Channel, place: usize) -> Option<Open> {
         let slot = self.encoder.find(channel).filter(|slot| self.encoder.slot(*slot).is_occupied())?;
-        self.parts.push((place, self.encoder.part_of(self.store, (channel, slot), NOTHING, None)));
+        self.parts.push(Chosen { place, base: NOTHING, part: UNMADE, late: 0 });
         let held = Held::keyframe(self.now);
         Some(Open { channel, slot, held, handle: 0, in_step: false, next: Next::Opened })
     }
+}
+
+/// Brings parts together that build on states of the same tick, those of the last frame first; tells how many other
+/// groups there are.
+fn late_groups(parts: &mut [Chosen]) -> usize {
+    if parts.iter().all(|chosen| chosen.late == 0) {
+        return 0;
+    }
+    parts.sort_unstable_by_key(|chosen| (chosen.late, chosen.place));
+    parts.chunk_by(|a, b| a.late == b.late).filter(|group| group[0].late != 0).count()
 }
 
 /// A channel's handle, which the frame's layout knows only together with a length: one of 0 is one byte.
@@ -455,30 +507,4 @@ impl Chooser<'_> {
 fn write_handle(handle: u16, out: &mut Vec<u8>) {
     frame::write_part_head(handle, false, 0, out);
     out.pop();
-}
-
-/// Gives handles to the channels that the client did not have.
-fn number(open: &mut [Open], used: &mut Vec<u64>) {
-    used.clear();
-    open.iter()
-        .filter(|open| !matches!(open.next, Next::Opened | Next::Closed))
-        .for_each(|open| mark(used, open.handle));
-    open.iter_mut().filter(|open| open.next == Next::Opened).for_each(|open| open.handle = take_free(used));
-}
-
-fn mark(used: &mut Vec<u64>, handle: u16) {
-    let word = usize::from(handle) / 64;
-    if used.len() <= word {
-        used.resize(word + 1, 0);
-    }
-    used[word] |= 1 << (handle % 64);
-}
-
-/// The smallest handle that is not used, marked as used.
-fn take_free(used: &mut Vec<u64>) -> u16 {
-    let word = used.iter().position(|word| *word != u64::MAX).unwrap_or(used.len());
-    let bit = used.get(word).map_or(0, |word| word.trailing_ones());
-    let handle = (word * 64) as u16 + bit as u16;
-    mark(used, handle);
-    handle
 }
