@@ -35,13 +35,13 @@ fn body(id: u32, tick: u32) -> [u32; 3] {
 }
 
 /// Everything about it follows from the tick.
-fn publish(bodies: u32, tick: u32, published: &mut Published) {
+fn publish(bodies: u32, scale: f32, tick: u32, published: &mut Published) {
     published.clear();
     for id in 0..bodies {
         let row = body(id, tick);
         let first_lane = published.lanes.len();
         published.lanes.extend(row);
-        let place = Place::at(row[0] as f32, row[1] as f32);
+        let place = Place::at(scale * row[0] as f32, scale * row[1] as f32);
         let (id, layer, owner) = (EntityId(id), Layer::Public, None);
         published.entities.push(PutEntity { id, kind: 0, place, layer, owner, first_lane });
     }
@@ -55,6 +55,8 @@ struct Room {
     compose: ComposeTick,
     published: Published,
     bodies: u32,
+    /// Of the places that interest knows, to make bodies slower.
+    scale: f32,
 }
 
 struct Client {
@@ -70,12 +72,12 @@ impl Room {
         let mut compose = ComposeTick::default();
         compose.terms = terms;
         let (store, grid) = (Store::new(layout()), Grid::new(Interest::Radius(RADIUS)));
-        Self { store, grid, encoder: Encoder::default(), compose, published: Published::default(), bodies }
+        Self { store, grid, encoder: Encoder::default(), compose, published: Published::default(), bodies, scale: 1.0 }
     }
 
     fn step(&mut self) {
         self.compose.tick = self.compose.tick.next();
-        publish(self.bodies, self.compose.tick.0, &mut self.published);
+        publish(self.bodies, self.scale, self.compose.tick.0, &mut self.published);
         self.store.settle(self.compose.tick, &self.published, &mut self.grid);
         self.encoder.clear();
     }
@@ -252,4 +254,58 @@ fn who_walks_from_cell_to_cell_is_never_said_to_be_gone() {
         seen.extend(client.replica.newest_all().map(|(id, _, _)| id));
     }
     assert!(client.despawned > 20 && seen.len() > 100, "{} went of {}", client.despawned, seen.len());
+}
+
+#[test]
+fn what_comes_more_rarely_is_drawn_as_smoothly() {
+    let run = |far_is_rarer| {
+        let mut room = Room::new(80, Terms { bytes_per_s: 0, rate_hz: RATE_HZ, far_is_rarer });
+        room.scale = 0.25;
+        let mut client = Client::new();
+        let (mut uneven, mut steps, mut rarer) = (0, 0, 0);
+        let mut drawn: std::collections::BTreeMap<u32, f64> = std::collections::BTreeMap::new();
+        for tick in 1..300u32 {
+            room.step();
+            client.view.look(0.0, 0.0);
+            let message = room.frame(&mut client);
+            client.receive(&message);
+            // as the clock draws on a fair network: one tick and a half behind
+            for quarter in 0..4 {
+                let moment = f64::from(tick) - 1.5 + f64::from(quarter) / 4.0;
+                let now: std::collections::BTreeMap<u32, f64> = client
+                    .replica
+                    .at(Tick(0), moment)
+                    .map(|between| {
+                        let [a, b] = [between.earlier[0], between.later[0]].map(f64::from);
+                        (between.id.0, a + (b - a) * f64::from(between.t))
+                    })
+                    .collect();
+                for (id, x) in &now {
+                    let speed = f64::from(1 + id % 2);
+                    // straight on for some time
+                    let ago = |ticks: u32| i64::from(body(*id, tick.saturating_sub(ticks))[0]);
+                    let walks = ago(0) != ago(1) && (1..9).all(|at| ago(at) - ago(at + 1) == ago(0) - ago(1));
+                    if tick < 20 || !walks || away((0.0, 0.0), body(*id, tick)) > RADIUS / room.scale {
+                        continue;
+                    }
+                    let Some(before) = drawn.get(id) else { continue };
+                    let step = (x - before).abs() / (speed / 4.0);
+                    uneven += u32::from((step - 1.0).abs() > 0.3);
+                    steps += 1;
+                    rarer += u32::from(client.age(*id, Tick(tick), 4).is_some_and(|age| age > 0));
+                }
+                drawn = now;
+            }
+            client.replica.forget_before(Tick(0), f64::from(tick) - 1.5);
+        }
+        println!("far is rarer: {far_is_rarer}; {steps} steps, {rarer} of what is old; {uneven} uneven");
+        assert!(steps > 5000 && (rarer > 1000) == far_is_rarer);
+        (uneven, steps)
+    };
+    // one that has just come into view stands still until there is a second state of it
+    let (uneven, steps) = run(false);
+    assert!(uneven * 1000 < steps, "{uneven} of {steps} steps are uneven");
+    // while what walks away falls back behind the others
+    let (uneven, steps) = run(true);
+    assert!(uneven * 80 < steps, "{uneven} of {steps} steps are uneven");
 }
