@@ -48,7 +48,7 @@ static KEYS: [Key; 44] = [
     key("rooms_max", "most rooms at once", Count(1..=1_000_000, |c| &mut c.rooms_max)),
     key(
         "client_bytes_per_s",
-        "bytes of the world for one client; 0 is no limit",
+        "of the world for one client; 0: no limit",
         Times(0..=1_000_000_000, |c| &mut c.client_bytes_per_s),
     ),
     key("log", "which events are logged", Filter(|c| &mut c.log)),
