@@ -66,6 +66,9 @@ pub struct Config {
     pub session: SessionLimits,
     /// Most rooms at once.
     pub rooms_max: usize,
+    /// Bytes a second that a client of a room is sent at most of what it sees, unless the game says another number; 0
+    /// is no limit.
+    pub client_bytes_per_s: u32,
     /// Which events are logged: `info`, or by module `info,tickwire_server::net=debug`.
     pub log: String,
 }
@@ -140,6 +143,7 @@ impl Default for Config {
             net: NetConfig::default(),
             session: SessionLimits::default(),
             rooms_max: 10_000,
+            client_bytes_per_s: 1_048_576,
             log: "info".to_owned(),
         }
     }

@@ -208,7 +208,8 @@ impl Server {
                 reactors: ports().collect(),
                 control: to_control.clone(),
             };
-            let mut thread = TickThread::<G>::new(index, options.clone(), ports, Arc::clone(&running.metrics));
+            let mut thread = TickThread::<G>::new(index, options.clone(), ports, Arc::clone(&running.metrics))
+                .with_client_bytes(self.config.client_bytes_per_s);
             running.ticks.push((channels.to_tick, spawn("tick", index, &tell_ended, move || thread.run())?));
         }
         let control = Control {

@@ -125,6 +125,13 @@ pub struct Setup {
     pub seats: u16,
     /// What clients receive; default everything.
     pub interest: Interest,
+    /// Bytes a second that each client is sent at most of what it sees; where that is not enough the nearest comes
+    /// first, and what waits longest. Its own entities' private fields and its events always go, and count. 0 is no
+    /// limit; default what the server's configuration says.
+    pub client_bytes_per_s: Option<u32>,
+    /// With [`Interest::Radius`]: what is far, beyond about 0.6 of the radius, is sent at half the rate, and what lies
+    /// beyond the radius at a quarter; clients draw it that much later. Default no.
+    pub far_is_rarer: bool,
     /// The room's generator, seeded by the host; the same one comes back in every [`Step`].
     pub rng: Rng,
 }
@@ -133,7 +140,14 @@ impl Setup {
     /// The defaults, with a generator seeded by `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { rate: TickRate::default(), seats: 64, interest: Interest::default(), rng: Rng::new(seed) }
+        Self {
+            rate: TickRate::default(),
+            seats: 64,
+            interest: Interest::default(),
+            client_bytes_per_s: None,
+            far_is_rarer: false,
+            rng: Rng::new(seed),
+        }
     }
 }
 

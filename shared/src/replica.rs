@@ -1,7 +1,14 @@
 //! The client's copy of what it may see: channels as they were last sent, entities with a short past for motion.
+//!
+//! # What a frame says of a channel
+//! A part builds on the channel as it was at the last frame, and a channel that a frame does not name was not changed by
+//! it. Unless the server had no room for it: then the channel comes later, behind a mark, and the mark tells at which
+//! earlier frame the client's copy was true for the last time. A mark is a part without bits, with a handle that no
+//! channel has ([`late_mark`]); it is for all parts up to the next mark, or to the end.
 
 mod tracked;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -11,11 +18,32 @@ use crate::delta::{
     DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, decode_delta, decode_keyframe, decode_row,
 };
 use crate::game::EntityId;
-use crate::protocol::frame::Frame;
-use crate::protocol::limits::OWNED_MAX;
+use crate::protocol::frame::{Frame, FramePart};
+use crate::protocol::limits::{CHANNELS_MAX, OWNED_MAX};
 use crate::tick::Tick;
 pub(crate) use tracked::PAST_MAX;
 use tracked::{Lanes, Tracked};
+
+/// Ticks that a channel may be left out of frames before it can only come as a keyframe.
+const LATE_MAX: u8 = 32;
+/// Most channels that a client has open; the handles from here on are marks.
+pub const OPEN_MAX: usize = CHANNELS_MAX - LATE_MAX as usize;
+/// Frames whose ticks are kept: as many as may be late, and three more that tell motion.
+const FRAMES_KEPT: usize = LATE_MAX as usize + 8;
+/// After a part that was late others are expected to be for so many ticks.
+const LATE_FOR: i32 = 32;
+
+/// The handle that marks parts of channels that the client last had as they were so many ticks before the frame, 1 to 32.
+#[must_use]
+pub const fn late_mark(ticks: u8) -> u16 {
+    CHANNELS_MAX as u16 - ticks as u16
+}
+
+/// The ticks of a mark, if the part is one.
+fn late_ticks(part: &FramePart) -> Option<u8> {
+    let is_mark = !part.keyframe && part.bits.is_empty() && usize::from(part.handle) >= OPEN_MAX;
+    is_mark.then(|| (CHANNELS_MAX - usize::from(part.handle)) as u8)
+}
 
 /// What came and went with a frame, told by [`Replica::apply`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +62,9 @@ pub struct Replica {
     entities: FxHashMap<EntityId, Tracked>,
     owned: Vec<Owned>,
     tick: Option<Tick>,
+    /// Generations and ticks of the last frames, the newest last.
+    frames: VecDeque<(u64, Tick)>,
+    late: Late,
     /// What was before this is drawn no more.
     drawn: Option<Tick>,
     changes: Vec<Change>,
@@ -46,6 +77,14 @@ pub struct Replica {
     decoded_owned: Vec<Owned>,
     spare_rows: Vec<RowBuffer>,
     spare_lanes: Lanes,
+}
+
+/// How late channels come in these ticks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Late {
+    /// An entity that has left its channel may turn up in another so many ticks later.
+    ticks: i32,
+    seen: Tick,
 }
 
 /// One of the seat's own entities.
@@ -62,6 +101,8 @@ struct Owned {
 struct Decoded {
     handle: u16,
     keyframe: bool,
+    /// When the client's copy was true for the last time.
+    true_at: Option<Tick>,
     rows: RowBuffer,
     /// Places of the rows that were there before and have changed.
     changed: Vec<u32>,
@@ -77,13 +118,34 @@ struct Channel {
     moved: Vec<u32>,
     /// The generation of the frame that brought the newest state.
     updated: u64,
+    /// The generation of the last frame as of which `held` is.
+    current: u64,
 }
 
 impl Channel {
     fn keyframe(rows: RowBuffer, tick: Tick, generation: u64) -> Self {
         let rows = Arc::new(rows);
         let states = [Arc::clone(&rows), Arc::clone(&rows), rows];
-        Self { states, held: Held::keyframe(tick), moved: Vec::new(), updated: generation }
+        Self { states, held: Held::keyframe(tick), moved: Vec::new(), updated: generation, current: generation }
+    }
+
+    /// As of the frame of `tick` it was as before; gives back states that nobody needs any more.
+    fn stay(
+        &mut self,
+        tick: Tick,
+        frames: &VecDeque<(u64, Tick)>,
+        spare: &mut Vec<RowBuffer>,
+    ) -> Result<(), DecodeError> {
+        let as_of = frames.iter().rev().find(|(_, of)| *of == tick).map(|(generation, _)| *generation);
+        let as_of = as_of.filter(|as_of| *as_of >= self.current).ok_or(DecodeError::NoBaseline("tick"))?;
+        let since = self.current + 1..=as_of;
+        for (_, tick) in frames.iter().filter(|(generation, _)| since.contains(generation)) {
+            let unchanged = Arc::clone(&self.states[0]);
+            self.moved.clear();
+            spare.extend(self.frame(unchanged, *tick));
+        }
+        self.current = as_of;
+        Ok(())
     }
 
     /// One more frame; gives back a state that nobody needs any more.
@@ -130,6 +192,8 @@ impl Replica {
             entities: FxHashMap::default(),
             owned: Vec::new(),
             tick: None,
+            frames: VecDeque::new(),
+            late: Late::default(),
             drawn: None,
             changes: Vec::new(),
             generation: 0,
@@ -152,17 +216,19 @@ impl Replica {
         self.generation += 1;
         self.close(frame);
         let tick = frame.head.tick;
+        if frame.head.reset {
+            self.frames.clear();
+        }
         let mut decoded = std::mem::take(&mut self.decoded);
         for part in decoded.drain(..) {
-            self.track(part.handle, &part.rows, tick);
+            self.track(part.handle, part.true_at, &part.rows, tick);
             self.update(part, tick);
         }
         self.decoded = decoded;
-        for channel in self.channels.values_mut().filter(|channel| channel.updated != self.generation) {
-            let unchanged = Arc::clone(&channel.states[0]);
-            channel.moved.clear();
-            self.spare_rows.extend(channel.frame(unchanged, tick));
+        if self.frames.len() >= FRAMES_KEPT {
+            self.frames.pop_front();
         }
+        self.frames.push_back((self.generation, tick));
         if frame.owned.is_some() || frame.head.reset {
             self.disown(tick);
         }
@@ -225,7 +291,8 @@ impl Replica {
         self.drawn = Some(origin.offset(moment.floor() as i32));
         let lanes = &mut self.spare_lanes;
         self.entities.retain(|_, tracked| {
-            let needed = tracked.gone.is_none_or(|gone| f64::from(gone.since(origin)) > moment);
+            let needed =
+                tracked.gone.is_none_or(|gone| f64::from(gone.since(origin)) > tracked.lag.behind(origin, moment));
             if !needed {
                 tracked.forget(lanes);
             }
@@ -239,7 +306,12 @@ impl Replica {
         if !frame.head.reset && frame.closed.iter().any(|handle| !self.channels.contains_key(handle)) {
             return Err(DecodeError::NoBaseline("channel"));
         }
+        let mut true_at = self.tick;
         for part in &frame.parts {
+            if let Some(ticks) = late_ticks(part) {
+                true_at = Some(frame.head.tick.offset(-i32::from(ticks)));
+                continue;
+            }
             let bits = &message[part.bits.clone()];
             let mut rows = self.spare_rows.pop().unwrap_or_default();
             let mut changed = self.spare_lanes.zeros(0);
@@ -247,12 +319,14 @@ impl Replica {
                 decode_keyframe(&self.layout, bits, &mut rows)?;
             } else {
                 let forgotten = frame.head.reset || frame.closed.contains(&part.handle);
-                let base = self.channels.get(&part.handle).filter(|_| !forgotten);
-                let base = base.ok_or(DecodeError::NoBaseline("channel"))?;
+                let base = self.channels.get_mut(&part.handle).filter(|_| !forgotten);
+                let (base, true_at) = base.zip(true_at).ok_or(DecodeError::NoBaseline("channel"))?;
+                base.stay(true_at, &self.frames, &mut self.spare_rows)?;
                 decode_delta(&self.layout, &base.past(frame.head.tick), bits, &mut self.scratch, &mut rows)?;
                 changed.extend_from_slice(self.scratch.changed());
             }
-            self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, rows, changed });
+            let true_at = if part.keyframe { self.tick } else { true_at };
+            self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, true_at, rows, changed });
         }
         self.spare_lanes.take_all(self.decoded_owned.drain(..).map(|owned| owned.row));
         frame.owned.clone().map_or(Ok(()), |owned| self.decode_owned(&message[owned]))
@@ -287,10 +361,10 @@ impl Replica {
 
     /// Takes the new state of a channel.
     fn update(&mut self, part: Decoded, tick: Tick) {
-        let Decoded { handle, keyframe, rows, changed } = part;
+        let Decoded { handle, keyframe, rows, changed, .. } = part;
         match self.channels.get_mut(&handle) {
             Some(channel) if !keyframe => {
-                channel.updated = self.generation;
+                (channel.updated, channel.current) = (self.generation, self.generation);
                 self.spare_lanes.take_all(std::iter::once(std::mem::replace(&mut channel.moved, changed)));
                 self.spare_rows.extend(channel.frame(Arc::new(rows), tick));
             }
@@ -298,8 +372,14 @@ impl Replica {
         }
     }
 
-    /// Notes the state of a channel's entities at `tick`.
-    fn track(&mut self, handle: u16, rows: &RowBuffer, tick: Tick) {
+    /// Notes the state of a channel's entities at `tick`; until `true_at` the one before was theirs.
+    fn track(&mut self, handle: u16, true_at: Option<Tick>, rows: &RowBuffer, tick: Tick) {
+        let late = self.tick.zip(true_at).map_or(0, |(last, true_at)| last.since(true_at));
+        if late > 0 {
+            // the longest of late
+            let longest = if tick.since(self.late.seen) > LATE_FOR { late } else { self.late.ticks.max(late) };
+            self.late = Late { ticks: longest, seen: tick };
+        }
         let rows = rows.rows();
         for entity in rows.entities {
             let Some(kind) = self.layout.kind(entity.kind) else { continue };
@@ -317,10 +397,12 @@ impl Replica {
             }
             tracked.channel = handle;
             tracked.seen = self.generation;
+            tracked.missing = None;
+            tracked.lag.turn(tick, late as f32);
             if let Some(drawn) = self.drawn {
                 tracked.forget_before(drawn, &mut self.spare_lanes);
             }
-            tracked.note(kind, tick, self.tick, rows.row(kind, entity), &mut self.spare_lanes);
+            tracked.note(kind, tick, true_at, rows.row(kind, entity), &mut self.spare_lanes);
         }
     }
 
@@ -350,14 +432,18 @@ impl Replica {
     }
 
     /// Finds what the frame's channels no longer have: entities of a channel that is closed, or that was updated
-    /// without them.
+    /// without them. Where channels come late they may be on their way to another.
     fn settle(&mut self, tick: Tick) {
         let (generation, first) = (self.generation, self.changes.len());
+        let patience = if tick.since(self.late.seen) > LATE_FOR { 0 } else { self.late.ticks };
         for (id, tracked) in &mut self.entities {
             if tracked.gone.is_some() || tracked.seen == generation {
                 continue;
             }
             if self.channels.get(&tracked.channel).is_none_or(|channel| channel.updated == generation) {
+                tracked.missing.get_or_insert(tick);
+            }
+            if tracked.missing.is_some_and(|missing| tick.since(missing) >= patience) {
                 tracked.gone = Some(tick);
                 self.changes.push(Change::Despawned(*id));
             }

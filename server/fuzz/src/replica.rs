@@ -12,7 +12,8 @@ use tickwire_shared::delta::{
 };
 use tickwire_shared::protocol::TAG_FRAME;
 use tickwire_shared::protocol::frame::Frame;
-use tickwire_shared::replica::{Change, Replica};
+use tickwire_shared::protocol::limits::CHANNELS_MAX;
+use tickwire_shared::replica::{Change, OPEN_MAX, Replica};
 use tickwire_shared::{EntityId, Tick};
 
 use super::{layouts, slices};
@@ -78,9 +79,16 @@ struct Model {
 struct Channel {
     states: Vec<RowBuffer>,
     held: Held,
+    /// What it was before each state but the first.
+    before: Vec<Held>,
 }
 
 impl Channel {
+    fn go_on(&mut self, now: Tick) {
+        self.before.push(self.held);
+        self.held = self.held.frame(now);
+    }
+
     fn newest(&self) -> &RowBuffer {
         self.states.last().expect("a keyframe is one")
     }
@@ -104,20 +112,32 @@ impl Model {
         }
         let before = self.channels.clone();
         let mut updated = BTreeSet::new();
+        let mut late = 0;
         for part in &frame.parts {
+            if !part.keyframe && part.bits.is_empty() && usize::from(part.handle) >= OPEN_MAX {
+                late = (CHANNELS_MAX - usize::from(part.handle)) as i32;
+                // who has left its channel may turn up in another that is late
+                self.sound = false;
+                continue;
+            }
             self.sound &= updated.insert(part.handle);
             let (bits, mut rows) = (&message[part.bits.clone()], RowBuffer::default());
             let now = frame.head.tick;
             let channel = if part.keyframe {
                 decode_keyframe(self.layout, bits, &mut rows).expect("the frame was accepted");
-                Channel { states: vec![rows], held: Held::keyframe(now) }
+                Channel { states: vec![rows], held: Held::keyframe(now), before: Vec::new() }
             } else {
                 let mut channel = before[&part.handle].clone();
+                // the frames since did not name it, and yet it had changed
+                while late > 0 && channel.held.newest() != now.offset(-late) {
+                    channel.states.pop();
+                    channel.held = channel.before.pop().expect("the frame was accepted");
+                }
                 let mut scratch = DeltaScratch::default();
                 let result = decode_delta(self.layout, &channel.past(now), bits, &mut scratch, &mut rows);
                 result.expect("the frame was accepted");
                 channel.states.push(rows);
-                channel.held = channel.held.frame(now);
+                channel.go_on(now);
                 channel
             };
             self.channels.insert(part.handle, channel);
@@ -125,7 +145,7 @@ impl Model {
         for (handle, channel) in &mut self.channels {
             if !updated.contains(handle) {
                 channel.states.push(channel.newest().clone());
-                channel.held = channel.held.frame(frame.head.tick);
+                channel.go_on(frame.head.tick);
             }
         }
         let ids: Vec<EntityId> = self

@@ -36,7 +36,7 @@ enum Slot {
 
 use Slot::{Address, Count, File, Filter, Folder, Millis, Networks, Origins, Small, Switch, Times};
 
-static KEYS: [Key; 51] = [
+static KEYS: [Key; 53] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -45,6 +45,11 @@ static KEYS: [Key; 51] = [
     key("tls_key", "PEM file of their private key", File(|c| &mut c.tls_key)),
     key("stop_grace_ms", "time for players to leave after SIGTERM", Millis(0..=600_000, |c| &mut c.stop_grace_ms)),
     key("rooms_max", "most rooms at once", Count(1..=1_000_000, |c| &mut c.rooms_max)),
+    key(
+        "client_bytes_per_s",
+        "of the world for one client; 0: no limit",
+        Times(0..=1_000_000_000, |c| &mut c.client_bytes_per_s),
+    ),
     key("log", "which events are logged", Filter(|c| &mut c.log)),
     key(
         "net.message_max_bytes",
@@ -90,6 +95,11 @@ static KEYS: [Key; 51] = [
         "net.send_buffer_bytes",
         "the kernel's send buffer for one client",
         Count(4_096..=16_777_216, |c| &mut c.net.send_buffer_bytes),
+    ),
+    key(
+        "net.unsent_max_bytes",
+        "bytes in it that wait to be sent",
+        Count(1_024..=16_777_216, |c| &mut c.net.unsent_max_bytes),
     ),
     key("net.connections_max", "most connections at once", Count(1..=10_000_000, |c| &mut c.net.connections_max)),
     key("net.backlog", "connections that wait to be accepted", Times(1..=65_535, |c| &mut c.net.backlog)),

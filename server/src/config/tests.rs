@@ -42,6 +42,7 @@ fn every_field_has_its_key() {
         net,
         session,
         rooms_max: _,
+        client_bytes_per_s: _,
         log: _,
     } = Config::default();
     let NetConfig {
@@ -56,6 +57,7 @@ fn every_field_has_its_key() {
         write_buffer_max_bytes: _,
         write_stall_timeout_ms: _,
         send_buffer_bytes: _,
+        unsent_max_bytes: _,
         connections_max: _,
         backlog: _,
         proxies: Proxies { networks: _, protocol: _ },
@@ -83,7 +85,7 @@ fn every_field_has_its_key() {
         bytes: Rate { per_s: _, burst: _ },
         too_fast_timeout_ms: _,
     } = session;
-    assert_eq!(keys::all().count(), 9 + 26 + 9 + 7);
+    assert_eq!(keys::all().count(), 10 + 27 + 9 + 7);
 }
 
 #[test]
@@ -228,7 +230,7 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     assert_eq!(
         sentence("port = 5\n"),
         "tickwire.toml, line 1: there is no key port; the keys here are listen, reactors, tick_threads, assets, \
-         tls_cert, tls_key, stop_grace_ms, rooms_max, log and the sections [net] and [session]"
+         tls_cert, tls_key, stop_grace_ms, rooms_max, client_bytes_per_s, log and the sections [net] and [session]"
     );
     assert_eq!(
         sentence("\n[network]\nx = 1\n"),

@@ -110,28 +110,40 @@ pub struct Acceptor {
     paused_until: Option<Instant>,
     /// When the log was last told of a pause.
     complained: Option<Instant>,
-    send_buffer_bytes: usize,
+    buffers: SendBuffers,
+}
+
+/// What the kernel may hold of one connection's bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SendBuffers {
+    /// `SO_SNDBUF`; the kernel doubles it.
+    pub send_buffer_bytes: usize,
+    /// `TCP_NOTSENT_LOWAT`.
+    pub unsent_max_bytes: usize,
+}
+
+impl SendBuffers {
+    /// A socket that takes neither is slower to notice a slow peer, and works.
+    fn apply(self, stream: &TcpStream) {
+        let socket = SockRef::from(stream);
+        let _ = socket.set_send_buffer_size(self.send_buffer_bytes);
+        #[cfg(target_os = "linux")]
+        let _ = socket.set_tcp_notsent_lowat(u32::try_from(self.unsent_max_bytes).unwrap_or(u32::MAX));
+    }
 }
 
 impl Acceptor {
     /// Takes a listener that [`bind`] or [`bind_group`] made.
     pub fn new(
         listener: std::net::TcpListener,
-        send_buffer_bytes: usize,
+        buffers: SendBuffers,
         registry: &Registry,
         token: Token,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let mut listener = TcpListener::from_std(listener);
         registry.register(&mut listener, token, Interest::READABLE)?;
-        Ok(Self {
-            listener,
-            spare: open_spare(),
-            has_more: true,
-            paused_until: None,
-            complained: None,
-            send_buffer_bytes,
-        })
+        Ok(Self { listener, spare: open_spare(), has_more: true, paused_until: None, complained: None, buffers })
     }
 
     /// The poll says that there are connections.
@@ -152,7 +164,7 @@ impl Acceptor {
                     metrics.connections_accepted.one();
                     // it may be gone already; then the first read tells
                     let _ = stream.set_nodelay(true);
-                    let _ = SockRef::from(&stream).set_send_buffer_size(self.send_buffer_bytes);
+                    self.buffers.apply(&stream);
                     if !take(stream, peer) {
                         metrics.accepts_paused.one();
                         self.paused_until = Some(now + PAUSE);
@@ -218,6 +230,8 @@ mod tests {
 
     use super::*;
 
+    const BUFFERS: SendBuffers = SendBuffers { send_buffer_bytes: 32 * 1024, unsent_max_bytes: 16 * 1024 };
+
     fn any_port() -> SocketAddr {
         (Ipv4Addr::LOCALHOST, 0).into()
     }
@@ -259,7 +273,7 @@ mod tests {
         let listener = bind(any_port()).unwrap();
         let addr = listener.local_addr().unwrap();
         let poll = mio::Poll::new().unwrap();
-        let mut acceptor = Acceptor::new(listener, 32 * 1024, poll.registry(), Token(0)).unwrap();
+        let mut acceptor = Acceptor::new(listener, BUFFERS, poll.registry(), Token(0)).unwrap();
         let clients: Vec<Client> = (0..ACCEPTS_PER_TURN + 3).map(|_| Client::connect(addr).unwrap()).collect();
 
         let (metrics, now) = (Metrics::default(), Instant::now());
@@ -283,7 +297,7 @@ mod tests {
         let listener = bind(any_port()).unwrap();
         let addr = listener.local_addr().unwrap();
         let poll = mio::Poll::new().unwrap();
-        let mut acceptor = Acceptor::new(listener, 32 * 1024, poll.registry(), Token(0)).unwrap();
+        let mut acceptor = Acceptor::new(listener, BUFFERS, poll.registry(), Token(0)).unwrap();
         let _clients = [(); 3].map(|()| Client::connect(addr).unwrap());
         let (metrics, now) = (Metrics::default(), Instant::now());
         let mut seen = 0;
@@ -303,7 +317,7 @@ mod tests {
         let listener = bind(any_port()).unwrap();
         let addr = listener.local_addr().unwrap();
         let poll = mio::Poll::new().unwrap();
-        let mut acceptor = Acceptor::new(listener, 32 * 1024, poll.registry(), Token(0)).unwrap();
+        let mut acceptor = Acceptor::new(listener, BUFFERS, poll.registry(), Token(0)).unwrap();
         let (metrics, now) = (Metrics::default(), Instant::now());
         let _turned_away = Client::connect(addr).unwrap();
         acceptor.pause(now, &metrics, &io::Error::other("no descriptors"));

@@ -184,6 +184,9 @@ pub struct NetConfig {
     pub write_stall_timeout_ms: u64,
     /// `SO_SNDBUF` for accepted sockets (the kernel doubles it): bounds how old the bytes in the kernel can be.
     pub send_buffer_bytes: usize,
+    /// `TCP_NOTSENT_LOWAT` for accepted sockets: with so many bytes that the kernel has not sent yet it takes no more,
+    /// and says that it does when half of them have left. So a slow reader is noticed early, and reads less that is old.
+    pub unsent_max_bytes: usize,
     /// Connections that wait for `accept`; the kernel may have a lower bound.
     pub backlog: u32,
     /// Most connections of all reactors that share them; more are answered 503.
@@ -201,6 +204,13 @@ impl NetConfig {
     #[must_use]
     pub fn divided_among(self, reactors: usize) -> Self {
         Self { write_buffers_max_bytes: self.write_buffers_max_bytes / reactors.max(1), ..self }
+    }
+}
+
+impl NetConfig {
+    fn send_buffers(&self) -> accept::SendBuffers {
+        let Self { send_buffer_bytes, unsent_max_bytes, .. } = *self;
+        accept::SendBuffers { send_buffer_bytes, unsent_max_bytes }
     }
 }
 
@@ -225,6 +235,7 @@ impl Default for NetConfig {
             // out of reach for 3.3 s: to its socket that is 5.7 s without progress (seen with 2 KiB 30 times a second)
             write_stall_timeout_ms: 15_000,
             send_buffer_bytes: 32 * 1024,
+            unsent_max_bytes: 16 * 1024,
             backlog: accept::BACKLOG,
             connections_max: descriptors::connections_max(),
             proxies: Proxies::default(),

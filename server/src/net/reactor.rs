@@ -74,7 +74,7 @@ impl<H: Handler> Reactor<H> {
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let acceptor = Acceptor::new(listener, config.send_buffer_bytes, poll.registry(), LISTENER)?;
+        let acceptor = Acceptor::new(listener, config.send_buffers(), poll.registry(), LISTENER)?;
         Ok(Self {
             poll,
             events: Events::with_capacity(EVENTS_AT_FIRST),

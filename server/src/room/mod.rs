@@ -19,7 +19,7 @@ use tickwire_shared::{
 
 use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId};
 use crate::net::Outcome;
-use crate::sync::{ComposeTick, Encoder, Eye, FrameSink, Grid, Store, View};
+use crate::sync::{ComposeTick, Encoder, Eye, FrameSink, Grid, Store, Terms, View};
 use seats::Seats;
 
 /// Commands of all seats that may wait for the next tick; more are dropped and counted.
@@ -74,6 +74,8 @@ pub struct Room<G: Game> {
     store: Store,
     encoder: Encoder,
     compose: ComposeTick,
+    /// The game has said how many bytes a client may have.
+    has_own_terms: bool,
     /// For each reactor: its batch, while home.
     batches: Vec<Option<Box<Batch>>>,
     /// For each of the encoder's parts, where it is in the batch that is being filled.
@@ -96,6 +98,12 @@ impl<G: Game> Room<G> {
         {
             return Err(Refusal::new(format!("an interest radius must be above 0 and finite, not {radius}")).into());
         }
+        let mut compose = ComposeTick::default();
+        compose.terms = Terms {
+            bytes_per_s: setup.client_bytes_per_s.unwrap_or(0),
+            rate_hz: setup.rate.per_second(),
+            far_is_rarer: setup.far_is_rarer,
+        };
         let seats = Seats::new(setup.seats);
         let inputs = std::iter::repeat_with(|| None).take(seats.len()).collect();
         Ok(Self {
@@ -112,11 +120,21 @@ impl<G: Game> Room<G> {
             grid: Grid::new(setup.interest),
             store: Store::new(layout),
             encoder: Encoder::default(),
-            compose: ComposeTick::default(),
+            compose,
+            has_own_terms: setup.client_bytes_per_s.is_some(),
             batches: (0..reactors).map(|reactor| Some(Box::new(Batch::new(id, thread, reactor)))).collect(),
             copied: Vec::new(),
             counts: RoomCounts::default(),
         })
+    }
+
+    /// Bytes a second that each client is sent at most of what it sees, if the game has not said; 0 is no limit.
+    #[must_use]
+    pub fn with_client_bytes(mut self, bytes_per_s: u32) -> Self {
+        if !self.has_own_terms {
+            self.compose.terms.bytes_per_s = bytes_per_s;
+        }
+        self
     }
 
     /// Seats a client.
@@ -331,7 +349,11 @@ impl<G: Game> Room<G> {
         self.copied.clear();
         for (seat, occupant) in self.seats.taken_mut().filter(|(_, occupant)| occupant.link.reactor == reactor) {
             if occupant.blocked {
+                occupant.view.skip(self.tick);
                 batch.blocked.push((occupant.link.link, seat));
+                continue;
+            }
+            if !occupant.view.is_due(self.tick, self.rate) {
                 continue;
             }
             let first = batch.pieces.len();

@@ -10,14 +10,18 @@
 //!        ^------------------------------------------- receipt
 //! ```
 
+mod budget;
 mod channel;
 mod encode;
 mod grid;
+mod open;
+mod slots;
 mod store;
 mod view;
 
+pub use budget::Terms;
 pub use channel::{Cell, Channel};
-pub use encode::Encoder;
+pub use encode::{Encoder, Made};
 pub use grid::{Eye, Grid};
 pub use store::{Snapshot, Store};
 pub use view::{ComposeTick, FrameSink, View};

@@ -11,11 +11,14 @@ use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{Held, Part, encode_row};
 use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
 use tickwire_shared::protocol::limits::OWNED_MAX;
-use tickwire_shared::{Area, SeatId, Sight, Tick};
+use tickwire_shared::replica::late_mark;
+use tickwire_shared::{Area, SeatId, Sight, Tick, TickRate};
 
+use super::budget::{self, NEVER_TICKS, Pace, Purse, Terms, urgency};
 use super::channel::{Cell, Channel};
-use super::encode::Encoder;
+use super::encode::{Encoder, NOTHING, base_of, late_base_of, step_base};
 use super::grid::{Eye, Grid};
+use super::open::{Last, Next, Open, number};
 use super::store::Store;
 
 /// A client's state hash is sent when so many ticks have passed since the last one that it got.
@@ -25,29 +28,35 @@ const EVENTS_MAX: usize = 256;
 /// Events' bytes in one frame; the rest waits for the next.
 const EVENT_BYTES_PER_FRAME: usize = 16 * 1024;
 
-/// A channel that the client holds.
-#[derive(Clone, Copy, Debug)]
-struct Open {
-    channel: Channel,
-    handle: u16,
-    /// The states of the channel that the client has.
-    held: Held,
-}
+/// Parts from this length on are in the batch once, whoever receives them; shorter ones are cheaper to copy than to
+/// point at.
+const SHARED_BYTES: usize = 512;
 
-/// What a frame that is under way will have changed when it was written.
+/// A client whose bytes last for so many frames like the last one, and so many more, gets all there is.
+const AMPLE_FRAMES: i64 = 2;
+const AMPLE_BYTES: i64 = 1024;
+/// No part's number.
+const UNMADE: u32 = u32::MAX;
+
+/// What a frame that is under way will have changed when it was written. What it does to the channels stands with them.
 #[derive(Debug, Default)]
 struct Proposal {
-    open: Vec<Open>,
+    tick: Tick,
+    /// It was written; taken account of with the next frame.
+    confirmed: bool,
     owned: Option<Tick>,
     acked: Option<InputAck>,
     hashed: Option<Tick>,
     events: usize,
+    bytes: usize,
     reset: bool,
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct View {
+    /// The tick of the last frame that the client got, but for that of the proposal.
+    frame: Option<Tick>,
     look: Option<(f32, f32)>,
     sight: Sight,
     /// Sorted by channel.
@@ -60,6 +69,8 @@ pub struct View {
     hashed: Option<Tick>,
     events: VecDeque<Arc<[u8]>>,
     needs_reset: bool,
+    purse: Purse,
+    pace: Pace,
     proposal: Proposal,
 }
 
@@ -68,12 +79,29 @@ pub struct View {
 pub struct ComposeTick {
     /// The tick.
     pub tick: Tick,
+    /// The room's terms.
+    pub terms: Terms,
     wanted: Vec<Channel>,
     closed: Vec<u16>,
-    /// Handle, part, keyframe.
-    parts: Vec<(u16, usize, bool)>,
+    /// Channels that the view had from where on there are others now.
+    had: Vec<Open>,
+    parts: Vec<Chosen>,
+    /// Urgencies, and places in `parts`.
+    urgent: Vec<(f32, usize)>,
     used_handles: Vec<u64>,
     owned_bits: Vec<u8>,
+}
+
+/// A part that the frame is to have.
+#[derive(Clone, Copy, Debug)]
+struct Chosen {
+    /// Of the channel, among those of the view.
+    place: usize,
+    /// What it builds on.
+    base: u16,
+    part: u32,
+    /// How old the state is that it builds on, where that is not the one of the client's last frame; else 0.
+    late: u8,
 }
 
 /// Where a frame's pieces go: the bytes of a batch, each shared part copied into it once.
@@ -115,7 +143,8 @@ impl View {
 
     /// The frame under way was written, or will be, as a whole.
     pub fn confirm(&mut self) {
-        std::mem::swap(&mut self.open, &mut self.proposal.open);
+        self.purse.charge(self.proposal.bytes);
+        self.proposal.confirmed = true;
         self.owned = self.proposal.owned;
         self.acked = self.proposal.acked;
         self.hashed = self.proposal.hashed;
@@ -129,6 +158,16 @@ impl View {
         self.needs_reset |= self.proposal.reset;
         self.proposal.events = 0;
         self.proposal.reset = false;
+    }
+
+    /// The client cannot be sent to at this tick.
+    pub fn skip(&mut self, tick: Tick) {
+        self.pace.skip(tick);
+    }
+
+    /// Whether the client, which can be sent to, is to get a frame at this tick.
+    pub fn is_due(&mut self, tick: Tick, rate: TickRate) -> bool {
+        self.pace.is_due(tick, rate.per_second())
     }
 
     /// What a game last said of the interest of the client, whose seat is `seat`.
@@ -148,36 +187,54 @@ impl View {
         shared: &mut ComposeTick,
         sink: &mut FrameSink<'_>,
     ) {
+        encoder.settle(store);
+        let last = Last::new(self.frame, self.proposal.tick, self.proposal.confirmed);
+        if std::mem::take(&mut self.proposal.confirmed) {
+            self.frame = Some(last.tick);
+        }
         let reset = std::mem::take(&mut self.needs_reset);
         if reset {
             self.open.clear();
             self.owned = None;
         }
+        self.proposal.tick = shared.tick;
         self.proposal.reset = reset;
-        self.choose_channels(seat, sees, (store, grid), shared);
-        self.choose_parts(store, encoder, shared);
-        let owned = self.choose_owned(seat, store, shared);
+        self.choose_channels((seat, sees), &last, (store, grid), shared);
+        self.choose_parts(&last, grid, encoder, shared);
+        self.make_parts(&last, (store, grid), encoder, shared);
+        let owned = self.choose_owned(seat, store, encoder, shared);
         self.proposal.events = self.choose_events();
         let hash_due = reset || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
-        self.proposal.hashed = if hash_due { Some(shared.tick) } else { self.hashed };
-        let hash = hash_due.then(|| {
-            let hashes = self.proposal.open.iter().map(|open| encoder.hash(store, open.channel));
-            hashes.fold(0, u64::wrapping_add) as u32
-        });
+        let hash = if hash_due { self.hash(&last, store, encoder, shared.tick) } else { None };
+        self.proposal.hashed = hash.map_or(self.hashed, |_| Some(shared.tick));
         self.proposal.acked = ack;
         // an ack is news once
         let ack = ack.filter(|ack| self.acked != Some(*ack));
 
         let head = FrameHead { tick: shared.tick, reset, ack, hash };
         let has_events = self.proposal.events > 0;
-        let mut start = sink.bytes.len();
-        frame::write_head(&head, &shared.closed, shared.parts.len(), owned, has_events, sink.bytes);
-        for (handle, part, keyframe) in &shared.parts {
-            let bits = encoder.bits(*part);
-            frame::write_part_head(*handle, *keyframe, bits.len(), sink.bytes);
-            sink.pieces.push(start..sink.bytes.len());
-            sink.share(*part, bits);
-            start = sink.bytes.len();
+        let (first_piece, mut start) = (sink.pieces.len(), sink.bytes.len());
+        let groups = late_groups(&mut shared.parts);
+        frame::write_head(&head, &shared.closed, shared.parts.len() + groups, owned, has_events, sink.bytes);
+        let mut late = 0;
+        for chosen in &shared.parts {
+            if chosen.late != late {
+                late = chosen.late;
+                frame::write_part_head(late_mark(late), false, 0, sink.bytes);
+            }
+            write_handle(self.open[chosen.place].handle, sink.bytes);
+            let (length, first_bytes) = encoder.first_bytes(chosen.part);
+            if length <= first_bytes.len() {
+                let end = sink.bytes.len() + length;
+                sink.bytes.extend_from_slice(first_bytes);
+                sink.bytes.truncate(end);
+            } else if length < SHARED_BYTES {
+                sink.bytes.extend_from_slice(encoder.sealed(chosen.part));
+            } else {
+                sink.pieces.push(start..sink.bytes.len());
+                sink.share(chosen.part as usize, encoder.sealed(chosen.part));
+                start = sink.bytes.len();
+            }
         }
         if owned {
             frame::write_owned(&shared.owned_bits, sink.bytes);
@@ -188,73 +245,153 @@ impl View {
         if sink.bytes.len() > start {
             sink.pieces.push(start..sink.bytes.len());
         }
+        self.proposal.bytes = sink.pieces[first_piece..].iter().map(Range::len).sum();
     }
 
-    /// What the client is to see, and which of its channels it loses: those that it may not see any more, and those
-    /// that hold nothing.
+    /// What the client is to see.
     fn choose_channels(
         &self,
-        seat: SeatId,
-        sees: impl Fn(Area) -> bool,
+        (seat, sees): (SeatId, impl Fn(Area) -> bool),
+        last: &Last,
         (store, grid): (&Store, &Grid),
         shared: &mut ComposeTick,
     ) {
+        // asked for in order
+        let at = std::cell::Cell::new(0);
         let held = |cell: Cell| {
-            let first = self.open.partition_point(|open| open.channel.cell() < cell);
-            self.open.get(first).is_some_and(|open| open.channel.cell() == cell)
+            let before = self.open[at.get()..].iter().take_while(|open| open.channel.cell() < cell).count();
+            at.set(at.get() + before);
+            let layers = self.open[at.get()..].iter().take_while(|open| open.channel.cell() == cell);
+            layers.copied().any(|mut open| open.settle(last))
         };
         shared.wanted.clear();
         if let Some(now) = store.newest() {
             grid.in_view(&self.eye(seat), now, held, sees, &mut shared.wanted);
         }
-        shared.closed.clear();
-        let lost = self.open.iter().filter(|open| shared.wanted.binary_search(&open.channel).is_err());
-        shared.closed.extend(lost.map(|open| open.handle));
     }
 
-    /// For each wanted channel: nothing when the client has it as it is, a delta, or a keyframe.
-    fn choose_parts(&mut self, store: &Store, encoder: &mut Encoder, shared: &mut ComposeTick) {
-        shared.parts.clear();
-        shared.used_handles.clear();
-        for open in &self.open {
-            if shared.wanted.binary_search(&open.channel).is_ok() {
-                mark(&mut shared.used_handles, open.handle);
+    /// For each wanted channel: nothing when the client has it as it is, a delta, or a keyframe. The others that it has
+    /// it loses.
+    fn choose_parts(&mut self, last: &Last, grid: &Grid, encoder: &mut Encoder, shared: &mut ComposeTick) {
+        let ComposeTick { tick: now, terms, wanted, closed, had, parts, .. } = shared;
+        closed.clear();
+        parts.clear();
+        let age = |tick: Tick| now.since(tick).cast_unsigned();
+        let mut chooser = Chooser {
+            last,
+            now: *now,
+            step_age: age(last.after.newest()),
+            frame_age: self.frame.map_or(0, age),
+            distance: terms.far_is_rarer.then_some(self.look).flatten().map(|look| (grid, look)),
+            encoder,
+            parts,
+        };
+        let mut same = 0;
+        for (open, channel) in self.open.iter_mut().zip(&*wanted) {
+            if open.channel != *channel || !open.settle(last) {
+                break;
+            }
+            chooser.choose(open, same);
+            same += 1;
+        }
+        if same == wanted.len() && same == self.open.len() {
+            return;
+        }
+        had.clear();
+        had.extend(self.open.drain(same..));
+        let mut had = had.iter_mut().peekable();
+        let mut lose = |lost: &mut Open, open: &mut Vec<Open>| {
+            if lost.settle(last) {
+                closed.push(lost.handle);
+                open.push(Open { next: Next::Closed, ..*lost });
+            }
+        };
+        let mut opened = false;
+        for channel in &wanted[same..] {
+            while let Some(lost) = had.next_if(|open| open.channel < *channel) {
+                lose(lost, &mut self.open);
+            }
+            let place = self.open.len();
+            let had = had.next_if(|open| open.channel == *channel).copied();
+            if let Some(mut open) = had
+                && open.settle(last)
+            {
+                chooser.choose(&mut open, place);
+                self.open.push(open);
+            } else if let Some(open) = chooser.open(*channel, place) {
+                self.open.push(open);
+                opened = true;
             }
         }
-        self.proposal.open.clear();
-        let now = shared.tick;
-        for channel in &shared.wanted {
-            let open = self.open.binary_search_by_key(channel, |open| open.channel).ok().map(|at| self.open[at]);
-            let (handle, held) = match open {
-                Some(Open { handle, held, .. }) => {
-                    let in_ring = store.at(held.newest()).is_some();
-                    let mut keyframe = false;
-                    if !(in_ring && store.unchanged_since(*channel, held.newest())) {
-                        let (part, is_keyframe) = encoder.part(store, *channel, Some(held));
-                        shared.parts.push((handle, part, is_keyframe));
-                        keyframe = is_keyframe;
-                    }
-                    (handle, if keyframe { Held::keyframe(now) } else { held.frame(now) })
-                }
-                // nothing there: the client need not know of it
-                None if store.newest().is_none_or(|now| now.rows(*channel).entities.is_empty()) => continue,
-                None => {
-                    let handle = take_free(&mut shared.used_handles);
-                    let (part, keyframe) = encoder.part(store, *channel, None);
-                    shared.parts.push((handle, part, keyframe));
-                    (handle, Held::keyframe(now))
-                }
-            };
-            self.proposal.open.push(Open { channel: *channel, handle, held });
+        had.for_each(|lost| lose(lost, &mut self.open));
+        if opened {
+            number(&mut self.open, &mut shared.used_handles);
         }
+    }
+
+    /// Makes the parts: all of them, or where the client's bytes may not last for that, the most urgent.
+    fn make_parts(
+        &mut self,
+        last: &Last,
+        (store, grid): (&Store, &Grid),
+        encoder: &mut Encoder,
+        shared: &mut ComposeTick,
+    ) {
+        let ComposeTick { tick: now, terms, parts, urgent, .. } = shared;
+        let mut make = |open: &Open, chosen: &mut Chosen| {
+            let held = if open.in_step { last.after } else { open.held };
+            let held = Some(held).filter(|_| chosen.base != NOTHING);
+            chosen.part = encoder.part_of(store, (open.channel, open.slot), chosen.base, held);
+            // behind a handle
+            encoder.sealed(chosen.part).len() as i64 + 1
+        };
+        let mut bytes = if terms.bytes_per_s > 0 { self.purse.bytes(terms, *now) } else { i64::MAX };
+        if bytes > AMPLE_FRAMES * self.proposal.bytes as i64 + AMPLE_BYTES {
+            for chosen in parts {
+                make(&self.open[chosen.place], chosen);
+            }
+            return;
+        }
+        urgent.clear();
+        urgent.extend(parts.iter().enumerate().map(|(at, chosen)| {
+            let open = &self.open[chosen.place];
+            let away = grid.cells_away(self.look, open.channel.cell());
+            let waited = if open.next == Next::Opened { NEVER_TICKS } else { open.age(last, *now) };
+            (urgency(away, waited), at)
+        }));
+        // of equals the first, so that nothing depends on how it is sorted
+        urgent.sort_unstable_by(|(a, a_at), (b, b_at)| b.total_cmp(a).then(a_at.cmp(b_at)));
+        for (_, at) in &*urgent {
+            let open = &mut self.open[parts[*at].place];
+            if bytes > 0 {
+                bytes -= make(open, &mut parts[*at]);
+            } else {
+                open.next = if open.next == Next::Opened { Next::Unopened } else { Next::Same };
+            }
+        }
+        parts.retain(|chosen| chosen.part != UNMADE);
+    }
+
+    /// The hash over all that the client will hold; none when some of that is not known any more.
+    fn hash(&self, last: &Last, store: &Store, encoder: &mut Encoder, now: Tick) -> Option<u32> {
+        let held = self.open.iter().filter(|open| !matches!(open.next, Next::Closed | Next::Unopened));
+        let mut sum = 0u64;
+        for open in held {
+            let held = if open.in_step { last.after } else { open.held };
+            let tick = if open.next == Next::Same { held.newest() } else { now };
+            if !encoder.reaches(now.since(tick).cast_unsigned()) {
+                return None;
+            }
+            sum = sum.wrapping_add(encoder.hash(store, (open.channel, open.slot), tick));
+        }
+        Some(sum as u32)
     }
 
     /// Fills the owned block when what the client has of it is out of date.
-    fn choose_owned(&mut self, seat: SeatId, store: &Store, shared: &mut ComposeTick) -> bool {
+    fn choose_owned(&mut self, seat: SeatId, store: &Store, encoder: &Encoder, shared: &mut ComposeTick) -> bool {
         self.proposal.owned = Some(shared.tick);
         let Some(now) = store.newest() else { return false };
-        let known = self.owned.and_then(|tick| store.at(tick));
-        if known.is_some_and(|before| !store.owned_differs(seat, before, now)) {
+        if self.owned.is_some_and(|known| encoder.owned_unchanged(seat, shared.tick.since(known).cast_unsigned())) {
             return false;
         }
         shared.owned_bits.clear();
@@ -299,19 +436,75 @@ impl FrameSink<'_> {
     }
 }
 
-fn mark(used: &mut Vec<u64>, handle: u16) {
-    let word = usize::from(handle) / 64;
-    if used.len() <= word {
-        used.resize(word + 1, 0);
-    }
-    used[word] |= 1 << (handle % 64);
+/// Chooses parts for one view's channels.
+struct Chooser<'a> {
+    last: &'a Last,
+    now: Tick,
+    /// How old is what channels in step hold.
+    step_age: u32,
+    /// How old is the client's last frame.
+    frame_age: u32,
+    /// For what is to be sent the more rarely the further away it is: from where.
+    distance: Option<(&'a Grid, (f32, f32))>,
+    encoder: &'a mut Encoder,
+    parts: &'a mut Vec<Chosen>,
 }
 
-/// The smallest handle that is not used, marked as used.
-fn take_free(used: &mut Vec<u64>) -> u16 {
-    let word = used.iter().position(|word| *word != u64::MAX).unwrap_or(used.len());
-    let bit = used.get(word).map_or(0, |word| word.trailing_ones());
-    let handle = (word * 64) as u16 + bit as u16;
-    mark(used, handle);
-    handle
+impl Chooser<'_> {
+    /// What the frame is to say about a channel that the client has, at `place` among its channels.
+    #[inline]
+    fn choose(&mut self, open: &mut Open, place: usize) {
+        open.slot = self.encoder.slot_of(open.channel, open.slot, self.now);
+        let held = if open.in_step { self.last.after } else { open.held };
+        let age = if open.in_step { self.step_age } else { self.now.since(held.newest()).cast_unsigned() };
+        if !self.encoder.reaches(age) {
+            open.next = Next::Keyframe;
+            return self.parts.push(Chosen { place, base: NOTHING, part: UNMADE, late: 0 });
+        }
+        open.next = Next::Frame;
+        if self.encoder.slot(open.slot).is_unchanged(age) {
+            return;
+        }
+        let is_late = age != self.frame_age;
+        if !self.is_due(open.channel.cell()) || (is_late && !budget::is_round(age)) {
+            open.next = Next::Same;
+            return;
+        }
+        let base = match (open.in_step, is_late) {
+            (true, _) => step_base(age),
+            (_, false) => base_of(&held, self.now),
+            (_, true) => late_base_of(&held, self.now),
+        };
+        self.parts.push(Chosen { place, base, part: UNMADE, late: if is_late { age as u8 } else { 0 } });
+    }
+
+    fn is_due(&self, cell: Cell) -> bool {
+        let Some((grid, look)) = self.distance.filter(|_| cell != Cell::EVERYWHERE) else { return true };
+        budget::is_due(cell, self.now, budget::period(grid.cells_away(Some(look), cell)))
+    }
+
+    /// A channel that the client does not have, if there is anything in it.
+    fn open(&mut self, channel: Channel, place: usize) -> Option<Open> {
+        let slot = self.encoder.find(channel).filter(|slot| self.encoder.slot(*slot).is_occupied())?;
+        self.parts.push(Chosen { place, base: NOTHING, part: UNMADE, late: 0 });
+        let held = Held::keyframe(self.now);
+        Some(Open { channel, slot, held, handle: 0, in_step: false, next: Next::Opened })
+    }
+}
+
+/// Brings parts together that build on states of the same tick, those of the last frame first; tells how many other
+/// groups there are.
+fn late_groups(parts: &mut [Chosen]) -> usize {
+    if parts.iter().all(|chosen| chosen.late == 0) {
+        return 0;
+    }
+    parts.sort_unstable_by_key(|chosen| (chosen.late, chosen.place));
+    parts.chunk_by(|a, b| a.late == b.late).filter(|group| group[0].late != 0).count()
+}
+
+/// A channel's handle, which the frame's layout knows only together with a length: one of 0 is one byte.
+#[inline]
+fn write_handle(handle: u16, out: &mut Vec<u8>) {
+    frame::write_part_head(handle, false, 0, out);
+    out.pop();
 }

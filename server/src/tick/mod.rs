@@ -53,6 +53,7 @@ pub struct TickThread<G: Game> {
     reactors: Vec<ReactorPort>,
     control: Post<tokio::sync::mpsc::Sender<ToControl>, ToControl>,
     rooms: FxHashMap<RoomId, Room<G>>,
+    client_bytes_per_s: u32,
     schedule: Schedule,
     metrics: Arc<Metrics>,
     lateness: Lateness,
@@ -114,12 +115,21 @@ impl<G: Game> TickThread<G> {
             reactors: ports.reactors,
             control: Post::new(ports.control),
             rooms: FxHashMap::default(),
+            client_bytes_per_s: 0,
             schedule: Schedule::default(),
             metrics,
             lateness: Lateness::default(),
             complaints: Complaints::default(),
             stopping: false,
         }
+    }
+
+    /// Bytes a second that a client is sent at most of what it sees, in rooms whose game does not say; 0, the default, is
+    /// no limit.
+    #[must_use]
+    pub fn with_client_bytes(mut self, bytes_per_s: u32) -> Self {
+        self.client_bytes_per_s = bytes_per_s;
+        self
     }
 
     /// Runs until [`ToTick::Stop`].
@@ -202,6 +212,7 @@ impl<G: Game> TickThread<G> {
         let (index, reactors) = (self.index, self.reactors.len());
         self.guarded(id, |thread| match Room::<G>::new(id, options, seed, index, reactors) {
             Ok(room) => {
+                let room = room.with_client_bytes(thread.client_bytes_per_s);
                 let now_ms = thread.started.elapsed().as_millis() as u64;
                 thread.schedule.add(id, room.rate(), now_ms);
                 thread.rooms.insert(id, room);

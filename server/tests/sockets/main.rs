@@ -2,6 +2,7 @@
 
 mod refusals;
 mod small_game;
+mod stalled;
 mod stop;
 mod swirl;
 mod wire;

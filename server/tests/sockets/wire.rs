@@ -20,7 +20,11 @@ pub fn frame(payload: &[u8]) -> Vec<u8> {
 
 /// A connection past the 101.
 pub fn upgraded(server: &Running) -> TcpStream {
-    let mut socket = TcpStream::connect(server.addr()).expect("the server listens");
+    upgrade(server, TcpStream::connect(server.addr()).expect("the server listens"))
+}
+
+/// The same for a socket that is connected.
+pub fn upgrade(server: &Running, mut socket: TcpStream) -> TcpStream {
     socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
     let request = format!(
         "GET /ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\

@@ -25,12 +25,57 @@ pub(super) struct Tracked {
     pub(super) channel: u16,
     /// The generation of the last frame whose channels had it.
     pub(super) seen: u64,
+    /// When it left its channel, and may yet turn up in another.
+    pub(super) missing: Option<Tick>,
     /// When it was found to be gone; drawn until then.
     pub(super) gone: Option<Tick>,
+    pub(super) lag: Lag,
     /// When it was first seen; not drawn before, however short the past that is kept.
     spawned: Tick,
     /// Its states, each from when it became so, the newest last.
     past: VecDeque<(Tick, Vec<u32>)>,
+}
+
+/// How much later than the others an entity is drawn, in ticks: as late as its channel comes. It changes slowly, so that
+/// what is drawn neither jumps nor goes back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lag {
+    from: f32,
+    to: f32,
+    since: Tick,
+}
+
+impl Lag {
+    /// How fast it changes, in ticks a tick.
+    const SPEED: f32 = 0.125;
+    /// However late a channel comes, nobody wants to see what is older.
+    const MOST: f32 = 8.0;
+
+    /// The channel came so much later than the others at a tick.
+    pub(super) fn turn(&mut self, tick: Tick, ticks: f32) {
+        let ticks = ticks.min(Self::MOST);
+        if ticks != self.to {
+            *self = Self { from: self.at(tick.since(self.since) as f32), to: ticks, since: tick };
+        }
+    }
+
+    /// The moment to draw where the others are drawn at `moment`, both in ticks after `origin`.
+    pub(super) fn behind(&self, origin: Tick, moment: f64) -> f64 {
+        if self.from == self.to {
+            return moment - f64::from(self.to);
+        }
+        moment - f64::from(self.at((moment - f64::from(self.since.since(origin))) as f32))
+    }
+
+    /// Ticks, rounded up.
+    fn most(&self) -> i32 {
+        self.from.max(self.to).ceil() as i32
+    }
+
+    fn at(&self, ticks: f32) -> f32 {
+        let way = ticks.max(0.0) * Self::SPEED;
+        self.from + (self.to - self.from).clamp(-way, way)
+    }
 }
 
 impl Lanes {
@@ -56,7 +101,16 @@ impl Lanes {
 
 impl Tracked {
     pub(super) fn new(kind: u16, spawned: Tick) -> Self {
-        Self { kind, channel: 0, seen: 0, gone: None, spawned, past: VecDeque::new() }
+        Self {
+            kind,
+            channel: 0,
+            seen: 0,
+            missing: None,
+            gone: None,
+            lag: Lag::default(),
+            spawned,
+            past: VecDeque::new(),
+        }
     }
 
     /// Notes the public lanes of `row`, which has no others. `previous` is the tick of the frame before: what was not
@@ -105,6 +159,7 @@ impl Tracked {
 
     /// It as it was at `moment`, if it was there.
     pub(super) fn at(&self, id: EntityId, origin: Tick, moment: f64) -> Option<Between<'_>> {
+        let moment = self.lag.behind(origin, moment);
         let when = |tick: Tick| f64::from(tick.since(origin));
         if when(self.spawned) > moment || self.gone.is_some_and(|gone| when(gone) <= moment) {
             return None;
@@ -122,6 +177,7 @@ impl Tracked {
 
     /// Forgets states that only a moment before `drawn` would need.
     pub(super) fn forget_before(&mut self, drawn: Tick, spare: &mut Lanes) {
+        let drawn = drawn.offset(-self.lag.most());
         while self.past.get(1).is_some_and(|(tick, _)| !tick.is_after(drawn)) {
             spare.take_all(self.past.pop_front().map(|(_, row)| row).into_iter());
         }
