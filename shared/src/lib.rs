@@ -10,6 +10,7 @@ pub mod game;
 pub mod native;
 pub mod protocol;
 pub mod publish;
+mod range;
 pub mod replica;
 mod rice;
 pub mod rng;

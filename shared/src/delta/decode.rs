@@ -1,11 +1,12 @@
 //! The decoder. Its mirror is `encode.rs`: a change here is a change there. Every number is checked before it is used.
 
-use super::coder::{Question, Take};
+use super::coder::{Count, Question, Take};
 use super::encode::{DeltaScratch, Marked, gap_order};
 use super::forecast::{Forecast, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Layout, Part, Unit};
 use super::past::{Past, RowPasts};
 use super::row::{RowBuffer, Rows};
+use super::tables::Likely;
 use crate::bits::{BitReader, DecodeError};
 use crate::game::EntityId;
 use crate::schema::quat::Quat;
@@ -49,14 +50,27 @@ pub fn decode_delta(
     scratch: &mut DeltaScratch,
     out: &mut RowBuffer,
 ) -> Result<(), DecodeError> {
+    match layout.tables() {
+        None => decode_with(layout, past, BitReader::new(bytes), scratch, out),
+        Some(tables) => decode_with(layout, past, Likely::new(tables, bytes), scratch, out),
+    }
+}
+
+fn decode_with<T: Take>(
+    layout: &Layout,
+    past: &Past<'_>,
+    mut take: T,
+    scratch: &mut DeltaScratch,
+    out: &mut RowBuffer,
+) -> Result<(), DecodeError> {
     let DeltaScratch { decoding: lists, changed, .. } = scratch;
     out.clear();
     changed.clear();
-    let mut bits = BitReader::new(bytes);
-    let earlier = if bits.flag()? { Some(past.earlier.ok_or(DecodeError::NoBaseline("state"))?) } else { None };
+    let leans = take.bits(1)? != 0;
+    let earlier = if leans { Some(past.earlier.ok_or(DecodeError::NoBaseline("state"))?) } else { None };
     let past = Past { base: past.base, earlier };
-    let kept = if bits.flag()? {
-        lists.decode_structure(layout, past.base, &mut bits, out)?;
+    let kept = if take.bits(1)? != 0 {
+        lists.decode_structure(layout, past.base, &mut take, out)?;
         lists.kept.len()
     } else {
         lists.kept.clear();
@@ -66,12 +80,12 @@ pub fn decode_delta(
     lists.find_moving(layout, &past, kept)?;
     let moving = lists.moving.len();
     lists.exceptions.clear();
-    if moving > 0 {
-        decode_marked(moving, &mut bits, &mut lists.exceptions)?;
+    if T::WHOLE_BITS && moving > 0 {
+        decode_marked(moving, &mut take, &mut lists.exceptions)?;
     }
-    decode_marked(kept, &mut bits, &mut lists.started)?;
-    decode_rows(layout, &past, lists, &mut bits, out, changed)?;
-    bits.all()
+    decode_marked(kept, &mut take, &mut lists.started)?;
+    decode_rows(layout, &past, lists, &mut take, out, changed)?;
+    take.all()
 }
 
 impl Lists {
@@ -80,7 +94,7 @@ impl Lists {
         &mut self,
         layout: &Layout,
         base: Rows<'_>,
-        bits: &mut BitReader<'_>,
+        bits: &mut impl Take,
         out: &mut RowBuffer,
     ) -> Result<(), DecodeError> {
         let kept = &mut self.kept;
@@ -139,73 +153,94 @@ impl Lists {
 }
 
 /// Places among `total`, and a mark for each.
-fn decode_marked(total: usize, bits: &mut BitReader<'_>, places: &mut Vec<Marked>) -> Result<(), DecodeError> {
+fn decode_marked<T: Take>(total: usize, take: &mut T, places: &mut Vec<Marked>) -> Result<(), DecodeError> {
     places.clear();
-    let count = promised(bits.count(1)?, bits)? as usize;
+    let count = take.likely_count(Count::Started, 1)? as usize;
+    if count > total {
+        return Err(DecodeError::OutOfRange("changed count"));
+    }
     let order = gap_order(total, count);
     let mut next = 0;
     for _ in 0..count {
-        let place = next + bits.count(order)? as usize;
+        let place = next + take.likely_count(Count::Gap, order)? as usize;
         if place >= total {
             return Err(DecodeError::OutOfRange("changed place"));
         }
-        places.push((place, bits.flag()?));
+        places.push((place, T::WHOLE_BITS && take.answer(Question::Marked)?));
         next = place + 1;
     }
     Ok(())
 }
 
+/// What a row says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Says {
+    /// It moves, in the plain way or asked.
+    Moves { asked: bool },
+    /// It did not move before.
+    Starts { asked: bool },
+}
+
 /// The rows that changed, in their order: those that move and are no exception, and those that started.
-fn decode_rows(
+fn decode_rows<T: Take>(
     layout: &Layout,
     past: &Past<'_>,
     lists: &Lists,
-    rows: &mut impl Take,
+    rows: &mut T,
     out: &mut RowBuffer,
     changed: &mut Vec<u32>,
 ) -> Result<(), DecodeError> {
     let mut pasts = RowPasts::new(past);
     let mut started = lists.started.iter().peekable();
     let mut exceptions = lists.exceptions.iter().peekable();
-    let mut row = |place: usize, marked: bool, all: bool| {
+    let mut row = |place: usize, says: Says| {
         let (before, after) = lists.at(place);
-        changed.push(after as u32);
         let (kind, row) = out.row_mut(layout, after).ok_or(DecodeError::OutOfRange("changed place"))?;
-        decode_kept(kind, &pasts.row(kind, before), (marked, all), rows, row)
+        let past = pasts.row(kind, before);
+        let (surprise, size) = if T::WHOLE_BITS { <_>::default() } else { past.unrest(kind) };
+        if !T::WHOLE_BITS && matches!(says, Says::Moves { .. }) && !rows.answer(Question::Moves(size))? {
+            return Ok(());
+        }
+        changed.push(after as u32);
+        decode_kept(kind, &past, says, surprise, rows, row)
     };
     for (at, place) in lists.moving.iter().enumerate() {
         let place = *place as usize;
         while let Some((place, marked)) = started.next_if(|(started, _)| *started < place) {
-            row(*place, *marked, true)?;
+            row(*place, Says::Starts { asked: *marked || !T::WHOLE_BITS })?;
         }
         match exceptions.next_if(|(exception, _)| *exception == at) {
-            None => row(place, false, false)?,
-            Some((_, true)) => row(place, true, false)?,
+            None => row(place, Says::Moves { asked: !T::WHOLE_BITS })?,
+            Some((_, true)) => row(place, Says::Moves { asked: true })?,
             Some((_, false)) => {}
         }
     }
-    started.try_for_each(|(place, marked)| row(*place, *marked, true))
+    started.try_for_each(|(place, marked)| row(*place, Says::Starts { asked: *marked || !T::WHOLE_BITS }))
 }
 
 /// Changes a row, which is still as it was.
-#[inline]
+#[inline(always)]
 fn decode_kept(
     kind: &KindLayout,
     past: &RowPast<'_>,
-    (marked, all): (bool, bool),
+    says: Says,
+    mut surprise: Surprise,
     rows: &mut impl Take,
     row: &mut [u32],
 ) -> Result<(), DecodeError> {
-    let mut surprise = Surprise::default();
+    let (moves, asked) = match says {
+        Says::Moves { asked } => (true, asked),
+        Says::Starts { asked } => (false, asked),
+    };
     for unit in kind.units(Part::Public) {
-        if !unit.motion || (marked && all) {
+        if !unit.motion || (asked && !moves) {
             let expected = past.expects(unit);
-            let told = expected || marked;
-            if !told || !rows.answer(Question::Changed(unit, expected))? {
+            let told = expected || asked;
+            if !told || !rows.answer(Question::Changed { unit, expected, moves })? {
                 continue;
             }
         }
-        decode_unit(unit, past, marked, &mut surprise, rows, row)?;
+        decode_unit(unit, past, asked, &mut surprise, rows, row)?;
     }
     Ok(())
 }
@@ -215,6 +250,10 @@ fn decode_kept(
 /// # Errors
 /// The bits end, or a lane is out of its field's range.
 pub fn decode_row(kind: &KindLayout, part: Part, bits: &mut BitReader<'_>, row: &mut [u32]) -> Result<(), DecodeError> {
+    decode_row_with(kind, part, bits, row)
+}
+
+fn decode_row_with(kind: &KindLayout, part: Part, bits: &mut impl Take, row: &mut [u32]) -> Result<(), DecodeError> {
     for unit in kind.units(part) {
         decode_whole(unit, bits, row)?;
     }
@@ -222,7 +261,7 @@ pub fn decode_row(kind: &KindLayout, part: Part, bits: &mut BitReader<'_>, row: 
 }
 
 /// A count of things that take at least a bit each.
-fn promised(count: u32, bits: &BitReader<'_>) -> Result<u32, DecodeError> {
+fn promised(count: u32, bits: &impl Take) -> Result<u32, DecodeError> {
     if count as usize <= bits.left() { Ok(count) } else { Err(DecodeError::OutOfRange("count")) }
 }
 
@@ -238,22 +277,22 @@ impl<'a> Entered<'a> {
         Self { layout, left: count, next_id: 0 }
     }
 
-    fn next(&mut self, bits: &mut BitReader<'_>) -> Result<Option<(EntityId, u16)>, DecodeError> {
+    fn next(&mut self, bits: &mut impl Take) -> Result<Option<(EntityId, u16)>, DecodeError> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
         let (high, low) = (bits.count(0)?, bits.count(4)?);
         let id = self.next_id + (u64::from(high) << 16) + u64::from(low);
         let id = u32::try_from(id).map_err(|_| DecodeError::OutOfRange("entity id"))?;
         self.next_id = u64::from(id) + 1;
-        let kind = bits.read(self.layout.kind_bits())? as u16;
+        let kind = bits.bits(self.layout.kind_bits())? as u16;
         Ok(Some((EntityId(id), kind)))
     }
 
-    fn row(&self, kind: u16, bits: &mut BitReader<'_>, out: &mut RowBuffer, id: EntityId) -> Result<(), DecodeError> {
+    fn row(&self, kind: u16, bits: &mut impl Take, out: &mut RowBuffer, id: EntityId) -> Result<(), DecodeError> {
         let layout = self.layout.kind(kind).ok_or(DecodeError::OutOfRange("kind"))?;
         let mut row = [0; Layout::LANES_MAX];
         let row = &mut row[..layout.lanes()];
-        decode_row(layout, Part::Public, bits, row)?;
+        decode_row_with(layout, Part::Public, bits, row)?;
         out.push(id, kind, layout.lanes()).copy_from_slice(row);
         Ok(())
     }
@@ -263,7 +302,7 @@ impl<'a> Entered<'a> {
 fn decode_unit(
     unit: &Unit,
     past: &RowPast<'_>,
-    marked: bool,
+    asked: bool,
     surprise: &mut Surprise,
     rows: &mut impl Take,
     row: &mut [u32],
@@ -271,25 +310,25 @@ fn decode_unit(
     match unit.coding {
         Coding::Number { bits: width, span, motion } => {
             let forecast = past.number(unit.first, width, motion);
-            let residual = decode_residual(unit, 0, &forecast, width + 1, surprise, rows)?;
+            let residual = decode_residual(unit, &forecast, width + 1, surprise, rows)?;
             row[unit.first] = in_range(forecast.within(span).wrapping_add(residual), span)?;
         }
         Coding::Turn { bits: width } => {
             let forecast = past.turn(unit.first, width);
-            let residual = decode_residual(unit, 0, &forecast, width, surprise, rows)?;
+            let residual = decode_residual(unit, &forecast, width, surprise, rows)?;
             row[unit.first] = (forecast.at.wrapping_add(residual) & ((1 << width) - 1)) as u32;
         }
         Coding::Quat { bits: width } => {
-            let (mut largest, mut forecasts) = past.turned(unit, width);
-            if marked && rows.answer(Question::Another(unit))? {
-                largest = rows.value(unit, 2)?;
-                forecasts = past.quat(unit, width, largest);
+            let mut turned = past.turned(unit, width);
+            if asked && rows.answer(Question::Another(turned.near))? {
+                turned.largest = rows.bits(2)?;
+                turned.forecasts = past.quat(unit, width, turned.largest);
             }
             let span = (1 << width) - 1;
             let lanes = &mut row[unit.first..unit.first + Quat::LANES];
-            lanes[0] = largest;
-            for (part, (forecast, lane)) in forecasts.iter().zip(&mut lanes[1..]).enumerate() {
-                let residual = decode_residual(unit, part, forecast, width + 1, surprise, rows)?;
+            lanes[0] = turned.largest;
+            for (forecast, lane) in turned.forecasts.iter().zip(&mut lanes[1..]) {
+                let residual = decode_residual(unit, forecast, width + 1, surprise, rows)?;
                 *lane = in_range(forecast.within(span).wrapping_add(residual), span)?;
             }
         }
@@ -306,13 +345,12 @@ fn in_range(lane: i64, span: u32) -> Result<u32, DecodeError> {
 #[inline(always)]
 fn decode_residual(
     unit: &Unit,
-    part: usize,
     forecast: &Forecast,
     width: u8,
     surprise: &mut Surprise,
     rows: &mut impl Take,
 ) -> Result<i64, DecodeError> {
-    let residual = rows.residual(unit, part, forecast.class(*surprise), width)?;
+    let residual = rows.residual(unit, forecast.class(*surprise), forecast.lean, width)?;
     surprise.note(residual);
     Ok(residual)
 }
@@ -320,15 +358,15 @@ fn decode_residual(
 fn decode_whole(unit: &Unit, rows: &mut impl Take, row: &mut [u32]) -> Result<(), DecodeError> {
     match unit.coding {
         Coding::Raw { bits: width, span } | Coding::Number { bits: width, span, .. } => {
-            let lane = rows.value(unit, width)?;
+            let lane = rows.bits(width)?;
             if lane > span {
                 return Err(DecodeError::OutOfRange("field"));
             }
             row[unit.first] = lane;
         }
-        Coding::Turn { bits: width } => row[unit.first] = rows.value(unit, width)?,
+        Coding::Turn { bits: width } => row[unit.first] = rows.bits(width)?,
         Coding::Text { max_bytes } => {
-            let length = rows.value(unit, super::layout::bits_for(max_bytes.into()))?;
+            let length = rows.bits(super::layout::bits_for(max_bytes.into()))?;
             if length > u32::from(max_bytes) {
                 return Err(DecodeError::OutOfRange("text length"));
             }
@@ -336,13 +374,13 @@ fn decode_whole(unit: &Unit, rows: &mut impl Take, row: &mut [u32]) -> Result<()
             lanes.fill(0);
             lanes[0] = length;
             for i in 0..length as usize {
-                lanes[1 + i / 4] |= rows.value(unit, 8)? << (8 * (i % 4));
+                lanes[1 + i / 4] |= rows.bits(8)? << (8 * (i % 4));
             }
         }
         Coding::Quat { bits: width } => {
-            row[unit.first] = rows.value(unit, 2)?;
+            row[unit.first] = rows.bits(2)?;
             for lane in &mut row[unit.first + 1..unit.first + unit.lanes] {
-                *lane = rows.value(unit, width)?;
+                *lane = rows.bits(width)?;
             }
         }
     }

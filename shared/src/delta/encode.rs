@@ -1,10 +1,11 @@
 //! The encoder. Its mirror is `decode.rs`: a change here is a change there.
 
-use super::coder::{Put, Question};
+use super::coder::{Count, Put, Question};
 use super::forecast::{Forecast, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Layout, Part, Unit, bits_for};
 use super::past::{Past, RowPasts};
 use super::row::{EntityRow, Rows, same_rows};
+use super::tables::{Answers, Training};
 use crate::bits::BitWriter;
 use crate::schema::quant::{text_byte, wrapped_difference};
 
@@ -32,8 +33,9 @@ pub struct DeltaScratch {
     started: Vec<Marked>,
     /// Places in the new state of kept rows that changed.
     pub(super) changed: Vec<u32>,
-    /// The bits of those.
+    /// The bits of those, or the whole delta's answers.
     rows: Vec<u8>,
+    answers: [Answers; 2],
     pub(super) decoding: super::decode::Lists,
 }
 
@@ -43,39 +45,45 @@ pub(super) type Marked = (usize, bool);
 
 /// Appends what makes `now` of the base.
 pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &mut DeltaScratch, out: &mut Vec<u8>) {
-    let mut row_bytes = std::mem::take(&mut scratch.rows);
-    row_bytes.clear();
-    let mut rows = BitWriter::new(&mut row_bytes);
-    let kept = scratch.compare(layout, past, now, &mut rows);
-    let row_bits = rows.finish_counted();
-    let DeltaScratch { removed, entered, moving, exceptions, started, .. } = scratch;
-    let mut bits = BitWriter::new(out);
-    bits.flag(past.earlier.is_some());
-    let structure_changed = !removed.is_empty() || !entered.is_empty();
-    bits.flag(structure_changed);
-    if structure_changed {
-        bits.count(removed.len() as u32, 1);
-        encode_places(removed, &mut bits);
-        bits.count(entered.len() as u32, 1);
-        encode_entered(layout, now, entered.iter().map(|place| &now.entities[*place]), &mut bits);
+    match layout.tables() {
+        None => {
+            let mut row_bytes = std::mem::take(&mut scratch.rows);
+            row_bytes.clear();
+            let mut rows = BitWriter::new(&mut row_bytes);
+            let kept = scratch.compare(layout, past, now, &mut rows);
+            let row_bits = rows.finish_counted();
+            let mut bits = BitWriter::new(out);
+            scratch.encode_lists(layout, past, now, kept, &mut bits);
+            bits.append(&row_bytes, row_bits);
+            bits.finish();
+            scratch.rows = row_bytes;
+        }
+        Some(tables) => {
+            scratch.answer(layout, past, now);
+            let [lists, rows] = &scratch.answers;
+            lists.write(rows, tables, out);
+        }
     }
-    if *moving > 0 {
-        encode_marked(exceptions, *moving, &mut bits);
+}
+
+impl Training {
+    /// Counts what a delta would say.
+    pub fn note(&mut self, layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &mut DeltaScratch) {
+        scratch.answer(layout, past, now);
+        scratch.answers.iter().for_each(|answers| self.count(answers));
     }
-    encode_marked(started, kept, &mut bits);
-    bits.append(&row_bytes, row_bits);
-    bits.finish();
-    scratch.rows = row_bytes;
 }
 
 /// Places among `total`, and a mark for each.
-fn encode_marked(places: &[Marked], total: usize, bits: &mut BitWriter<'_>) {
-    bits.count(places.len() as u32, 1);
+fn encode_marked<P: Put>(places: &[Marked], total: usize, put: &mut P) {
+    put.likely_count(Count::Started, places.len() as u32, 1);
     let order = gap_order(total, places.len());
     let mut next = 0;
     for (place, marked) in places {
-        bits.count((place - next) as u32, order);
-        bits.flag(*marked);
+        put.likely_count(Count::Gap, (place - next) as u32, order);
+        if P::WHOLE_BITS {
+            put.answer(Question::Marked, *marked);
+        }
         next = place + 1;
     }
 }
@@ -90,6 +98,33 @@ impl DeltaScratch {
     #[must_use]
     pub fn changed(&self) -> &[u32] {
         &self.changed
+    }
+
+    /// The whole delta as answers: the lists, and the rows.
+    fn answer(&mut self, layout: &Layout, past: &Past<'_>, now: Rows<'_>) {
+        let [mut lists, mut rows] = std::mem::take(&mut self.answers);
+        lists.clear();
+        rows.clear();
+        let kept = self.compare(layout, past, now, &mut rows);
+        self.encode_lists(layout, past, now, kept, &mut lists);
+        self.answers = [lists, rows];
+    }
+
+    /// All that stands in front of the rows.
+    fn encode_lists<P: Put>(&self, layout: &Layout, past: &Past<'_>, now: Rows<'_>, kept: usize, put: &mut P) {
+        put.bits(past.earlier.is_some().into(), 1);
+        let structure_changed = !self.removed.is_empty() || !self.entered.is_empty();
+        put.bits(structure_changed.into(), 1);
+        if structure_changed {
+            put.count(self.removed.len() as u32, 1);
+            encode_places(&self.removed, put);
+            put.count(self.entered.len() as u32, 1);
+            encode_entered(layout, now, self.entered.iter().map(|place| &now.entities[*place]), put);
+        }
+        if P::WHOLE_BITS && self.moving > 0 {
+            encode_marked(&self.exceptions, self.moving, put);
+        }
+        encode_marked(&self.started, kept, put);
     }
 
     /// One merge of two lists sorted by id, in three cases: kept, entered, removed. The same id with another kind is
@@ -137,34 +172,46 @@ impl DeltaScratch {
 
     /// Notes what has become of a row, and writes it when it changed.
     #[inline]
-    fn keep(
+    fn keep<P: Put>(
         &mut self,
         kind: &KindLayout,
         pasts: &mut RowPasts<'_>,
         (before, place): (usize, usize),
         to: &[u32],
         after: usize,
-        rows: &mut impl Put,
+        rows: &mut P,
     ) {
-        let moving = pasts.moved(kind, before);
+        let moves = pasts.moved(kind, before);
         let past = pasts.row(kind, before);
         let changed = kind.changed(past.base, to);
-        let mut marked = false;
         if changed {
             self.changed.push(after as u32);
+        } else if !moves {
+            return;
+        }
+        let (surprise, size) = if P::WHOLE_BITS { <_>::default() } else { past.unrest(kind) };
+        let mut marked = false;
+        if !P::WHOLE_BITS {
+            if moves {
+                rows.answer(Question::Moves(size), changed);
+            }
+            if changed {
+                encode_asked(kind, &past, to, moves, surprise, rows);
+            }
+        } else if changed {
             let mark = rows.mark();
-            marked = !encode_plain(kind, &past, to, rows);
+            marked = !encode_plain(kind, &past, to, surprise, rows);
             if marked {
                 rows.rewind(mark);
-                encode_marks(kind, &past, to, !moving, rows);
+                encode_marks(kind, &past, to, moves, surprise, rows);
             }
         }
-        if moving {
+        if moves {
             if !changed || marked {
                 self.exceptions.push((self.moving, marked));
             }
             self.moving += 1;
-        } else if changed {
+        } else {
             self.started.push((place, marked));
         }
     }
@@ -172,8 +219,12 @@ impl DeltaScratch {
 
 /// Writes the fields of one part of a row, whole.
 pub fn encode_row(kind: &KindLayout, part: Part, row: &[u32], bits: &mut BitWriter<'_>) {
+    encode_row_with(kind, part, row, bits);
+}
+
+fn encode_row_with(kind: &KindLayout, part: Part, row: &[u32], put: &mut impl Put) {
     for unit in kind.units(part) {
-        encode_whole(unit, unit.of(row), bits);
+        encode_whole(unit, unit.of(row), put);
     }
 }
 
@@ -182,10 +233,10 @@ fn known<'a>(layout: &'a Layout, row: &EntityRow) -> &'a KindLayout {
     layout.kind(row.kind).expect("a row's kind is in the layout that it was published by")
 }
 
-fn encode_places(places: &[usize], bits: &mut BitWriter<'_>) {
+fn encode_places(places: &[usize], put: &mut impl Put) {
     let mut next = 0;
     for place in places {
-        bits.count((*place - next) as u32, 1);
+        put.count((*place - next) as u32, 1);
         next = *place + 1;
     }
 }
@@ -194,30 +245,35 @@ fn encode_entered<'a>(
     layout: &Layout,
     now: Rows<'_>,
     entered: impl Iterator<Item = &'a EntityRow>,
-    bits: &mut BitWriter<'_>,
+    put: &mut impl Put,
 ) {
     let mut next_id = 0u64;
     for entity in entered {
         let gap = u64::from(entity.id.0) - next_id;
         // the gap may need all 32 bits: in two halves, the upper one nearly always empty
-        bits.count((gap >> 16) as u32, 0);
-        bits.count((gap & 0xffff) as u32, 4);
+        put.count((gap >> 16) as u32, 0);
+        put.count((gap & 0xffff) as u32, 4);
         next_id = u64::from(entity.id.0) + 1;
         let kind = known(layout, entity);
-        bits.write(u32::from(entity.kind), layout.kind_bits());
-        encode_row(kind, Part::Public, now.row(kind, entity), bits);
+        put.bits(u32::from(entity.kind), layout.kind_bits());
+        encode_row_with(kind, Part::Public, now.row(kind, entity), put);
     }
 }
 
 /// The units that are expected to change. Tells whether that is all: if not, what was written is of no use.
-#[inline(always)]
-fn encode_plain(kind: &KindLayout, past: &RowPast<'_>, row: &[u32], rows: &mut impl Put) -> bool {
-    let mut surprise = Surprise::default();
+#[inline]
+fn encode_plain(
+    kind: &KindLayout,
+    past: &RowPast<'_>,
+    row: &[u32],
+    mut surprise: Surprise,
+    rows: &mut impl Put,
+) -> bool {
     for unit in kind.units(Part::Public) {
         if !unit.motion {
             let differs = unit.differs(past.base, row);
             if past.expects(unit) {
-                rows.answer(Question::Changed(unit, true), differs);
+                rows.answer(Question::Changed { unit, expected: true, moves: true }, differs);
             } else if differs {
                 return false;
             }
@@ -232,15 +288,33 @@ fn encode_plain(kind: &KindLayout, past: &RowPast<'_>, row: &[u32], rows: &mut i
     true
 }
 
-/// The same, and a flag for each of the other units; for all of them when `all`.
+/// The same, and a flag for each of the other units; of a row that did not move for all of them.
 #[cold]
-fn encode_marks(kind: &KindLayout, past: &RowPast<'_>, row: &[u32], all: bool, rows: &mut impl Put) {
-    let mut surprise = Surprise::default();
+fn encode_marks(
+    kind: &KindLayout,
+    past: &RowPast<'_>,
+    row: &[u32],
+    moves: bool,
+    surprise: Surprise,
+    rows: &mut impl Put,
+) {
+    encode_asked(kind, past, row, moves, surprise, rows);
+}
+
+/// Each unit is asked for, but those of a row that moves which are made for motion.
+#[inline]
+fn encode_asked(
+    kind: &KindLayout,
+    past: &RowPast<'_>,
+    row: &[u32],
+    moves: bool,
+    mut surprise: Surprise,
+    rows: &mut impl Put,
+) {
     for unit in kind.units(Part::Public) {
-        let expected = past.expects(unit);
-        if all || !(expected && unit.motion) {
+        if !unit.motion || !moves {
             let differs = unit.differs(past.base, row);
-            rows.answer(Question::Changed(unit, expected), differs);
+            rows.answer(Question::Changed { unit, expected: past.expects(unit), moves }, differs);
             if !differs {
                 continue;
             }
@@ -249,13 +323,13 @@ fn encode_marks(kind: &KindLayout, past: &RowPast<'_>, row: &[u32], all: bool, r
     }
 }
 
-/// Tells whether it could be said: a rotation whose largest component is another than was expected needs a mark.
+/// Tells whether it could be said: a rotation whose largest component is another than was expected has to be `asked`.
 #[inline(always)]
 fn encode_unit(
     unit: &Unit,
     past: &RowPast<'_>,
     to: &[u32],
-    marked: bool,
+    asked: bool,
     surprise: &mut Surprise,
     rows: &mut impl Put,
 ) -> bool {
@@ -263,29 +337,28 @@ fn encode_unit(
         Coding::Number { bits: width, span, motion } => {
             let forecast = past.number(unit.first, width, motion);
             let residual = i64::from(to[0]).wrapping_sub(forecast.within(span));
-            encode_residual(unit, 0, &forecast, residual, width + 1, surprise, rows);
+            encode_residual(unit, &forecast, residual, width + 1, surprise, rows);
         }
         Coding::Turn { bits: width } => {
             let forecast = past.turn(unit.first, width);
             let residual = wrapped_difference(to[0], forecast.at as u32, width);
-            encode_residual(unit, 0, &forecast, residual, width, surprise, rows);
+            encode_residual(unit, &forecast, residual, width, surprise, rows);
         }
         Coding::Quat { bits: width } => {
-            let (largest, mut forecasts) = past.turned(unit, width);
-            let another = to[0] != largest;
-            if another && !marked {
+            let mut turned = past.turned(unit, width);
+            let another = to[0] != turned.largest;
+            if asked {
+                rows.answer(Question::Another(turned.near), another);
+                if another {
+                    rows.bits(to[0], 2);
+                    turned.forecasts = past.quat(unit, width, to[0]);
+                }
+            } else if another {
                 return false;
             }
-            if marked {
-                rows.answer(Question::Another(unit), another);
-                if another {
-                    rows.value(unit, to[0], 2);
-                    forecasts = past.quat(unit, width, to[0]);
-                }
-            }
-            for (part, (forecast, lane)) in forecasts.iter().zip(&to[1..]).enumerate() {
+            for (forecast, lane) in turned.forecasts.iter().zip(&to[1..]) {
                 let residual = i64::from(*lane).wrapping_sub(forecast.within((1 << width) - 1));
-                encode_residual(unit, part, forecast, residual, width + 1, surprise, rows);
+                encode_residual(unit, forecast, residual, width + 1, surprise, rows);
             }
         }
         Coding::Raw { .. } | Coding::Text { .. } => encode_whole(unit, to, rows),
@@ -296,32 +369,31 @@ fn encode_unit(
 #[inline(always)]
 fn encode_residual(
     unit: &Unit,
-    part: usize,
     forecast: &Forecast,
     residual: i64,
     width: u8,
     surprise: &mut Surprise,
     rows: &mut impl Put,
 ) {
-    rows.residual(unit, part, forecast.class(*surprise), residual, width);
+    rows.residual(unit, forecast.class(*surprise), forecast.lean, residual, width);
     surprise.note(residual);
 }
 
 fn encode_whole(unit: &Unit, lanes: &[u32], rows: &mut impl Put) {
     match unit.coding {
         Coding::Raw { bits: width, .. } | Coding::Number { bits: width, .. } | Coding::Turn { bits: width } => {
-            rows.value(unit, lanes[0], width);
+            rows.bits(lanes[0], width);
         }
         Coding::Text { max_bytes } => {
-            rows.value(unit, lanes[0], bits_for(max_bytes.into()));
+            rows.bits(lanes[0], bits_for(max_bytes.into()));
             for i in 0..lanes[0] as usize {
-                rows.value(unit, text_byte(lanes, i).into(), 8);
+                rows.bits(text_byte(lanes, i).into(), 8);
             }
         }
         Coding::Quat { bits: width } => {
-            rows.value(unit, lanes[0], 2);
+            rows.bits(lanes[0], 2);
             for lane in &lanes[1..] {
-                rows.value(unit, *lane, width);
+                rows.bits(*lane, width);
             }
         }
     }

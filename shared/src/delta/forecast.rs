@@ -3,7 +3,8 @@
 //! A lane is expected to go on as it went between the last two states. How wrong that was one state earlier, and how
 //! wrong it was for the lanes of this row that came before, tells how long a code the next residual deserves.
 
-use super::layout::Unit;
+use super::coder::Lean;
+use super::layout::{KindLayout, Unit};
 use crate::schema::quant::wrapped_difference;
 use crate::schema::quat::Quat;
 
@@ -43,6 +44,18 @@ pub(super) struct Forecast {
     pub(super) at: i64,
     /// How far off it may be, in eighths.
     doubt: u64,
+    pub(super) lean: Lean,
+}
+
+/// Where a rotation is expected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turned {
+    /// Which component is expected to be the largest.
+    pub(super) largest: u32,
+    /// By how much it is ahead of the second one, as a power of two.
+    pub(super) near: u8,
+    /// For the others.
+    pub(super) forecasts: [Forecast; 3],
 }
 
 /// How far off the forecasts of a row have been so far.
@@ -54,6 +67,24 @@ impl<'a> RowPast<'a> {
     #[inline]
     pub(super) fn expects(&self, unit: &Unit) -> bool {
         unit.motion || self.earlier.is_some_and(|([before, _], _)| unit.differs(before, self.base))
+    }
+
+    /// How wrong the forecasts of the row's moving units were the last time, on average over its lanes; and, as a power
+    /// of two, that and how far they went.
+    #[inline]
+    pub(super) fn unrest(&self, kind: &KindLayout) -> (Surprise, u8) {
+        let Some(([before, older], pace)) = &self.earlier else { return (Surprise::default(), 0) };
+        let (mut wrong, mut far) = (0u64, 0u64);
+        for lane in kind.moving_lanes() {
+            let lane = usize::from(*lane);
+            let [base, before, older] = [self.base, before, older].map(|row| i64::from(row[lane]));
+            let (step, last) = (base - before, before - older);
+            far = far.wrapping_add(step.unsigned_abs());
+            wrong = wrong.wrapping_add(step.wrapping_sub(last).unsigned_abs());
+        }
+        let size = (64 - far.wrapping_add(wrong).leading_zeros()) as u8;
+        let wrong = pace.scale(wrong.cast_signed()).unsigned_abs();
+        (Surprise(wrong.wrapping_mul(kind.moving_share()) >> 16), size)
     }
 
     /// For a number with its lane at `lane`.
@@ -75,25 +106,21 @@ impl<'a> RowPast<'a> {
         Forecast::new(base.into(), steps, pace, Motion::Steady)
     }
 
-    /// Which component of a rotation is expected to be the largest, and the forecasts for the others.
+    /// For a rotation.
     #[inline(always)]
-    pub(super) fn turned(&self, unit: &Unit, width: u8) -> (u32, [Forecast; 3]) {
+    pub(super) fn turned(&self, unit: &Unit, width: u8) -> Turned {
         let (quat, [now, base @ ..]) = (Quat::new(width), *Quat::lanes_of(self.base, unit.first));
         let forecasts = match &self.earlier {
             Some(([before, older], pace)) => {
-                let [before, older] = [before, older].map(|row| Quat::lanes_of(row, unit.first));
-                // most of the time the same component is the largest in all of them
-                let seen = if before[0] == now && older[0] == now {
-                    [before, older].map(|lanes| [lanes[1], lanes[2], lanes[3]])
-                } else {
-                    [before, older].map(|lanes| quat.seen_from(now, lanes))
-                };
-                Forecast::turned([base, seen[0], seen[1]], pace)
+                let seen = |row: &[u32]| quat.seen_from(now, Quat::lanes_of(row, unit.first));
+                Forecast::turned([base, seen(before), seen(older)], pace)
             }
             None => base.map(|lane| Forecast::unknown(lane.into(), width)),
         };
-        let largest = quat.largest(now, forecasts.map(|forecast| forecast.at));
-        (largest, if largest == now { forecasts } else { self.quat(unit, width, largest) })
+        let [a, b, c] = &forecasts;
+        let (largest, near) = quat.largest(now, [a.at, b.at, c.at]);
+        let forecasts = if largest == now { forecasts } else { self.quat(unit, width, largest) };
+        Turned { largest, near, forecasts }
     }
 
     /// For the three small components of a rotation, seen with component `largest` as the largest.
@@ -134,16 +161,18 @@ impl Pace {
 impl Forecast {
     /// Nothing is known but where it is.
     fn unknown(base: i64, width: u8) -> Self {
-        Self { at: base, doubt: 8 << (width / 4) }
+        Self { at: base, doubt: 8 << (width / 4), lean: Lean::NONE }
     }
 
     /// Of three components, in three states.
     #[inline(always)]
     fn turned([base, before, older]: [[u32; 3]; 3], pace: &Pace) -> [Self; 3] {
-        std::array::from_fn(|i| {
-            let [base, before, older] = [base[i], before[i], older[i]].map(i64::from);
+        let one = |i: usize| {
+            let (base, before, older) = (i64::from(base[i]), i64::from(before[i]), i64::from(older[i]));
             Self::new(base, [base - before, before - older], pace, Motion::Steady)
-        })
+        };
+        // not `from_fn`: its calls are not always inlined
+        [one(0), one(1), one(2)]
     }
 
     /// `steps`: the last one, and the one before.
@@ -162,7 +191,7 @@ impl Forecast {
         // steps have 34 bits at most, times at most 32: nothing wraps
         let doubt =
             step.unsigned_abs().wrapping_add(surprise.unsigned_abs().wrapping_mul(8)).wrapping_add(pace.rounding);
-        Self { at: base.wrapping_add(step), doubt }
+        Self { at: base.wrapping_add(step), doubt, lean: Lean::new(surprise, pace.ahead > pace.spacing) }
     }
 
     /// The forecast within 0 to `span`.

@@ -1,8 +1,11 @@
 //! A schema compiled for the codec: which lanes of a kind form a unit, and how a unit is coded.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use super::forecast::{CLASSES, Motion, NUMBER_K, QUAT_K};
+use super::tables::Tables;
 use crate::schema::quat::Quat;
 use crate::schema::{KindSchema, Quantizer, Schema};
 
@@ -18,6 +21,9 @@ pub enum LayoutError {
     /// The input has an owner-only field: all of an input travels to the server alone.
     #[error("the input {0:?} has an owner-only field: an input goes to the server alone, leave the attribute out")]
     OwnerOnlyInput(String),
+    /// The range coder's tables are not such.
+    #[error("the game's tables have {0} bytes, not {bytes}: train them again", bytes = Tables::BYTES)]
+    Tables(usize),
     /// A field's numbers make no sense.
     #[error("field {1:?} of kind {0:?} has an impossible range")]
     Field(String, String),
@@ -89,6 +95,10 @@ pub struct KindLayout {
     lanes: usize,
     public: Vec<Unit>,
     owner: Vec<Unit>,
+    /// Lanes of floats and of rotations' components: what goes on as it went, and not around a circle.
+    moving_lanes: Vec<u16>,
+    /// 2¹⁶ for their number.
+    moving_share: u64,
 }
 
 impl KindLayout {
@@ -101,7 +111,8 @@ impl KindLayout {
         if lanes > Layout::LANES_MAX {
             return Err(LayoutError::Lanes(kind.name.clone(), lanes));
         }
-        let mut layout = Self { lanes, public: Vec::new(), owner: Vec::new() };
+        let mut layout =
+            Self { lanes, public: Vec::new(), owner: Vec::new(), moving_lanes: Vec::new(), moving_share: 0 };
         let mut first = 0;
         for field in &kind.fields {
             let coding =
@@ -113,6 +124,11 @@ impl KindLayout {
                 first += lanes;
             }
         }
+        for unit in layout.public.iter().filter(|unit| unit.motion && !matches!(unit.coding, Coding::Turn { .. })) {
+            let largest = usize::from(matches!(unit.coding, Coding::Quat { .. }));
+            layout.moving_lanes.extend((unit.first + largest..unit.first + unit.lanes).map(|lane| lane as u16));
+        }
+        layout.moving_share = (1u64 << 16).checked_div(layout.moving_lanes.len() as u64).unwrap_or(0);
         Ok(layout)
     }
 
@@ -144,6 +160,16 @@ impl KindLayout {
         !same(a, b) && (self.owner.is_empty() || self.differs(Part::Public, a, b))
     }
 
+    #[inline]
+    pub(super) fn moving_lanes(&self) -> &[u16] {
+        &self.moving_lanes
+    }
+
+    #[inline]
+    pub(super) fn moving_share(&self) -> u64 {
+        self.moving_share
+    }
+
     /// Copies the owner-only lanes of `from` into `to`.
     pub fn copy_owner_lanes(&self, from: &[u32], to: &mut [u32]) {
         for unit in &self.owner {
@@ -164,6 +190,8 @@ pub(super) fn same(a: &[u32], b: &[u32]) -> bool {
 pub struct Layout {
     kinds: Vec<KindLayout>,
     kind_bits: u8,
+    /// Of the range coder; Rice codes without.
+    tables: Option<Arc<Tables>>,
 }
 
 impl Layout {
@@ -185,13 +213,18 @@ impl Layout {
         }
         let kinds = schema.kinds.iter().map(KindLayout::new).collect::<Result<Vec<_>, _>>()?;
         let kind_bits = bits_for(kinds.len().saturating_sub(1) as u32);
-        Ok(Self { kinds, kind_bits })
+        let tables = if schema.tables.is_empty() { None } else { Some(Arc::new(Tables::new(&schema.tables)?)) };
+        Ok(Self { kinds, kind_bits, tables })
     }
 
     /// The layout of kind number `kind`.
     #[must_use]
     pub fn kind(&self, kind: u16) -> Option<&KindLayout> {
         self.kinds.get(usize::from(kind))
+    }
+
+    pub(super) fn tables(&self) -> Option<&Tables> {
+        self.tables.as_deref()
     }
 
     pub(crate) fn kind_bits(&self) -> u8 {
