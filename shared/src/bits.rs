@@ -43,12 +43,13 @@ impl<'a> BitWriter<'a> {
     #[inline]
     pub fn write(&mut self, value: u32, bits: u8) {
         debug_assert!(bits <= 32 && u64::from(value) < 1 << bits, "{value} does not fit {bits} bits");
-        self.held |= u64::from(value) << self.held_bits;
-        self.held_bits += u32::from(bits);
+        // fewer than 32 are held: nothing wraps, and nothing needs to be checked for that
+        self.held |= u64::from(value).wrapping_shl(self.held_bits);
+        self.held_bits = self.held_bits.wrapping_add(bits.into());
         if self.held_bits >= 32 {
             self.out.extend_from_slice(&(self.held as u32).to_le_bytes());
             self.held >>= 32;
-            self.held_bits -= 32;
+            self.held_bits = self.held_bits.wrapping_sub(32);
         }
     }
 
@@ -132,10 +133,11 @@ impl<'a> BitReader<'a> {
     #[inline]
     fn refill(&mut self) {
         if let Some((word, _)) = self.bytes.get(self.next..).and_then(|rest| rest.split_first_chunk()) {
-            self.held |= u64::from_le_bytes(*word) << self.held_bits;
-            let taken = (63 - self.held_bits) / 8;
-            self.next += taken as usize;
-            self.held_bits += taken * 8;
+            // at most 63 are held
+            self.held |= u64::from_le_bytes(*word).wrapping_shl(self.held_bits);
+            let taken = 63u32.wrapping_sub(self.held_bits) / 8;
+            self.next = self.next.wrapping_add(taken as usize);
+            self.held_bits = self.held_bits.wrapping_add(taken.wrapping_mul(8));
         } else {
             self.refill_from_the_end();
         }
@@ -156,7 +158,7 @@ impl<'a> BitReader<'a> {
     #[inline]
     pub(crate) fn skip(&mut self, bits: u32) -> Result<(), DecodeError> {
         self.held_bits = self.held_bits.checked_sub(bits).ok_or(DecodeError::Missing("bits"))?;
-        self.held >>= bits;
+        self.held = self.held.wrapping_shr(bits);
         Ok(())
     }
 

@@ -12,14 +12,21 @@ const ESCAPE: u32 = 15;
 #[inline(always)]
 pub(crate) fn write(residual: i64, k: u8, width: u8, bits: &mut BitWriter<'_>) {
     let zigzag = ((residual << 1) ^ (residual >> 63)).cast_unsigned();
-    let ones = zigzag >> k;
+    let ones = zigzag.wrapping_shr(k.into());
     if ones < u64::from(ESCAPE) {
+        // 31 bits at most: no shift is too wide
         let ones = ones as u32;
-        let low = (zigzag & ((1 << k) - 1)) as u32;
-        bits.write((low << 1) << ones | ((1 << ones) - 1), (ones + 1) as u8 + k);
+        let low = zigzag as u32 & below(k.into());
+        bits.write((low << 1).wrapping_shl(ones) | below(ones), (ones as u8).wrapping_add(1).wrapping_add(k));
     } else {
         escape(zigzag, width, bits);
     }
+}
+
+/// So many ones, fewer than 32.
+#[inline(always)]
+fn below(bits: u32) -> u32 {
+    1u32.wrapping_shl(bits).wrapping_sub(1)
 }
 
 #[cold]
@@ -39,8 +46,9 @@ pub(crate) fn read(k: u8, width: u8, bits: &mut BitReader<'_>) -> Result<i64, De
     let ones = held.trailing_ones();
     let zigzag = if ones < ESCAPE {
         // the ones, the zero and what is below: 31 bits at most
-        bits.skip(ones + 1 + u32::from(k))?;
-        u64::from(ones) << k | (held >> (ones + 1)) & ((1 << k) - 1)
+        bits.skip(ones.wrapping_add(1).wrapping_add(k.into()))?;
+        let low = held.wrapping_shr(ones.wrapping_add(1)) as u32 & below(k.into());
+        u64::from(ones).wrapping_shl(k.into()) | u64::from(low)
     } else {
         read_escaped(width, bits)?
     };

@@ -93,7 +93,7 @@ impl<'a> RowPast<'a> {
         let base = i64::from(self.base[lane]);
         let Some(([before, older], pace)) = &self.earlier else { return Forecast::unknown(base, width) };
         let (before, older) = (i64::from(before[lane]), i64::from(older[lane]));
-        Forecast::new(base, [base - before, before - older], pace, motion)
+        Forecast::new(base, [base.wrapping_sub(before), before.wrapping_sub(older)], pace, motion)
     }
 
     /// For an angle with its lane at `lane`.
@@ -169,7 +169,7 @@ impl Forecast {
     fn turned([base, before, older]: [[u32; 3]; 3], pace: &Pace) -> [Self; 3] {
         let one = |i: usize| {
             let (base, before, older) = (i64::from(base[i]), i64::from(before[i]), i64::from(older[i]));
-            Self::new(base, [base - before, before - older], pace, Motion::Steady)
+            Self::new(base, [base.wrapping_sub(before), before.wrapping_sub(older)], pace, Motion::Steady)
         };
         // not `from_fn`: its calls are not always inlined
         [one(0), one(1), one(2)]
@@ -205,10 +205,10 @@ impl Forecast {
     #[inline(always)]
     pub(super) fn class(&self, surprise: Surprise) -> usize {
         let doubt = self.doubt.wrapping_add(surprise.0.wrapping_mul(12)) | 1;
-        let octave = 63 - doubt.leading_zeros();
-        // shifted so that the highest bit is left, and the one below it
-        let below = ((doubt << 1) >> octave) as usize & 1;
-        (2 * octave as usize + below).min(CLASSES - 1)
+        let octave = doubt.ilog2();
+        // the bit below the highest one
+        let below = (doubt << 1).wrapping_shr(octave) as u32 & 1;
+        (octave.wrapping_mul(2).wrapping_add(below) as usize).min(CLASSES - 1)
     }
 }
 

@@ -64,22 +64,25 @@ pub(super) fn same_rows(kind: &KindLayout, a: Rows<'_>, b: Rows<'_>, most: usize
 
 /// The same for the rows from `from` to `most`.
 fn same_rows_from(kind: &KindLayout, a: Rows<'_>, b: Rows<'_>, from: usize, most: usize) -> usize {
-    const BLOCK: usize = 16;
+    const BLOCK: usize = 32;
+    const ROWS: usize = 3;
     let lanes = kind.lanes();
     let (number, a_start, b_start) = (a.entities[0].kind, a.entities[0].first, b.entities[0].first);
     let mut at = from;
-    while most - at >= BLOCK {
-        let entities = a.entities[at..at + BLOCK].iter().zip(&b.entities[at..at + BLOCK]);
+    // a few rows are quicker one by one
+    while most - at > ROWS {
+        let end = most.min(at + BLOCK);
+        let entities = a.entities[at..end].iter().zip(&b.entities[at..end]);
         // no early end: it is done for all of them at a time
         let other = entities.fold(0, |other, (a, b)| {
             other | (a.id.0 ^ b.id.0) | u32::from(a.kind ^ number) | u32::from(b.kind ^ number)
         });
-        let block = |start: usize| start + at * lanes..start + (at + BLOCK) * lanes;
+        let block = |start: usize| start + at * lanes..start + end * lanes;
         let same = other == 0 && a.lanes.get(block(a_start)) == b.lanes.get(block(b_start));
         if !same {
             break;
         }
-        at += BLOCK;
+        at = end;
     }
     at - from + (at..most).take_while(|at| same_row(kind, a, b, *at)).count()
 }
