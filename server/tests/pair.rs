@@ -80,6 +80,8 @@ fn flag(id: u32, tick: Tick) -> Option<Flag> {
 
 impl Game for Crowd {
     const NAME: &'static str = "crowd";
+    /// That fit nothing: this game's deltas go through the range coder, the demo's are Rice codes.
+    const TABLES: &'static [u8] = &[77; tickwire_shared::delta::Tables::BYTES];
     type World = Thing;
     type Input = Nothing;
     type Command = ();

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tickwire_server::sync::{ComposeTick, Encoder, FrameSink, Grid, Store, View};
-use tickwire_shared::delta::Layout;
+use tickwire_shared::delta::{Layout, Tables};
 use tickwire_shared::protocol::frame::Frame;
 use tickwire_shared::publish::{Published, PutEntity};
 use tickwire_shared::replica::Replica;
@@ -12,7 +12,9 @@ use tickwire_shared::{EntityId, Interest, Layer, Place, SeatId, Tick};
 const LANES: usize = 3;
 const BODIES: u32 = 12;
 
-fn layout() -> Layout {
+/// With or without tables for the range coder, which fit nothing.
+fn layout(tables: bool) -> Layout {
+    let tables = (0..Tables::BYTES).map(|at| (at % 256) as u8).filter(|_| tables).collect();
     let field = |name: &str, quantizer| Field { name: name.into(), quantizer, count: 1, owner_only: false };
     let fields = vec![
         field("x", Quantizer::Float { min: 0.0, step: 1.0, span: 100_000 }),
@@ -21,7 +23,7 @@ fn layout() -> Layout {
     ];
     let input = KindSchema { name: "Keys".into(), fields: Vec::new() };
     let kinds = vec![KindSchema { name: "Body".into(), fields }];
-    Layout::new(&Schema { game: "past".into(), version: 0, kinds, input }).expect("a sound schema")
+    Layout::new(&Schema { game: "past".into(), version: 0, kinds, input, tables }).expect("a sound schema")
 }
 
 /// The bodies at a tick: some move, some stop and go on, some come and go, over two cells; now and then all stand still.
@@ -69,12 +71,13 @@ proptest! {
             10..40,
         ),
         look_away in any::<u8>(),
+        tables in any::<bool>(),
     ) {
         let fates: Vec<Fate> = fates.into_iter().flat_map(|(fate, run)| std::iter::repeat_n(fate, run)).collect();
-        let (mut store, mut grid) = (Store::new(layout()), Grid::new(Interest::Radius(40.0)));
+        let (mut store, mut grid) = (Store::new(layout(tables)), Grid::new(Interest::Radius(40.0)));
         let (mut encoder, mut compose) = (Encoder::default(), ComposeTick::default());
         // the second gets every frame: parts made for the one must do for the other
-        let mut clients = [(); 2].map(|()| Client { view: View::default(), replica: Replica::new(layout()) });
+        let mut clients = [(); 2].map(|()| Client { view: View::default(), replica: Replica::new(layout(tables)) });
         let (mut published, mut frame) = (Published::default(), Frame::default());
         for (number, fate) in fates.iter().enumerate() {
             let tick = Tick(number as u32 + 1);

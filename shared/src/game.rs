@@ -18,6 +18,9 @@ pub trait Game: Sized + Send + 'static {
     /// Raise it when [`Game::Command`] or [`Game::Event`] change: unlike kinds and input, a client's build cannot tell
     /// by itself.
     const VERSION: u32 = 0;
+    /// Tables of the range coder, made from recordings of the game ([`Training`](crate::delta::Training)): deltas become
+    /// shorter and take longer to code. `include_bytes!` them; without any, residuals have Rice codes.
+    const TABLES: &'static [u8] = &[];
 
     /// All kinds of entities: an enum that derives [`World`](derive@crate::World).
     type World: World + Clone + 'static;

@@ -11,6 +11,7 @@ pub mod interest;
 pub mod native;
 pub mod protocol;
 pub mod publish;
+mod range;
 pub mod replica;
 mod rice;
 pub mod rng;

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use tickwire_shared::EntityId;
 use tickwire_shared::delta::{
-    DeltaScratch, Earlier, Layout, Past, RowBuffer, decode_delta, decode_keyframe, encode_delta, encode_keyframe,
+    DeltaScratch, Earlier, Layout, Past, RowBuffer, Tables, Training, decode_delta, decode_keyframe, encode_delta,
+    encode_keyframe,
 };
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 
@@ -30,7 +31,13 @@ fn schema() -> Schema {
     let kinds = [("everything", everything), ("empty", empty), ("mover", mover)]
         .map(|(name, fields)| KindSchema { name: name.to_owned(), fields });
     let input = KindSchema { name: "input".into(), fields: Vec::new() };
-    Schema { game: "test".into(), version: 0, kinds: kinds.into(), input }
+    Schema { game: "test".into(), version: 0, kinds: kinds.into(), input, tables: Vec::new() }
+}
+
+/// Both coders, the range coder with tables that fit nothing.
+fn layouts() -> [Layout; 2] {
+    let tables = (0..Tables::BYTES).map(|at| (at * at / 7 % 256) as u8).collect();
+    [Vec::new(), tables].map(|tables| Layout::new(&Schema { tables, ..schema() }).expect("the test's schema is sound"))
 }
 
 fn lane(quantizer: &Quantizer) -> BoxedStrategy<Vec<u32>> {
@@ -148,21 +155,22 @@ fn past<'a>(states: &'a [RowBuffer], spacing: u8, ahead: u8) -> Past<'a> {
 proptest! {
     #[test]
     fn every_state_comes_back_through_every_baseline(states in prop::collection::vec(state(), 1..6)) {
-        let layout = Layout::new(&schema()).expect("the test's schema is sound");
-        let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
-        let (mut scratch, mut decoded) = (DeltaScratch::default(), RowBuffer::default());
-        for (now, state) in buffers.iter().zip(&states) {
-            let mut bytes = Vec::new();
-            encode_keyframe(&layout, now.rows(), &mut bytes);
-            prop_assert_eq!(decode_keyframe(&layout, &bytes, &mut decoded), Ok(()));
-            prop_assert_eq!(&read_back(&decoded, &layout), state);
-            prop_assert_eq!(decoded.rows().hash(&layout), now.rows().hash(&layout));
-            for base in &buffers {
-                bytes.clear();
-                let past = Past { base: base.rows(), earlier: None };
-                encode_delta(&layout, &past, now.rows(), &mut scratch, &mut bytes);
-                prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
+        for layout in layouts() {
+            let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
+            let (mut scratch, mut decoded) = (DeltaScratch::default(), RowBuffer::default());
+            for (now, state) in buffers.iter().zip(&states) {
+                let mut bytes = Vec::new();
+                encode_keyframe(&layout, now.rows(), &mut bytes);
+                prop_assert_eq!(decode_keyframe(&layout, &bytes, &mut decoded), Ok(()));
                 prop_assert_eq!(&read_back(&decoded, &layout), state);
+                prop_assert_eq!(decoded.rows().hash(&layout), now.rows().hash(&layout));
+                for base in &buffers {
+                    bytes.clear();
+                    let past = Past { base: base.rows(), earlier: None };
+                    encode_delta(&layout, &past, now.rows(), &mut scratch, &mut bytes);
+                    prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
+                    prop_assert_eq!(&read_back(&decoded, &layout), state);
+                }
             }
         }
     }
@@ -173,35 +181,68 @@ proptest! {
         spacing in 1u8..=4,
         ahead in 1u8..=32,
     ) {
-        let layout = Layout::new(&schema()).expect("the test's schema is sound");
-        let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
-        let (mut scratch, mut decoded, mut bytes) = (DeltaScratch::default(), RowBuffer::default(), Vec::new());
-        let past = past(&buffers, spacing, ahead);
-        encode_delta(&layout, &past, buffers[3].rows(), &mut scratch, &mut bytes);
-        prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
-        prop_assert_eq!(&read_back(&decoded, &layout), &states[3]);
-        prop_assert_eq!(decoded.rows().hash(&layout), buffers[3].rows().hash(&layout));
+        for layout in layouts() {
+            let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
+            let (mut scratch, mut decoded, mut bytes) = (DeltaScratch::default(), RowBuffer::default(), Vec::new());
+            let past = past(&buffers, spacing, ahead);
+            encode_delta(&layout, &past, buffers[3].rows(), &mut scratch, &mut bytes);
+            prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
+            prop_assert_eq!(&read_back(&decoded, &layout), &states[3]);
+            prop_assert_eq!(decoded.rows().hash(&layout), buffers[3].rows().hash(&layout));
 
-        // told what moved, instead of looking for it: the same bytes, and at both ends the same list for the next step
-        let mut step = Vec::new();
-        let base = Past { base: buffers[1].rows(), earlier: None };
-        encode_delta(&layout, &base, buffers[2].rows(), &mut scratch, &mut step);
-        let moved = scratch.changed().to_vec();
-        prop_assert_eq!(decode_delta(&layout, &base, &step, &mut scratch, &mut decoded), Ok(()));
-        prop_assert_eq!(scratch.changed(), &moved);
-        let told = Past { earlier: past.earlier.map(|earlier| Earlier { moved: Some(&moved), ..earlier }), ..past };
-        let mut same = Vec::new();
-        encode_delta(&layout, &told, buffers[3].rows(), &mut scratch, &mut same);
-        prop_assert_eq!(&same, &bytes);
-        prop_assert_eq!(decode_delta(&layout, &told, &bytes, &mut scratch, &mut decoded), Ok(()));
-        prop_assert_eq!(&read_back(&decoded, &layout), &states[3]);
+            // told what moved, instead of looking for it: the same bytes, and at both ends the same list for the next step
+            let mut step = Vec::new();
+            let base = Past { base: buffers[1].rows(), earlier: None };
+            encode_delta(&layout, &base, buffers[2].rows(), &mut scratch, &mut step);
+            let moved = scratch.changed().to_vec();
+            prop_assert_eq!(decode_delta(&layout, &base, &step, &mut scratch, &mut decoded), Ok(()));
+            prop_assert_eq!(scratch.changed(), &moved);
+            let told = Past { earlier: past.earlier.map(|earlier| Earlier { moved: Some(&moved), ..earlier }), ..past };
+            let mut same = Vec::new();
+            encode_delta(&layout, &told, buffers[3].rows(), &mut scratch, &mut same);
+            prop_assert_eq!(&same, &bytes);
+            prop_assert_eq!(decode_delta(&layout, &told, &bytes, &mut scratch, &mut decoded), Ok(()));
+            prop_assert_eq!(&read_back(&decoded, &layout), &states[3]);
 
-        // one that lacks the earlier states is told so
-        let forgetful = Past { earlier: None, ..past };
-        prop_assert!(decode_delta(&layout, &forgetful, &bytes, &mut scratch, &mut decoded).is_err());
-        // cut anywhere: an error, never a panic
-        for cut in 0..bytes.len() {
-            let _ = decode_delta(&layout, &past, &bytes[..cut], &mut scratch, &mut decoded);
+            // one that lacks the earlier states is told so
+            let forgetful = Past { earlier: None, ..past };
+            prop_assert!(decode_delta(&layout, &forgetful, &bytes, &mut scratch, &mut decoded).is_err());
+            // cut anywhere: an error, never a panic
+            for cut in 0..bytes.len() {
+                let _ = decode_delta(&layout, &past, &bytes[..cut], &mut scratch, &mut decoded);
+            }
+        }
+    }
+
+    #[test]
+    fn in_a_crowd_of_which_few_change_each_change_is_found(
+        moves in prop::collection::vec((0u32..200, 0usize..3, any::<bool>()), 0..12),
+        left in prop::collection::btree_set(0u32..200, 0..4),
+        still_kind in 1u16..=2,
+    ) {
+        for layout in layouts() {
+            // most of them rest, some change in one of the steps or in all from there on, some leave
+            let states = [0, 1, 2, 3].map(|tick| {
+                let mut rows = RowBuffer::default();
+                for id in (0..200).filter(|id| tick < 3 || !left.contains(id)) {
+                    if id % 50 == 49 && still_kind == 1 {
+                        rows.push(EntityId(id), 1, 0);
+                        continue;
+                    }
+                    let moved = |(of, at, on): &&(u32, usize, bool)| *of == id && (tick == *at + 1 || (*on && tick > *at));
+                    rows.push(EntityId(id), 2, 1)[0] = 100 + 7 * moves.iter().filter(moved).count() as u32 * tick as u32;
+                }
+                rows
+            });
+            let (mut scratch, mut decoded) = (DeltaScratch::default(), RowBuffer::default());
+            for past in [past(&states, 1, 1), Past { base: states[2].rows(), earlier: None }] {
+                let mut bytes = Vec::new();
+                encode_delta(&layout, &past, states[3].rows(), &mut scratch, &mut bytes);
+                let changed = scratch.changed().to_vec();
+                prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
+                prop_assert_eq!(read_back(&decoded, &layout), read_back(&states[3], &layout));
+                prop_assert_eq!(scratch.changed(), changed);
+            }
         }
     }
 
@@ -211,36 +252,38 @@ proptest! {
         mut bytes in prop::collection::vec(any::<u8>(), 0..60),
         leans in any::<bool>(),
     ) {
-        let layout = Layout::new(&schema()).expect("the test's schema is sound");
-        let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
-        if let Some(first) = bytes.first_mut() {
-            *first = *first & !1 | u8::from(leans);
-        }
-        let (mut scratch, mut out) = (DeltaScratch::default(), RowBuffer::default());
-        for result in [
-            decode_keyframe(&layout, &bytes, &mut out),
-            decode_delta(&layout, &past(&buffers, 1, 32), &bytes, &mut scratch, &mut out),
-        ] {
-            if result.is_ok() {
-                let rows = out.rows();
-                prop_assert!(rows.entities.is_sorted_by(|a, b| a.id < b.id));
+        for layout in layouts() {
+            let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
+            if let Some(first) = bytes.first_mut() {
+                *first = *first & !1 | u8::from(leans);
+            }
+            let (mut scratch, mut out) = (DeltaScratch::default(), RowBuffer::default());
+            for result in [
+                decode_keyframe(&layout, &bytes, &mut out),
+                decode_delta(&layout, &past(&buffers, 1, 32), &bytes, &mut scratch, &mut out),
+            ] {
+                if result.is_ok() {
+                    let rows = out.rows();
+                    prop_assert!(rows.entities.is_sorted_by(|a, b| a.id < b.id));
+                }
             }
         }
     }
 
     #[test]
     fn a_flipped_bit_is_noticed_or_changes_the_hash_or_nothing(states in history(), at in any::<prop::sample::Index>()) {
-        let layout = Layout::new(&schema()).expect("the test's schema is sound");
-        let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
-        let (mut scratch, mut out, mut bytes) = (DeltaScratch::default(), RowBuffer::default(), Vec::new());
-        let (past, now) = (past(&buffers, 1, 1), &buffers[3]);
-        encode_delta(&layout, &past, now.rows(), &mut scratch, &mut bytes);
-        let bit = at.index(bytes.len() * 8);
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        if decode_delta(&layout, &past, &bytes, &mut scratch, &mut out).is_ok()
-            && read_back(&out, &layout) != read_back(now, &layout)
-        {
-            prop_assert_ne!(out.rows().hash(&layout), now.rows().hash(&layout));
+        for layout in layouts() {
+            let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
+            let (mut scratch, mut out, mut bytes) = (DeltaScratch::default(), RowBuffer::default(), Vec::new());
+            let (past, now) = (past(&buffers, 1, 1), &buffers[3]);
+            encode_delta(&layout, &past, now.rows(), &mut scratch, &mut bytes);
+            let bit = at.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            if decode_delta(&layout, &past, &bytes, &mut scratch, &mut out).is_ok()
+                && read_back(&out, &layout) != read_back(now, &layout)
+            {
+                prop_assert_ne!(out.rows().hash(&layout), now.rows().hash(&layout));
+            }
         }
     }
 }
@@ -274,4 +317,44 @@ fn what_goes_on_as_it_went_costs_two_bits() {
     assert!(delta_length(&past(&states, 1, 1), &movers(|id| 1000 * id + 7 * 3)) <= 2 + 50 * 2 / 8);
     // three times as far ahead, as seen from a state that is older
     assert!(delta_length(&past(&states, 1, 3), &movers(|id| 1000 * id + 7 * 5)) <= 2 + 50 * 3 / 8);
+}
+
+#[test]
+fn with_tables_of_its_own_a_delta_is_shorter() {
+    // bodies that are pushed about: the tables are made of one scene and used on another
+    let scene = |seed: u32| {
+        let mut random = tickwire_shared::Rng::new(seed.into());
+        let mut bodies = [(30_000u32, 0i32); 50];
+        let state = |bodies: &[(u32, i32); 50]| movers(|id| bodies[id as usize].0);
+        let mut states = Vec::new();
+        for _ in 0..60 {
+            for (x, speed) in &mut bodies {
+                *speed += random.below(7) as i32 - 3;
+                *x = x.saturating_add_signed(*speed).min(65535);
+            }
+            states.push(state(&bodies));
+        }
+        states
+    };
+    let plain = Layout::new(&schema()).expect("the test's schema is sound");
+    let (mut training, mut scratch) = (Training::default(), DeltaScratch::default());
+    for states in scene(1).windows(4) {
+        training.note(&plain, &past(states, 1, 1), states[3].rows(), &mut scratch);
+    }
+    let trained = Layout::new(&Schema { tables: training.tables(), ..schema() }).expect("these are tables");
+    let mut length = |layout: &Layout| -> usize {
+        let (mut bytes, mut decoded) = (Vec::new(), RowBuffer::default());
+        let states = scene(2);
+        let lengths = states.windows(4).map(|states| {
+            bytes.clear();
+            let past = past(states, 1, 1);
+            encode_delta(layout, &past, states[3].rows(), &mut scratch, &mut bytes);
+            decode_delta(layout, &past, &bytes, &mut scratch, &mut decoded).expect("we wrote it");
+            assert_eq!(read_back(&decoded, layout), read_back(&states[3], layout));
+            bytes.len()
+        });
+        lengths.sum()
+    };
+    let (rice, range) = (length(&plain), length(&trained));
+    assert!(range * 20 < rice * 19, "{range} bytes, {rice} without tables");
 }

@@ -2,7 +2,7 @@
 
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{
-    DeltaScratch, Earlier, KindLayout, Layout, Part, Past, RowBuffer, encode_delta, encode_keyframe, encode_row,
+    DeltaScratch, Earlier, KindLayout, Layout, Part, Past, RowBuffer, Tables, encode_delta, encode_keyframe, encode_row,
 };
 use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
 use tickwire_shared::protocol::{self, ClientMessage, ServerMessage, input};
@@ -28,6 +28,7 @@ fn schema() -> Schema {
         version: 0,
         kinds: vec![KindSchema { name: "Ship".into(), fields }, KindSchema { name: "Flag".into(), fields: vec![] }],
         input: KindSchema { name: "Keys".into(), fields: keys },
+        tables: Vec::new(),
     }
 }
 
@@ -77,7 +78,7 @@ fn the_schema_and_its_fingerprint() {
     let schema = schema();
     let welcome = ServerMessage::Welcome { fingerprint: schema.fingerprint(), schema: Some(schema.clone()) };
     assert_eq!(ServerMessage::decode(&welcome.encode()), Ok(welcome));
-    assert_eq!(format!("{:016x}", schema.fingerprint()), "0b25fd7395eef568");
+    assert_eq!(format!("{:016x}", schema.fingerprint()), "e0831367c50affb8");
 }
 
 #[test]
@@ -102,7 +103,7 @@ fn channels() {
     let mut scratch = DeltaScratch::default();
     let past = Past { base: before.rows(), earlier: None };
     encode_delta(&layout, &past, after.rows(), &mut scratch, &mut bytes);
-    assert_eq!(hex(&bytes), "fe67a91efdffa10f00");
+    assert_eq!(hex(&bytes), "fe67a97afcffa10f00");
     // the ship that is still there flies on, straight but for a step; the other one starts
     let earlier = [[511, 252], [521, 255]]
         .map(|[x, turn]| rows(&[(3, 0, &[x, turn, 0, 4, name, 0, 0]), (70_001, 0, &[0, 0, 1, 0, 0, 0, 0])]));
@@ -110,7 +111,7 @@ fn channels() {
     bytes.clear();
     let past = Past { base: before.rows(), earlier: Some(earlier) };
     encode_delta(&layout, &past, after.rows(), &mut scratch, &mut bytes);
-    assert_eq!(hex(&bytes), "ffe7fe337cff7fe80300");
+    assert_eq!(hex(&bytes), "ffe7de7f86ff7fe80300");
     assert_eq!(format!("{:016x}", after.rows().hash(&layout)), "9409c02b7df744e6");
 }
 
@@ -118,7 +119,7 @@ fn channels() {
 fn a_rotation() {
     let field = Field { name: "way".into(), quantizer: Quantizer::Quat { bits: 9 }, count: 1, owner_only: false };
     let kinds = vec![KindSchema { name: "Crate".into(), fields: vec![field] }];
-    let layout = Layout::new(&Schema { kinds, ..schema() }).expect("sound");
+    let layout = Layout::new(&Schema { kinds: kinds.clone(), ..schema() }).expect("sound");
     let states = [[3, 256, 256, 500], [3, 256, 250, 505], [3, 256, 244, 509], [2, 256, 272, 510]];
     let states = states.map(|lanes| rows(&[(1, 0, &lanes)]));
     let mut bytes = Vec::new();
@@ -128,7 +129,13 @@ fn a_rotation() {
     let earlier = Earlier { rows: [states[1].rows(), states[0].rows()], spacing: 1, ahead: 1, moved: None };
     let past = Past { base: states[2].rows(), earlier: Some(earlier) };
     encode_delta(&layout, &past, states[3].rows(), &mut DeltaScratch::default(), &mut bytes);
-    assert_eq!(hex(&bytes), "e5ff4f8404");
+    assert_eq!(hex(&bytes), "95ff3f1102");
+    // the same by a range coder
+    let tables = (0..Tables::BYTES).map(|at| (at % 251) as u8).collect();
+    let layout = Layout::new(&Schema { kinds, tables, ..schema() }).expect("sound");
+    bytes.clear();
+    encode_delta(&layout, &past, states[3].rows(), &mut DeltaScratch::default(), &mut bytes);
+    assert_eq!(hex(&bytes), "9ffb3ff0");
 }
 
 #[test]

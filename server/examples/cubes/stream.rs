@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tickwire_server::sync::{Channel, ComposeTick, Encoder, FrameSink, Grid, Store, View};
-use tickwire_shared::delta::{DeltaScratch, Earlier, Held, Layout, Past, RowBuffer, decode_delta, decode_keyframe};
+use tickwire_shared::delta::{
+    DeltaScratch, Earlier, Held, Layout, Past, RowBuffer, Training, decode_delta, decode_keyframe,
+};
 use tickwire_shared::protocol::frame::{self, Frame, FrameHead};
 use tickwire_shared::publish::{Published, PutEntity};
 use tickwire_shared::replica::Replica;
@@ -48,10 +50,11 @@ pub struct Measured {
     pub decoding: Duration,
 }
 
-/// Sends a whole recording and compares every integer of every frame.
-pub fn measure(recording: &Recording, mode: Mode) -> Result<Measured> {
-    let mut sender = Sender::new()?;
-    let mut receiver = Receiver::new()?;
+/// Sends a whole recording and compares every integer of every frame; with a range coder when there are `tables`.
+pub fn measure(recording: &Recording, mode: Mode, tables: &[u8]) -> Result<Measured> {
+    let layout = layout(tables)?;
+    let mut sender = Sender::new(layout.clone());
+    let mut receiver = Receiver::new(layout);
     let mut measured = Measured::default();
     let mut sent: VecDeque<&[u32]> = VecDeque::new();
     for (number, lanes) in recording.frames().step_by(mode.every).enumerate() {
@@ -75,9 +78,35 @@ pub fn measure(recording: &Recording, mode: Mode) -> Result<Measured> {
     Ok(measured)
 }
 
-fn layout() -> Result<Layout> {
+/// Counts what a whole recording would say.
+pub fn train(recording: &Recording, mode: Mode, training: &mut Training) -> Result<()> {
+    let layout = layout(&[])?;
+    let mut scratch = DeltaScratch::default();
+    // the newest first
+    let mut states: VecDeque<RowBuffer> = VecDeque::new();
+    for lanes in recording.frames().step_by(mode.every) {
+        let mut now = RowBuffer::default();
+        for (cube, lanes) in lanes.chunks_exact(Cube::LANES).enumerate() {
+            now.push(EntityId(cube as u32), 0, Cube::LANES).copy_from_slice(lanes);
+        }
+        let back = mode.back as usize;
+        if let (Some(base), Some(before), Some(older)) = (states.get(back - 1), states.get(back), states.get(back + 1))
+        {
+            let rows = [before.rows(), older.rows()];
+            // all that counts is how far ahead it is in spacings
+            let earlier = Some(Earlier { rows, spacing: 1, ahead: mode.back as u8, moved: None });
+            training.note(&layout, &Past { base: base.rows(), earlier }, now.rows(), &mut scratch);
+        }
+        states.push_front(now);
+        states.truncate(back + 2);
+    }
+    Ok(())
+}
+
+fn layout(tables: &[u8]) -> Result<Layout> {
     let input = KindSchema { name: "Nothing".into(), fields: Vec::new() };
-    Ok(Layout::new(&Schema { game: "cubes".into(), version: 0, kinds: Scene::kinds(), input })?)
+    let (kinds, tables) = (Scene::kinds(), tables.to_vec());
+    Ok(Layout::new(&Schema { game: "cubes".into(), version: 0, kinds, input, tables })?)
 }
 
 /// What one holds who got every frame from the first to that of `newest`.
@@ -99,15 +128,15 @@ struct Sender {
 }
 
 impl Sender {
-    fn new() -> Result<Self> {
-        Ok(Self {
+    fn new(layout: Layout) -> Self {
+        Self {
             published: Published::default(),
             grid: Grid::new(Interest::Everything),
-            store: Store::new(layout()?),
+            store: Store::new(layout),
             encoder: Encoder::default(),
             view: View::default(),
             compose: ComposeTick::default(),
-        })
+        }
     }
 
     fn settle(&mut self, tick: Tick, lanes: &[u32]) {
@@ -171,13 +200,10 @@ struct Receiver {
 }
 
 impl Receiver {
-    /// As many states as the server's ring.
-    const PAST: usize = Store::RING;
-
-    fn new() -> Result<Self> {
-        let replica = Replica::new(layout()?);
+    fn new(layout: Layout) -> Self {
+        let replica = Replica::new(layout.clone());
         let (frame, scratch) = (Frame::default(), DeltaScratch::default());
-        Ok(Self { layout: layout()?, frame, replica, scratch, past: VecDeque::new(), moved: Vec::new() })
+        Self { layout, frame, replica, scratch, past: VecDeque::new(), moved: Vec::new() }
     }
 
     /// Takes a frame; how many of its bytes are a hash, and how long its part took to decode.
@@ -186,7 +212,9 @@ impl Receiver {
         let hash_bytes = self.frame.head.hash.map_or(0, |hash| size_of_val(&hash));
         let mut decoding = Duration::ZERO;
         if let Some(part) = self.frame.parts.first() {
-            let mut now = if self.past.len() > Self::PAST { self.past.pop_back() } else { None }.unwrap_or_default();
+            // what no later delta leans on is filled again, as in the replica
+            let enough = back as usize + 2;
+            let mut now = if self.past.len() > enough { self.past.pop_back() } else { None }.unwrap_or_default();
             let bits = &message[part.bits.clone()];
             let start = Instant::now();
             if part.keyframe {

@@ -1,5 +1,5 @@
 //! Hostile keyframes and deltas are refused or give rows that can be, and those come back through our own encoder.
-//! True: none was refused.
+//! Under both coders. True: none was refused as Rice codes.
 //!
 //! ```text
 //! input   length · keyframe · { length · delta from what the piece before it gave }
@@ -11,11 +11,19 @@ use tickwire_shared::delta::{
 
 use super::{layouts, slices};
 
-/// A row takes six bits at least, and 15 lanes at most.
+/// A row takes six bits at least, and 20 lanes at most.
 const ROWS_PER_BYTE_MAX: usize = 2;
 
+/// A range coder may read some bytes beyond the end.
+const BYTES_BEHIND: usize = 8;
+
 pub fn hold(input: &[u8]) -> bool {
-    let (schema, layout) = (&*layouts::SCHEMA, &*layouts::LAYOUT);
+    hold_under(&layouts::RANGE_LAYOUT, input);
+    hold_under(&layouts::LAYOUT, input)
+}
+
+fn hold_under(layout: &Layout, input: &[u8]) -> bool {
+    let schema = &*layouts::SCHEMA;
     let mut rest = input;
     let Some(keyframe) = slices::take(&mut rest) else { return false };
     // the newest first
@@ -35,7 +43,7 @@ pub fn hold(input: &[u8]) -> bool {
             continue;
         }
         layouts::check_rows(schema, layout, now.rows());
-        let most = past.base.entities.len() + ROWS_PER_BYTE_MAX * delta.len();
+        let most = past.base.entities.len() + ROWS_PER_BYTE_MAX * (delta.len() + BYTES_BEHIND);
         assert!(now.rows().entities.len() <= most);
         check_writing(layout, &past, &now);
         states.rotate_right(1);

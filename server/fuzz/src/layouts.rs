@@ -2,13 +2,18 @@
 
 use std::sync::LazyLock;
 
-use tickwire_shared::delta::{Layout, Rows};
+use tickwire_shared::delta::{Layout, Rows, Tables};
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 
 /// Every quantizer in one kind, a kind without fields, one of a single number, and an input.
 pub static SCHEMA: LazyLock<Schema> = LazyLock::new(schema);
 /// Its kinds, compiled.
 pub static LAYOUT: LazyLock<Layout> = LazyLock::new(|| Layout::new(&SCHEMA).expect("it is sound"));
+/// The same for the range coder, with tables that fit nothing.
+pub static RANGE_LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
+    let tables = (0..Tables::BYTES).map(|at| (at * at / 7 % 256) as u8).collect();
+    Layout::new(&Schema { tables, ..SCHEMA.clone() }).expect("it is sound")
+});
 
 fn schema() -> Schema {
     let every = vec![
@@ -21,6 +26,7 @@ fn schema() -> Schema {
         field("state", Quantizer::Enum { variants: vec!["A".into(), "B".into(), "C".into()] }, 1, false),
         field("name", Quantizer::Text { max_bytes: 9 }, 1, false),
         field("array", Quantizer::Int { min: 0, max: 99 }, 3, false),
+        field("way", Quantizer::Quat { bits: 9 }, 1, false),
         field("secret name", Quantizer::Text { max_bytes: 2 }, 1, true),
     ];
     let mover = vec![field("x", Quantizer::Float { min: 0.0, step: 1.0, span: 65535 }, 1, false)];
@@ -31,7 +37,7 @@ fn schema() -> Schema {
         field("word", Quantizer::Text { max_bytes: 12 }, 1, false),
     ];
     let kinds = [kind("every", every), kind("empty", Vec::new()), kind("mover", mover)];
-    Schema { game: "test".into(), version: 0, kinds: kinds.into(), input: kind("input", input) }
+    Schema { game: "test".into(), version: 0, kinds: kinds.into(), input: kind("input", input), tables: Vec::new() }
 }
 
 fn kind(name: &str, fields: Vec<Field>) -> KindSchema {

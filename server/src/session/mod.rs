@@ -227,7 +227,7 @@ mod tests {
 
     fn session() -> Session {
         let input = KindSchema { name: "input".into(), fields: Vec::new() };
-        let schema = Schema { game: "test".into(), version: 0, kinds: Vec::new(), input };
+        let schema = Schema { game: "test".into(), version: 0, kinds: Vec::new(), input, tables: Vec::new() };
         let terms = GameTerms {
             fingerprint: schema.fingerprint(),
             input: KindLayout::new(&schema.input).expect("an empty input is sound"),

@@ -1,13 +1,15 @@
 //! The decoder. Its mirror is `encode.rs`: a change here is a change there. Every number is checked before it is used.
 
-use super::encode::{DeltaScratch, gap_order};
-use super::forecast::{Forecast, NUMBER_K, QUAT_K, RowPast, Surprise};
+use super::coder::{Count, Question, Take};
+use super::encode::{DeltaScratch, Marked, gap_order};
+use super::forecast::{Forecast, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Layout, Part, Unit};
 use super::past::{Past, RowPasts};
 use super::row::{RowBuffer, Rows};
+use super::tables::Likely;
 use crate::bits::{BitReader, DecodeError};
 use crate::game::EntityId;
-use crate::rice;
+use crate::schema::quat::Quat;
 
 /// Fills `out` from a keyframe.
 ///
@@ -31,7 +33,10 @@ pub(super) struct Lists {
     /// in the same places.
     kept: Vec<(usize, usize)>,
     /// Places among those of the rows that move.
-    moving: Vec<usize>,
+    moving: Vec<u32>,
+    /// As in the encoder.
+    exceptions: Vec<Marked>,
+    started: Vec<Marked>,
 }
 
 /// Fills `out` with the base and the changes.
@@ -45,14 +50,27 @@ pub fn decode_delta(
     scratch: &mut DeltaScratch,
     out: &mut RowBuffer,
 ) -> Result<(), DecodeError> {
+    match layout.tables() {
+        None => decode_with(layout, past, BitReader::new(bytes), scratch, out),
+        Some(tables) => decode_with(layout, past, Likely::new(tables, bytes), scratch, out),
+    }
+}
+
+fn decode_with<T: Take>(
+    layout: &Layout,
+    past: &Past<'_>,
+    mut take: T,
+    scratch: &mut DeltaScratch,
+    out: &mut RowBuffer,
+) -> Result<(), DecodeError> {
     let DeltaScratch { decoding: lists, changed, .. } = scratch;
     out.clear();
     changed.clear();
-    let mut bits = BitReader::new(bytes);
-    let earlier = if bits.flag()? { Some(past.earlier.ok_or(DecodeError::NoBaseline("state"))?) } else { None };
+    let leans = take.bits(1)? != 0;
+    let earlier = if leans { Some(past.earlier.ok_or(DecodeError::NoBaseline("state"))?) } else { None };
     let past = Past { base: past.base, earlier };
-    let kept = if bits.flag()? {
-        lists.decode_structure(layout, past.base, &mut bits, out)?;
+    let kept = if take.bits(1)? != 0 {
+        lists.decode_structure(layout, past.base, &mut take, out)?;
         lists.kept.len()
     } else {
         lists.kept.clear();
@@ -60,11 +78,14 @@ pub fn decode_delta(
         past.base.entities.len()
     };
     lists.find_moving(layout, &past, kept)?;
-    decode_moving(layout, &past, lists, &mut bits, out, changed)?;
-    decode_started(layout, &past, lists, kept, &mut bits, out, changed)?;
-    // two lists in order, one behind the other
-    changed.sort();
-    bits.all()
+    let moving = lists.moving.len();
+    lists.exceptions.clear();
+    if T::WHOLE_BITS && moving > 0 {
+        decode_marked(moving, &mut take, &mut lists.exceptions)?;
+    }
+    decode_marked(kept, &mut take, &mut lists.started)?;
+    decode_rows(layout, &past, lists, &mut take, out, changed)?;
+    take.all()
 }
 
 impl Lists {
@@ -73,7 +94,7 @@ impl Lists {
         &mut self,
         layout: &Layout,
         base: Rows<'_>,
-        bits: &mut BitReader<'_>,
+        bits: &mut impl Take,
         out: &mut RowBuffer,
     ) -> Result<(), DecodeError> {
         let kept = &mut self.kept;
@@ -111,7 +132,7 @@ impl Lists {
         self.moving.clear();
         let Some(earlier) = past.earlier else { return Ok(()) };
         if let Some(moved) = earlier.moved.filter(|_| self.kept.is_empty()) {
-            self.moving.extend(moved.iter().map(|place| *place as usize).filter(|place| *place < kept));
+            self.moving.extend(moved.iter().filter(|place| (**place as usize) < kept));
             return Ok(());
         }
         let mut pasts = RowPasts::new(past);
@@ -119,7 +140,7 @@ impl Lists {
             let (before, _) = self.at(place);
             let kind = layout.kind(past.base.entities[before].kind).ok_or(DecodeError::OutOfRange("kind"))?;
             if pasts.moved(kind, before) {
-                self.moving.push(place);
+                self.moving.push(place as u32);
             }
         }
         Ok(())
@@ -131,84 +152,95 @@ impl Lists {
     }
 }
 
-fn decode_moving(
-    layout: &Layout,
-    past: &Past<'_>,
-    lists: &Lists,
-    bits: &mut BitReader<'_>,
-    out: &mut RowBuffer,
-    changed: &mut Vec<u32>,
-) -> Result<(), DecodeError> {
-    if lists.moving.is_empty() {
-        return Ok(());
+/// Places among `total`, and a mark for each.
+fn decode_marked<T: Take>(total: usize, take: &mut T, places: &mut Vec<Marked>) -> Result<(), DecodeError> {
+    places.clear();
+    let count = take.likely_count(Count::Started, 1)? as usize;
+    if count > total {
+        return Err(DecodeError::OutOfRange("changed count"));
     }
-    let mut pasts = RowPasts::new(past);
-    let count = bits.count(1)? as usize;
-    let order = gap_order(lists.moving.len(), count);
-    let mut left = count;
-    let mut next = if left > 0 { bits.count(order)? as usize } else { usize::MAX };
-    for (at, place) in lists.moving.iter().enumerate() {
-        let mut marked = false;
-        if at == next {
-            left -= 1;
-            next = if left > 0 { at + 1 + bits.count(order)? as usize } else { usize::MAX };
-            marked = bits.flag()?;
-            if !marked {
-                continue;
-            }
-        }
-        let at = lists.at(*place);
-        decode_kept(layout, &mut pasts, at, (marked, false), bits, out)?;
-        changed.push(at.1 as u32);
-    }
-    if left == 0 { Ok(()) } else { Err(DecodeError::OutOfRange("moving place")) }
-}
-
-fn decode_started(
-    layout: &Layout,
-    past: &Past<'_>,
-    lists: &Lists,
-    kept: usize,
-    bits: &mut BitReader<'_>,
-    out: &mut RowBuffer,
-    changed: &mut Vec<u32>,
-) -> Result<(), DecodeError> {
-    let count = bits.count(1)? as usize;
-    let order = gap_order(kept, count);
-    let mut pasts = RowPasts::new(past);
-    let mut place = 0;
+    let order = gap_order(total, count);
+    let mut next = 0;
     for _ in 0..count {
-        place += bits.count(order)? as usize;
-        if place >= kept {
+        let place = next + take.likely_count(Count::Gap, order)? as usize;
+        if place >= total {
             return Err(DecodeError::OutOfRange("changed place"));
         }
-        let marked = bits.flag()?;
-        let at = lists.at(place);
-        decode_kept(layout, &mut pasts, at, (marked, true), bits, out)?;
-        changed.push(at.1 as u32);
-        place += 1;
+        places.push((place, T::WHOLE_BITS && take.answer(Question::Marked)?));
+        next = place + 1;
     }
     Ok(())
 }
 
-/// Changes the row at `after`, which is still as it was at `before`.
-fn decode_kept(
+/// What a row says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Says {
+    /// It moves, in the plain way or asked.
+    Moves { asked: bool },
+    /// It did not move before.
+    Starts { asked: bool },
+}
+
+/// The rows that changed, in their order: those that move and are no exception, and those that started.
+fn decode_rows<T: Take>(
     layout: &Layout,
-    pasts: &mut RowPasts<'_>,
-    (before, after): (usize, usize),
-    (marked, all): (bool, bool),
-    bits: &mut BitReader<'_>,
+    past: &Past<'_>,
+    lists: &Lists,
+    rows: &mut T,
     out: &mut RowBuffer,
+    changed: &mut Vec<u32>,
 ) -> Result<(), DecodeError> {
-    let (kind, row) = out.row_mut(layout, after).ok_or(DecodeError::OutOfRange("changed place"))?;
-    let past = pasts.row(kind, before);
-    let mut surprise = Surprise::default();
-    for unit in kind.units(Part::Public) {
-        let expected = !(marked && all) && past.expects(unit);
-        if !(expected && unit.motion) && ((!expected && !marked) || !bits.flag()?) {
-            continue;
+    let mut pasts = RowPasts::new(past);
+    let mut started = lists.started.iter().peekable();
+    let mut exceptions = lists.exceptions.iter().peekable();
+    let mut row = |place: usize, says: Says| {
+        let (before, after) = lists.at(place);
+        let (kind, row) = out.row_mut(layout, after).ok_or(DecodeError::OutOfRange("changed place"))?;
+        let past = pasts.row(kind, before);
+        let (surprise, size) = if T::WHOLE_BITS { <_>::default() } else { past.unrest(kind) };
+        if !T::WHOLE_BITS && matches!(says, Says::Moves { .. }) && !rows.answer(Question::Moves(size))? {
+            return Ok(());
         }
-        decode_unit(unit, &past, marked, &mut surprise, bits, row)?;
+        changed.push(after as u32);
+        decode_kept(kind, &past, says, surprise, rows, row)
+    };
+    for (at, place) in lists.moving.iter().enumerate() {
+        let place = *place as usize;
+        while let Some((place, marked)) = started.next_if(|(started, _)| *started < place) {
+            row(*place, Says::Starts { asked: *marked || !T::WHOLE_BITS })?;
+        }
+        match exceptions.next_if(|(exception, _)| *exception == at) {
+            None => row(place, Says::Moves { asked: !T::WHOLE_BITS })?,
+            Some((_, true)) => row(place, Says::Moves { asked: true })?,
+            Some((_, false)) => {}
+        }
+    }
+    started.try_for_each(|(place, marked)| row(*place, Says::Starts { asked: *marked || !T::WHOLE_BITS }))
+}
+
+/// Changes a row, which is still as it was.
+#[inline(always)]
+fn decode_kept(
+    kind: &KindLayout,
+    past: &RowPast<'_>,
+    says: Says,
+    mut surprise: Surprise,
+    rows: &mut impl Take,
+    row: &mut [u32],
+) -> Result<(), DecodeError> {
+    let (moves, asked) = match says {
+        Says::Moves { asked } => (true, asked),
+        Says::Starts { asked } => (false, asked),
+    };
+    for unit in kind.units(Part::Public) {
+        if !unit.motion || (asked && !moves) {
+            let expected = past.expects(unit);
+            let told = expected || asked;
+            if !told || !rows.answer(Question::Changed { unit, expected, moves })? {
+                continue;
+            }
+        }
+        decode_unit(unit, past, asked, &mut surprise, rows, row)?;
     }
     Ok(())
 }
@@ -218,6 +250,10 @@ fn decode_kept(
 /// # Errors
 /// The bits end, or a lane is out of its field's range.
 pub fn decode_row(kind: &KindLayout, part: Part, bits: &mut BitReader<'_>, row: &mut [u32]) -> Result<(), DecodeError> {
+    decode_row_with(kind, part, bits, row)
+}
+
+fn decode_row_with(kind: &KindLayout, part: Part, bits: &mut impl Take, row: &mut [u32]) -> Result<(), DecodeError> {
     for unit in kind.units(part) {
         decode_whole(unit, bits, row)?;
     }
@@ -225,7 +261,7 @@ pub fn decode_row(kind: &KindLayout, part: Part, bits: &mut BitReader<'_>, row: 
 }
 
 /// A count of things that take at least a bit each.
-fn promised(count: u32, bits: &BitReader<'_>) -> Result<u32, DecodeError> {
+fn promised(count: u32, bits: &impl Take) -> Result<u32, DecodeError> {
     if count as usize <= bits.left() { Ok(count) } else { Err(DecodeError::OutOfRange("count")) }
 }
 
@@ -241,90 +277,96 @@ impl<'a> Entered<'a> {
         Self { layout, left: count, next_id: 0 }
     }
 
-    fn next(&mut self, bits: &mut BitReader<'_>) -> Result<Option<(EntityId, u16)>, DecodeError> {
+    fn next(&mut self, bits: &mut impl Take) -> Result<Option<(EntityId, u16)>, DecodeError> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
         let (high, low) = (bits.count(0)?, bits.count(4)?);
         let id = self.next_id + (u64::from(high) << 16) + u64::from(low);
         let id = u32::try_from(id).map_err(|_| DecodeError::OutOfRange("entity id"))?;
         self.next_id = u64::from(id) + 1;
-        let kind = bits.read(self.layout.kind_bits())? as u16;
+        let kind = bits.bits(self.layout.kind_bits())? as u16;
         Ok(Some((EntityId(id), kind)))
     }
 
-    fn row(&self, kind: u16, bits: &mut BitReader<'_>, out: &mut RowBuffer, id: EntityId) -> Result<(), DecodeError> {
+    fn row(&self, kind: u16, bits: &mut impl Take, out: &mut RowBuffer, id: EntityId) -> Result<(), DecodeError> {
         let layout = self.layout.kind(kind).ok_or(DecodeError::OutOfRange("kind"))?;
         let mut row = [0; Layout::LANES_MAX];
         let row = &mut row[..layout.lanes()];
-        decode_row(layout, Part::Public, bits, row)?;
+        decode_row_with(layout, Part::Public, bits, row)?;
         out.push(id, kind, layout.lanes()).copy_from_slice(row);
         Ok(())
     }
 }
 
+#[inline(always)]
 fn decode_unit(
     unit: &Unit,
     past: &RowPast<'_>,
-    marked: bool,
+    asked: bool,
     surprise: &mut Surprise,
-    bits: &mut BitReader<'_>,
+    rows: &mut impl Take,
     row: &mut [u32],
 ) -> Result<(), DecodeError> {
     match unit.coding {
         Coding::Number { bits: width, span, motion } => {
             let forecast = past.number(unit.first, width, motion);
-            let lane = forecast.within(span) + decode_residual(&forecast, width + 1, &NUMBER_K, surprise, bits)?;
-            row[unit.first] = in_range(lane, span)?;
+            let residual = decode_residual(unit, &forecast, width + 1, surprise, rows)?;
+            row[unit.first] = in_range(forecast.within(span).wrapping_add(residual), span)?;
         }
         Coding::Turn { bits: width } => {
             let forecast = past.turn(unit.first, width);
-            let lane = forecast.at + decode_residual(&forecast, width, &NUMBER_K, surprise, bits)?;
-            row[unit.first] = (lane & ((1 << width) - 1)) as u32;
+            let residual = decode_residual(unit, &forecast, width, surprise, rows)?;
+            row[unit.first] = (forecast.at.wrapping_add(residual) & ((1 << width) - 1)) as u32;
         }
         Coding::Quat { bits: width } => {
-            let another = marked && bits.flag()?;
-            let largest = if another { bits.read(2)? } else { past.largest(unit, width) };
+            let mut turned = past.turned(unit, width);
+            if asked && rows.answer(Question::Another(turned.near))? {
+                turned.largest = rows.bits(2)?;
+                turned.forecasts = past.quat(unit, width, turned.largest);
+            }
             let span = (1 << width) - 1;
-            row[unit.first] = largest;
-            for (i, forecast) in past.quat(unit, width, largest).iter().enumerate() {
-                let lane = forecast.within(span) + decode_residual(forecast, width + 1, &QUAT_K, surprise, bits)?;
-                row[unit.first + 1 + i] = in_range(lane, span)?;
+            let lanes = &mut row[unit.first..unit.first + Quat::LANES];
+            lanes[0] = turned.largest;
+            for (forecast, lane) in turned.forecasts.iter().zip(&mut lanes[1..]) {
+                let residual = decode_residual(unit, forecast, width + 1, surprise, rows)?;
+                *lane = in_range(forecast.within(span).wrapping_add(residual), span)?;
             }
         }
-        Coding::Raw { .. } | Coding::Text { .. } => decode_whole(unit, bits, row)?,
+        Coding::Raw { .. } | Coding::Text { .. } => decode_whole(unit, rows, row)?,
     }
     Ok(())
 }
 
+#[inline]
 fn in_range(lane: i64, span: u32) -> Result<u32, DecodeError> {
     u32::try_from(lane).ok().filter(|lane| *lane <= span).ok_or(DecodeError::OutOfRange("field"))
 }
 
-#[inline]
+#[inline(always)]
 fn decode_residual(
+    unit: &Unit,
     forecast: &Forecast,
     width: u8,
-    parameters: &[u8; 64],
     surprise: &mut Surprise,
-    bits: &mut BitReader<'_>,
+    rows: &mut impl Take,
 ) -> Result<i64, DecodeError> {
-    let residual = rice::read(forecast.k(*surprise, parameters), width, bits)?;
+    let residual = rows.residual(unit, forecast.class(*surprise), forecast.lean, width)?;
     surprise.note(residual);
     Ok(residual)
 }
 
-fn decode_whole(unit: &Unit, bits: &mut BitReader<'_>, row: &mut [u32]) -> Result<(), DecodeError> {
+fn decode_whole(unit: &Unit, rows: &mut impl Take, row: &mut [u32]) -> Result<(), DecodeError> {
     match unit.coding {
         Coding::Raw { bits: width, span } | Coding::Number { bits: width, span, .. } => {
-            let lane = bits.read(width)?;
+            let lane = rows.bits(width)?;
             if lane > span {
                 return Err(DecodeError::OutOfRange("field"));
             }
             row[unit.first] = lane;
         }
-        Coding::Turn { bits: width } => row[unit.first] = bits.read(width)?,
+        Coding::Turn { bits: width } => row[unit.first] = rows.bits(width)?,
         Coding::Text { max_bytes } => {
-            let length = bits.read(super::layout::bits_for(max_bytes.into()))?;
+            let length = rows.bits(super::layout::bits_for(max_bytes.into()))?;
             if length > u32::from(max_bytes) {
                 return Err(DecodeError::OutOfRange("text length"));
             }
@@ -332,13 +374,13 @@ fn decode_whole(unit: &Unit, bits: &mut BitReader<'_>, row: &mut [u32]) -> Resul
             lanes.fill(0);
             lanes[0] = length;
             for i in 0..length as usize {
-                lanes[1 + i / 4] |= bits.read(8)? << (8 * (i % 4));
+                lanes[1 + i / 4] |= rows.bits(8)? << (8 * (i % 4));
             }
         }
         Coding::Quat { bits: width } => {
-            row[unit.first] = bits.read(2)?;
+            row[unit.first] = rows.bits(2)?;
             for lane in &mut row[unit.first + 1..unit.first + unit.lanes] {
-                *lane = bits.read(width)?;
+                *lane = rows.bits(width)?;
             }
         }
     }

@@ -1,8 +1,11 @@
 //! A schema compiled for the codec: which lanes of a kind form a unit, and how a unit is coded.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
-use super::forecast::Motion;
+use super::forecast::{CLASSES, Motion, NUMBER_K, QUAT_K};
+use super::tables::Tables;
 use crate::schema::quat::Quat;
 use crate::schema::{KindSchema, Quantizer, Schema};
 
@@ -18,6 +21,9 @@ pub enum LayoutError {
     /// The input has an owner-only field: all of an input travels to the server alone.
     #[error("the input {0:?} has an owner-only field: an input goes to the server alone, leave the attribute out")]
     OwnerOnlyInput(String),
+    /// The range coder's tables are not such.
+    #[error("the game's tables have {0} bytes, not {bytes}: train them again", bytes = Tables::BYTES)]
+    Tables(usize),
     /// A field's numbers make no sense.
     #[error("field {1:?} of kind {0:?} has an impossible range")]
     Field(String, String),
@@ -39,6 +45,10 @@ pub(crate) enum Coding {
 }
 
 impl Coding {
+    fn rice(self) -> &'static [u8; CLASSES] {
+        if matches!(self, Self::Quat { .. }) { &QUAT_K } else { &NUMBER_K }
+    }
+
     fn is_motion(self) -> bool {
         matches!(self, Self::Number { motion: Motion::Pushed, .. } | Self::Turn { .. } | Self::Quat { .. })
     }
@@ -52,6 +62,22 @@ pub struct Unit {
     pub(crate) coding: Coding,
     /// Made for motion: expected to go on as it went.
     pub(crate) motion: bool,
+    /// Rice parameters of its residuals, by class of doubt.
+    pub(crate) rice: &'static [u8; CLASSES],
+}
+
+impl Unit {
+    /// Whether two rows differ in this unit.
+    #[inline]
+    pub(super) fn differs(&self, a: &[u32], b: &[u32]) -> bool {
+        if self.lanes == 1 { a[self.first] != b[self.first] } else { self.of(a) != self.of(b) }
+    }
+
+    /// The unit's lanes.
+    #[inline]
+    pub(crate) fn of<'a>(&self, row: &'a [u32]) -> &'a [u32] {
+        &row[self.first..self.first + self.lanes]
+    }
 }
 
 /// Which fields of a row: those for everybody, or those for its owner.
@@ -69,8 +95,10 @@ pub struct KindLayout {
     lanes: usize,
     public: Vec<Unit>,
     owner: Vec<Unit>,
-    /// Those public units that a row with nothing but motion in it may not change, or not in every way.
-    guarded: Vec<Unit>,
+    /// Lanes of floats and of rotations' components: what goes on as it went, and not around a circle.
+    moving_lanes: Vec<u16>,
+    /// 2¹⁶ for their number.
+    moving_share: u64,
 }
 
 impl KindLayout {
@@ -83,7 +111,8 @@ impl KindLayout {
         if lanes > Layout::LANES_MAX {
             return Err(LayoutError::Lanes(kind.name.clone(), lanes));
         }
-        let mut layout = Self { lanes, public: Vec::new(), owner: Vec::new(), guarded: Vec::new() };
+        let mut layout =
+            Self { lanes, public: Vec::new(), owner: Vec::new(), moving_lanes: Vec::new(), moving_share: 0 };
         let mut first = 0;
         for field in &kind.fields {
             let coding =
@@ -91,12 +120,15 @@ impl KindLayout {
             let units = if field.owner_only { &mut layout.owner } else { &mut layout.public };
             for _ in 0..field.count {
                 let lanes = field.quantizer.lanes();
-                units.push(Unit { first, lanes, coding, motion: coding.is_motion() });
+                units.push(Unit { first, lanes, coding, motion: coding.is_motion(), rice: coding.rice() });
                 first += lanes;
             }
         }
-        let guarded = |unit: &&Unit| !unit.motion || matches!(unit.coding, Coding::Quat { .. });
-        layout.guarded = layout.public.iter().filter(guarded).copied().collect();
+        for unit in layout.public.iter().filter(|unit| unit.motion && !matches!(unit.coding, Coding::Turn { .. })) {
+            let largest = usize::from(matches!(unit.coding, Coding::Quat { .. }));
+            layout.moving_lanes.extend((unit.first + largest..unit.first + unit.lanes).map(|lane| lane as u16));
+        }
+        layout.moving_share = (1u64 << 16).checked_div(layout.moving_lanes.len() as u64).unwrap_or(0);
         Ok(layout)
     }
 
@@ -129,8 +161,13 @@ impl KindLayout {
     }
 
     #[inline]
-    pub(super) fn guarded(&self) -> &[Unit] {
-        &self.guarded
+    pub(super) fn moving_lanes(&self) -> &[u16] {
+        &self.moving_lanes
+    }
+
+    #[inline]
+    pub(super) fn moving_share(&self) -> u64 {
+        self.moving_share
     }
 
     /// Copies the owner-only lanes of `from` into `to`.
@@ -148,23 +185,13 @@ pub(super) fn same(a: &[u32], b: &[u32]) -> bool {
     a.iter().zip(b).all(|(a, b)| a == b) && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 
-impl Unit {
-    #[inline]
-    pub(super) fn differs(&self, a: &[u32], b: &[u32]) -> bool {
-        if self.lanes == 1 { a[self.first] != b[self.first] } else { self.of(a) != self.of(b) }
-    }
-
-    #[inline]
-    pub(crate) fn of<'a>(&self, row: &'a [u32]) -> &'a [u32] {
-        &row[self.first..self.first + self.lanes]
-    }
-}
-
 /// All kinds of a game, compiled.
 #[derive(Clone, Debug)]
 pub struct Layout {
     kinds: Vec<KindLayout>,
     kind_bits: u8,
+    /// Of the range coder; Rice codes without.
+    tables: Option<Arc<Tables>>,
 }
 
 impl Layout {
@@ -186,13 +213,18 @@ impl Layout {
         }
         let kinds = schema.kinds.iter().map(KindLayout::new).collect::<Result<Vec<_>, _>>()?;
         let kind_bits = bits_for(kinds.len().saturating_sub(1) as u32);
-        Ok(Self { kinds, kind_bits })
+        let tables = if schema.tables.is_empty() { None } else { Some(Arc::new(Tables::new(&schema.tables)?)) };
+        Ok(Self { kinds, kind_bits, tables })
     }
 
     /// The layout of kind number `kind`.
     #[must_use]
     pub fn kind(&self, kind: u16) -> Option<&KindLayout> {
         self.kinds.get(usize::from(kind))
+    }
+
+    pub(super) fn tables(&self) -> Option<&Tables> {
+        self.tables.as_deref()
     }
 
     pub(crate) fn kind_bits(&self) -> u8 {

@@ -6,8 +6,8 @@
 //! ```text
 //! keyframe   count · { id gap · kind · fields }
 //! delta      leans on earlier states? · structure? [ removed count · { place gap } · entered count · { id gap · kind · fields } ]
-//!            moving: exception count · { [ exception: changed? ] plain or marked row }
-//!            others: changed count · { place gap · marked? · plain or marked row }
+//!            moving: exception count · { place gap · marked? }      others: changed count · { place gap · marked? }
+//!            { plain or marked row }
 //! plain row  residuals of the units that are expected to change
 //! marked row the same, and a flag in front of each of the other units, which follows when it changed
 //! ```
@@ -21,22 +21,35 @@
 //! In a plain row the units that are made for motion (floats, angles, rotations) have residuals, and whatever else
 //! changed the last time. A residual is the signed difference in lanes from where the last step, scaled to the time
 //! ahead, leads: clamped to the field's range, angles around the circle, rotations in the components of the new state.
-//! It is a Rice code (`rice.rs`, the only place to change for another entropy coder) whose parameter follows from the
-//! size of the step, from how wrong the same forecast was the last time, and from the residuals before it in the row
-//! (`forecast.rs`). An integer stays where it is unless going on would have been right before.
+//! An integer stays where it is unless going on would have been right before. How long a residual's code should be
+//! follows from the size of the step, from how wrong the same forecast was the last time, and from the residuals before
+//! it in the row (`forecast.rs`).
+//!
+//! # Two coders
+//! What is said is the same, `coder.rs` is the border. Without tables residuals have Rice codes (`rice.rs`), and all else
+//! is bits. With a game's tables ([`Game::TABLES`](crate::game::Game::TABLES)) all of a delta goes through a range coder
+//! that knows how likely each answer is (`range.rs`, `tables.rs`). A likely answer then costs next to nothing, so it asks
+//! each row that moves whether it goes on, instead of listing exceptions, and no row is marked. Both ends take the tables
+//! from the game's description: same fingerprint, same tables. They never change, so the bytes can be shared among
+//! clients. Keyframes are bits with either.
+//!
+//! On `cubes901-train` the range coder takes 5 to 9 % off the frames and about 2.5 times as long (the example `cubes`).
 //!
 //! Gaps have an exp-Golomb code whose order follows from the counts. Places of changed rows count the base's rows
 //! without the removed ones. The encoder stands beside its decoder, file by file.
 
+mod coder;
 mod decode;
 mod encode;
 mod forecast;
 mod layout;
 mod past;
 mod row;
+mod tables;
 
 pub use decode::{decode_delta, decode_keyframe, decode_row};
 pub use encode::{DeltaScratch, encode_delta, encode_keyframe, encode_row};
 pub use layout::{KindLayout, Layout, LayoutError, Part, Unit};
 pub use past::{Earlier, Held, Past};
 pub use row::{EntityRow, RowBuffer, Rows, entity_hash};
+pub use tables::{Tables, Training};

@@ -147,6 +147,8 @@ fn decode<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, De
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delta::Tables;
+    use crate::schema::KindSchema;
 
     #[test]
     fn leftovers_and_hostile_lengths_are_refused() {
@@ -157,6 +159,17 @@ mod tests {
         // a command that claims 2^40 bytes
         let hostile = [4, 253, 0, 0, 0, 0, 0, 1, 0, 0];
         assert_eq!(ClientMessage::decode(&hostile), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn a_welcome_brings_the_tables_of_the_range_coder() {
+        let input = KindSchema { name: "Keys".into(), fields: Vec::new() };
+        let tables = vec![200; Tables::BYTES];
+        let schema = Schema { game: "cubes".into(), version: 1, kinds: Vec::new(), input, tables };
+        let welcome = ServerMessage::Welcome { fingerprint: schema.fingerprint(), schema: Some(schema.clone()) };
+        assert_eq!(ServerMessage::decode(&welcome.encode()), Ok(welcome));
+        let other = Schema { tables: vec![201; Tables::BYTES], ..schema.clone() };
+        assert_ne!(other.fingerprint(), schema.fingerprint(), "the fingerprint names them");
     }
 
     #[test]

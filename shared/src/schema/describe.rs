@@ -100,6 +100,8 @@ pub struct Schema {
     pub kinds: Vec<KindSchema>,
     /// What a player sends every tick.
     pub input: KindSchema,
+    /// [`Game::TABLES`](crate::game::Game::TABLES).
+    pub tables: Vec<u8>,
 }
 
 impl Schema {
@@ -107,7 +109,13 @@ impl Schema {
     #[must_use]
     pub fn of<G: crate::game::Game>() -> Self {
         use super::{Replicate, World};
-        Self { game: G::NAME.to_owned(), version: G::VERSION, kinds: G::World::kinds(), input: G::Input::schema() }
+        Self {
+            game: G::NAME.to_owned(),
+            version: G::VERSION,
+            kinds: G::World::kinds(),
+            input: G::Input::schema(),
+            tables: G::TABLES.to_vec(),
+        }
     }
 
     /// 64 bits over the whole description: two ends with the same fingerprint read each other's rows.

@@ -73,17 +73,25 @@ impl Quat {
         Quantizer::Quat { bits: self.bits }
     }
 
-    /// The other three lanes, for one who says that component `largest` is the largest.
+    /// A row's lanes of the rotation that begins at `first`.
     #[inline]
-    pub(crate) fn seen_from(self, largest: u32, lanes: &[u32]) -> [u32; 3] {
+    pub(crate) fn lanes_of(row: &[u32], first: usize) -> &[u32; Self::LANES] {
+        row[first..].first_chunk().expect("a layout's rotations have all their lanes")
+    }
+
+    /// The other three lanes, for one who says that component `largest` is the largest.
+    #[inline(always)]
+    pub(crate) fn seen_from(self, largest: u32, lanes: &[u32; Self::LANES]) -> [u32; 3] {
         if lanes[0] == largest { [lanes[1], lanes[2], lanes[3]] } else { self.seen_from_another(largest, lanes) }
     }
 
     /// In whole lanes: exact but for the component that had none, and quick.
-    fn seen_from_another(self, largest: u32, lanes: &[u32]) -> [u32; 3] {
+    #[cold]
+    fn seen_from_another(self, largest: u32, lanes: &[u32; Self::LANES]) -> [u32; 3] {
         let middle = i64::from(self.middle());
         let others = [1, 2, 3].map(|i| i64::from(lanes[i]) - middle);
-        let hidden = (self.rest(others) as f64).max(0.0).sqrt() as i64;
+        let rest = self.whole() - others.iter().map(|component| component * component).sum::<i64>();
+        let hidden = (rest as f64).max(0.0).sqrt() as i64;
         let mut all = others.iter();
         let all: [i64; 4] =
             std::array::from_fn(|i| if i == lanes[0] as usize { hidden } else { all.next().copied().unwrap_or(0) });
@@ -94,25 +102,33 @@ impl Quat {
         })
     }
 
-    /// What three components leave for the fourth, squared, in lanes.
-    #[inline]
-    fn rest(self, others: [i64; 3]) -> i64 {
-        // a unit is √2 · (middle - 1) long
-        2 * (i64::from(self.middle()) - 1).pow(2) - others.iter().map(|component| component * component).sum::<i64>()
-    }
-
-    /// Which component is the largest when those beside `now` are these lanes, in or out of range.
-    #[inline]
-    pub(crate) fn largest(self, now: u32, others: [i64; 3]) -> u32 {
+    /// Which component is the largest when those beside `now` are these lanes, in or out of range; and by how much the
+    /// second largest is off, as a power of two.
+    #[inline(always)]
+    pub(crate) fn largest(self, now: u32, others: [i64; 3]) -> (u32, u8) {
         let middle = i64::from(self.middle());
-        let others = others.map(|lane| lane - middle);
-        let mut largest = (now, self.rest(others));
-        for (i, square) in (0u32..).zip(others.map(|component| component * component)) {
-            if square > largest.1 {
-                largest = (i + u32::from(i >= now), square);
+        let [a, b, c] = others;
+        let (a, b, c) = (a.wrapping_sub(middle), b.wrapping_sub(middle), c.wrapping_sub(middle));
+        let (a, b, c) = (a.wrapping_mul(a), b.wrapping_mul(b), c.wrapping_mul(c));
+        // the first of equals, and the one that is the largest now before all
+        let rest = self.whole().wrapping_sub(a.wrapping_add(b).wrapping_add(c));
+        let (mut second, mut square, mut place) = (i64::MIN, rest, now);
+        for (i, other) in [(0u32, a), (1, b), (2, c)] {
+            if other > square {
+                (second, square, place) = (square, other, i + u32::from(i >= now));
+            } else {
+                second = second.max(other);
             }
         }
-        largest.0
+        let margin = square.abs_diff(second) >> (self.bits - 1);
+        (place, (64 - margin.leading_zeros()) as u8)
+    }
+
+    /// A unit, which is √2 · (middle - 1) lanes long, squared.
+    #[inline(always)]
+    fn whole(self) -> i64 {
+        let most = i64::from(self.middle()) - 1;
+        2 * most * most
     }
 
     /// The lane that stands for 0.

@@ -1,0 +1,178 @@
+//! The border between what a delta says and the bits that say it: an entropy coder is a [`Put`] and its [`Take`].
+
+use super::layout::Unit;
+use crate::bits::{BitReader, BitWriter, DecodeError};
+use crate::rice;
+
+/// A yes or no.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Question<'a> {
+    /// Has a row that moved changed at all; the size of its last step and of how wrong its forecasts were, as a power
+    /// of two.
+    Moves(u8),
+    /// Has this unit changed: one that was expected to or not, of a row that moves or not.
+    Changed { unit: &'a Unit, expected: bool, moves: bool },
+    /// Is another component of a rotation the largest than was expected; how near the second one was.
+    Another(u8),
+    /// Has a row changed elsewhere than was expected.
+    Marked,
+}
+
+/// Numbers in front of the rows that started to move.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Count {
+    /// How many they are.
+    Started,
+    /// How many rows stand in between.
+    Gap,
+}
+
+/// Which way a forecast was wrong the last time, and how far: the next error leans by it. And whether it looks further
+/// ahead than one step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Lean {
+    pub(super) place: u8,
+    pub(super) far: bool,
+}
+
+impl Lean {
+    /// How many places there are.
+    pub(super) const COUNT: usize = 32;
+    pub(super) const NONE: Self = Self { place: 0, far: false };
+
+    /// `by` what a lane went further in its last step than in the one before.
+    #[inline(always)]
+    pub(super) fn new(by: i64, far: bool) -> Self {
+        let size = (64 - by.unsigned_abs().leading_zeros()).min(15) as u8;
+        Self { place: size << 1 | u8::from(by < 0), far }
+    }
+}
+
+/// The writing half.
+pub(super) trait Put {
+    /// A place to go back to.
+    type Mark: Copy;
+    /// Each answer costs a bit at least. Then only rows that are marked tell of what was not expected, and rows that stop
+    /// moving are listed in front; else all is asked of each row, since a likely answer costs next to nothing.
+    const WHOLE_BITS: bool;
+
+    fn answer(&mut self, question: Question<'_>, answer: bool);
+    /// A residual whose zigzag form has at most `width` bits.
+    fn residual(&mut self, unit: &Unit, class: usize, lean: Lean, residual: i64, width: u8);
+    /// A number of `bits` bits, 0 to 32.
+    fn bits(&mut self, value: u32, bits: u8);
+    fn mark(&self) -> Self::Mark;
+    fn rewind(&mut self, mark: Self::Mark);
+
+    /// A count with an order.
+    fn likely_count(&mut self, _: Count, value: u32, k: u8) {
+        self.count(value, k);
+    }
+
+    /// Exp-Golomb code of order `k`, as [`BitWriter::count`].
+    fn count(&mut self, value: u32, k: u8) {
+        let shifted = u64::from(value) + (1 << k);
+        let bits = 63 - shifted.leading_zeros() as u8;
+        // one by one, as they are read: a range coder's numbers cannot be cut elsewhere
+        (k..bits).for_each(|_| self.bits(0, 1));
+        self.bits(1, 1);
+        self.bits((shifted & ((1 << bits) - 1)) as u32, bits);
+    }
+}
+
+/// The reading half: the same calls give what was put.
+pub(super) trait Take {
+    /// As [`Put::WHOLE_BITS`].
+    const WHOLE_BITS: bool;
+
+    fn answer(&mut self, question: Question<'_>) -> Result<bool, DecodeError>;
+    fn residual(&mut self, unit: &Unit, class: usize, lean: Lean, width: u8) -> Result<i64, DecodeError>;
+    fn bits(&mut self, bits: u8) -> Result<u32, DecodeError>;
+    /// An upper bound for how many more things of a bit each there may be.
+    fn left(&self) -> usize;
+    /// Nothing is left over.
+    fn all(self) -> Result<(), DecodeError>;
+
+    fn likely_count(&mut self, _: Count, k: u8) -> Result<u32, DecodeError> {
+        self.count(k)
+    }
+
+    fn count(&mut self, k: u8) -> Result<u32, DecodeError> {
+        let mut bits = k;
+        while self.bits(1)? == 0 {
+            bits += 1;
+            if bits > 31 {
+                return Err(DecodeError::OutOfRange("count"));
+            }
+        }
+        let value = (u64::from(self.bits(bits)?) | 1 << bits) - (1 << k);
+        u32::try_from(value).ok().filter(|value| *value < 1 << 31).ok_or(DecodeError::OutOfRange("count"))
+    }
+}
+
+/// Rice codes: a bit for each answer.
+impl Put for BitWriter<'_> {
+    type Mark = (usize, u64, u32);
+    const WHOLE_BITS: bool = true;
+
+    #[inline]
+    fn answer(&mut self, _: Question<'_>, answer: bool) {
+        self.flag(answer);
+    }
+
+    #[inline(always)]
+    fn residual(&mut self, unit: &Unit, class: usize, _: Lean, residual: i64, width: u8) {
+        rice::write(residual, unit.rice[class], width, self);
+    }
+
+    #[inline]
+    fn bits(&mut self, value: u32, bits: u8) {
+        self.write(value, bits);
+    }
+
+    #[inline]
+    fn count(&mut self, value: u32, k: u8) {
+        BitWriter::count(self, value, k);
+    }
+
+    #[inline]
+    fn mark(&self) -> Self::Mark {
+        BitWriter::mark(self)
+    }
+
+    fn rewind(&mut self, mark: Self::Mark) {
+        BitWriter::rewind(self, mark);
+    }
+}
+
+impl Take for BitReader<'_> {
+    const WHOLE_BITS: bool = true;
+
+    #[inline]
+    fn answer(&mut self, _: Question<'_>) -> Result<bool, DecodeError> {
+        self.flag()
+    }
+
+    #[inline(always)]
+    fn residual(&mut self, unit: &Unit, class: usize, _: Lean, width: u8) -> Result<i64, DecodeError> {
+        rice::read(unit.rice[class], width, self)
+    }
+
+    #[inline]
+    fn bits(&mut self, bits: u8) -> Result<u32, DecodeError> {
+        self.read(bits)
+    }
+
+    #[inline]
+    fn count(&mut self, k: u8) -> Result<u32, DecodeError> {
+        BitReader::count(self, k)
+    }
+
+    fn left(&self) -> usize {
+        BitReader::left(self)
+    }
+
+    fn all(self) -> Result<(), DecodeError> {
+        BitReader::all(self)
+    }
+}

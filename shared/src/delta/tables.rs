@@ -1,0 +1,346 @@
+//! How likely each answer is: what a range coder knows beforehand of a game. Made by [`Training`] from recordings; part
+//! of a game's description, so both ends have the same.
+//!
+//! One byte a question, (2 · byte + 1) / 512 for a yes. A residual is asked for as zero or not, its sign, the place of
+//! its highest bit in unary, and the two bits below that; what is lower is as likely one as the other.
+//!
+//! ```text
+//! 4 models (pushed, seldom, turn, quat), one step ahead and further:
+//!     32 classes of doubt: { zero? · 15 × more bits? · 8 × second bit · 16 × third bit }
+//!     32 leans: negative?
+//! 6 codings × 4: changed? · 16 × another largest component? · 16 × moves? · 2 counts: 32 × more bits?
+//! ```
+
+use super::coder::{Count, Lean, Put, Question, Take};
+use super::forecast::Motion;
+use super::layout::{Coding, LayoutError, Unit};
+use crate::bits::DecodeError;
+use crate::range::{Chance, RangeReader, RangeWriter};
+
+const MODELS: usize = 4;
+const CODINGS: usize = MODELS + 2;
+const CLASSES: usize = 32;
+/// Questions of one class.
+const LENGTHS: usize = 15;
+const SECONDS: usize = 8;
+const CLASS: usize = 1 + LENGTHS + SECONDS + 2 * SECONDS;
+const MODEL: usize = CLASSES * CLASS + Lean::COUNT;
+const CHANGED: usize = 2 * MODELS * MODEL;
+const ANOTHER: usize = CHANGED + 4 * CODINGS;
+const MOVES: usize = ANOTHER + 16;
+const COUNTS: usize = MOVES + 16;
+const QUESTIONS: usize = COUNTS + 2 * 32;
+/// Bits of a residual's magnitude, at most.
+const MAGNITUDE_BITS_MAX: u32 = 33;
+
+/// See the module.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tables(Vec<Chance>);
+
+impl Tables {
+    /// Bytes that tables have.
+    pub const BYTES: usize = QUESTIONS;
+
+    /// Takes a game's tables.
+    ///
+    /// # Errors
+    /// They have another length than [`Tables::BYTES`].
+    pub fn new(bytes: &[u8]) -> Result<Self, LayoutError> {
+        if bytes.len() == Self::BYTES { Ok(Self(bytes.to_vec())) } else { Err(LayoutError::Tables(bytes.len())) }
+    }
+}
+
+/// The place of a coding among the models, and behind them.
+fn coding(unit: &Unit) -> usize {
+    match unit.coding {
+        Coding::Number { motion: Motion::Seldom, .. } => 1,
+        Coding::Number { .. } => 0,
+        Coding::Turn { .. } => 2,
+        Coding::Quat { .. } => 3,
+        Coding::Raw { .. } => 4,
+        Coding::Text { .. } => 5,
+    }
+}
+
+fn question(question: Question<'_>) -> usize {
+    match question {
+        Question::Changed { unit, expected, moves } => {
+            CHANGED + 4 * coding(unit) + 2 * usize::from(moves) + usize::from(expected)
+        }
+        Question::Another(near) => ANOTHER + usize::from(near.min(15)),
+        Question::Moves(size) => MOVES + usize::from(size.min(15)),
+        // each answer of such a row is asked for
+        Question::Marked => QUESTIONS - 1,
+    }
+}
+
+/// Whether the number has more than so many bits above its order.
+fn more(count: Count, bits: u8) -> usize {
+    COUNTS + usize::from(bits.min(30)) + if count == Count::Gap { 32 } else { 0 }
+}
+
+/// Where the questions about a residual begin: of its class, and that of its sign.
+#[inline]
+fn residual(unit: &Unit, class: usize, lean: Lean) -> (usize, usize) {
+    let model = (coding(unit) + if lean.far { MODELS } else { 0 }) * MODEL;
+    (model + class.min(CLASSES - 1) * CLASS, model + CLASSES * CLASS + usize::from(lean.place))
+}
+
+/// Answers, in the order of the questions, until the whole message is known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers(Vec<Answer>);
+
+/// A question's number and its answer, or a number's value and bits.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Likely(u16, bool),
+    Even(u16, u8),
+}
+
+impl Answers {
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Appends both to `out`.
+    pub(super) fn write(&self, behind: &Self, tables: &Tables, out: &mut Vec<u8>) {
+        let mut range = RangeWriter::new(out);
+        for answer in self.0.iter().chain(&behind.0) {
+            match *answer {
+                Answer::Likely(question, yes) => range.decide(yes, tables.0[usize::from(question)]),
+                Answer::Even(value, bits) => range.even(value.into(), bits),
+            }
+        }
+        range.finish();
+    }
+
+    #[inline]
+    fn likely(&mut self, question: usize, yes: bool) {
+        // there are some thousands of questions
+        self.0.push(Answer::Likely(question as u16, yes));
+    }
+}
+
+impl Put for Answers {
+    type Mark = usize;
+    const WHOLE_BITS: bool = false;
+
+    #[inline]
+    fn answer(&mut self, about: Question<'_>, answer: bool) {
+        self.likely(question(about), answer);
+    }
+
+    #[inline]
+    fn residual(&mut self, unit: &Unit, class: usize, lean: Lean, value: i64, _: u8) {
+        let (class, sign) = residual(unit, class, lean);
+        self.likely(class, value != 0);
+        if value == 0 {
+            return;
+        }
+        self.likely(sign, value < 0);
+        let magnitude = value.unsigned_abs();
+        let length = magnitude.ilog2() as usize;
+        for more in 0..length {
+            self.likely(class + 1 + more.min(LENGTHS - 1), true);
+        }
+        self.likely(class + 1 + length.min(LENGTHS - 1), false);
+        if length == 0 {
+            return;
+        }
+        let (seconds, at) = (class + 1 + LENGTHS, (length - 1).min(SECONDS - 1));
+        let second = magnitude >> (length - 1) & 1;
+        self.likely(seconds + at, second != 0);
+        if length == 1 {
+            return;
+        }
+        let third = magnitude >> (length - 2) & 1;
+        self.likely(seconds + SECONDS + 2 * at + second as usize, third != 0);
+        let below = magnitude & ((1 << (length - 2)) - 1);
+        self.bits((below >> 16) as u32, (length as u8 - 2).saturating_sub(16));
+        self.bits((below & 0xffff) as u32, (length as u8 - 2).min(16));
+    }
+
+    fn likely_count(&mut self, count: Count, value: u32, k: u8) {
+        let shifted = u64::from(value) + (1 << k);
+        let bits = 63 - shifted.leading_zeros() as u8;
+        (k..bits).for_each(|bits| self.likely(more(count, bits - k), true));
+        self.likely(more(count, bits - k), false);
+        self.bits((shifted & ((1 << bits) - 1)) as u32, bits);
+    }
+
+    #[inline]
+    fn bits(&mut self, value: u32, bits: u8) {
+        if bits > 16 {
+            self.0.push(Answer::Even((value >> 16) as u16, bits - 16));
+        }
+        if bits > 0 {
+            self.0.push(Answer::Even(value as u16, bits.min(16)));
+        }
+    }
+
+    #[inline]
+    fn mark(&self) -> usize {
+        self.0.len()
+    }
+
+    fn rewind(&mut self, mark: usize) {
+        self.0.truncate(mark);
+    }
+}
+
+/// Reads by tables.
+pub(super) struct Likely<'a> {
+    tables: &'a [Chance],
+    range: RangeReader<'a>,
+}
+
+impl<'a> Likely<'a> {
+    pub(super) fn new(tables: &'a Tables, bytes: &'a [u8]) -> Self {
+        Self { tables: &tables.0, range: RangeReader::new(bytes) }
+    }
+
+    #[inline(always)]
+    fn likely(&mut self, question: usize) -> bool {
+        self.range.decide(self.tables[question])
+    }
+}
+
+impl Take for Likely<'_> {
+    const WHOLE_BITS: bool = false;
+
+    #[inline]
+    fn answer(&mut self, about: Question<'_>) -> Result<bool, DecodeError> {
+        let answer = self.likely(question(about));
+        self.range.check()?;
+        Ok(answer)
+    }
+
+    #[inline]
+    fn residual(&mut self, unit: &Unit, class: usize, lean: Lean, _: u8) -> Result<i64, DecodeError> {
+        let (class, sign) = residual(unit, class, lean);
+        if !self.likely(class) {
+            self.range.check()?;
+            return Ok(0);
+        }
+        let negative = self.likely(sign);
+        let mut length = 0;
+        while self.likely(class + 1 + length.min(LENGTHS - 1)) {
+            length += 1;
+            if length >= MAGNITUDE_BITS_MAX as usize {
+                return Err(DecodeError::OutOfRange("field"));
+            }
+        }
+        let mut magnitude = 1u64;
+        if length > 0 {
+            let (seconds, at) = (class + 1 + LENGTHS, (length - 1).min(SECONDS - 1));
+            let second = usize::from(self.likely(seconds + at));
+            magnitude = 2 | second as u64;
+            if length > 1 {
+                magnitude = magnitude << 1 | u64::from(self.likely(seconds + SECONDS + 2 * at + second));
+                let below = length as u8 - 2;
+                if below > 16 {
+                    magnitude = magnitude << (below - 16) | u64::from(self.range.even(below - 16)?);
+                }
+                if below > 0 {
+                    magnitude = magnitude << below.min(16) | u64::from(self.range.even(below.min(16))?);
+                }
+            }
+        }
+        self.range.check()?;
+        let magnitude = magnitude.cast_signed();
+        Ok(if negative { magnitude.wrapping_neg() } else { magnitude })
+    }
+
+    fn likely_count(&mut self, count: Count, k: u8) -> Result<u32, DecodeError> {
+        let mut bits = k;
+        while self.likely(more(count, bits - k)) {
+            bits += 1;
+            if bits > 31 {
+                return Err(DecodeError::OutOfRange("count"));
+            }
+        }
+        let value = (u64::from(self.bits(bits)?) | 1 << bits) - (1 << k);
+        self.range.check()?;
+        u32::try_from(value).ok().filter(|value| *value < 1 << 31).ok_or(DecodeError::OutOfRange("count"))
+    }
+
+    #[inline]
+    fn bits(&mut self, bits: u8) -> Result<u32, DecodeError> {
+        let high = if bits > 16 { self.range.even(bits - 16)? << 16 } else { 0 };
+        let low = if bits > 0 { self.range.even(bits.min(16))? } else { 0 };
+        Ok(high | low)
+    }
+
+    fn left(&self) -> usize {
+        self.range.left()
+    }
+
+    fn all(self) -> Result<(), DecodeError> {
+        self.range.all()
+    }
+}
+
+/// Counts the answers of recorded deltas, and makes tables of them: [`Training::note`] each delta that a room would have
+/// sent, as often as it would, then keep [`Training::tables`] in a file for [`Game::TABLES`](crate::game::Game::TABLES).
+#[derive(Clone, Debug)]
+pub struct Training {
+    /// No, yes.
+    counts: Vec<[u64; 2]>,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self { counts: vec![[0; 2]; QUESTIONS] }
+    }
+}
+
+impl Training {
+    pub(super) fn count(&mut self, answers: &Answers) {
+        for answer in &answers.0 {
+            if let Answer::Likely(question, yes) = answer {
+                self.counts[usize::from(*question)][usize::from(*yes)] += 1;
+            }
+        }
+    }
+
+    /// The tables. A question that came up seldom is answered as the same one of the class before.
+    #[must_use]
+    pub fn tables(&self) -> Vec<u8> {
+        let mut chances: Vec<Chance> = Vec::with_capacity(QUESTIONS);
+        for (at, [no, yes]) in self.counts.iter().enumerate() {
+            let in_model = at % MODEL;
+            let like = if at < CHANGED && (CLASS..CLASSES * CLASS).contains(&in_model) {
+                u64::from(chances[at - CLASS])
+            } else {
+                128
+            };
+            // as if eight answers had been seen before
+            let chance = (256 * yes + 8 * like) / (no + yes + 8);
+            chances.push(chance.min(255) as u8);
+        }
+        chances
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_of_another_length_are_refused() {
+        let tables = Training::default().tables();
+        assert!(Tables::new(&tables).is_ok());
+        assert_eq!(Tables::new(&tables[1..]), Err(LayoutError::Tables(Tables::BYTES - 1)));
+    }
+
+    #[test]
+    fn what_was_not_seen_is_as_likely_as_not_and_what_always_was_never_certain() {
+        let mut training = Training::default();
+        assert!(training.tables().iter().all(|chance| *chance == 128));
+        let mut answers = Answers::default();
+        (0..100_000).for_each(|_| answers.likely(MOVES, true));
+        (0..100_000).for_each(|_| answers.likely(MOVES + 1, false));
+        training.count(&answers);
+        assert_eq!(training.tables()[MOVES..MOVES + 3], [255, 0, 128]);
+    }
+}
