@@ -21,6 +21,22 @@ pub struct Encoder {
     changed: FxHashMap<Channel, Changed>,
     changed_before: FxHashMap<Channel, Changed>,
     scratch: DeltaScratch,
+    made: Made,
+}
+
+/// What was encoded in a tick.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Made {
+    /// Parts that build on a baseline.
+    pub deltas: usize,
+    /// Parts that do not.
+    pub keyframes: usize,
+    /// Rows that deltas change.
+    pub updates: usize,
+    /// Rows in keyframes.
+    pub rows: usize,
+    /// Bytes of all parts.
+    pub bytes: usize,
 }
 
 /// Rows that changed from one tick to another: places in the later one.
@@ -42,6 +58,7 @@ impl Encoder {
         self.hashes.clear();
         std::mem::swap(&mut self.changed, &mut self.changed_before);
         self.changed.clear();
+        self.made = Made::default();
     }
 
     /// The number of the part that brings `channel` from what a client holds to now; when it holds nothing, or the ring
@@ -67,19 +84,33 @@ impl Encoder {
                     });
                     let past = Past { base: base.rows(channel), earlier };
                     encode_delta(store.layout(), &past, now.rows(channel), &mut self.scratch, &mut self.bytes);
+                    self.made.deltas += 1;
+                    self.made.updates += self.scratch.changed().len();
                     let ticks = [base.tick(), now.tick()];
                     if ticks[0].next() == ticks[1] {
                         let places = self.scratch.changed().to_vec();
                         self.changed.insert(channel, Changed { ticks, places });
                     }
                 }
-                None => encode_keyframe(store.layout(), now.rows(channel), &mut self.bytes),
+                None => {
+                    let rows = now.rows(channel);
+                    encode_keyframe(store.layout(), rows, &mut self.bytes);
+                    self.made.keyframes += 1;
+                    self.made.rows += rows.entities.len();
+                }
             }
         }
+        self.made.bytes += self.bytes.len() - start;
         let part = self.ranges.len();
         self.ranges.push(start..self.bytes.len());
         self.parts.insert(key, part);
         (part, keyframe)
+    }
+
+    /// What was encoded since [`Encoder::clear`].
+    #[must_use]
+    pub fn made(&self) -> Made {
+        self.made
     }
 
     /// The bits of a part.

@@ -14,7 +14,7 @@ mod grid;
 mod store;
 mod view;
 
-pub use encode::Encoder;
+pub use encode::{Encoder, Made};
 pub use grid::{Channel, Grid};
 pub use store::{Snapshot, Store};
 pub use view::{ComposeTick, FrameSink, View};

@@ -28,6 +28,11 @@ impl Snapshot {
         self.tick
     }
 
+    /// The channels in which something is, sorted.
+    pub fn channels(&self) -> impl Iterator<Item = Channel> + '_ {
+        self.channels.iter().map(|(channel, _)| *channel)
+    }
+
     /// The rows of a channel; none when nothing is there.
     #[must_use]
     pub fn rows(&self, channel: Channel) -> Rows<'_> {
