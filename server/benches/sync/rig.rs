@@ -180,7 +180,7 @@ impl Rig {
             let first = batch.pieces.len();
             let mut sink = FrameSink { bytes: &mut batch.bytes, pieces: &mut batch.pieces, copied: &mut batch.copied };
             let state = (&self.store, &self.grid);
-            view.compose(SeatId(seat), None, state, &mut self.encoder, &mut self.compose, &mut sink);
+            view.compose((SeatId(seat), |_| true), None, state, &mut self.encoder, &mut self.compose, &mut sink);
             batch.frames.push(first..batch.pieces.len());
         }
     }

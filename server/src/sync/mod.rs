@@ -9,12 +9,14 @@
 //!        ^------------------------------------------- receipt
 //! ```
 
+mod channel;
 mod encode;
 mod grid;
 mod store;
 mod view;
 
+pub use channel::{Cell, Channel};
 pub use encode::{Encoder, Made};
-pub use grid::{Channel, Grid};
+pub use grid::{Eye, Grid};
 pub use store::{Snapshot, Store};
 pub use view::{ComposeTick, FrameSink, View};
