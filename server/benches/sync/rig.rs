@@ -146,7 +146,7 @@ impl Rig {
             self.views[usize::from(seat.0)].look(*x, *y);
         }
         phases.diff = timed(|| {
-            let doubled = self.store.settle(self.tick, &self.published, &mut self.grid);
+            let doubled = self.store.settle(self.tick, &self.published, &self.grid);
             assert_eq!(doubled, 0, "no id is used twice");
         });
         self.encoder.clear();

@@ -290,7 +290,7 @@ impl<G: Game> Room<G> {
                 occupant.view.sight(*sight);
             }
         }
-        let doubled = self.store.settle(self.tick, &self.published, &mut self.grid);
+        let doubled = self.store.settle(self.tick, &self.published, &self.grid);
         self.counts.ids_doubled += doubled as u64;
     }
 

@@ -12,6 +12,7 @@
 mod channel;
 mod encode;
 mod grid;
+mod residents;
 mod store;
 mod view;
 
