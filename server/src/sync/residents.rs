@@ -5,11 +5,11 @@ use rustc_hash::FxHashMap;
 use tickwire_shared::publish::{Published, PutEntity, SetId};
 use tickwire_shared::{EntityId, SeatId};
 
-use super::channel::{Cell, Channel};
+use super::channel::Channel;
 use super::grid::Grid;
 
 /// Entities that are gone are forgotten every so many ticks.
-const FORGET_EVERY: u64 = 64;
+const FORGET_EVERY: u32 = 64;
 
 /// Something in a channel. In the order of the rows of a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -28,14 +28,13 @@ pub(super) struct Resident {
     id: EntityId,
     pub(super) kind: u16,
     pub(super) in_set: bool,
-    /// None before it was put for the first time.
-    cell: Option<Cell>,
+    /// Where it was put last.
     pub(super) channel: Channel,
     /// The tick, as counted by [`Residents::settle`], at which it was last put; for one of a set, when that was new.
-    seen: u64,
+    seen: u32,
     /// Whose rows its lanes are among: 0 for what is in no set, else the place of its set and one.
     source: u32,
-    pub(super) first_lane: usize,
+    first_lane: u32,
     /// Its place in `Residents::order`.
     place: u32,
 }
@@ -46,8 +45,8 @@ pub(super) struct Residents {
     numbers: FxHashMap<EntityId, u32>,
     all: Vec<Resident>,
     free: Vec<u32>,
-    /// Counts ticks.
-    now: u64,
+    /// Counts ticks, and wraps.
+    now: u32,
     /// Numbers in the order in which they were put, at the tick before and at this one.
     last: Vec<u32>,
     order: Vec<u32>,
@@ -73,7 +72,7 @@ struct HeldSet {
 impl Residents {
     /// Takes what was put. Tells how many were left out because their id was used twice.
     pub(super) fn settle(&mut self, published: &Published, grid: &Grid) -> usize {
-        self.now += 1;
+        self.now = self.now.wrapping_add(1);
         std::mem::swap(&mut self.last, &mut self.order);
         self.order.clear();
         self.next = 0;
@@ -109,18 +108,20 @@ impl Residents {
         resident.seen == self.now
     }
 
-    /// The lanes among which those of one that was put at the newest tick are.
+    /// The row of `lanes` lanes of one that was put at the newest tick.
     #[inline]
-    pub(super) fn lanes_of<'a>(resident: &Resident, published: &'a Published) -> &'a [u32] {
-        match resident.source.checked_sub(1) {
+    pub(super) fn row<'a>(resident: &Resident, lanes: usize, published: &'a Published) -> &'a [u32] {
+        let all = match resident.source.checked_sub(1) {
             None => &published.lanes,
             Some(set) => &published.sets()[set as usize].lanes,
-        }
+        };
+        let first = resident.first_lane as usize;
+        &all[first..first + lanes]
     }
 
     /// Lets go of the sets that are no more or no longer the same, and takes those that are new.
     fn settle_sets(&mut self, published: &Published, grid: &Grid) -> usize {
-        let (all, before) = (&mut self.all, self.now - 1);
+        let (all, before) = (&mut self.all, self.now.wrapping_sub(1));
         let held = self.sets.len();
         self.sets.retain(|held| {
             let same = published.set(held.id).is_some_and(|(_, set)| set.version == held.version);
@@ -161,17 +162,17 @@ impl Residents {
         if resident.seen == self.now || resident.in_set {
             return None;
         }
-        let cell = grid.home(resident.cell, put.place);
+        let was_here = resident.seen.wrapping_add(1) == self.now;
+        let cell = grid.home(was_here.then(|| resident.channel.cell()), put.place);
         let channel = Channel::new(cell, put.layer);
-        if resident.cell.is_none() || resident.channel != channel || resident.seen + 1 != self.now {
+        if !was_here || resident.channel != channel {
             self.entering.push(Entry { channel, id: put.id, number, in_set: false });
         }
-        resident.cell = Some(cell);
         resident.channel = channel;
         resident.kind = put.kind;
         resident.seen = self.now;
         resident.source = source;
-        resident.first_lane = put.first_lane;
+        resident.first_lane = put.first_lane as u32;
         resident.place = self.order.len() as u32;
         self.order.push(number);
         Some(number)
@@ -194,7 +195,7 @@ impl Residents {
         if let Some(number) = self.numbers.get(&id) {
             // those behind it are likely to follow, as they did the last time
             let resident = &self.all[*number as usize];
-            if resident.seen + 1 == self.now {
+            if resident.seen.wrapping_add(1) == self.now {
                 self.next = resident.place as usize + 1;
             }
             return *number;
@@ -203,9 +204,9 @@ impl Residents {
             id,
             kind: 0,
             in_set: false,
-            cell: None,
             channel: Channel::EVERYWHERE,
-            seen: 0,
+            // not at the tick before
+            seen: self.now.wrapping_sub(2),
             source: 0,
             first_lane: 0,
             place: 0,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use rustc_hash::FxHashMap;
-use tickwire_shared::delta::{EntityRow, Layout, Part, Rows};
+use tickwire_shared::delta::{EntityRow, KindLayout, Layout, Part, Rows};
 use tickwire_shared::publish::Published;
 use tickwire_shared::{SeatId, Tick};
 
@@ -232,7 +232,11 @@ impl Merge<'_> {
     /// One that was not there before.
     fn enter(&mut self, new: &Entry) {
         self.note_change(new.channel);
-        self.add(new, self.residents.get(new.number));
+        let resident = self.residents.get(new.number);
+        let lanes = self.layout.kind(resident.kind).map_or(0, KindLayout::lanes);
+        let first = self.now.lanes.len();
+        self.now.lanes.extend_from_slice(Residents::row(resident, lanes, self.published));
+        self.add(new, resident, first);
     }
 
     /// The one whose row was at `place`, if it is still there.
@@ -241,11 +245,29 @@ impl Merge<'_> {
         let is_new = self.residents.is_new(resident);
         if !(is_new || resident.in_set) || resident.channel != entry.channel {
             self.note_change(entry.channel);
-        } else if is_new {
-            self.add(entry, resident);
-            self.compare(place, entry.channel);
-        } else {
+        } else if !is_new {
             self.copy(place, std::slice::from_ref(entry));
+        } else if self.before.entities[place].kind != resident.kind {
+            self.enter(entry);
+        } else if let Some(kind) = self.layout.kind(resident.kind) {
+            self.take(kind, &self.before.entities[place], entry, resident);
+        }
+    }
+
+    /// One that was there before: its row is copied and compared in one go.
+    #[inline]
+    fn take(&mut self, kind: &KindLayout, before: &EntityRow, entry: &Entry, resident: &Resident) {
+        let before = self.before.all_rows().row(kind, before);
+        let row = Residents::row(resident, kind.lanes(), self.published);
+        let (mut differs, first) = (0, self.now.lanes.len());
+        let compared = row.iter().zip(before).map(|(now, before)| {
+            differs |= now ^ before;
+            *now
+        });
+        self.now.lanes.extend(compared);
+        self.add(entry, resident, first);
+        if differs != 0 && self.changed != Some(entry.channel) && kind.differs(Part::Public, before, row) {
+            self.note_change(entry.channel);
         }
     }
 
@@ -262,12 +284,8 @@ impl Merge<'_> {
         self.grow(entries[0].channel, entries.len());
     }
 
-    /// One from what was published.
-    fn add(&mut self, entry: &Entry, resident: &Resident) {
-        let lanes = self.layout.kind(resident.kind).map_or(0, |kind| kind.lanes());
-        let first = self.now.lanes.len();
-        let published = Residents::lanes_of(resident, self.published);
-        self.now.lanes.extend_from_slice(&published[resident.first_lane..resident.first_lane + lanes]);
+    /// One whose lanes, from `first` on, are the last ones.
+    fn add(&mut self, entry: &Entry, resident: &Resident, first: usize) {
         let number = entry.number as usize;
         if self.places.len() <= number {
             self.places.resize(number + 1, 0);
@@ -276,19 +294,6 @@ impl Merge<'_> {
         self.now.entities.push(EntityRow { id: entry.id, kind: resident.kind, first });
         self.order.push(Entry { in_set: resident.in_set, ..*entry });
         self.grow(entry.channel, 1);
-    }
-
-    /// Looks whether the last row differs from the one that was at `place` before.
-    fn compare(&mut self, place: usize, channel: Channel) {
-        let (Some(before), Some(now)) = (self.before.entities.get(place), self.now.entities.last()) else { return };
-        let differs = before.kind != now.kind
-            || self.layout.kind(now.kind).is_some_and(|kind| {
-                let (a, b) = (self.before.all_rows().row(kind, before), self.now.all_rows().row(kind, now));
-                a != b && kind.differs(Part::Public, a, b)
-            });
-        if differs {
-            self.note_change(channel);
-        }
     }
 
     /// So many rows more in a channel, which is the last one or a new one.
