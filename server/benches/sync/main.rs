@@ -26,7 +26,7 @@ mod world;
 
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use agents::Crowd;
@@ -47,6 +47,10 @@ struct Args {
     /// A third of the ticks, fewer rounds
     #[arg(long)]
     quick: bool,
+
+    /// Only these tables
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "world,clients,everything,joins,appearances")]
+    only: Vec<Part>,
 
     /// How many clients
     #[arg(long, value_delimiter = ',', default_value = "10,100,1000,5000", value_parser = clap::value_parser!(u16).range(1..))]
@@ -69,6 +73,21 @@ struct Args {
     bench: bool,
 }
 
+/// A table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Part {
+    /// All cells, whoever sees them
+    World,
+    /// How it grows with clients who see what is near
+    Clients,
+    /// The same with clients who see everything
+    Everything,
+    /// Many join in one tick
+    Joins,
+    /// Half of the world vanishes, and appears
+    Appearances,
+}
+
 fn main() {
     let mut args = Args::parse();
     if args.quick {
@@ -79,15 +98,20 @@ fn main() {
         "{} agents, {} ticks each; times are median and 99th percentile of a tick, in ms\n",
         args.agents, args.ticks
     );
-    let bar = ProgressBar::new(3 + 2 * args.clients.len() as u64);
+    let scenes = |part: &Part| match part {
+        Part::Clients | Part::Everything => args.clients.len() as u64,
+        _ => 1,
+    };
+    let bar = ProgressBar::new(args.only.iter().map(scenes).sum());
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} scenes, {eta} left").expect("a template"));
-    let tables = [
-        whole_world(&args, &bar),
-        by_clients(&args, false, &bar),
-        by_clients(&args, true, &bar),
-        joins(&args, &bar),
-        appearances(&args, &bar),
-    ];
+    let tables = args.only.iter().map(|part| match part {
+        Part::World => whole_world(&args, &bar),
+        Part::Clients => by_clients(&args, false, &bar),
+        Part::Everything => by_clients(&args, true, &bar),
+        Part::Joins => joins(&args, &bar),
+        Part::Appearances => appearances(&args, &bar),
+    });
+    let tables: Vec<Table> = tables.collect();
     bar.finish_and_clear();
     tables.iter().for_each(Table::print);
 }

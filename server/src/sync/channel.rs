@@ -22,6 +22,12 @@ impl Cell {
         Self(code(x) << Self::BITS | code(y))
     }
 
+    /// How many rows it is after another of its column; 0 if it is before.
+    #[inline]
+    pub(super) fn rows_after(self, other: Self) -> usize {
+        self.0.saturating_sub(other.0) as usize
+    }
+
     /// Its numbers; of everywhere they mean nothing.
     pub(super) fn numbers(self) -> (i16, i16) {
         let number = |code: u32| (code & ((1 << Self::BITS) - 1)) as i16 + Self::FIRST;
@@ -54,6 +60,12 @@ impl Channel {
     #[must_use]
     pub fn cell(self) -> Cell {
         Cell((self.0 >> Self::LAYER_BITS) as u32)
+    }
+
+    /// Whether it is for all.
+    #[inline]
+    pub(super) fn is_public(self) -> bool {
+        self.0 & ((1 << Self::LAYER_BITS) - 1) == 0
     }
 
     /// For whom it is.

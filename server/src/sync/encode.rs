@@ -1,28 +1,49 @@
 //! Parts: the bits of a channel's delta or keyframe, made at most once a tick for each baseline, whoever asks.
 
-use std::ops::Range;
-
 use rustc_hash::FxHashMap;
-use tickwire_shared::Tick;
 use tickwire_shared::delta::{DeltaScratch, Earlier, Held, Past, encode_delta, encode_keyframe};
+use tickwire_shared::protocol::frame;
+use tickwire_shared::{SeatId, Tick};
 
 use super::channel::Channel;
+use super::slots::{Slot, SlotId, Slots};
 use super::store::{Snapshot, Store};
+
+/// Short parts are copied in one go of so many bytes, whatever is behind them.
+pub(super) const COPIED_BYTES: usize = 32;
+/// Space for a part's length in front of its bits.
+const LENGTH_BYTES: usize = 5;
+/// What a keyframe builds on.
+pub(super) const NOTHING: u16 = u16::MAX;
 
 /// One tick's parts. Cleared, not dropped, between ticks.
 #[derive(Debug, Default)]
 pub struct Encoder {
+    /// Each part behind its length, and [`COPIED_BYTES`] more.
     bytes: Vec<u8>,
-    parts: FxHashMap<(Channel, Base), usize>,
-    ranges: Vec<Range<usize>>,
-    hashes: FxHashMap<Channel, u64>,
-    /// Places of the rows that changed from the tick before to this one, by channel, where a part was made of that; and
-    /// the same of the tick before.
-    changed: FxHashMap<Channel, Changed>,
-    changed_before: FxHashMap<Channel, Changed>,
+    parts: Vec<PartAt>,
+    slots: Slots,
+    /// Whether `slots` are those of this tick.
+    is_settled: bool,
+    /// How far back the ring reaches, in ticks.
+    reach: u32,
+    /// By seat: when what it owns last changed.
+    owned_changed: Vec<Option<Tick>>,
+    /// When all others may last have changed.
+    owned_since: Tick,
+    /// The tick of `slots` and `owned_changed`.
+    settled: Option<Tick>,
+    /// Parts that found no place in their slot.
+    rare_parts: FxHashMap<(SlotId, u16), u32>,
+    hashes: FxHashMap<(SlotId, Tick), u64>,
+    /// By slot, and by how many ticks ahead a delta leads: the rows that the last such one changed.
+    changed: Vec<[Changed; SPACINGS]>,
     scratch: DeltaScratch,
     made: Made,
 }
+
+/// Spacings of states that tell motion: see [`Held`].
+const SPACINGS: usize = 4;
 
 /// What was encoded in a tick.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -39,72 +60,31 @@ pub struct Made {
     pub bytes: usize,
 }
 
+/// Where a part and its length are.
+#[derive(Clone, Copy, Debug)]
+struct PartAt {
+    start: u32,
+    /// Of the bits.
+    bits: u32,
+    end: u32,
+}
+
 /// Rows that changed from one tick to another: places in the later one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Changed {
     ticks: [Tick; 2],
     places: Vec<u32>,
 }
-
-/// What a part builds on: the tick of a baseline, and the spacing of the states that tell its motion; 0 without.
-type Base = Option<(Tick, u8)>;
 
 impl Encoder {
     /// Forgets the tick before.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.parts.clear();
-        self.ranges.clear();
+        self.rare_parts.clear();
         self.hashes.clear();
-        std::mem::swap(&mut self.changed, &mut self.changed_before);
-        self.changed.clear();
+        self.is_settled = false;
         self.made = Made::default();
-    }
-
-    /// The number of the part that brings `channel` from what a client holds to now; when it holds nothing, or the ring
-    /// has lost that, a keyframe. Tells whether it is one.
-    pub fn part(&mut self, store: &Store, channel: Channel, held: Option<Held>) -> (usize, bool) {
-        let base = held.and_then(|held| store.at(held.newest()).map(|snapshot| (held, snapshot)));
-        let earlier = base.and_then(|(held, _)| earlier(store, held));
-        let spacing = earlier.map_or(0, |(_, spacing, _)| spacing);
-        let key = (channel, base.map(|(held, _)| (held.newest(), spacing)));
-        let keyframe = base.is_none();
-        if let Some(part) = self.parts.get(&key) {
-            return (*part, keyframe);
-        }
-        let start = self.bytes.len();
-        if let Some(now) = store.newest() {
-            match base {
-                Some((_, base)) => {
-                    let earlier = earlier.map(|(snapshots, spacing, ahead)| {
-                        let ticks = [snapshots[0].tick(), base.tick()];
-                        let moved = self.changed_before.get(&channel).filter(|changed| changed.ticks == ticks);
-                        let rows = snapshots.map(|snapshot| snapshot.rows(channel));
-                        Earlier { rows, spacing, ahead, moved: moved.map(|changed| &*changed.places) }
-                    });
-                    let past = Past { base: base.rows(channel), earlier };
-                    encode_delta(store.layout(), &past, now.rows(channel), &mut self.scratch, &mut self.bytes);
-                    self.made.deltas += 1;
-                    self.made.updates += self.scratch.changed().len();
-                    let ticks = [base.tick(), now.tick()];
-                    if ticks[0].next() == ticks[1] {
-                        let places = self.scratch.changed().to_vec();
-                        self.changed.insert(channel, Changed { ticks, places });
-                    }
-                }
-                None => {
-                    let rows = now.rows(channel);
-                    encode_keyframe(store.layout(), rows, &mut self.bytes);
-                    self.made.keyframes += 1;
-                    self.made.rows += rows.entities.len();
-                }
-            }
-        }
-        self.made.bytes += self.bytes.len() - start;
-        let part = self.ranges.len();
-        self.ranges.push(start..self.bytes.len());
-        self.parts.insert(key, part);
-        (part, keyframe)
     }
 
     /// What was encoded since [`Encoder::clear`].
@@ -113,19 +93,204 @@ impl Encoder {
         self.made
     }
 
+    /// Takes note of the store's newest tick, if it has not.
+    #[inline]
+    pub(super) fn settle(&mut self, store: &Store) {
+        if !self.is_settled {
+            self.is_settled = true;
+            self.take_tick(store);
+        }
+    }
+
+    fn take_tick(&mut self, store: &Store) {
+        let (Some(now), Some(oldest)) = (store.newest(), store.oldest()) else { return };
+        self.slots.settle(store);
+        self.changed.resize_with(self.slots.len(), Default::default);
+        self.reach = now.tick().since(oldest.tick()).cast_unsigned();
+        // those that nobody asked about meanwhile have changed, for all that is known
+        let before = store.at(now.tick().offset(-1)).filter(|before| self.settled == Some(before.tick()));
+        let owned_changed = &mut self.owned_changed;
+        match before {
+            None => owned_changed.clear(),
+            Some(before) => store.owned_changes(before, now, |seat| {
+                let seat = usize::from(seat.0);
+                owned_changed.resize(owned_changed.len().max(seat + 1), None);
+                owned_changed[seat] = Some(now.tick());
+            }),
+        }
+        if before.is_none() {
+            self.owned_since = now.tick();
+        }
+        self.settled = Some(now.tick());
+    }
+
+    /// Whether what a seat owns is as it was so many ticks ago; if in doubt, it is not.
+    #[inline]
+    pub(super) fn owned_unchanged(&self, seat: SeatId, ticks: u32) -> bool {
+        let Some(now) = self.settled.filter(|_| self.reaches(ticks)) else { return false };
+        let changed = self.owned_changed.get(usize::from(seat.0)).copied().flatten().unwrap_or(self.owned_since);
+        now.since(changed).cast_unsigned() >= ticks
+    }
+
+    /// What is known of a channel.
+    #[inline]
+    pub(super) fn slot(&self, number: SlotId) -> &Slot {
+        self.slots.get(number)
+    }
+
+    /// The number of a channel in which something is or lately was.
+    pub(super) fn find(&self, channel: Channel) -> Option<SlotId> {
+        self.slots.find(channel)
+    }
+
+    /// The part that brings `channel` from what a client holds to now, made if it is not there, and whether it is a
+    /// keyframe.
+    pub fn part(&mut self, store: &Store, channel: Channel, held: Option<Held>) -> (usize, bool) {
+        self.settle(store);
+        let now = store.newest().map_or(Tick(0), Snapshot::tick);
+        let slot = self.number(channel, now);
+        let held = held.filter(|held| self.reaches(now.since(held.newest()).cast_unsigned()));
+        let base = held.map_or(NOTHING, |held| base_of(&held, now));
+        (self.part_of(store, (channel, slot), base, held) as usize, held.is_none())
+    }
+
     /// The bits of a part.
     #[must_use]
     pub fn bits(&self, part: usize) -> &[u8] {
-        &self.bytes[self.ranges[part].clone()]
+        let PartAt { bits, end, .. } = self.parts[part];
+        &self.bytes[bits as usize..end as usize]
     }
 
-    /// The hash of a channel now.
-    pub fn hash(&mut self, store: &Store, channel: Channel) -> u64 {
+    /// The number of a channel that a client holds; it had `number` some ticks ago.
+    #[inline]
+    pub(super) fn slot_of(&mut self, channel: Channel, number: SlotId, tick: Tick) -> SlotId {
+        if self.slots.get(number).is_of(channel) { number } else { self.number(channel, tick) }
+    }
+
+    #[cold]
+    fn number(&mut self, channel: Channel, tick: Tick) -> SlotId {
+        let number = self.slots.number(channel, tick);
+        self.changed.resize_with(self.slots.len(), Default::default);
+        number
+    }
+
+    /// Whether the ring still has what was so many ticks ago.
+    #[inline]
+    pub(super) fn reaches(&self, ticks: u32) -> bool {
+        ticks <= self.reach
+    }
+
+    /// The part that brings a channel from what a client holds, whose code is `base`, to now; a keyframe when that is
+    /// nothing.
+    #[inline]
+    pub(super) fn part_of(&mut self, store: &Store, channel: (Channel, SlotId), base: u16, held: Option<Held>) -> u32 {
+        match self.slots.get(channel.1).part(base) {
+            Some(part) => part,
+            None => self.rare_part(store, channel, held, base),
+        }
+    }
+
+    /// One that is not in its slot, because it was not made or because there are so many.
+    #[cold]
+    fn rare_part(&mut self, store: &Store, channel: (Channel, SlotId), held: Option<Held>, base: u16) -> u32 {
+        let slot = channel.1;
+        if let Some(part) = self.rare_parts.get(&(slot, base)) {
+            return *part;
+        }
+        let part = self.make(store, channel, held);
+        if !self.slots.get_mut(slot).note(base, part) {
+            self.rare_parts.insert((slot, base), part);
+        }
+        part
+    }
+
+    fn make(&mut self, store: &Store, (channel, slot): (Channel, SlotId), held: Option<Held>) -> u32 {
+        let start = self.parts.last().map_or(0, |last| last.end as usize) + LENGTH_BYTES;
+        self.bytes.resize(start, 0);
+        let base = held.and_then(|held| Some((held, store.at(held.newest())?)));
+        if let Some(now) = store.newest() {
+            match base {
+                Some((held, base)) => self.make_delta(store, (channel, slot), held, [base, now]),
+                None => {
+                    let rows = now.rows(channel);
+                    encode_keyframe(store.layout(), rows, &mut self.bytes);
+                    self.made.keyframes += 1;
+                    self.made.rows += rows.entities.len();
+                }
+            }
+        }
+        let (bits, end) = (start, self.bytes.len());
+        self.made.bytes += end - bits;
+        // its length without the handle, which is each client's own
+        frame::write_part_head(0, base.is_none(), end - bits, &mut self.bytes);
+        let length = end + 1..self.bytes.len();
+        let start = bits - length.len();
+        self.bytes.copy_within(length, start);
+        self.bytes.truncate(end);
+        self.bytes.resize(end + COPIED_BYTES, 0);
+        self.parts.push(PartAt { start: start as u32, bits: bits as u32, end: end as u32 });
+        (self.parts.len() - 1) as u32
+    }
+
+    fn make_delta(
+        &mut self,
+        store: &Store,
+        (channel, slot): (Channel, SlotId),
+        held: Held,
+        [base, now]: [&Snapshot; 2],
+    ) {
+        let changed = &mut self.changed[slot as usize];
+        let earlier = earlier(store, held).map(|(snapshots, spacing, ahead)| {
+            let ticks = [snapshots[0].tick(), base.tick()];
+            let moved = changed.get(usize::from(spacing) - 1).filter(|changed| changed.ticks == ticks);
+            let rows = snapshots.map(|snapshot| snapshot.rows(channel));
+            Earlier { rows, spacing, ahead, moved: moved.map(|changed| &*changed.places) }
+        });
+        let past = Past { base: base.rows(channel), earlier };
+        encode_delta(store.layout(), &past, now.rows(channel), &mut self.scratch, &mut self.bytes);
+        self.made.deltas += 1;
+        self.made.updates += self.scratch.changed().len();
+        let ticks = [base.tick(), now.tick()];
+        if let Some(changed) = usize::try_from(ticks[1].since(ticks[0]) - 1).ok().and_then(|at| changed.get_mut(at)) {
+            changed.ticks = ticks;
+            changed.places.clear();
+            changed.places.extend_from_slice(self.scratch.changed());
+        }
+    }
+
+    /// A part as it travels behind its handle: its length and its bits.
+    #[inline]
+    pub(super) fn sealed(&self, part: u32) -> &[u8] {
+        let PartAt { start, end, .. } = self.parts[part as usize];
+        &self.bytes[start as usize..end as usize]
+    }
+
+    /// How long a part is with its length, and its first bytes, with whatever follows if it is shorter.
+    #[inline]
+    pub(super) fn first_bytes(&self, part: u32) -> (usize, &[u8; COPIED_BYTES]) {
+        let PartAt { start, end, .. } = self.parts[part as usize];
+        let first = self.bytes[start as usize..].first_chunk().expect("there are so many bytes behind the last part");
+        ((end - start) as usize, first)
+    }
+
+    /// The hash of a channel as it was at `tick`, which must be in the ring.
+    pub(super) fn hash(&mut self, store: &Store, (channel, slot): (Channel, SlotId), tick: Tick) -> u64 {
         *self
             .hashes
-            .entry(channel)
-            .or_insert_with(|| store.newest().map_or(0, |now| now.rows(channel).hash(store.layout())))
+            .entry((slot, tick))
+            .or_insert_with(|| store.at(tick).map_or(0, |snapshot| snapshot.rows(channel).hash(store.layout())))
     }
+}
+
+/// A short name for what a delta to `now` builds on, where the ring has it.
+pub(super) fn base_of(held: &Held, now: Tick) -> u16 {
+    (now.since(held.newest()) as u16) << 3 | held.motion(now).map_or(0, |(spacing, _)| spacing.into())
+}
+
+/// The same for three states one tick apart, of which the newest is so old.
+#[inline]
+pub(super) fn step_base(age: u32) -> u16 {
+    (age as u16) << 3 | 1
 }
 
 /// The states before the base that a client holds and the ring too; their spacing, and how far ahead now is.

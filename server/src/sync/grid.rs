@@ -1,5 +1,7 @@
 //! Who receives what: a square grid of cells of half the view radius, and in each cell the layers.
 
+use std::ops::Range;
+
 use tickwire_shared::protocol::limits::CHANNELS_MAX;
 use tickwire_shared::{Area, Interest, Place, SeatId, Sight};
 
@@ -8,6 +10,10 @@ use super::store::Snapshot;
 
 /// [`Cell::MAX`] as places are reckoned; what lies further out belongs to the border cells.
 const CELL_MAX: f32 = Cell::MAX as f32;
+/// The view radius in cells, and how much further out a cell may be that was in view.
+const VIEW: f32 = 2.0;
+const STAY: f32 = 0.5;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Grid {
@@ -27,7 +33,7 @@ pub struct Eye {
 
 impl Eye {
     fn allows(&self, channel: Channel) -> bool {
-        self.sight.sees(self.seat, channel.layer())
+        channel.is_public() || self.sight.sees(self.seat, channel.layer())
     }
 }
 
@@ -79,27 +85,37 @@ impl Grid {
         sees: impl Fn(Area) -> bool,
         channels: &mut Vec<Channel>,
     ) {
-        let (Interest::Radius(radius), Some(size), Some((x, y))) = (self.interest, self.cell_size(), eye.look) else {
-            return;
-        };
+        let (Some(size), Some((x, y))) = (self.cell_size(), eye.look) else { return };
         let (x, y) = within_the_grid(size, x, y);
-        let far = radius + size / 2.0;
-        let in_view = |cell: Cell| {
-            let away = distance(size, cell, x, y);
-            (away <= radius || (away <= far && held(cell))) && sees(area(size, cell))
-        };
-        let (low, high) = (cell_at(size, x - far, y - far).numbers(), cell_at(size, x + far, y + far).numbers());
-        let mut last = None;
-        for column in low.0..=high.0 {
-            let (first, end) = (Cell::new(column, low.1), Cell::new(column, high.1));
-            let column = now.channels_from(first).take_while(|channel| channel.cell() <= end);
-            for channel in column.filter(|channel| eye.allows(*channel)) {
+        let home = cell_at(size, x, y).numbers();
+        // from here on in cells: the radius is two
+        let (within_x, within_y) = (x / size - f32::from(home.0), y / size - f32::from(home.1));
+        let (low, high) = (home.0.saturating_sub(3), home.0.saturating_add(3));
+        for (column, there) in now.columns(low..=high) {
+            let aside = off(f32::from(column - home.0), within_x);
+            let Some(border) = rows_within(VIEW + STAY, aside, (home.1, within_y)) else { continue };
+            let near = rows_within(VIEW, aside, (home.1, within_y));
+            let cells = |(low, high): (i16, i16)| Cell::new(column, low)..=Cell::new(column, high);
+            let (border, near) = (cells(border), near.map(cells));
+            let mut there = &there[first_from(*border.start(), there)..];
+            while let Some((first, _)) = there.first()
+                && first.cell() <= *border.end()
+            {
                 // once a cell, whatever the number of its layers
-                let cell = channel.cell();
-                let seen = last.filter(|(last, _)| *last == cell).map_or_else(|| in_view(cell), |(_, seen)| seen);
-                last = Some((cell, seen));
-                if seen {
-                    channels.push(channel);
+                let (cell, before) = (first.cell(), channels.len());
+                while let Some(((channel, _), rest)) = there.split_first()
+                    && channel.cell() == cell
+                {
+                    if eye.allows(*channel) {
+                        channels.push(*channel);
+                    }
+                    there = rest;
+                }
+                if channels.len() > before {
+                    let is_near = near.as_ref().is_some_and(|near| near.contains(&cell));
+                    if !((is_near || held(cell)) && sees(area(size, cell))) {
+                        channels.truncate(before);
+                    }
                 }
             }
         }
@@ -144,8 +160,40 @@ fn within_the_grid(size: f32, x: f32, y: f32) -> (f32, f32) {
 }
 
 fn cell_at(size: f32, x: f32, y: f32) -> Cell {
-    let number = |at: f32| (at / size).floor().clamp(-CELL_MAX, CELL_MAX) as i16;
-    Cell::new(number(x), number(y))
+    Cell::new(cell_number(size, x), cell_number(size, y))
+}
+
+/// The number of the column or row of a place.
+fn cell_number(size: f32, at: f32) -> i16 {
+    (at / size).floor().clamp(-CELL_MAX, CELL_MAX) as i16
+}
+
+/// From a place to the nearest place of a column or row, in cells; 0 inside.
+#[inline]
+fn off(number: f32, at: f32) -> f32 {
+    (number - at).max(at - number - 1.0).max(0.0)
+}
+
+/// The first and last row of a column `aside` of a point that are within `reach` of it; `row` is the point's, and how
+/// far within. In cells.
+#[inline]
+fn rows_within(reach: f32, aside: f32, (row, within): (i16, f32)) -> Option<(i16, i16)> {
+    let half = reach * reach - aside * aside;
+    (half >= 0.0).then(|| {
+        let half = half.sqrt();
+        // both are above -4, so what is cut off is what `floor` would, without a call
+        let number = |at: f32| row.saturating_add((at + 4.0) as i16 - 4).clamp(-Cell::MAX, Cell::MAX);
+        (number(within - half), number(within + half))
+    })
+}
+
+/// The place of the first of a column's channels that is not before a cell of the column.
+#[inline]
+fn first_from(cell: Cell, channels: &[(Channel, Range<usize>)]) -> usize {
+    // where it is in a column that has one channel in each cell
+    let guess = cell.rows_after(channels[0].0.cell()).min(channels.len() - 1);
+    let is_right = channels[guess].0.cell() >= cell && (guess == 0 || channels[guess - 1].0.cell() < cell);
+    if is_right { guess } else { channels.partition_point(|(channel, _)| channel.cell() < cell) }
 }
 
 fn area(size: f32, cell: Cell) -> Area {
@@ -155,9 +203,8 @@ fn area(size: f32, cell: Cell) -> Area {
 
 /// From a point to the nearest point of a cell; 0 inside.
 fn distance(size: f32, cell: Cell, x: f32, y: f32) -> f32 {
-    let area = area(size, cell);
-    let off = |at: f32, low: f32| (low - at).max(at - low - size).max(0.0);
-    let (dx, dy) = (off(x, area.x), off(y, area.y));
+    let (column, row) = cell.numbers();
+    let (dx, dy) = (off(column.into(), x / size) * size, off(row.into(), y / size) * size);
     (dx * dx + dy * dy).sqrt()
 }
 

@@ -13,6 +13,7 @@ mod channel;
 mod encode;
 mod grid;
 mod residents;
+mod slots;
 mod store;
 mod view;
 

@@ -1,7 +1,7 @@
 //! The sent state and its past: for each of the last [`Store::RING`] ticks all rows, sorted by channel and id.
 
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use rustc_hash::FxHashMap;
 use tickwire_shared::delta::{EntityRow, KindLayout, Layout, Part, Rows};
@@ -17,6 +17,8 @@ use super::residents::{Entry, Resident, Residents};
 pub struct Snapshot {
     tick: Tick,
     channels: Vec<(Channel, Range<usize>)>,
+    /// Where each column of the grid begins in `channels`.
+    columns: Vec<(i16, usize)>,
     entities: Vec<EntityRow>,
     lanes: Vec<u32>,
     /// Sorted by seat, then id.
@@ -49,6 +51,18 @@ impl Snapshot {
     pub fn channels_from(&self, cell: Cell) -> impl Iterator<Item = Channel> {
         let first = self.channels.partition_point(|(channel, _)| channel.cell() < cell);
         self.channels[first..].iter().map(|(channel, _)| *channel)
+    }
+
+    /// The channels in some columns of the grid, in order, column by column.
+    pub(super) fn columns(
+        &self,
+        numbers: RangeInclusive<i16>,
+    ) -> impl Iterator<Item = (i16, &[(Channel, Range<usize>)])> {
+        let from = self.columns.partition_point(|(column, _)| column < numbers.start());
+        let ends = self.columns[from..].iter().skip(1).map(|(_, first)| *first).chain([self.channels.len()]);
+        let columns = self.columns[from..].iter().zip(ends);
+        let columns = columns.take_while(move |((column, _), _)| column <= numbers.end());
+        columns.map(|((column, first), end)| (*column, &self.channels[*first..end]))
     }
 
     /// The rows that belong to a seat, owner-only fields included.
@@ -125,6 +139,12 @@ impl Store {
         self.ring.back()
     }
 
+    /// The oldest snapshot that is kept.
+    #[must_use]
+    pub fn oldest(&self) -> Option<&Snapshot> {
+        self.ring.front()
+    }
+
     /// The snapshot of `tick`, while it is in the ring.
     #[must_use]
     pub fn at(&self, tick: Tick) -> Option<&Snapshot> {
@@ -136,21 +156,35 @@ impl Store {
     /// Whether the public fields of `channel` are the same now as at `tick`, which must be in the ring.
     #[must_use]
     pub fn unchanged_since(&self, channel: Channel, tick: Tick) -> bool {
-        self.changed_at.get(&channel).is_none_or(|changed| !changed.is_after(tick))
+        self.changed_at(channel).is_none_or(|changed| !changed.is_after(tick))
     }
 
-    /// Whether what `seat` owns, or an owner-only field of it, differs between two snapshots.
+    /// When the public fields of `channel` last changed; `None` when that was before all that the ring has.
     #[must_use]
-    pub fn owned_differs(&self, seat: SeatId, before: &Snapshot, now: &Snapshot) -> bool {
-        let (a, b) = (before.owned(seat), now.owned(seat));
-        a.len() != b.len()
-            || a.zip(b).any(|(a, b)| {
-                a.id != b.id
-                    || a.kind != b.kind
-                    || self.layout.kind(a.kind).is_some_and(|kind| {
-                        kind.differs(Part::Owner, before.all_rows().row(kind, a), now.all_rows().row(kind, b))
-                    })
-            })
+    pub fn changed_at(&self, channel: Channel) -> Option<Tick> {
+        self.changed_at.get(&channel).copied()
+    }
+
+    /// Tells of each seat for which what it owns, or an owner-only field of it, differs between two snapshots.
+    pub(super) fn owned_changes(&self, before: &Snapshot, now: &Snapshot, mut changed: impl FnMut(SeatId)) {
+        let [mut old, mut new] = [before, now].map(|all| all.owned.chunk_by(|(a, _), (b, _)| a == b).peekable());
+        loop {
+            let seats = [old.peek(), new.peek()].map(|rows| rows.map(|rows| rows[0].0));
+            let Some(seat) = seats.into_iter().flatten().min() else { return };
+            let a = old.next_if(|rows| rows[0].0 == seat).unwrap_or_default();
+            let b = new.next_if(|rows| rows[0].0 == seat).unwrap_or_default();
+            let same = a.len() == b.len()
+                && a.iter().zip(b).all(|((_, a), (_, b))| {
+                    a.id == b.id
+                        && a.kind == b.kind
+                        && self.layout.kind(a.kind).is_none_or(|kind| {
+                            !kind.differs(Part::Owner, before.all_rows().row(kind, a), now.all_rows().row(kind, b))
+                        })
+                });
+            if !same {
+                changed(seat);
+            }
+        }
     }
 
     /// The layout of the game's kinds.
@@ -164,6 +198,7 @@ impl Store {
         let mut snapshot = if self.ring.len() >= Self::RING { self.ring.pop_front() } else { None }.unwrap_or_default();
         snapshot.tick = tick;
         snapshot.channels.clear();
+        snapshot.columns.clear();
         snapshot.entities.clear();
         snapshot.lanes.clear();
         snapshot.owned.clear();
@@ -301,7 +336,13 @@ impl Merge<'_> {
         let end = self.now.entities.len();
         match self.now.channels.last_mut() {
             Some((last, range)) if *last == channel => range.end = end,
-            _ => self.now.channels.push((channel, end - rows..end)),
+            _ => {
+                let column = channel.cell().numbers().0;
+                if self.now.columns.last().is_none_or(|(last, _)| *last != column) {
+                    self.now.columns.push((column, self.now.channels.len()));
+                }
+                self.now.channels.push((channel, end - rows..end));
+            }
         }
     }
 

@@ -14,8 +14,9 @@ use tickwire_shared::protocol::limits::OWNED_MAX;
 use tickwire_shared::{Area, SeatId, Sight, Tick};
 
 use super::channel::{Cell, Channel};
-use super::encode::Encoder;
+use super::encode::{Encoder, NOTHING, base_of, step_base};
 use super::grid::{Eye, Grid};
+use super::slots::SlotId;
 use super::store::Store;
 
 /// A client's state hash is sent when so many ticks have passed since the last one that it got.
@@ -25,19 +26,87 @@ const EVENTS_MAX: usize = 256;
 /// Events' bytes in one frame; the rest waits for the next.
 const EVENT_BYTES_PER_FRAME: usize = 16 * 1024;
 
+/// Parts from this length on are in the batch once, whoever receives them; shorter ones are cheaper to copy than to
+/// point at.
+const SHARED_BYTES: usize = 512;
+
 /// A channel that the client holds.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     channel: Channel,
-    handle: u16,
-    /// The states of the channel that the client has.
+    slot: SlotId,
+    /// The states of the channel that the client has, unless it is in step.
     held: Held,
+    handle: u16,
+    /// The client has the state of its last frame, and those of one and two ticks before: nearly all have, and cost no
+    /// reckoning and no write.
+    in_step: bool,
+    next: Next,
 }
 
-/// What a frame that is under way will have changed when it was written.
+/// What the frame under way makes of a channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    /// Nothing: it says nothing about it.
+    Same,
+    /// One state more.
+    Frame,
+    /// The first state.
+    Keyframe,
+    /// As before, of one that the client did not have.
+    Opened,
+    /// The client has it no more.
+    Closed,
+}
+
+/// The frame before, and what became of it.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    tick: Tick,
+    confirmed: bool,
+    /// What channels in step held before it.
+    before: Held,
+    /// What channels in step hold after it.
+    after: Held,
+    /// What was in step still is, if the frame had it.
+    keeps_step: bool,
+}
+
+impl Last {
+    fn new(frame: Option<Tick>, proposal: &Proposal) -> Self {
+        let Proposal { tick, confirmed, .. } = *proposal;
+        let in_step = |tick: Tick| Held::keyframe(tick.offset(-2)).frame(tick.offset(-1)).frame(tick);
+        let before = in_step(frame.unwrap_or(tick));
+        let after = if confirmed { in_step(tick) } else { before };
+        Self { tick, confirmed, before, after, keeps_step: !confirmed || before.frame(tick) == after }
+    }
+}
+
+impl Open {
+    /// Takes account of the frame before; false when the client does not have the channel after it.
+    #[inline]
+    fn settle(&mut self, last: &Last) -> bool {
+        if self.in_step && self.next == Next::Frame && last.keeps_step {
+            return true;
+        }
+        let had = if self.in_step { last.before } else { self.held };
+        self.held = match (self.next, last.confirmed) {
+            (Next::Frame, true) => had.frame(last.tick),
+            (Next::Keyframe | Next::Opened, true) => Held::keyframe(last.tick),
+            (Next::Closed, true) | (Next::Opened, false) => return false,
+            (Next::Same, _) | (_, false) => had,
+        };
+        self.in_step = self.held == last.after;
+        true
+    }
+}
+
+/// What a frame that is under way will have changed when it was written. What it does to the channels stands with them.
 #[derive(Debug, Default)]
 struct Proposal {
-    open: Vec<Open>,
+    tick: Tick,
+    /// It was written; taken account of with the next frame.
+    confirmed: bool,
     owned: Option<Tick>,
     acked: Option<InputAck>,
     hashed: Option<Tick>,
@@ -48,6 +117,8 @@ struct Proposal {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct View {
+    /// The tick of the last frame that the client got, but for that of the proposal.
+    frame: Option<Tick>,
     look: Option<(f32, f32)>,
     sight: Sight,
     /// Sorted by channel.
@@ -70,8 +141,10 @@ pub struct ComposeTick {
     pub tick: Tick,
     wanted: Vec<Channel>,
     closed: Vec<u16>,
-    /// Handle, part, keyframe.
-    parts: Vec<(u16, usize, bool)>,
+    /// Channels that the view had from where on there are others now.
+    had: Vec<Open>,
+    /// Places in `open`, and the parts of these.
+    parts: Vec<(usize, u32)>,
     used_handles: Vec<u64>,
     owned_bits: Vec<u8>,
 }
@@ -115,7 +188,7 @@ impl View {
 
     /// The frame under way was written, or will be, as a whole.
     pub fn confirm(&mut self) {
-        std::mem::swap(&mut self.open, &mut self.proposal.open);
+        self.proposal.confirmed = true;
         self.owned = self.proposal.owned;
         self.acked = self.proposal.acked;
         self.hashed = self.proposal.hashed;
@@ -148,22 +221,25 @@ impl View {
         shared: &mut ComposeTick,
         sink: &mut FrameSink<'_>,
     ) {
+        encoder.settle(store);
+        let last = Last::new(self.frame, &self.proposal);
+        if std::mem::take(&mut self.proposal.confirmed) {
+            self.frame = Some(last.tick);
+        }
         let reset = std::mem::take(&mut self.needs_reset);
         if reset {
             self.open.clear();
             self.owned = None;
         }
+        self.proposal.tick = shared.tick;
         self.proposal.reset = reset;
-        self.choose_channels(seat, sees, (store, grid), shared);
-        self.choose_parts(store, encoder, shared);
-        let owned = self.choose_owned(seat, store, shared);
+        self.choose_channels((seat, sees), &last, (store, grid), shared);
+        self.choose_parts(&last, store, encoder, shared);
+        let owned = self.choose_owned(seat, store, encoder, shared);
         self.proposal.events = self.choose_events();
         let hash_due = reset || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
         self.proposal.hashed = if hash_due { Some(shared.tick) } else { self.hashed };
-        let hash = hash_due.then(|| {
-            let hashes = self.proposal.open.iter().map(|open| encoder.hash(store, open.channel));
-            hashes.fold(0, u64::wrapping_add) as u32
-        });
+        let hash = hash_due.then(|| self.hash(&last, store, encoder, shared.tick));
         self.proposal.acked = ack;
         // an ack is news once
         let ack = ack.filter(|ack| self.acked != Some(*ack));
@@ -172,12 +248,20 @@ impl View {
         let has_events = self.proposal.events > 0;
         let mut start = sink.bytes.len();
         frame::write_head(&head, &shared.closed, shared.parts.len(), owned, has_events, sink.bytes);
-        for (handle, part, keyframe) in &shared.parts {
-            let bits = encoder.bits(*part);
-            frame::write_part_head(*handle, *keyframe, bits.len(), sink.bytes);
-            sink.pieces.push(start..sink.bytes.len());
-            sink.share(*part, bits);
-            start = sink.bytes.len();
+        for (place, part) in &shared.parts {
+            write_handle(self.open[*place].handle, sink.bytes);
+            let (length, first_bytes) = encoder.first_bytes(*part);
+            if length <= first_bytes.len() {
+                let end = sink.bytes.len() + length;
+                sink.bytes.extend_from_slice(first_bytes);
+                sink.bytes.truncate(end);
+            } else if length < SHARED_BYTES {
+                sink.bytes.extend_from_slice(encoder.sealed(*part));
+            } else {
+                sink.pieces.push(start..sink.bytes.len());
+                sink.share(*part as usize, encoder.sealed(*part));
+                start = sink.bytes.len();
+            }
         }
         if owned {
             frame::write_owned(&shared.owned_bits, sink.bytes);
@@ -190,71 +274,95 @@ impl View {
         }
     }
 
-    /// What the client is to see, and which of its channels it loses: those that it may not see any more, and those
-    /// that hold nothing.
+    /// What the client is to see.
     fn choose_channels(
         &self,
-        seat: SeatId,
-        sees: impl Fn(Area) -> bool,
+        (seat, sees): (SeatId, impl Fn(Area) -> bool),
+        last: &Last,
         (store, grid): (&Store, &Grid),
         shared: &mut ComposeTick,
     ) {
+        // asked for in order
+        let at = std::cell::Cell::new(0);
         let held = |cell: Cell| {
-            let first = self.open.partition_point(|open| open.channel.cell() < cell);
-            self.open.get(first).is_some_and(|open| open.channel.cell() == cell)
+            let before = self.open[at.get()..].iter().take_while(|open| open.channel.cell() < cell).count();
+            at.set(at.get() + before);
+            let layers = self.open[at.get()..].iter().take_while(|open| open.channel.cell() == cell);
+            layers.copied().any(|mut open| open.settle(last))
         };
         shared.wanted.clear();
         if let Some(now) = store.newest() {
             grid.in_view(&self.eye(seat), now, held, sees, &mut shared.wanted);
         }
-        shared.closed.clear();
-        let lost = self.open.iter().filter(|open| shared.wanted.binary_search(&open.channel).is_err());
-        shared.closed.extend(lost.map(|open| open.handle));
     }
 
-    /// For each wanted channel: nothing when the client has it as it is, a delta, or a keyframe.
-    fn choose_parts(&mut self, store: &Store, encoder: &mut Encoder, shared: &mut ComposeTick) {
-        shared.parts.clear();
-        shared.used_handles.clear();
-        for open in &self.open {
-            if shared.wanted.binary_search(&open.channel).is_ok() {
-                mark(&mut shared.used_handles, open.handle);
+    /// For each wanted channel: nothing when the client has it as it is, a delta, or a keyframe. The others that it has
+    /// it loses.
+    fn choose_parts(&mut self, last: &Last, store: &Store, encoder: &mut Encoder, shared: &mut ComposeTick) {
+        let ComposeTick { tick: now, wanted, closed, had, parts, .. } = shared;
+        closed.clear();
+        parts.clear();
+        let mut chooser =
+            Chooser { last, now: *now, age: now.since(last.after.newest()).cast_unsigned(), store, encoder, parts };
+        let mut same = 0;
+        for (open, channel) in self.open.iter_mut().zip(&*wanted) {
+            if open.channel != *channel || !open.settle(last) {
+                break;
+            }
+            chooser.choose(open, same);
+            same += 1;
+        }
+        if same == wanted.len() && same == self.open.len() {
+            return;
+        }
+        had.clear();
+        had.extend(self.open.drain(same..));
+        let mut had = had.iter_mut().peekable();
+        let mut lose = |lost: &mut Open, open: &mut Vec<Open>| {
+            if lost.settle(last) {
+                closed.push(lost.handle);
+                open.push(Open { next: Next::Closed, ..*lost });
+            }
+        };
+        let mut opened = false;
+        for channel in &wanted[same..] {
+            while let Some(lost) = had.next_if(|open| open.channel < *channel) {
+                lose(lost, &mut self.open);
+            }
+            let place = self.open.len();
+            let had = had.next_if(|open| open.channel == *channel).copied();
+            if let Some(mut open) = had
+                && open.settle(last)
+            {
+                chooser.choose(&mut open, place);
+                self.open.push(open);
+            } else if let Some(open) = chooser.open(*channel, place) {
+                self.open.push(open);
+                opened = true;
             }
         }
-        self.proposal.open.clear();
-        let now = shared.tick;
-        for channel in &shared.wanted {
-            let open = self.open.binary_search_by_key(channel, |open| open.channel).ok().map(|at| self.open[at]);
-            let (handle, held) = match open {
-                Some(Open { handle, held, .. }) => {
-                    let in_ring = store.at(held.newest()).is_some();
-                    let mut keyframe = false;
-                    if !(in_ring && store.unchanged_since(*channel, held.newest())) {
-                        let (part, is_keyframe) = encoder.part(store, *channel, Some(held));
-                        shared.parts.push((handle, part, is_keyframe));
-                        keyframe = is_keyframe;
-                    }
-                    (handle, if keyframe { Held::keyframe(now) } else { held.frame(now) })
-                }
-                // nothing there: the client need not know of it
-                None if store.newest().is_none_or(|now| now.rows(*channel).entities.is_empty()) => continue,
-                None => {
-                    let handle = take_free(&mut shared.used_handles);
-                    let (part, keyframe) = encoder.part(store, *channel, None);
-                    shared.parts.push((handle, part, keyframe));
-                    (handle, Held::keyframe(now))
-                }
-            };
-            self.proposal.open.push(Open { channel: *channel, handle, held });
+        had.for_each(|lost| lose(lost, &mut self.open));
+        if opened {
+            number(&mut self.open, &mut shared.used_handles);
         }
+    }
+
+    /// The hash over all that the client will hold.
+    fn hash(&self, last: &Last, store: &Store, encoder: &mut Encoder, now: Tick) -> u32 {
+        let held = self.open.iter().filter(|open| open.next != Next::Closed);
+        let hashes = held.map(|open| {
+            let held = if open.in_step { last.after } else { open.held };
+            let tick = if open.next == Next::Same { held.newest() } else { now };
+            encoder.hash(store, (open.channel, open.slot), tick)
+        });
+        hashes.fold(0, u64::wrapping_add) as u32
     }
 
     /// Fills the owned block when what the client has of it is out of date.
-    fn choose_owned(&mut self, seat: SeatId, store: &Store, shared: &mut ComposeTick) -> bool {
+    fn choose_owned(&mut self, seat: SeatId, store: &Store, encoder: &Encoder, shared: &mut ComposeTick) -> bool {
         self.proposal.owned = Some(shared.tick);
         let Some(now) = store.newest() else { return false };
-        let known = self.owned.and_then(|tick| store.at(tick));
-        if known.is_some_and(|before| !store.owned_differs(seat, before, now)) {
+        if self.owned.is_some_and(|known| encoder.owned_unchanged(seat, shared.tick.since(known).cast_unsigned())) {
             return false;
         }
         shared.owned_bits.clear();
@@ -297,6 +405,65 @@ impl FrameSink<'_> {
         });
         self.pieces.push(piece.clone());
     }
+}
+
+/// Chooses parts for one view's channels.
+struct Chooser<'a> {
+    last: &'a Last,
+    now: Tick,
+    /// How old is what channels in step hold.
+    age: u32,
+    store: &'a Store,
+    encoder: &'a mut Encoder,
+    parts: &'a mut Vec<(usize, u32)>,
+}
+
+impl Chooser<'_> {
+    /// What the frame is to say about a channel that the client has, at `place` among its channels.
+    #[inline]
+    fn choose(&mut self, open: &mut Open, place: usize) {
+        open.slot = self.encoder.slot_of(open.channel, open.slot, self.now);
+        let (age, base) = if open.in_step {
+            (self.age, step_base(self.age))
+        } else {
+            (self.now.since(open.held.newest()).cast_unsigned(), base_of(&open.held, self.now))
+        };
+        open.next = Next::Frame;
+        let is_known = self.encoder.reaches(age);
+        if is_known && self.encoder.slot(open.slot).is_unchanged(age) {
+            return;
+        }
+        let held = is_known.then_some(if open.in_step { self.last.after } else { open.held });
+        let base = if is_known { base } else { NOTHING };
+        self.parts.push((place, self.encoder.part_of(self.store, (open.channel, open.slot), base, held)));
+        if !is_known {
+            open.next = Next::Keyframe;
+        }
+    }
+
+    /// A channel that the client does not have, if there is anything in it.
+    fn open(&mut self, channel: Channel, place: usize) -> Option<Open> {
+        let slot = self.encoder.find(channel).filter(|slot| self.encoder.slot(*slot).is_occupied())?;
+        self.parts.push((place, self.encoder.part_of(self.store, (channel, slot), NOTHING, None)));
+        let held = Held::keyframe(self.now);
+        Some(Open { channel, slot, held, handle: 0, in_step: false, next: Next::Opened })
+    }
+}
+
+/// A channel's handle, which the frame's layout knows only together with a length: one of 0 is one byte.
+#[inline]
+fn write_handle(handle: u16, out: &mut Vec<u8>) {
+    frame::write_part_head(handle, false, 0, out);
+    out.pop();
+}
+
+/// Gives handles to the channels that the client did not have.
+fn number(open: &mut [Open], used: &mut Vec<u64>) {
+    used.clear();
+    open.iter()
+        .filter(|open| !matches!(open.next, Next::Opened | Next::Closed))
+        .for_each(|open| mark(used, open.handle));
+    open.iter_mut().filter(|open| open.next == Next::Opened).for_each(|open| open.handle = take_free(used));
 }
 
 fn mark(used: &mut Vec<u64>, handle: u16) {
