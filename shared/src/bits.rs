@@ -69,10 +69,45 @@ impl<'a> BitWriter<'a> {
         self.write(low, bits);
     }
 
+    /// The first `bits` bits of `from`, which has no more than those and the zeros that pad the last byte.
+    pub(crate) fn append(&mut self, from: &[u8], bits: usize) {
+        let (words, rest) = from.as_chunks();
+        for word in words.iter().take(bits / 32) {
+            self.write(u32::from_le_bytes(*word), 32);
+        }
+        let left = (bits % 32) as u8;
+        if left > 0 {
+            // a word or the rest of one
+            let mut word = [0; 4];
+            let last = words.get(bits / 32).map_or(rest, |word| word);
+            word[..last.len()].copy_from_slice(last);
+            self.write(u32::from_le_bytes(word), left);
+        }
+    }
+
+    /// Where the writing is, for [`BitWriter::rewind`].
+    #[inline]
+    pub(crate) fn mark(&self) -> (usize, u64, u32) {
+        (self.out.len(), self.held, self.held_bits)
+    }
+
+    /// Forgets what was written since the mark.
+    pub(crate) fn rewind(&mut self, (length, held, held_bits): (usize, u64, u32)) {
+        self.out.truncate(length);
+        (self.held, self.held_bits) = (held, held_bits);
+    }
+
     /// Pads to a whole byte.
     pub fn finish(self) {
         let bytes = self.held_bits.div_ceil(8) as usize;
         self.out.extend_from_slice(&self.held.to_le_bytes()[..bytes]);
+    }
+
+    /// [`BitWriter::finish`] for one who has filled a vector from its beginning: how many bits there are.
+    pub(crate) fn finish_counted(self) -> usize {
+        let bits = self.out.len() * 8 + self.held_bits as usize;
+        self.finish();
+        bits
     }
 }
 
@@ -117,9 +152,9 @@ impl<'a> BitReader<'a> {
         }
     }
 
-    /// Takes `bits` bits that are held.
+    /// Takes `bits` bits of those that are held, at most 32.
     #[inline]
-    fn skip(&mut self, bits: u32) -> Result<(), DecodeError> {
+    pub(crate) fn skip(&mut self, bits: u32) -> Result<(), DecodeError> {
         self.held_bits = self.held_bits.checked_sub(bits).ok_or(DecodeError::Missing("bits"))?;
         self.held >>= bits;
         Ok(())
@@ -139,18 +174,13 @@ impl<'a> BitReader<'a> {
         Ok(value)
     }
 
-    /// How many ones come next, and takes them: with the zero behind them, or without when they are `most` (at most 31).
-    ///
-    /// # Errors
-    /// [`DecodeError::Missing`] when the bits end before.
+    /// The next 32 bits or more, without taking them; zeros behind the last one.
     #[inline]
-    pub(crate) fn ones(&mut self, most: u32) -> Result<u32, DecodeError> {
-        if self.held_bits <= most {
+    pub(crate) fn peek(&mut self) -> u64 {
+        if self.held_bits < 32 {
             self.refill();
         }
-        let ones = self.held.trailing_ones().min(most);
-        self.skip(if ones < most { ones + 1 } else { ones })?;
-        Ok(ones)
+        self.held
     }
 
     /// One bit.
@@ -203,6 +233,41 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_was_written_apart_is_appended(
+            before in any::<u32>(),
+            ops in prop::collection::vec(op(), 0..20),
+            forgotten in prop::collection::vec(op(), 0..5),
+            width in 0u8..=32,
+        ) {
+            let put = |writer: &mut BitWriter<'_>, op: &Op| match *op {
+                Op::Bits(v, b) => writer.write(v, b),
+                Op::Count(v, k) => writer.count(v, k),
+            };
+            let before = (u64::from(before) & ((1 << width) - 1)) as u32;
+            let (mut apart, mut appended, mut at_once) = (Vec::new(), Vec::new(), Vec::new());
+            let mut writer = BitWriter::new(&mut apart);
+            ops.iter().for_each(|op| put(&mut writer, op));
+            let mark = writer.mark();
+            forgotten.iter().for_each(|op| put(&mut writer, op));
+            writer.rewind(mark);
+            let bits = writer.finish_counted();
+
+            let mut writer = BitWriter::new(&mut appended);
+            writer.write(before, width);
+            writer.append(&apart, bits);
+            writer.write(1, 1);
+            writer.finish();
+            let mut writer = BitWriter::new(&mut at_once);
+            writer.write(before, width);
+            ops.iter().for_each(|op| put(&mut writer, op));
+            writer.write(1, 1);
+            writer.finish();
+            prop_assert_eq!(appended, at_once);
+        }
+    }
 
     #[derive(Clone, Debug)]
     enum Op {

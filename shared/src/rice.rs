@@ -9,35 +9,49 @@ use crate::bits::{BitReader, BitWriter, DecodeError};
 const ESCAPE: u32 = 15;
 
 /// Writes `residual`, whose zigzag form has at most `width` bits (1 to 33), with parameter `k` (0 to 16).
-#[inline]
+#[inline(always)]
 pub(crate) fn write(residual: i64, k: u8, width: u8, bits: &mut BitWriter<'_>) {
     let zigzag = ((residual << 1) ^ (residual >> 63)).cast_unsigned();
     let ones = zigzag >> k;
     if ones < u64::from(ESCAPE) {
-        let ones = ones as u8;
+        let ones = ones as u32;
         let low = (zigzag & ((1 << k) - 1)) as u32;
-        bits.write(low << (ones + 1) | ((1 << ones) - 1), ones + 1 + k);
+        bits.write((low << 1) << ones | ((1 << ones) - 1), (ones + 1) as u8 + k);
     } else {
-        bits.write((1 << ESCAPE) - 1, ESCAPE as u8);
-        bits.write((zigzag & 0xffff) as u32, width.min(16));
-        bits.write((zigzag >> 16) as u32, width.saturating_sub(16));
+        escape(zigzag, width, bits);
     }
+}
+
+#[cold]
+fn escape(zigzag: u64, width: u8, bits: &mut BitWriter<'_>) {
+    bits.write((1 << ESCAPE) - 1, ESCAPE as u8);
+    bits.write((zigzag & 0xffff) as u32, width.min(16));
+    bits.write((zigzag >> 16) as u32, width.saturating_sub(16));
 }
 
 /// Reads what [`write`] wrote with the same `k` and `width`.
 ///
 /// # Errors
 /// The bits end.
-#[inline]
+#[inline(always)]
 pub(crate) fn read(k: u8, width: u8, bits: &mut BitReader<'_>) -> Result<i64, DecodeError> {
-    let ones = bits.ones(ESCAPE)?;
+    let held = bits.peek();
+    let ones = held.trailing_ones();
     let zigzag = if ones < ESCAPE {
-        u64::from(ones) << k | u64::from(bits.read(k)?)
+        // the ones, the zero and what is below: 31 bits at most
+        bits.skip(ones + 1 + u32::from(k))?;
+        u64::from(ones) << k | (held >> (ones + 1)) & ((1 << k) - 1)
     } else {
-        let low = u64::from(bits.read(width.min(16))?);
-        u64::from(bits.read(width.saturating_sub(16))?) << 16 | low
+        read_escaped(width, bits)?
     };
-    Ok((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()))
+    Ok((zigzag >> 1).cast_signed() ^ (zigzag & 1).cast_signed().wrapping_neg())
+}
+
+#[cold]
+fn read_escaped(width: u8, bits: &mut BitReader<'_>) -> Result<u64, DecodeError> {
+    bits.skip(ESCAPE)?;
+    let low = u64::from(bits.read(width.min(16))?);
+    Ok(u64::from(bits.read(width.saturating_sub(16))?) << 16 | low)
 }
 
 #[cfg(test)]

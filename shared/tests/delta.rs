@@ -206,6 +206,37 @@ proptest! {
     }
 
     #[test]
+    fn in_a_crowd_of_which_few_change_each_change_is_found(
+        moves in prop::collection::vec((0u32..200, 0usize..3, any::<bool>()), 0..12),
+        left in prop::collection::btree_set(0u32..200, 0..4),
+        still_kind in 1u16..=2,
+    ) {
+        let layout = Layout::new(&schema()).expect("the test's schema is sound");
+        // most of them rest, some change in one of the steps or in all from there on, some leave
+        let states = [0, 1, 2, 3].map(|tick| {
+            let mut rows = RowBuffer::default();
+            for id in (0..200).filter(|id| tick < 3 || !left.contains(id)) {
+                if id % 50 == 49 && still_kind == 1 {
+                    rows.push(EntityId(id), 1, 0);
+                    continue;
+                }
+                let moved = |(of, at, on): &&(u32, usize, bool)| *of == id && (tick == *at + 1 || (*on && tick > *at));
+                rows.push(EntityId(id), 2, 1)[0] = 100 + 7 * moves.iter().filter(moved).count() as u32 * tick as u32;
+            }
+            rows
+        });
+        let (mut scratch, mut decoded) = (DeltaScratch::default(), RowBuffer::default());
+        for past in [past(&states, 1, 1), Past { base: states[2].rows(), earlier: None }] {
+            let mut bytes = Vec::new();
+            encode_delta(&layout, &past, states[3].rows(), &mut scratch, &mut bytes);
+            let changed = scratch.changed().to_vec();
+            prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
+            prop_assert_eq!(read_back(&decoded, &layout), read_back(&states[3], &layout));
+            prop_assert_eq!(scratch.changed(), changed);
+        }
+    }
+
+    #[test]
     fn hostile_bytes_are_an_error_or_a_valid_state(
         states in history(),
         mut bytes in prop::collection::vec(any::<u8>(), 0..60),

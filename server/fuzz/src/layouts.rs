@@ -21,6 +21,7 @@ fn schema() -> Schema {
         field("state", Quantizer::Enum { variants: vec!["A".into(), "B".into(), "C".into()] }, 1, false),
         field("name", Quantizer::Text { max_bytes: 9 }, 1, false),
         field("array", Quantizer::Int { min: 0, max: 99 }, 3, false),
+        field("way", Quantizer::Quat { bits: 9 }, 1, false),
         field("secret name", Quantizer::Text { max_bytes: 2 }, 1, true),
     ];
     let mover = vec![field("x", Quantizer::Float { min: 0.0, step: 1.0, span: 65535 }, 1, false)];

@@ -68,8 +68,7 @@ struct Model {
     channels: BTreeMap<u16, Channel>,
     /// Who has spawned and not despawned.
     alive: BTreeSet<u32>,
-    /// No entity was in two channels, and no channel twice in a frame: a server never does that, and who is there is
-    /// not defined then.
+    /// No entity was in two channels: a server never does that, and who is there is not defined then.
     sound: bool,
 }
 
@@ -105,7 +104,7 @@ impl Model {
         let before = self.channels.clone();
         let mut updated = BTreeSet::new();
         for part in &frame.parts {
-            self.sound &= updated.insert(part.handle);
+            assert!(updated.insert(part.handle), "a channel twice in a frame is refused");
             let (bits, mut rows) = (&message[part.bits.clone()], RowBuffer::default());
             let now = frame.head.tick;
             let channel = if part.keyframe {

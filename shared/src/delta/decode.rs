@@ -1,13 +1,14 @@
 //! The decoder. Its mirror is `encode.rs`: a change here is a change there. Every number is checked before it is used.
 
-use super::encode::{DeltaScratch, gap_order};
-use super::forecast::{Forecast, NUMBER_K, QUAT_K, RowPast, Surprise};
+use super::coder::{Question, Take};
+use super::encode::{DeltaScratch, Marked, gap_order};
+use super::forecast::{Forecast, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Layout, Part, Unit};
 use super::past::{Past, RowPasts};
 use super::row::{RowBuffer, Rows};
 use crate::bits::{BitReader, DecodeError};
 use crate::game::EntityId;
-use crate::rice;
+use crate::schema::quat::Quat;
 
 /// Fills `out` from a keyframe.
 ///
@@ -31,7 +32,10 @@ pub(super) struct Lists {
     /// in the same places.
     kept: Vec<(usize, usize)>,
     /// Places among those of the rows that move.
-    moving: Vec<usize>,
+    moving: Vec<u32>,
+    /// As in the encoder.
+    exceptions: Vec<Marked>,
+    started: Vec<Marked>,
 }
 
 /// Fills `out` with the base and the changes.
@@ -60,10 +64,13 @@ pub fn decode_delta(
         past.base.entities.len()
     };
     lists.find_moving(layout, &past, kept)?;
-    decode_moving(layout, &past, lists, &mut bits, out, changed)?;
-    decode_started(layout, &past, lists, kept, &mut bits, out, changed)?;
-    // two lists in order, one behind the other
-    changed.sort();
+    let moving = lists.moving.len();
+    lists.exceptions.clear();
+    if moving > 0 {
+        decode_marked(moving, &mut bits, &mut lists.exceptions)?;
+    }
+    decode_marked(kept, &mut bits, &mut lists.started)?;
+    decode_rows(layout, &past, lists, &mut bits, out, changed)?;
     bits.all()
 }
 
@@ -111,7 +118,7 @@ impl Lists {
         self.moving.clear();
         let Some(earlier) = past.earlier else { return Ok(()) };
         if let Some(moved) = earlier.moved.filter(|_| self.kept.is_empty()) {
-            self.moving.extend(moved.iter().map(|place| *place as usize).filter(|place| *place < kept));
+            self.moving.extend(moved.iter().filter(|place| (**place as usize) < kept));
             return Ok(());
         }
         let mut pasts = RowPasts::new(past);
@@ -119,7 +126,7 @@ impl Lists {
             let (before, _) = self.at(place);
             let kind = layout.kind(past.base.entities[before].kind).ok_or(DecodeError::OutOfRange("kind"))?;
             if pasts.moved(kind, before) {
-                self.moving.push(place);
+                self.moving.push(place as u32);
             }
         }
         Ok(())
@@ -131,84 +138,74 @@ impl Lists {
     }
 }
 
-fn decode_moving(
-    layout: &Layout,
-    past: &Past<'_>,
-    lists: &Lists,
-    bits: &mut BitReader<'_>,
-    out: &mut RowBuffer,
-    changed: &mut Vec<u32>,
-) -> Result<(), DecodeError> {
-    if lists.moving.is_empty() {
-        return Ok(());
-    }
-    let mut pasts = RowPasts::new(past);
-    let count = bits.count(1)? as usize;
-    let order = gap_order(lists.moving.len(), count);
-    let mut left = count;
-    let mut next = if left > 0 { bits.count(order)? as usize } else { usize::MAX };
-    for (at, place) in lists.moving.iter().enumerate() {
-        let mut marked = false;
-        if at == next {
-            left -= 1;
-            next = if left > 0 { at + 1 + bits.count(order)? as usize } else { usize::MAX };
-            marked = bits.flag()?;
-            if !marked {
-                continue;
-            }
-        }
-        let at = lists.at(*place);
-        decode_kept(layout, &mut pasts, at, (marked, false), bits, out)?;
-        changed.push(at.1 as u32);
-    }
-    if left == 0 { Ok(()) } else { Err(DecodeError::OutOfRange("moving place")) }
-}
-
-fn decode_started(
-    layout: &Layout,
-    past: &Past<'_>,
-    lists: &Lists,
-    kept: usize,
-    bits: &mut BitReader<'_>,
-    out: &mut RowBuffer,
-    changed: &mut Vec<u32>,
-) -> Result<(), DecodeError> {
-    let count = bits.count(1)? as usize;
-    let order = gap_order(kept, count);
-    let mut pasts = RowPasts::new(past);
-    let mut place = 0;
+/// Places among `total`, and a mark for each.
+fn decode_marked(total: usize, bits: &mut BitReader<'_>, places: &mut Vec<Marked>) -> Result<(), DecodeError> {
+    places.clear();
+    let count = promised(bits.count(1)?, bits)? as usize;
+    let order = gap_order(total, count);
+    let mut next = 0;
     for _ in 0..count {
-        place += bits.count(order)? as usize;
-        if place >= kept {
+        let place = next + bits.count(order)? as usize;
+        if place >= total {
             return Err(DecodeError::OutOfRange("changed place"));
         }
-        let marked = bits.flag()?;
-        let at = lists.at(place);
-        decode_kept(layout, &mut pasts, at, (marked, true), bits, out)?;
-        changed.push(at.1 as u32);
-        place += 1;
+        places.push((place, bits.flag()?));
+        next = place + 1;
     }
     Ok(())
 }
 
-/// Changes the row at `after`, which is still as it was at `before`.
-fn decode_kept(
+/// The rows that changed, in their order: those that move and are no exception, and those that started.
+fn decode_rows(
     layout: &Layout,
-    pasts: &mut RowPasts<'_>,
-    (before, after): (usize, usize),
-    (marked, all): (bool, bool),
-    bits: &mut BitReader<'_>,
+    past: &Past<'_>,
+    lists: &Lists,
+    rows: &mut impl Take,
     out: &mut RowBuffer,
+    changed: &mut Vec<u32>,
 ) -> Result<(), DecodeError> {
-    let (kind, row) = out.row_mut(layout, after).ok_or(DecodeError::OutOfRange("changed place"))?;
-    let past = pasts.row(kind, before);
+    let mut pasts = RowPasts::new(past);
+    let mut started = lists.started.iter().peekable();
+    let mut exceptions = lists.exceptions.iter().peekable();
+    let mut row = |place: usize, marked: bool, all: bool| {
+        let (before, after) = lists.at(place);
+        changed.push(after as u32);
+        let (kind, row) = out.row_mut(layout, after).ok_or(DecodeError::OutOfRange("changed place"))?;
+        decode_kept(kind, &pasts.row(kind, before), (marked, all), rows, row)
+    };
+    for (at, place) in lists.moving.iter().enumerate() {
+        let place = *place as usize;
+        while let Some((place, marked)) = started.next_if(|(started, _)| *started < place) {
+            row(*place, *marked, true)?;
+        }
+        match exceptions.next_if(|(exception, _)| *exception == at) {
+            None => row(place, false, false)?,
+            Some((_, true)) => row(place, true, false)?,
+            Some((_, false)) => {}
+        }
+    }
+    started.try_for_each(|(place, marked)| row(*place, *marked, true))
+}
+
+/// Changes a row, which is still as it was.
+#[inline]
+fn decode_kept(
+    kind: &KindLayout,
+    past: &RowPast<'_>,
+    (marked, all): (bool, bool),
+    rows: &mut impl Take,
+    row: &mut [u32],
+) -> Result<(), DecodeError> {
     let mut surprise = Surprise::default();
     for unit in kind.units(Part::Public) {
-        let expected = !(marked && all) && past.expects(unit);
-        if !(expected && unit.motion) && ((!expected && !marked) || !bits.flag()?) {
-            continue;
+        if !unit.motion || (marked && all) {
+            let expected = past.expects(unit);
+            let told = expected || marked;
+            if !told || !rows.answer(Question::Changed(unit, expected))? {
+                continue;
+            }
         }
-        decode_unit(unit, &past, marked, &mut surprise, bits, row)?;
+        decode_unit(unit, past, marked, &mut surprise, rows, row)?;
     }
     Ok(())
 }
@@ -262,69 +259,76 @@ impl<'a> Entered<'a> {
     }
 }
 
+#[inline(always)]
 fn decode_unit(
     unit: &Unit,
     past: &RowPast<'_>,
     marked: bool,
     surprise: &mut Surprise,
-    bits: &mut BitReader<'_>,
+    rows: &mut impl Take,
     row: &mut [u32],
 ) -> Result<(), DecodeError> {
     match unit.coding {
         Coding::Number { bits: width, span, motion } => {
             let forecast = past.number(unit.first, width, motion);
-            let lane = forecast.within(span) + decode_residual(&forecast, width + 1, &NUMBER_K, surprise, bits)?;
-            row[unit.first] = in_range(lane, span)?;
+            let residual = decode_residual(unit, 0, &forecast, width + 1, surprise, rows)?;
+            row[unit.first] = in_range(forecast.within(span).wrapping_add(residual), span)?;
         }
         Coding::Turn { bits: width } => {
             let forecast = past.turn(unit.first, width);
-            let lane = forecast.at + decode_residual(&forecast, width, &NUMBER_K, surprise, bits)?;
-            row[unit.first] = (lane & ((1 << width) - 1)) as u32;
+            let residual = decode_residual(unit, 0, &forecast, width, surprise, rows)?;
+            row[unit.first] = (forecast.at.wrapping_add(residual) & ((1 << width) - 1)) as u32;
         }
         Coding::Quat { bits: width } => {
-            let another = marked && bits.flag()?;
-            let largest = if another { bits.read(2)? } else { past.largest(unit, width) };
+            let (mut largest, mut forecasts) = past.turned(unit, width);
+            if marked && rows.answer(Question::Another(unit))? {
+                largest = rows.value(unit, 2)?;
+                forecasts = past.quat(unit, width, largest);
+            }
             let span = (1 << width) - 1;
-            row[unit.first] = largest;
-            for (i, forecast) in past.quat(unit, width, largest).iter().enumerate() {
-                let lane = forecast.within(span) + decode_residual(forecast, width + 1, &QUAT_K, surprise, bits)?;
-                row[unit.first + 1 + i] = in_range(lane, span)?;
+            let lanes = &mut row[unit.first..unit.first + Quat::LANES];
+            lanes[0] = largest;
+            for (part, (forecast, lane)) in forecasts.iter().zip(&mut lanes[1..]).enumerate() {
+                let residual = decode_residual(unit, part, forecast, width + 1, surprise, rows)?;
+                *lane = in_range(forecast.within(span).wrapping_add(residual), span)?;
             }
         }
-        Coding::Raw { .. } | Coding::Text { .. } => decode_whole(unit, bits, row)?,
+        Coding::Raw { .. } | Coding::Text { .. } => decode_whole(unit, rows, row)?,
     }
     Ok(())
 }
 
+#[inline]
 fn in_range(lane: i64, span: u32) -> Result<u32, DecodeError> {
     u32::try_from(lane).ok().filter(|lane| *lane <= span).ok_or(DecodeError::OutOfRange("field"))
 }
 
-#[inline]
+#[inline(always)]
 fn decode_residual(
+    unit: &Unit,
+    part: usize,
     forecast: &Forecast,
     width: u8,
-    parameters: &[u8; 64],
     surprise: &mut Surprise,
-    bits: &mut BitReader<'_>,
+    rows: &mut impl Take,
 ) -> Result<i64, DecodeError> {
-    let residual = rice::read(forecast.k(*surprise, parameters), width, bits)?;
+    let residual = rows.residual(unit, part, forecast.class(*surprise), width)?;
     surprise.note(residual);
     Ok(residual)
 }
 
-fn decode_whole(unit: &Unit, bits: &mut BitReader<'_>, row: &mut [u32]) -> Result<(), DecodeError> {
+fn decode_whole(unit: &Unit, rows: &mut impl Take, row: &mut [u32]) -> Result<(), DecodeError> {
     match unit.coding {
         Coding::Raw { bits: width, span } | Coding::Number { bits: width, span, .. } => {
-            let lane = bits.read(width)?;
+            let lane = rows.value(unit, width)?;
             if lane > span {
                 return Err(DecodeError::OutOfRange("field"));
             }
             row[unit.first] = lane;
         }
-        Coding::Turn { bits: width } => row[unit.first] = bits.read(width)?,
+        Coding::Turn { bits: width } => row[unit.first] = rows.value(unit, width)?,
         Coding::Text { max_bytes } => {
-            let length = bits.read(super::layout::bits_for(max_bytes.into()))?;
+            let length = rows.value(unit, super::layout::bits_for(max_bytes.into()))?;
             if length > u32::from(max_bytes) {
                 return Err(DecodeError::OutOfRange("text length"));
             }
@@ -332,13 +336,13 @@ fn decode_whole(unit: &Unit, bits: &mut BitReader<'_>, row: &mut [u32]) -> Resul
             lanes.fill(0);
             lanes[0] = length;
             for i in 0..length as usize {
-                lanes[1 + i / 4] |= bits.read(8)? << (8 * (i % 4));
+                lanes[1 + i / 4] |= rows.value(unit, 8)? << (8 * (i % 4));
             }
         }
         Coding::Quat { bits: width } => {
-            row[unit.first] = bits.read(2)?;
+            row[unit.first] = rows.value(unit, 2)?;
             for lane in &mut row[unit.first + 1..unit.first + unit.lanes] {
-                *lane = bits.read(width)?;
+                *lane = rows.value(unit, width)?;
             }
         }
     }

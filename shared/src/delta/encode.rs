@@ -1,11 +1,11 @@
 //! The encoder. Its mirror is `decode.rs`: a change here is a change there.
 
-use super::forecast::{Forecast, NUMBER_K, QUAT_K, RowPast, Surprise};
+use super::coder::{Put, Question};
+use super::forecast::{Forecast, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Layout, Part, Unit, bits_for};
 use super::past::{Past, RowPasts};
 use super::row::{EntityRow, Rows, same_rows};
 use crate::bits::BitWriter;
-use crate::rice;
 use crate::schema::quant::{text_byte, wrapped_difference};
 
 /// Appends all rows of `now`.
@@ -24,39 +24,31 @@ pub struct DeltaScratch {
     removed: Vec<usize>,
     /// Places in the new state.
     entered: Vec<usize>,
-    /// Rows that moved from the state before the base to the base.
-    moving: Vec<Kept>,
-    /// Rows that did not, and have changed now.
-    started: Vec<Kept>,
+    /// How many rows moved from the state before the base to the base.
+    moving: usize,
+    /// Which of them did not go on in the plain way.
+    exceptions: Vec<Marked>,
+    /// Rows that did not move, and have changed now; places among those that are kept.
+    started: Vec<Marked>,
     /// Places in the new state of kept rows that changed.
     pub(super) changed: Vec<u32>,
+    /// The bits of those.
+    rows: Vec<u8>,
     pub(super) decoding: super::decode::Lists,
 }
 
-/// A row of both the base and the new state.
-#[derive(Clone, Copy, Debug)]
-struct Kept {
-    /// Its place among such rows, in the base, in the new state.
-    place: usize,
-    before: usize,
-    after: usize,
-    change: Change,
-}
-
-/// How a row has changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Change {
-    Unchanged,
-    /// Only where it was expected to.
-    Plain,
-    /// Elsewhere too.
-    Marked,
-}
+/// A place in a list, and whether its row changed elsewhere than was expected; else it is plain, or an exception that
+/// is not changed at all.
+pub(super) type Marked = (usize, bool);
 
 /// Appends what makes `now` of the base.
 pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &mut DeltaScratch, out: &mut Vec<u8>) {
-    let kept = scratch.compare(layout, past, now);
-    let DeltaScratch { removed, entered, moving, started, .. } = scratch;
+    let mut row_bytes = std::mem::take(&mut scratch.rows);
+    row_bytes.clear();
+    let mut rows = BitWriter::new(&mut row_bytes);
+    let kept = scratch.compare(layout, past, now, &mut rows);
+    let row_bits = rows.finish_counted();
+    let DeltaScratch { removed, entered, moving, exceptions, started, .. } = scratch;
     let mut bits = BitWriter::new(out);
     bits.flag(past.earlier.is_some());
     let structure_changed = !removed.is_empty() || !entered.is_empty();
@@ -67,46 +59,24 @@ pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &m
         bits.count(entered.len() as u32, 1);
         encode_entered(layout, now, entered.iter().map(|place| &now.entities[*place]), &mut bits);
     }
-    let mut pasts = RowPasts::new(past);
-    let mut row = |kept: &Kept, all: bool, bits: &mut BitWriter<'_>| {
-        let after = &now.entities[kept.after];
-        let kind = known(layout, after);
-        let row_past = pasts.row(kind, kept.before);
-        encode_change(kind, &row_past, now.row(kind, after), kept.change == Change::Marked, all, bits);
-    };
-    encode_moving(moving, &mut row, &mut bits);
-    bits.count(started.len() as u32, 1);
-    let order = gap_order(kept, started.len());
-    let mut next_place = 0;
-    for kept in &*started {
-        bits.count((kept.place - next_place) as u32, order);
-        next_place = kept.place + 1;
-        bits.flag(kept.change == Change::Marked);
-        row(kept, true, &mut bits);
+    if *moving > 0 {
+        encode_marked(exceptions, *moving, &mut bits);
     }
+    encode_marked(started, kept, &mut bits);
+    bits.append(&row_bytes, row_bits);
     bits.finish();
+    scratch.rows = row_bytes;
 }
 
-/// Rows that moved go on moving in the plain way; those that do not are told by their distance from one another.
-fn encode_moving(moving: &[Kept], row: &mut impl FnMut(&Kept, bool, &mut BitWriter<'_>), bits: &mut BitWriter<'_>) {
-    if moving.is_empty() {
-        return;
-    }
-    let mut exceptions = moving.iter().enumerate().filter(|(_, kept)| kept.change != Change::Plain).map(|(at, _)| at);
-    let count = exceptions.clone().count();
-    bits.count(count as u32, 1);
-    let order = gap_order(moving.len(), count);
-    let mut next = exceptions.next();
-    next.inspect(|next| bits.count(*next as u32, order));
-    for (at, kept) in moving.iter().enumerate() {
-        if next == Some(at) {
-            next = exceptions.next();
-            next.inspect(|next| bits.count((next - at - 1) as u32, order));
-            bits.flag(kept.change == Change::Marked);
-        }
-        if kept.change != Change::Unchanged {
-            row(kept, false, bits);
-        }
+/// Places among `total`, and a mark for each.
+fn encode_marked(places: &[Marked], total: usize, bits: &mut BitWriter<'_>) {
+    bits.count(places.len() as u32, 1);
+    let order = gap_order(total, places.len());
+    let mut next = 0;
+    for (place, marked) in places {
+        bits.count((place - next) as u32, order);
+        bits.flag(*marked);
+        next = place + 1;
     }
 }
 
@@ -123,37 +93,30 @@ impl DeltaScratch {
     }
 
     /// One merge of two lists sorted by id, in three cases: kept, entered, removed. The same id with another kind is
-    /// removed and entered. Tells how many are kept.
-    fn compare(&mut self, layout: &Layout, past: &Past<'_>, now: Rows<'_>) -> usize {
+    /// removed and entered. Rows that are kept and changed are written on the way. Tells how many are kept.
+    fn compare(&mut self, layout: &Layout, past: &Past<'_>, now: Rows<'_>, rows: &mut impl Put) -> usize {
         self.removed.clear();
         self.entered.clear();
-        self.moving.clear();
+        self.exceptions.clear();
         self.started.clear();
         self.changed.clear();
+        self.moving = 0;
         let base = past.base;
         let mut pasts = RowPasts::new(past);
         let (mut before, mut after, mut place) = (0, 0, 0);
         loop {
             if let (Some(a), true) = (base.entities.get(before), after < now.entities.len()) {
                 let kind = known(layout, a);
-                let still = same_rows(kind, base.part(before, usize::MAX), now.part(after, usize::MAX));
-                let still = pasts.resting(kind, before, still);
-                (before, after, place) = (before + still, after + still, place + still);
+                let resting = pasts.resting(kind, before);
+                if resting > 0 {
+                    let still = same_rows(kind, base.from(before), now.from(after), resting);
+                    (before, after, place) = (before + still, after + still, place + still);
+                }
             }
             match (base.entities.get(before), now.entities.get(after)) {
                 (None, None) => return place,
                 (Some(a), Some(b)) if a.id == b.id && a.kind == b.kind => {
-                    let kind = known(layout, b);
-                    let moving = pasts.moved(kind, before);
-                    let to = now.row(kind, b);
-                    if moving || kind.changed(base.row(kind, a), to) {
-                        let change = Change::of(kind, &pasts.row(kind, before), to);
-                        if change != Change::Unchanged {
-                            self.changed.push(after as u32);
-                        }
-                        let list = if moving { &mut self.moving } else { &mut self.started };
-                        list.push(Kept { place, before, after, change });
-                    }
+                    self.keep(known(layout, b), &mut pasts, (before, place), now.row(known(layout, b), b), after, rows);
                     (before, after, place) = (before + 1, after + 1, place + 1);
                 }
                 (Some(a), Some(b)) if a.id > b.id => {
@@ -171,19 +134,39 @@ impl DeltaScratch {
             }
         }
     }
-}
 
-impl Change {
+    /// Notes what has become of a row, and writes it when it changed.
     #[inline]
-    fn of(kind: &KindLayout, past: &RowPast<'_>, to: &[u32]) -> Self {
-        if !kind.changed(past.base, to) {
-            return Self::Unchanged;
+    fn keep(
+        &mut self,
+        kind: &KindLayout,
+        pasts: &mut RowPasts<'_>,
+        (before, place): (usize, usize),
+        to: &[u32],
+        after: usize,
+        rows: &mut impl Put,
+    ) {
+        let moving = pasts.moved(kind, before);
+        let past = pasts.row(kind, before);
+        let changed = kind.changed(past.base, to);
+        let mut marked = false;
+        if changed {
+            self.changed.push(after as u32);
+            let mark = rows.mark();
+            marked = !encode_plain(kind, &past, to, rows);
+            if marked {
+                rows.rewind(mark);
+                encode_marks(kind, &past, to, !moving, rows);
+            }
         }
-        let plain = |unit: &Unit| match unit.coding {
-            Coding::Quat { bits: width } => past.largest(unit, width) == to[unit.first],
-            _ => !unit.differs(past.base, to) || past.expects(unit),
-        };
-        if kind.guarded().iter().all(plain) { Self::Plain } else { Self::Marked }
+        if moving {
+            if !changed || marked {
+                self.exceptions.push((self.moving, marked));
+            }
+            self.moving += 1;
+        } else if changed {
+            self.started.push((place, marked));
+        }
     }
 }
 
@@ -226,97 +209,119 @@ fn encode_entered<'a>(
     }
 }
 
-/// The units that are expected to change, and those that are marked: when `marked`, each of the others has a flag; all
-/// of them when `all`.
-fn encode_change(
-    kind: &KindLayout,
-    past: &RowPast<'_>,
-    row: &[u32],
-    marked: bool,
-    all: bool,
-    bits: &mut BitWriter<'_>,
-) {
+/// The units that are expected to change. Tells whether that is all: if not, what was written is of no use.
+#[inline(always)]
+fn encode_plain(kind: &KindLayout, past: &RowPast<'_>, row: &[u32], rows: &mut impl Put) -> bool {
     let mut surprise = Surprise::default();
     for unit in kind.units(Part::Public) {
-        let expected = !(marked && all) && past.expects(unit);
-        if !(expected && unit.motion) {
-            if !expected && !marked {
-                continue;
-            }
+        if !unit.motion {
             let differs = unit.differs(past.base, row);
-            bits.flag(differs);
+            if past.expects(unit) {
+                rows.answer(Question::Changed(unit, true), differs);
+            } else if differs {
+                return false;
+            }
             if !differs {
                 continue;
             }
         }
-        encode_unit(unit, past, unit.of(row), marked, &mut surprise, bits);
+        if !encode_unit(unit, past, unit.of(row), false, &mut surprise, rows) {
+            return false;
+        }
+    }
+    true
+}
+
+/// The same, and a flag for each of the other units; for all of them when `all`.
+#[cold]
+fn encode_marks(kind: &KindLayout, past: &RowPast<'_>, row: &[u32], all: bool, rows: &mut impl Put) {
+    let mut surprise = Surprise::default();
+    for unit in kind.units(Part::Public) {
+        let expected = past.expects(unit);
+        if all || !(expected && unit.motion) {
+            let differs = unit.differs(past.base, row);
+            rows.answer(Question::Changed(unit, expected), differs);
+            if !differs {
+                continue;
+            }
+        }
+        encode_unit(unit, past, unit.of(row), true, &mut surprise, rows);
     }
 }
 
+/// Tells whether it could be said: a rotation whose largest component is another than was expected needs a mark.
+#[inline(always)]
 fn encode_unit(
     unit: &Unit,
     past: &RowPast<'_>,
     to: &[u32],
     marked: bool,
     surprise: &mut Surprise,
-    bits: &mut BitWriter<'_>,
-) {
+    rows: &mut impl Put,
+) -> bool {
     match unit.coding {
         Coding::Number { bits: width, span, motion } => {
             let forecast = past.number(unit.first, width, motion);
-            let residual = i64::from(to[0]) - forecast.within(span);
-            encode_residual(&forecast, residual, width + 1, &NUMBER_K, surprise, bits);
+            let residual = i64::from(to[0]).wrapping_sub(forecast.within(span));
+            encode_residual(unit, 0, &forecast, residual, width + 1, surprise, rows);
         }
         Coding::Turn { bits: width } => {
             let forecast = past.turn(unit.first, width);
             let residual = wrapped_difference(to[0], forecast.at as u32, width);
-            encode_residual(&forecast, residual, width, &NUMBER_K, surprise, bits);
+            encode_residual(unit, 0, &forecast, residual, width, surprise, rows);
         }
         Coding::Quat { bits: width } => {
+            let (largest, mut forecasts) = past.turned(unit, width);
+            let another = to[0] != largest;
+            if another && !marked {
+                return false;
+            }
             if marked {
-                let another = to[0] != past.largest(unit, width);
-                bits.flag(another);
+                rows.answer(Question::Another(unit), another);
                 if another {
-                    bits.write(to[0], 2);
+                    rows.value(unit, to[0], 2);
+                    forecasts = past.quat(unit, width, to[0]);
                 }
             }
-            for (forecast, lane) in past.quat(unit, width, to[0]).iter().zip(&to[1..]) {
-                let residual = i64::from(*lane) - forecast.within((1 << width) - 1);
-                encode_residual(forecast, residual, width + 1, &QUAT_K, surprise, bits);
+            for (part, (forecast, lane)) in forecasts.iter().zip(&to[1..]).enumerate() {
+                let residual = i64::from(*lane).wrapping_sub(forecast.within((1 << width) - 1));
+                encode_residual(unit, part, forecast, residual, width + 1, surprise, rows);
             }
         }
-        Coding::Raw { .. } | Coding::Text { .. } => encode_whole(unit, to, bits),
+        Coding::Raw { .. } | Coding::Text { .. } => encode_whole(unit, to, rows),
     }
+    true
 }
 
-#[inline]
+#[inline(always)]
 fn encode_residual(
+    unit: &Unit,
+    part: usize,
     forecast: &Forecast,
     residual: i64,
     width: u8,
-    parameters: &[u8; 64],
     surprise: &mut Surprise,
-    bits: &mut BitWriter<'_>,
+    rows: &mut impl Put,
 ) {
-    rice::write(residual, forecast.k(*surprise, parameters), width, bits);
+    rows.residual(unit, part, forecast.class(*surprise), residual, width);
     surprise.note(residual);
 }
 
-fn encode_whole(unit: &Unit, lanes: &[u32], bits: &mut BitWriter<'_>) {
+fn encode_whole(unit: &Unit, lanes: &[u32], rows: &mut impl Put) {
     match unit.coding {
         Coding::Raw { bits: width, .. } | Coding::Number { bits: width, .. } | Coding::Turn { bits: width } => {
-            bits.write(lanes[0], width);
+            rows.value(unit, lanes[0], width);
         }
         Coding::Text { max_bytes } => {
-            bits.write(lanes[0], bits_for(max_bytes.into()));
+            rows.value(unit, lanes[0], bits_for(max_bytes.into()));
             for i in 0..lanes[0] as usize {
-                bits.write(text_byte(lanes, i).into(), 8);
+                rows.value(unit, text_byte(lanes, i).into(), 8);
             }
         }
         Coding::Quat { bits: width } => {
-            bits.write(lanes[0], 2);
+            rows.value(unit, lanes[0], 2);
             for lane in &lanes[1..] {
-                bits.write(*lane, width);
+                rows.value(unit, *lane, width);
             }
         }
     }

@@ -10,8 +10,9 @@ use crate::schema::quat::Quat;
 /// How far ahead the coming state is, measured by the distance of those that are held.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    spacing: i64,
-    ahead: i64,
+    /// 1 to 4; see `past.rs`.
+    spacing: u8,
+    ahead: u8,
     /// What rounding alone may amount to: a step is known to one lane at best, and that grows with the distance.
     rounding: u64,
 }
@@ -56,7 +57,7 @@ impl<'a> RowPast<'a> {
     }
 
     /// For a number with its lane at `lane`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&self, lane: usize, width: u8, motion: Motion) -> Forecast {
         let base = i64::from(self.base[lane]);
         let Some(([before, older], pace)) = &self.earlier else { return Forecast::unknown(base, width) };
@@ -65,7 +66,7 @@ impl<'a> RowPast<'a> {
     }
 
     /// For an angle with its lane at `lane`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn turn(&self, lane: usize, width: u8) -> Forecast {
         let base = self.base[lane];
         let Some(([before, older], pace)) = &self.earlier else { return Forecast::unknown(base.into(), width) };
@@ -74,43 +75,59 @@ impl<'a> RowPast<'a> {
         Forecast::new(base.into(), steps, pace, Motion::Steady)
     }
 
-    /// For the three small components of a rotation, seen with component `largest` as the largest.
-    #[inline]
-    pub(super) fn quat(&self, unit: &Unit, width: u8, largest: u32) -> [Forecast; 3] {
-        let quat = Quat::new(width);
-        let seen = |row: &[u32]| quat.seen_from(largest, unit.of(row)).map(i64::from);
-        let base = seen(self.base);
-        let Some(([before, older], pace)) = &self.earlier else { return base.map(|at| Forecast::unknown(at, width)) };
-        let (before, older) = (seen(before), seen(older));
-        std::array::from_fn(|i| {
-            Forecast::new(base[i], [base[i] - before[i], before[i] - older[i]], pace, Motion::Steady)
-        })
+    /// Which component of a rotation is expected to be the largest, and the forecasts for the others.
+    #[inline(always)]
+    pub(super) fn turned(&self, unit: &Unit, width: u8) -> (u32, [Forecast; 3]) {
+        let (quat, [now, base @ ..]) = (Quat::new(width), *Quat::lanes_of(self.base, unit.first));
+        let forecasts = match &self.earlier {
+            Some(([before, older], pace)) => {
+                let [before, older] = [before, older].map(|row| Quat::lanes_of(row, unit.first));
+                // most of the time the same component is the largest in all of them
+                let seen = if before[0] == now && older[0] == now {
+                    [before, older].map(|lanes| [lanes[1], lanes[2], lanes[3]])
+                } else {
+                    [before, older].map(|lanes| quat.seen_from(now, lanes))
+                };
+                Forecast::turned([base, seen[0], seen[1]], pace)
+            }
+            None => base.map(|lane| Forecast::unknown(lane.into(), width)),
+        };
+        let largest = quat.largest(now, forecasts.map(|forecast| forecast.at));
+        (largest, if largest == now { forecasts } else { self.quat(unit, width, largest) })
     }
 
-    /// Which component of a rotation is expected to be the largest.
-    #[inline]
-    pub(super) fn largest(&self, unit: &Unit, width: u8) -> u32 {
-        let now = self.base[unit.first];
-        let Some(([before, _], pace)) = &self.earlier else { return now };
+    /// For the three small components of a rotation, seen with component `largest` as the largest.
+    #[cold]
+    pub(super) fn quat(&self, unit: &Unit, width: u8, largest: u32) -> [Forecast; 3] {
         let quat = Quat::new(width);
-        let base = quat.seen_from(now, unit.of(self.base));
-        let before = quat.seen_from(now, unit.of(before));
-        let at = |i: usize| i64::from(base[i]) + pace.scale(i64::from(base[i]) - i64::from(before[i]));
-        quat.largest(now, [at(0), at(1), at(2)])
+        let seen = |row: &[u32]| quat.seen_from(largest, Quat::lanes_of(row, unit.first));
+        match &self.earlier {
+            Some(([before, older], pace)) => Forecast::turned([seen(self.base), seen(before), seen(older)], pace),
+            None => seen(self.base).map(|lane| Forecast::unknown(lane.into(), width)),
+        }
     }
 }
 
 impl Pace {
     /// For states `spacing` ticks apart, and one that is `ahead` ticks after them.
     pub(super) fn new(spacing: u8, ahead: u8) -> Self {
-        let times = i64::from(ahead.checked_div(spacing).unwrap_or(0));
-        Self { spacing: spacing.into(), ahead: ahead.into(), rounding: 16 * (times - 1).max(0).unsigned_abs() }
+        let times = u64::from(ahead.checked_div(spacing).unwrap_or(0));
+        Self { spacing, ahead, rounding: 16 * times.saturating_sub(1) }
     }
 
-    /// What `by` in one spacing comes to in the time ahead.
-    #[inline]
+    /// What `by` in one spacing comes to in the time ahead. `by` has 34 bits at most.
+    #[inline(always)]
     fn scale(&self, by: i64) -> i64 {
-        if self.ahead == self.spacing { by } else { by * self.ahead / self.spacing.max(1) }
+        let ahead = by.wrapping_mul(self.ahead.into());
+        // division by a constant is quick
+        match self.spacing {
+            _ if self.ahead == self.spacing => by,
+            0 | 1 => ahead,
+            2 => ahead / 2,
+            3 => ahead / 3,
+            4 => ahead / 4,
+            spacing => ahead / i64::from(spacing),
+        }
     }
 }
 
@@ -120,20 +137,32 @@ impl Forecast {
         Self { at: base, doubt: 8 << (width / 4) }
     }
 
+    /// Of three components, in three states.
+    #[inline(always)]
+    fn turned([base, before, older]: [[u32; 3]; 3], pace: &Pace) -> [Self; 3] {
+        std::array::from_fn(|i| {
+            let [base, before, older] = [base[i], before[i], older[i]].map(i64::from);
+            Self::new(base, [base - before, before - older], pace, Motion::Steady)
+        })
+    }
+
     /// `steps`: the last one, and the one before.
-    #[inline]
+    #[inline(always)]
     fn new(base: i64, [step, before]: [i64; 2], pace: &Pace, motion: Motion) -> Self {
-        let surprise = step - before;
+        let surprise = step.wrapping_sub(before);
         let (step, surprise) = match motion {
             // half of what changed the last time changes again
-            Motion::Pushed => (step + surprise / 2, surprise),
+            Motion::Pushed => (step.wrapping_add(surprise / 2), surprise),
             Motion::Steady => (step, surprise),
             // it stays where it is, unless going on would have been the better guess
             Motion::Seldom if surprise.abs() < step.abs() => (step, surprise),
             Motion::Seldom => (0, step),
         };
         let (step, surprise) = (pace.scale(step), pace.scale(surprise));
-        Self { at: base + step, doubt: step.unsigned_abs() + 8 * surprise.unsigned_abs() + pace.rounding }
+        // steps have 34 bits at most, times at most 32: nothing wraps
+        let doubt =
+            step.unsigned_abs().wrapping_add(surprise.unsigned_abs().wrapping_mul(8)).wrapping_add(pace.rounding);
+        Self { at: base.wrapping_add(step), doubt }
     }
 
     /// The forecast within 0 to `span`.
@@ -142,33 +171,38 @@ impl Forecast {
         self.at.clamp(0, span.into())
     }
 
-    /// The Rice parameter for the residual.
-    #[inline]
-    pub(super) fn k(&self, surprise: Surprise, of: &[u8; 64]) -> u8 {
-        let doubt = self.doubt + 12 * surprise.0;
-        let octave = 63 - (doubt | 1).leading_zeros();
-        // two classes for each power of two
-        let class = if doubt < 2 { doubt } else { u64::from(2 * octave) | doubt >> (octave - 1) & 1 };
-        of[(class as usize).min(63)]
+    /// How far off it may be, given how far off those before it in the row were: two classes for each power of two of
+    /// it, in eighths.
+    #[inline(always)]
+    pub(super) fn class(&self, surprise: Surprise) -> usize {
+        let doubt = self.doubt.wrapping_add(surprise.0.wrapping_mul(12)) | 1;
+        let octave = 63 - doubt.leading_zeros();
+        // shifted so that the highest bit is left, and the one below it
+        let below = ((doubt << 1) >> octave) as usize & 1;
+        (2 * octave as usize + below).min(CLASSES - 1)
     }
 }
 
 impl Surprise {
     #[inline]
     pub(super) fn note(&mut self, residual: i64) {
-        self.0 = (self.0 + residual.unsigned_abs()).div_ceil(2);
+        self.0 = self.0.wrapping_add(residual.unsigned_abs()).wrapping_add(1) >> 1;
     }
 }
 
+/// See [`Forecast::class`].
+pub(crate) const CLASSES: usize = 64;
+
 /// Rice parameters by class of doubt: for numbers and angles, and for components of rotations. Taken from recordings of
 /// rigid bodies, where both come to about doubt / 8; the tails are that rule.
-pub(super) const NUMBER_K: [u8; 64] = parameters(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2]);
-pub(super) const QUAT_K: [u8; 64] = parameters(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 6, 6]);
+pub(super) static NUMBER_K: [u8; CLASSES] = parameters(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2]);
+pub(super) static QUAT_K: [u8; CLASSES] =
+    parameters(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 6, 6]);
 
-const fn parameters(first: &[u8]) -> [u8; 64] {
-    let mut all = [0; 64];
+const fn parameters(first: &[u8]) -> [u8; CLASSES] {
+    let mut all = [0; CLASSES];
     let mut class = 0;
-    while class < 64 {
+    while class < CLASSES {
         let by_rule = (class as u8).saturating_sub(6) / 2;
         all[class] = if class < first.len() {
             first[class]

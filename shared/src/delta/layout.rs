@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::forecast::Motion;
+use super::forecast::{CLASSES, Motion, NUMBER_K, QUAT_K};
 use crate::schema::quat::Quat;
 use crate::schema::{KindSchema, Quantizer, Schema};
 
@@ -39,6 +39,10 @@ pub(crate) enum Coding {
 }
 
 impl Coding {
+    fn rice(self) -> &'static [u8; CLASSES] {
+        if matches!(self, Self::Quat { .. }) { &QUAT_K } else { &NUMBER_K }
+    }
+
     fn is_motion(self) -> bool {
         matches!(self, Self::Number { motion: Motion::Pushed, .. } | Self::Turn { .. } | Self::Quat { .. })
     }
@@ -52,6 +56,22 @@ pub struct Unit {
     pub(crate) coding: Coding,
     /// Made for motion: expected to go on as it went.
     pub(crate) motion: bool,
+    /// Rice parameters of its residuals, by class of doubt.
+    pub(crate) rice: &'static [u8; CLASSES],
+}
+
+impl Unit {
+    /// Whether two rows differ in this unit.
+    #[inline]
+    pub(super) fn differs(&self, a: &[u32], b: &[u32]) -> bool {
+        if self.lanes == 1 { a[self.first] != b[self.first] } else { self.of(a) != self.of(b) }
+    }
+
+    /// The unit's lanes.
+    #[inline]
+    pub(crate) fn of<'a>(&self, row: &'a [u32]) -> &'a [u32] {
+        &row[self.first..self.first + self.lanes]
+    }
 }
 
 /// Which fields of a row: those for everybody, or those for its owner.
@@ -69,8 +89,6 @@ pub struct KindLayout {
     lanes: usize,
     public: Vec<Unit>,
     owner: Vec<Unit>,
-    /// Those public units that a row with nothing but motion in it may not change, or not in every way.
-    guarded: Vec<Unit>,
 }
 
 impl KindLayout {
@@ -83,7 +101,7 @@ impl KindLayout {
         if lanes > Layout::LANES_MAX {
             return Err(LayoutError::Lanes(kind.name.clone(), lanes));
         }
-        let mut layout = Self { lanes, public: Vec::new(), owner: Vec::new(), guarded: Vec::new() };
+        let mut layout = Self { lanes, public: Vec::new(), owner: Vec::new() };
         let mut first = 0;
         for field in &kind.fields {
             let coding =
@@ -91,12 +109,10 @@ impl KindLayout {
             let units = if field.owner_only { &mut layout.owner } else { &mut layout.public };
             for _ in 0..field.count {
                 let lanes = field.quantizer.lanes();
-                units.push(Unit { first, lanes, coding, motion: coding.is_motion() });
+                units.push(Unit { first, lanes, coding, motion: coding.is_motion(), rice: coding.rice() });
                 first += lanes;
             }
         }
-        let guarded = |unit: &&Unit| !unit.motion || matches!(unit.coding, Coding::Quat { .. });
-        layout.guarded = layout.public.iter().filter(guarded).copied().collect();
         Ok(layout)
     }
 
@@ -128,11 +144,6 @@ impl KindLayout {
         !same(a, b) && (self.owner.is_empty() || self.differs(Part::Public, a, b))
     }
 
-    #[inline]
-    pub(super) fn guarded(&self) -> &[Unit] {
-        &self.guarded
-    }
-
     /// Copies the owner-only lanes of `from` into `to`.
     pub fn copy_owner_lanes(&self, from: &[u32], to: &mut [u32]) {
         for unit in &self.owner {
@@ -146,18 +157,6 @@ impl KindLayout {
 pub(super) fn same(a: &[u32], b: &[u32]) -> bool {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
     a.iter().zip(b).all(|(a, b)| a == b) && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
-}
-
-impl Unit {
-    #[inline]
-    pub(super) fn differs(&self, a: &[u32], b: &[u32]) -> bool {
-        if self.lanes == 1 { a[self.first] != b[self.first] } else { self.of(a) != self.of(b) }
-    }
-
-    #[inline]
-    pub(crate) fn of<'a>(&self, row: &'a [u32]) -> &'a [u32] {
-        &row[self.first..self.first + self.lanes]
-    }
 }
 
 /// All kinds of a game, compiled.

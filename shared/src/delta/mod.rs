@@ -6,8 +6,8 @@
 //! ```text
 //! keyframe   count · { id gap · kind · fields }
 //! delta      leans on earlier states? · structure? [ removed count · { place gap } · entered count · { id gap · kind · fields } ]
-//!            moving: exception count · { [ exception: changed? ] plain or marked row }
-//!            others: changed count · { place gap · marked? · plain or marked row }
+//!            moving: exception count · { place gap · marked? }      others: changed count · { place gap · marked? }
+//!            { plain or marked row }
 //! plain row  residuals of the units that are expected to change
 //! marked row the same, and a flag in front of each of the other units, which follows when it changed
 //! ```
@@ -28,6 +28,7 @@
 //! Gaps have an exp-Golomb code whose order follows from the counts. Places of changed rows count the base's rows
 //! without the removed ones. The encoder stands beside its decoder, file by file.
 
+mod coder;
 mod decode;
 mod encode;
 mod forecast;

@@ -145,16 +145,18 @@ impl<'a> RowPasts<'a> {
         })
     }
 
-    /// How many rows from `place` of the base on did not move, of the next `most`; may say less, never more.
+    /// How many rows from `place` of the base on did not move; may say less, never more.
     #[inline]
-    pub(super) fn resting(&mut self, kind: &KindLayout, place: usize, most: usize) -> usize {
-        let (Some(([before, _], _)), Some(states)) = (&self.earlier, self.past.earlier) else { return most };
+    pub(super) fn resting(&mut self, kind: &KindLayout, place: usize) -> usize {
+        let (Some(([before, _], _)), Some(states)) = (&self.earlier, self.past.earlier) else { return usize::MAX };
         let Some(moved) = states.moved else {
-            let at = place.wrapping_add(before.at).min(states.rows[0].entities.len());
-            return same_rows(kind, self.past.base.part(place, most), states.rows[0].part(at, most));
+            let at = place.wrapping_add(before.at);
+            return same_rows(kind, self.past.base.from(place), states.rows[0].from(at), usize::MAX);
         };
-        self.next += moved[self.next..].iter().take_while(|next| (**next as usize) < place).count();
-        moved.get(self.next).map_or(most, |next| most.min(*next as usize - place))
+        while moved.get(self.next).is_some_and(|next| (*next as usize) < place) {
+            self.next += 1;
+        }
+        moved.get(self.next).map_or(usize::MAX, |next| *next as usize - place)
     }
 
     /// The row at `place` of the base, with what it was before.

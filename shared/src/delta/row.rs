@@ -29,14 +29,15 @@ impl<'a> Rows<'a> {
 
     /// The lanes of one row.
     #[must_use]
+    #[inline]
     pub fn row(&self, layout: &KindLayout, entity: &EntityRow) -> &'a [u32] {
         &self.lanes[entity.first..entity.first + layout.lanes()]
     }
 
-    /// The rows from `from` on, at most `most`.
-    pub(super) fn part(&self, from: usize, most: usize) -> Self {
-        let entities = &self.entities[from..];
-        Self { entities: &entities[..most.min(entities.len())], lanes: self.lanes }
+    /// The rows from `from` on.
+    #[inline]
+    pub(super) fn from(&self, from: usize) -> Self {
+        Self { entities: self.entities.get(from..).unwrap_or(&[]), lanes: self.lanes }
     }
 
     /// The sum of [`entity_hash`] over all rows.
@@ -52,19 +53,42 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// How many rows of kind `kind` are the same to the last lane, from the first of both on. Most rows of most channels are,
-/// so this is where a delta's time goes.
-pub(super) fn same_rows(kind: &KindLayout, a: Rows<'_>, b: Rows<'_>) -> usize {
+/// How many rows of kind `kind` are the same to the last lane, from the first of both on, of the first `most`. Most rows
+/// of most channels are, so this is where a delta's time goes: they are compared in blocks.
+#[inline]
+pub(super) fn same_rows(kind: &KindLayout, a: Rows<'_>, b: Rows<'_>, most: usize) -> usize {
+    let most = most.min(a.entities.len()).min(b.entities.len());
+    // where a row differs, the next one often does too
+    if most == 0 || !same_row(kind, a, b, 0) { 0 } else { 1 + same_rows_from(kind, a, b, 1, most) }
+}
+
+/// The same for the rows from `from` to `most`.
+fn same_rows_from(kind: &KindLayout, a: Rows<'_>, b: Rows<'_>, from: usize, most: usize) -> usize {
+    const BLOCK: usize = 16;
     let lanes = kind.lanes();
-    let (Some(a_first), Some(b_first)) = (a.entities.first(), b.entities.first()) else { return 0 };
-    if lanes == 0 {
-        return 0;
+    let (number, a_start, b_start) = (a.entities[0].kind, a.entities[0].first, b.entities[0].first);
+    let mut at = from;
+    while most - at >= BLOCK {
+        let entities = a.entities[at..at + BLOCK].iter().zip(&b.entities[at..at + BLOCK]);
+        // no early end: it is done for all of them at a time
+        let other = entities.fold(0, |other, (a, b)| {
+            other | (a.id.0 ^ b.id.0) | u32::from(a.kind ^ number) | u32::from(b.kind ^ number)
+        });
+        let block = |start: usize| start + at * lanes..start + (at + BLOCK) * lanes;
+        let same = other == 0 && a.lanes.get(block(a_start)) == b.lanes.get(block(b_start));
+        if !same {
+            break;
+        }
+        at += BLOCK;
     }
-    let (a_rows, b_rows) = (a.lanes[a_first.first..].chunks_exact(lanes), b.lanes[b_first.first..].chunks_exact(lanes));
-    let kept = |a: &EntityRow, b: &EntityRow| a.id == b.id && a.kind == a_first.kind && b.kind == a_first.kind;
-    let entities = a.entities.iter().zip(b.entities).map(|(a, b)| kept(a, b));
-    let rows = a_rows.zip(b_rows).map(|(a, b)| same(a, b));
-    entities.zip(rows).take_while(|(kept, same)| *kept && *same).count()
+    at - from + (at..most).take_while(|at| same_row(kind, a, b, *at)).count()
+}
+
+#[inline]
+fn same_row(kind: &KindLayout, a: Rows<'_>, b: Rows<'_>, at: usize) -> bool {
+    let (a_row, b_row) = (&a.entities[at], &b.entities[at]);
+    let number = a.entities[0].kind;
+    a_row.id == b_row.id && a_row.kind == number && b_row.kind == number && same(a.row(kind, a_row), b.row(kind, b_row))
 }
 
 /// Rows, owned. Cleared and filled again: no allocation once warm.
@@ -95,8 +119,12 @@ impl RowBuffer {
         let end = last.first + layout.kind(last.kind).map_or(0, KindLayout::lanes);
         let start = self.lanes.len();
         self.lanes.extend_from_slice(&rows.lanes[first.first..end]);
-        self.entities
-            .extend(rows.entities.iter().map(|row| EntityRow { first: row.first - first.first + start, ..*row }));
+        if first.first == start {
+            self.entities.extend_from_slice(rows.entities);
+        } else {
+            let moved = |row: &EntityRow| EntityRow { first: row.first - first.first + start, ..*row };
+            self.entities.extend(rows.entities.iter().map(moved));
+        }
     }
 
     /// The kind and the lanes of the row at `place`.

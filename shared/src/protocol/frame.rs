@@ -160,13 +160,15 @@ impl Frame {
         }
         self.closed.clear();
         if flags & CLOSED != 0 {
+            let mut named = Handles::default();
             for _ in 0..bytes.count(CHANNELS_MAX, "closed count")? {
-                self.closed.push(bytes.count(CHANNELS_MAX - 1, "handle")? as u16);
+                self.closed.push(named.take(&mut bytes, "closed handle")?);
             }
         }
         self.parts.clear();
+        let mut named = Handles::default();
         for _ in 0..bytes.count(CHANNELS_MAX, "part count")? {
-            let handle = bytes.count(CHANNELS_MAX - 1, "handle")? as u16;
+            let handle = named.take(&mut bytes, "handle")?;
             let length = bytes.varint("part length")?;
             let bits = slice(&mut bytes, (length >> 1) as usize)?;
             self.parts.push(FramePart { handle, keyframe: length & 1 != 0, bits });
@@ -185,6 +187,28 @@ impl Frame {
             }
         }
         bytes.all()
+    }
+}
+
+/// The handles that a list has named so far: none may be there twice, since the second part of a channel would build on
+/// a state that the first has replaced.
+struct Handles([u64; CHANNELS_MAX / 64]);
+
+impl Default for Handles {
+    fn default() -> Self {
+        Self([0; CHANNELS_MAX / 64])
+    }
+}
+
+impl Handles {
+    fn take(&mut self, bytes: &mut ByteReader<'_>, what: &'static str) -> Result<u16, DecodeError> {
+        let handle = bytes.count(CHANNELS_MAX - 1, what)?;
+        let (word, bit) = (&mut self.0[handle / 64], 1 << (handle % 64));
+        if *word & bit != 0 {
+            return Err(DecodeError::OutOfRange(what));
+        }
+        *word |= bit;
+        Ok(handle as u16)
     }
 }
 
@@ -221,6 +245,27 @@ mod tests {
         }
         message.push(0);
         assert_eq!(frame.parse(&message), Err(DecodeError::Trailing));
+    }
+
+    #[test]
+    fn a_frame_that_names_a_channel_twice_is_refused() {
+        let mut message = Vec::new();
+        write_head(&FrameHead::default(), &[], 3, false, false, &mut message);
+        for handle in [300, 2, 300] {
+            write_part_head(handle, true, 1, &mut message);
+            message.push(0);
+        }
+        assert_eq!(Frame::default().parse(&message), Err(DecodeError::OutOfRange("handle")));
+
+        message.clear();
+        write_head(&FrameHead::default(), &[7, 7], 0, false, false, &mut message);
+        assert_eq!(Frame::default().parse(&message), Err(DecodeError::OutOfRange("closed handle")));
+
+        // closed and opened anew in one frame is another thing
+        message.clear();
+        write_head(&FrameHead::default(), &[7], 1, false, false, &mut message);
+        write_part_head(7, true, 0, &mut message);
+        assert_eq!(Frame::default().parse(&message), Ok(()));
     }
 
     proptest! {

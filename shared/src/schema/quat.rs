@@ -73,14 +73,21 @@ impl Quat {
         Quantizer::Quat { bits: self.bits }
     }
 
+    /// A row's lanes of the rotation that begins at `first`.
+    #[inline]
+    pub(crate) fn lanes_of(row: &[u32], first: usize) -> &[u32; Self::LANES] {
+        row[first..].first_chunk().expect("a layout's rotations have all their lanes")
+    }
+
     /// The other three lanes, for one who says that component `largest` is the largest.
     #[inline]
-    pub(crate) fn seen_from(self, largest: u32, lanes: &[u32]) -> [u32; 3] {
+    pub(crate) fn seen_from(self, largest: u32, lanes: &[u32; Self::LANES]) -> [u32; 3] {
         if lanes[0] == largest { [lanes[1], lanes[2], lanes[3]] } else { self.seen_from_another(largest, lanes) }
     }
 
     /// In whole lanes: exact but for the component that had none, and quick.
-    fn seen_from_another(self, largest: u32, lanes: &[u32]) -> [u32; 3] {
+    #[cold]
+    fn seen_from_another(self, largest: u32, lanes: &[u32; Self::LANES]) -> [u32; 3] {
         let middle = i64::from(self.middle());
         let others = [1, 2, 3].map(|i| i64::from(lanes[i]) - middle);
         let hidden = (self.rest(others) as f64).max(0.0).sqrt() as i64;

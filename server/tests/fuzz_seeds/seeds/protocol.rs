@@ -98,8 +98,11 @@ fn rows(entities: &[(u32, u16, u32)]) -> RowBuffer {
         let layout = LAYOUT.kind(*kind).expect("a kind of the schema");
         let row = rows.push(EntityId(*id), *kind, layout.lanes());
         match kind {
-            // flag, small, wide, float, secret, turn, state, name, array
-            0 => row[..12].copy_from_slice(&[1, 2, *lane, *lane, 0, *lane, 1, 2, 0x6161, 0, 0, *lane % 100]),
+            0 => {
+                // flag, small, wide, float, secret, turn, state, name, array, way
+                row[..12].copy_from_slice(&[1, 2, *lane, *lane, 0, *lane, 1, 2, 0x6161, 0, 0, *lane % 100]);
+                row[14..18].copy_from_slice(&[*lane % 4, 256, *lane % 512, 300]);
+            }
             _ => row.fill(*lane),
         }
     }
@@ -144,8 +147,8 @@ fn states() -> [RowBuffer; 3] {
 fn replicas() -> Vec<Seed> {
     let [a, b, c] = states();
     let every = LAYOUT.kind(0).expect("the first kind");
-    let mut private = [0; 16];
-    (private[4], private[14], private[15]) = (150, 1, 0x7A);
+    let mut private = [0; 20];
+    (private[4], private[18], private[19]) = (150, 1, 0x7A);
     let with_owned = |bits: &[u8], mut message: Vec<u8>| {
         // the flag of an owned block
         message[5] |= 16;
@@ -159,6 +162,7 @@ fn replicas() -> Vec<Seed> {
         with_owned(&owned(&[(1, 0, every, &private[..every.lanes()])]), plain(&[(4, true, &keyframe(&a))], &[], true));
     let go_on = plain(&[(4, false, &delta(&a, &b))], &[], false);
     let move_on = plain(&[(5, true, &keyframe(&c))], &[4], false);
+    let twice = plain(&[(5, true, &keyframe(&a)), (5, true, &keyframe(&c))], &[], false);
     let anew = plain(&[(5, true, &keyframe(&a))], &[], true);
     // ticks, then the frame from its flags on
     let script = |frames: &[&[u8]]| -> Vec<u8> {
@@ -167,6 +171,7 @@ fn replicas() -> Vec<Seed> {
     vec![
         ("replica", "ok-channel-opens-changes-and-moves", script(&[&open, &go_on, &move_on, &anew])),
         ("replica", "ok-nothing-happens", script(&[&plain(&[], &[], false), &plain(&[], &[], true)])),
+        ("replica", "bad-channel-twice-in-a-frame", script(&[&anew, &twice])),
         ("replica", "bad-delta-without-baseline", script(&[&anew, &go_on])),
         ("replica", "bad-close-of-an-unknown-channel", script(&[&open, &move_on, &move_on])),
     ]
