@@ -19,7 +19,7 @@ use tickwire_shared::{
 
 use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId};
 use crate::net::Outcome;
-use crate::sync::{ComposeTick, Encoder, Eye, FrameSink, Grid, Store, View};
+use crate::sync::{ComposeTick, Encoder, Eye, FrameSink, Grid, Store, Traffic, View};
 use seats::Seats;
 
 /// Commands of all seats that may wait for the next tick; more are dropped and counted.
@@ -79,6 +79,9 @@ pub struct Room<G: Game> {
     /// For each of the encoder's parts, where it is in the batch that is being filled.
     copied: Vec<Option<std::ops::Range<usize>>>,
     counts: RoomCounts,
+    /// Of the last tick; and of all.
+    tick_traffic: Traffic,
+    traffic: Traffic,
 }
 
 impl<G: Game> Room<G> {
@@ -116,6 +119,8 @@ impl<G: Game> Room<G> {
             batches: (0..reactors).map(|reactor| Some(Box::new(Batch::new(id, thread, reactor)))).collect(),
             copied: Vec::new(),
             counts: RoomCounts::default(),
+            tick_traffic: Traffic::default(),
+            traffic: Traffic::default(),
         })
     }
 
@@ -210,6 +215,7 @@ impl<G: Game> Room<G> {
         self.publish();
         self.queue_events();
         self.encoder.clear();
+        self.tick_traffic.clear();
         for reactor in 0..self.batches.len() {
             if let Some(batch) = self.compose(reactor)
                 && let Err(mut batch) = send(batch)
@@ -219,6 +225,8 @@ impl<G: Game> Room<G> {
                 self.batches[reactor] = Some(batch);
             }
         }
+        self.encoder.traffic(&mut self.tick_traffic);
+        self.traffic += &self.tick_traffic;
     }
 
     /// Its name.
@@ -253,6 +261,18 @@ impl<G: Game> Room<G> {
     /// Who sits there.
     pub fn profiles(&self) -> impl Iterator<Item = (SeatId, &Profile)> {
         self.seats.taken().map(|(seat, occupant)| (seat, &occupant.profile))
+    }
+
+    /// Where the bytes of the last tick's frames went.
+    #[must_use]
+    pub fn tick_traffic(&self) -> &Traffic {
+        &self.tick_traffic
+    }
+
+    /// Where the bytes of all frames went.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// What was counted since the last call.
@@ -350,6 +370,8 @@ impl<G: Game> Room<G> {
             }
             batch.frames.push(BatchFrame { link: occupant.link.link, seat, pieces });
             self.counts.frames_composed += 1;
+            self.tick_traffic.frames += 1;
+            self.tick_traffic.bits += 8 * length as u64;
         }
         Some(batch)
     }

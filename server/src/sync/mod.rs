@@ -15,10 +15,12 @@ mod grid;
 mod residents;
 mod slots;
 mod store;
+mod traffic;
 mod view;
 
 pub use channel::{Cell, Channel};
 pub use encode::{Encoder, Made};
 pub use grid::{Eye, Grid};
 pub use store::{Snapshot, Store};
+pub use traffic::{Spending, Traffic};
 pub use view::{ComposeTick, FrameSink, View};

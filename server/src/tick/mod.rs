@@ -1,6 +1,7 @@
 //! The thread that runs rooms: at each moment takes what came, steps the rooms that are due, sends, sleeps.
 
 mod schedule;
+mod traffic;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::handover::{
 use crate::metrics::Metrics;
 use crate::room::{Room, RoomCounts};
 use schedule::Schedule;
+use traffic::Fields;
 
 /// The longest sleep, for threads whose rooms are slow or that have none: a newcomer waits no longer for a look at
 /// the inbox.
@@ -55,6 +57,7 @@ pub struct TickThread<G: Game> {
     rooms: FxHashMap<RoomId, Room<G>>,
     schedule: Schedule,
     metrics: Arc<Metrics>,
+    fields: Fields,
     lateness: Lateness,
     complaints: Complaints,
     stopping: bool,
@@ -116,6 +119,7 @@ impl<G: Game> TickThread<G> {
             rooms: FxHashMap::default(),
             schedule: Schedule::default(),
             metrics,
+            fields: Fields::of::<G>(),
             lateness: Lateness::default(),
             complaints: Complaints::default(),
             stopping: false,
@@ -269,6 +273,7 @@ impl<G: Game> TickThread<G> {
                 room.step(Instant::now(), |batch| reactors[batch.reactor].offer(batch));
                 let counts = room.take_counts();
                 count(&thread.metrics, &counts);
+                thread.fields.count(room.tick_traffic(), &thread.metrics.traffic);
                 thread.complaints.add(&counts);
             });
             self.metrics.ticks.one();

@@ -5,15 +5,22 @@ use super::forecast::{Forecast, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Layout, Part, Unit, bits_for};
 use super::past::{Past, RowPasts};
 use super::row::{EntityRow, Rows, same_rows};
+use super::spent::{Counted, Spent};
 use crate::bits::BitWriter;
 use crate::schema::quant::{text_byte, wrapped_difference};
 
 /// Appends all rows of `now`.
 pub fn encode_keyframe(layout: &Layout, now: Rows<'_>, out: &mut Vec<u8>) {
-    let mut bits = BitWriter::new(out);
-    bits.count(now.entities.len() as u32, 3);
+    encode_keyframe_counted(layout, now, &mut Spent::default(), out);
+}
+
+/// The same, and counts what each field takes.
+pub fn encode_keyframe_counted(layout: &Layout, now: Rows<'_>, spent: &mut Spent, out: &mut Vec<u8>) {
+    spent.clear(layout.field_of().len());
+    let mut bits = Counted::new(BitWriter::new(out), spent);
+    bits.bits.count(now.entities.len() as u32, 3);
     encode_entered(layout, now, now.entities.iter(), &mut bits);
-    bits.finish();
+    bits.finish().finish();
 }
 
 /// Lists that coding a delta fills on its way, at either end; kept and filled again, so that nothing is allocated once
@@ -34,6 +41,7 @@ pub struct DeltaScratch {
     pub(super) changed: Vec<u32>,
     /// The bits of those.
     rows: Vec<u8>,
+    spent: Spent,
     pub(super) decoding: super::decode::Lists,
 }
 
@@ -43,11 +51,12 @@ pub(super) type Marked = (usize, bool);
 
 /// Appends what makes `now` of the base.
 pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &mut DeltaScratch, out: &mut Vec<u8>) {
-    let mut row_bytes = std::mem::take(&mut scratch.rows);
+    let (mut row_bytes, mut spent) = (std::mem::take(&mut scratch.rows), std::mem::take(&mut scratch.spent));
     row_bytes.clear();
-    let mut rows = BitWriter::new(&mut row_bytes);
+    spent.clear(layout.field_of().len());
+    let mut rows = Counted::new(BitWriter::new(&mut row_bytes), &mut spent);
     let kept = scratch.compare(layout, past, now, &mut rows);
-    let row_bits = rows.finish_counted();
+    let row_bits = rows.finish().finish_counted();
     let DeltaScratch { removed, entered, moving, exceptions, started, .. } = scratch;
     let mut bits = BitWriter::new(out);
     bits.flag(past.earlier.is_some());
@@ -57,7 +66,9 @@ pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &m
         bits.count(removed.len() as u32, 1);
         encode_places(removed, &mut bits);
         bits.count(entered.len() as u32, 1);
-        encode_entered(layout, now, entered.iter().map(|place| &now.entities[*place]), &mut bits);
+        let mut counted = Counted::new(bits, &mut spent);
+        encode_entered(layout, now, entered.iter().map(|place| &now.entities[*place]), &mut counted);
+        bits = counted.finish();
     }
     if *moving > 0 {
         encode_marked(exceptions, *moving, &mut bits);
@@ -65,7 +76,7 @@ pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &m
     encode_marked(started, kept, &mut bits);
     bits.append(&row_bytes, row_bits);
     bits.finish();
-    scratch.rows = row_bytes;
+    (scratch.rows, scratch.spent) = (row_bytes, spent);
 }
 
 /// Places among `total`, and a mark for each.
@@ -90,6 +101,12 @@ impl DeltaScratch {
     #[must_use]
     pub fn changed(&self) -> &[u32] {
         &self.changed
+    }
+
+    /// After encoding a delta: what each field took.
+    #[must_use]
+    pub fn spent(&self) -> &Spent {
+        &self.spent
     }
 
     /// One merge of two lists sorted by id, in three cases: kept, entered, removed. The same id with another kind is
@@ -194,18 +211,19 @@ fn encode_entered<'a>(
     layout: &Layout,
     now: Rows<'_>,
     entered: impl Iterator<Item = &'a EntityRow>,
-    bits: &mut BitWriter<'_>,
+    counted: &mut Counted<'_, '_>,
 ) {
     let mut next_id = 0u64;
     for entity in entered {
         let gap = u64::from(entity.id.0) - next_id;
         // the gap may need all 32 bits: in two halves, the upper one nearly always empty
-        bits.count((gap >> 16) as u32, 0);
-        bits.count((gap & 0xffff) as u32, 4);
+        counted.bits.count((gap >> 16) as u32, 0);
+        counted.bits.count((gap & 0xffff) as u32, 4);
         next_id = u64::from(entity.id.0) + 1;
         let kind = known(layout, entity);
-        bits.write(u32::from(entity.kind), layout.kind_bits());
-        encode_row(kind, Part::Public, now.row(kind, entity), bits);
+        counted.bits.write(u32::from(entity.kind), layout.kind_bits());
+        let row = now.row(kind, entity);
+        kind.units(Part::Public).iter().for_each(|unit| encode_whole(unit, unit.of(row), counted));
     }
 }
 

@@ -51,6 +51,8 @@ impl Coding {
 /// The smallest thing that a delta can say has changed: a field, or one element of an array.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unit {
+    /// Among all public units of a layout.
+    pub(crate) number: u16,
     pub(crate) first: usize,
     pub(crate) lanes: usize,
     pub(crate) coding: Coding,
@@ -109,7 +111,7 @@ impl KindLayout {
             let units = if field.owner_only { &mut layout.owner } else { &mut layout.public };
             for _ in 0..field.count {
                 let lanes = field.quantizer.lanes();
-                units.push(Unit { first, lanes, coding, motion: coding.is_motion(), rice: coding.rice() });
+                units.push(Unit { number: 0, first, lanes, coding, motion: coding.is_motion(), rice: coding.rice() });
                 first += lanes;
             }
         }
@@ -164,6 +166,8 @@ pub(super) fn same(a: &[u32], b: &[u32]) -> bool {
 pub struct Layout {
     kinds: Vec<KindLayout>,
     kind_bits: u8,
+    /// By number of a unit: which kind, and which of its fields.
+    fields: Vec<(u16, usize)>,
 }
 
 impl Layout {
@@ -183,15 +187,32 @@ impl Layout {
         if schema.input.fields.iter().any(|field| field.owner_only) {
             return Err(LayoutError::OwnerOnlyInput(schema.input.name.clone()));
         }
-        let kinds = schema.kinds.iter().map(KindLayout::new).collect::<Result<Vec<_>, _>>()?;
+        let mut kinds = schema.kinds.iter().map(KindLayout::new).collect::<Result<Vec<_>, _>>()?;
+        let mut fields = Vec::new();
+        for ((number, kind), described) in (0..).zip(&mut kinds).zip(&schema.kinds) {
+            let of_units = (0..).zip(&described.fields).filter(|(_, field)| !field.owner_only);
+            let of_units = of_units.flat_map(|(at, field)| std::iter::repeat_n((number, at), field.count.into()));
+            for (unit, field) in kind.public.iter_mut().zip(of_units) {
+                // at most 256 kinds of 256 lanes
+                unit.number = fields.len() as u16;
+                fields.push(field);
+            }
+        }
         let kind_bits = bits_for(kinds.len().saturating_sub(1) as u32);
-        Ok(Self { kinds, kind_bits })
+        Ok(Self { kinds, kind_bits, fields })
     }
 
     /// The layout of kind number `kind`.
     #[must_use]
     pub fn kind(&self, kind: u16) -> Option<&KindLayout> {
         self.kinds.get(usize::from(kind))
+    }
+
+    /// By number of a public unit, which kind and which of its fields it is of: those of one field stand side by side, as
+    /// the elements of an array.
+    #[must_use]
+    pub fn field_of(&self) -> &[(u16, usize)] {
+        &self.fields
     }
 
     pub(crate) fn kind_bits(&self) -> u8 {
