@@ -4,6 +4,7 @@ use std::f32::consts::{PI, TAU};
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use tickwire_shared::publish::SetId;
 use tickwire_shared::{
     EntityId, Game, Interest, Leave, Place, Profile, Publisher, Refusal, Replicate, Rng, SeatId, Setup, Step, TickRate,
     World,
@@ -16,6 +17,8 @@ pub const RADIUS: f32 = 64.0;
 /// The positions' steps: 16 bits over the square.
 const GRAIN: f32 = 1.0 / 64.0;
 const RATE_HZ: u16 = 20;
+/// The rocks' ids.
+const FIRST_ROCK: u32 = 1 << 20;
 
 /// How a room is created.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,17 +27,40 @@ pub struct Crowd {
     pub seats: u16,
     /// Every client sees the whole square.
     pub everything: bool,
+    /// Rocks, which never move.
+    pub rocks: Rocks,
+}
+
+/// How the rocks are published.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Rocks {
+    #[default]
+    None,
+    /// As many as there are agents, each put in every tick.
+    Put,
+    /// The same as a set that is declared to be as it was.
+    Set,
 }
 
 impl Default for Crowd {
     fn default() -> Self {
-        Self { agents: 10_000, seats: 64, everything: false }
+        Self { agents: 10_000, seats: 64, everything: false, rocks: Rocks::None }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, World)]
 pub enum Thing {
     Agent(Agent),
+    Rock(Rock),
+}
+
+#[derive(Clone, Debug, PartialEq, Replicate)]
+pub struct Rock {
+    #[field(min = 0.0, max = SIDE - GRAIN, step = GRAIN)]
+    x: f32,
+    #[field(min = 0.0, max = SIDE - GRAIN, step = GRAIN)]
+    y: f32,
+    size: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Replicate)]
@@ -80,6 +106,9 @@ pub struct Nothing {
 pub struct Agents {
     agents: Vec<Agent>,
     minds: Vec<Mind>,
+    rocks: Vec<Rock>,
+    /// They are a set.
+    set: bool,
     /// Those that are left out of what is published.
     pub hidden: Range<usize>,
     /// Of each agent.
@@ -125,7 +154,11 @@ impl Game for Agents {
         setup.interest = if options.everything { Interest::Everything } else { Interest::Radius(RADIUS) };
         let (agents, minds): (Vec<_>, _) = (0..options.agents).map(|_| wanderer(&mut setup.rng)).unzip();
         let owners = vec![None; agents.len()];
-        Ok(Self { agents, minds, hidden: 0..0, owners, players: Vec::new(), seats: options.seats.into() })
+        let count = if options.rocks == Rocks::None { 0 } else { options.agents };
+        let rock = |rng: &mut Rng| Rock { x: rng.between(0.0, SIDE), y: rng.between(0.0, SIDE), size: 3 };
+        let rocks = (0..count).map(|_| rock(&mut setup.rng)).collect();
+        let set = options.rocks == Rocks::Set;
+        Ok(Self { agents, minds, rocks, set, hidden: 0..0, owners, players: Vec::new(), seats: options.seats.into() })
     }
 
     fn join(&mut self, seat: SeatId, _: &Profile) -> Result<(), Refusal> {
@@ -160,6 +193,13 @@ impl Game for Agents {
                 Some(owner) => out.put_owned(id, place, owner, agent),
                 None => out.put(id, place, agent),
             }
+        }
+        let rocks =
+            || (FIRST_ROCK..).zip(&self.rocks).map(|(id, rock)| (EntityId(id), Place::at(rock.x, rock.y), rock));
+        if self.set {
+            out.set(SetId(1), 1, |set| rocks().for_each(|(id, place, rock)| set.put(id, place, rock)));
+        } else {
+            rocks().for_each(|(id, place, rock)| out.put(id, place, rock));
         }
     }
 }

@@ -10,7 +10,8 @@
 //! the same length.
 //!
 //! What clients share (parts, hashes) is told from what each costs by itself by composing every frame twice: with
-//! nothing encoded, and when all is there. The first less the second is called encode; compose is the second.
+//! nothing encoded, and when all is there, the caches being as cold as for the first. The first less the second is
+//! called encode; compose is the second.
 //!
 //! Times are what the one thread had of its processor; whoever else is busy still takes its share of the caches.
 
@@ -29,7 +30,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use agents::Crowd;
+use agents::{Crowd, Rocks};
 use figures::{Spread, per};
 use rig::{Phases, Rig};
 use room::{Stepped, Whole};
@@ -49,7 +50,7 @@ struct Args {
     quick: bool,
 
     /// Only these tables
-    #[arg(long, value_delimiter = ',', value_enum, default_value = "world,clients,everything,joins,appearances")]
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "world,clients,everything,joins,appearances,sets")]
     only: Vec<Part>,
 
     /// How many clients
@@ -86,6 +87,8 @@ enum Part {
     Joins,
     /// Half of the world vanishes, and appears
     Appearances,
+    /// Things that never change, put or declared
+    Sets,
 }
 
 fn main() {
@@ -110,6 +113,7 @@ fn main() {
         Part::Everything => by_clients(&args, true, &bar),
         Part::Joins => joins(&args, &bar),
         Part::Appearances => appearances(&args, &bar),
+        Part::Sets => sets(&args, &bar),
     });
     let tables: Vec<Table> = tables.collect();
     bar.finish_and_clear();
@@ -118,7 +122,7 @@ fn main() {
 
 /// All there is to encode, without regard to who sees it.
 fn whole_world(args: &Args, bar: &ProgressBar) -> Table {
-    let mut rig = Rig::new(Crowd { agents: args.agents, seats: 1, everything: false }, 0);
+    let mut rig = Rig::new(Crowd { agents: args.agents, seats: 1, everything: false, rocks: Rocks::None }, 0);
     (0..WARM_TICKS).for_each(|_| _ = rig.step());
     (0..WARM_TICKS).for_each(|_| _ = (rig.step(), rig.code_all()));
     let ticks: Vec<(Phases, Coded)> = (0..args.ticks).map(|_| (rig.step(), rig.code_all())).collect();
@@ -177,7 +181,11 @@ fn by_clients(args: &Args, everything: bool, bar: &ProgressBar) -> Table {
     for clients in &args.clients {
         // those who see everything hold a replica of everything
         let decoding = if everything { args.decoding.div_ceil(5) } else { args.decoding };
-        table.row(with_clients(args, Crowd { agents: args.agents, seats: *clients, everything }, decoding));
+        table.row(with_clients(
+            args,
+            Crowd { agents: args.agents, seats: *clients, everything, rocks: Rocks::None },
+            decoding,
+        ));
         bar.inc(1);
     }
     table
@@ -241,7 +249,7 @@ fn joins(args: &Args, bar: &ProgressBar) -> Table {
     const THERE: u16 = 1000;
     const JOINING: u16 = 500;
     let rounds = if args.quick { 4 } else { 12 };
-    let crowd = Crowd { agents: args.agents, seats: THERE + JOINING, everything: false };
+    let crowd = Crowd { agents: args.agents, seats: THERE + JOINING, everything: false, rocks: Rocks::None };
     // each round: they come, stay a little, and go
     let stay = 10;
 
@@ -303,7 +311,8 @@ fn joins(args: &Args, bar: &ProgressBar) -> Table {
 fn appearances(args: &Args, bar: &ProgressBar) -> Table {
     const CLIENTS: u16 = 1000;
     let rounds = if args.quick { 4 } else { 12 };
-    let mut rig = Rig::new(Crowd { agents: args.agents, seats: CLIENTS, everything: false }, args.decoding);
+    let mut rig =
+        Rig::new(Crowd { agents: args.agents, seats: CLIENTS, everything: false, rocks: Rocks::None }, args.decoding);
     arrive(CLIENTS.into(), |joining| {
         rig.join(joining);
         rig.step();
@@ -340,5 +349,29 @@ fn appearances(args: &Args, bar: &ProgressBar) -> Table {
             ticks.iter().map(|phases| phases.longest).max().unwrap_or(0).to_string(),
         ]);
     }
+    table
+}
+
+/// Twice as many entities, of which half never change.
+fn sets(args: &Args, bar: &ProgressBar) -> Table {
+    let heads = ["", "publish", "diff", "encode, all cells"];
+    let mut table = Table::new(
+        format!("{} rocks that never change, beside the agents", args.agents),
+        heads.map(str::to_owned).into_iter(),
+    );
+    for (name, rocks) in
+        [("no rocks", Rocks::None), ("put in each tick", Rocks::Put), ("declared as a set", Rocks::Set)]
+    {
+        let mut rig = Rig::new(Crowd { agents: args.agents, seats: 1, everything: false, rocks }, 0);
+        (0..WARM_TICKS).for_each(|_| _ = rig.step());
+        let ticks: Vec<(Phases, Coded)> = (0..args.ticks).map(|_| (rig.step(), rig.code_all())).collect();
+        table.row(vec![
+            name.to_owned(),
+            Spread::of(ticks.iter().map(|(phases, _)| phases.publish)).both(),
+            Spread::of(ticks.iter().map(|(phases, _)| phases.diff)).both(),
+            Spread::of(ticks.iter().map(|(_, coded)| coded.encode)).both(),
+        ]);
+    }
+    bar.inc(1);
     table
 }

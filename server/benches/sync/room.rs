@@ -52,13 +52,13 @@ impl Whole {
     }
 
     pub fn step(&mut self) -> Stepped {
-        let mut stepped = Stepped::default();
-        stepped.step = timed(|| {
+        let step = timed(|| {
             self.room.step(Instant::now(), |batch| {
                 self.batch = Some(batch);
                 Ok(())
             });
         });
+        let mut stepped = Stepped { step, ..Stepped::default() };
         if let Some(mut batch) = self.batch.take() {
             assert_eq!(batch.frames.len(), self.clients, "a frame for each client");
             stepped.sent = batch.frames.iter().flat_map(|frame| batch.frame_bytes(frame)).map(<[u8]>::len).sum();
