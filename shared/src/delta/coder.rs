@@ -23,7 +23,7 @@ pub(super) trait Put {
     fn residual(&mut self, unit: &Unit, part: usize, class: usize, residual: i64, width: u8);
     /// A number of `width` bits, which are a unit's new value.
     fn value(&mut self, unit: &Unit, value: u32, width: u8);
-    fn mark(&mut self) -> Self::Mark;
+    fn mark(&self) -> Self::Mark;
     fn rewind(&mut self, mark: Self::Mark);
 }
 
@@ -54,7 +54,7 @@ impl Put for BitWriter<'_> {
     }
 
     #[inline]
-    fn mark(&mut self) -> Self::Mark {
+    fn mark(&self) -> Self::Mark {
         BitWriter::mark(self)
     }
 

@@ -9,8 +9,8 @@ use crate::bits::BitWriter;
 pub struct Spent {
     /// By number of a unit.
     bits: Vec<u32>,
-    /// What may still be taken back: number and bits.
-    row: Vec<(u16, u16)>,
+    /// What was put, of which the last may still be taken back: number and bits.
+    log: Vec<(u16, u16)>,
 }
 
 impl Spent {
@@ -23,13 +23,12 @@ impl Spent {
     pub(super) fn clear(&mut self, units: usize) {
         self.bits.clear();
         self.bits.resize(units, 0);
-        self.row.clear();
+        self.log.clear();
     }
 
     /// What was noted stays.
-    #[inline]
     fn keep(&mut self) {
-        for (unit, bits) in self.row.drain(..) {
+        for (unit, bits) in self.log.drain(..) {
             self.bits[usize::from(unit)] += u32::from(bits);
         }
     }
@@ -52,41 +51,45 @@ impl<'a, 's> Counted<'a, 's> {
         self.bits
     }
 
+    /// What was written since there were `before` bits is of this unit.
     #[inline(always)]
-    fn put(&mut self, unit: &Unit, put: impl FnOnce(&mut BitWriter<'a>)) {
-        let before = self.bits.written();
-        put(&mut self.bits);
-        self.spent.row.push((unit.number, (self.bits.written() - before) as u16));
+    fn note(&mut self, unit: &Unit, before: usize) {
+        self.spent.log.push((unit.number, (self.bits.written() - before) as u16));
     }
 }
 
 impl Put for Counted<'_, '_> {
-    type Mark = (usize, u64, u32);
+    type Mark = ((usize, u64, u32), usize);
 
-    #[inline]
+    #[inline(always)]
     fn answer(&mut self, question: Question<'_>, answer: bool) {
+        let before = self.bits.written();
+        self.bits.answer(question, answer);
         let (Question::Changed(unit, _) | Question::Another(unit)) = question;
-        self.put(unit, |bits| bits.answer(question, answer));
+        self.note(unit, before);
     }
 
     #[inline(always)]
     fn residual(&mut self, unit: &Unit, part: usize, class: usize, residual: i64, width: u8) {
-        self.put(unit, |bits| bits.residual(unit, part, class, residual, width));
+        let before = self.bits.written();
+        self.bits.residual(unit, part, class, residual, width);
+        self.note(unit, before);
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, unit: &Unit, value: u32, width: u8) {
-        self.put(unit, |bits| bits.value(unit, value, width));
+        let before = self.bits.written();
+        self.bits.value(unit, value, width);
+        self.note(unit, before);
     }
 
     #[inline]
-    fn mark(&mut self) -> Self::Mark {
-        self.spent.keep();
-        self.bits.mark()
+    fn mark(&self) -> Self::Mark {
+        (self.bits.mark(), self.spent.log.len())
     }
 
-    fn rewind(&mut self, mark: Self::Mark) {
-        self.spent.row.clear();
-        self.bits.rewind(mark);
+    fn rewind(&mut self, (bits, noted): Self::Mark) {
+        self.spent.log.truncate(noted);
+        self.bits.rewind(bits);
     }
 }
