@@ -112,7 +112,8 @@ fn long_help() -> String {
         help += &key_help(&key);
     }
     help += "\nSIGTERM or Ctrl-C ends the server: players are told, and it exits with 0. SIGHUP makes it read its\n\
-             certificate anew. What keeps it from starting is one sentence on stderr, and exit code 2.";
+             certificate anew, SIGUSR1 log where the bytes of frames went, field by field. What keeps it from\n\
+             starting is one sentence on stderr, and exit code 2.";
     help
 }
 

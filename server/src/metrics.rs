@@ -4,7 +4,11 @@
 //! each of them exactly, but not all of them at one instant. A reactor may have a [`Metrics`] of its own, and
 //! then the sums are the server's; on many cores that spares the cache lines.
 
+pub mod traffic;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use traffic::TrafficCounters;
 
 /// One counter.
 #[derive(Debug, Default)]
@@ -113,4 +117,6 @@ pub struct Metrics {
     pub batches_away: Counter,
     /// Events: dropped because a client took none for too long.
     pub events_dropped: Counter,
+    /// Bits: of composed frames, by what they are for.
+    pub traffic: TrafficCounters,
 }

@@ -280,7 +280,7 @@ impl Running {
     }
 
     /// Waits for Ctrl-C or SIGTERM, then stops in order. A second signal ends the process at once. SIGHUP makes it read
-    /// its certificate anew.
+    /// its certificate anew, SIGUSR1 log where the bytes of frames went, by field ([`Metrics::traffic`]).
     ///
     /// `ready` is called when signals are listened to, so that whoever waits for its word may stop the server right
     /// then: a signal before that ends the process as if there were no server.
@@ -297,6 +297,7 @@ impl Running {
                     asked = signals.next() => match asked {
                         Asked::Stop => break None,
                         Asked::Reload => self.reload_certificate(),
+                        Asked::Report => info!("where the bytes went:\n{}", self.metrics.traffic),
                     },
                     name = self.ended.recv() => break name,
                 }
@@ -456,6 +457,7 @@ fn join(threads: impl IntoIterator<Item = JoinHandle<()>>, grace: Duration) {
 enum Asked {
     Stop,
     Reload,
+    Report,
 }
 
 /// The signals that a server hears. One value for all of them: what came while nobody waited is told at the next wait,
@@ -464,6 +466,7 @@ struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    user: Signal,
 }
 
 impl Signals {
@@ -473,6 +476,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
         })
     }
 
@@ -481,6 +485,7 @@ impl Signals {
             _ = self.interrupt.recv() => Asked::Stop,
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.hangup.recv() => Asked::Reload,
+            _ = self.user.recv() => Asked::Report,
         }
     }
 }

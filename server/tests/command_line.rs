@@ -217,6 +217,16 @@ fn a_hangup_is_only_for_certificates() {
 }
 
 #[test]
+fn sigusr1_logs_where_the_bytes_went() {
+    let server = Running::start(&[]);
+    server.signal("USR1");
+    server.expect_said("where the bytes went");
+    server.expect_said("0 frames of 0.0 bytes");
+    server.expect_said("who is there, who changed");
+    assert!(server.get("/healthz").ends_with("\r\n\r\nok\n"));
+}
+
+#[test]
 fn it_ends_well_while_somebody_holds_a_connection() {
     let server = Running::start(&[]);
     let mut silent = TcpStream::connect(server.address).unwrap();
@@ -361,6 +371,7 @@ fn help_teaches_and_version_tells() {
         "--tick-threads <N>",
         "--tls-cert cert.pem --tls-key key.pem",
         "SIGHUP",
+        "SIGUSR1",
     ] {
         assert!(help.contains(taught), "{taught} is not in {help}");
     }

@@ -74,7 +74,7 @@ proptest! {
         tables in any::<bool>(),
     ) {
         let fates: Vec<Fate> = fates.into_iter().flat_map(|(fate, run)| std::iter::repeat_n(fate, run)).collect();
-        let (mut store, mut grid) = (Store::new(layout(tables)), Grid::new(Interest::Radius(40.0)));
+        let (mut store, grid) = (Store::new(layout(tables)), Grid::new(Interest::Radius(40.0)));
         let (mut encoder, mut compose) = (Encoder::default(), ComposeTick::default());
         // the second gets every frame: parts made for the one must do for the other
         let mut clients = [(); 2].map(|()| Client { view: View::default(), replica: Replica::new(layout(tables)) });
@@ -82,7 +82,7 @@ proptest! {
         for (number, fate) in fates.iter().enumerate() {
             let tick = Tick(number as u32 + 1);
             publish(tick.0, &mut published);
-            store.settle(tick, &published, &mut grid);
+            store.settle(tick, &published, &grid);
             encoder.clear();
             compose.tick = tick;
             let (mut bytes, mut copied) = (Vec::new(), Vec::new());

@@ -98,6 +98,12 @@ impl<'a> BitWriter<'a> {
         (self.held, self.held_bits) = (held, held_bits);
     }
 
+    /// The bits of the vector and those that are held.
+    #[inline]
+    pub(crate) fn written(&self) -> usize {
+        self.out.len() * 8 + self.held_bits as usize
+    }
+
     /// Pads to a whole byte.
     pub fn finish(self) {
         let bytes = self.held_bits.div_ceil(8) as usize;
@@ -106,7 +112,7 @@ impl<'a> BitWriter<'a> {
 
     /// [`BitWriter::finish`] for one who has filled a vector from its beginning: how many bits there are.
     pub(crate) fn finish_counted(self) -> usize {
-        let bits = self.out.len() * 8 + self.held_bits as usize;
+        let bits = self.written();
         self.finish();
         bits
     }

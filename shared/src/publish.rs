@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use crate::game::{EntityId, SeatId};
 use crate::interest::{Layer, Sight};
-use crate::schema::KindOf;
+use crate::schema::{KindOf, Replicate};
 
 /// Where an entity is, for interest.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -45,13 +45,41 @@ pub struct PutEntity {
     pub first_lane: usize,
 }
 
-/// All that a game put in one tick. Hosts keep one and clear it: no allocation once warm.
-#[derive(Clone, Debug, Default)]
-pub struct Published {
+/// A set's name in its room, chosen by the game. See [`Publisher::set`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SetId(pub u32);
+
+/// Entities that change together and seldom.
+#[derive(Clone, Debug)]
+pub struct PutSet {
+    /// Its name.
+    pub id: SetId,
+    /// As long as it is the same, so are the entities.
+    pub version: u64,
     /// In the order in which they were put.
     pub entities: Vec<PutEntity>,
     /// Their rows, one after another.
     pub lanes: Vec<u32>,
+    is_put: bool,
+}
+
+impl PutSet {
+    /// Whether it was put in this tick; else it is only remembered.
+    #[must_use]
+    pub fn is_put(&self) -> bool {
+        self.is_put
+    }
+}
+
+/// All that a game put in one tick. Hosts keep one and clear it: no allocation once warm.
+#[derive(Clone, Debug, Default)]
+pub struct Published {
+    /// In the order in which they were put; without those of sets.
+    pub entities: Vec<PutEntity>,
+    /// Their rows, one after another.
+    pub lanes: Vec<u32>,
+    /// Sorted by id.
+    sets: Vec<PutSet>,
     /// Where each seat looks.
     pub looks: Vec<(SeatId, f32, f32)>,
     /// What each seat sees of the layers.
@@ -59,12 +87,26 @@ pub struct Published {
 }
 
 impl Published {
-    /// Forgets all, keeps the memory.
+    /// Forgets all, keeps the memory; of sets that were put, it remembers what was in them.
     pub fn clear(&mut self) {
+        self.sets.retain_mut(|set| std::mem::take(&mut set.is_put));
         self.entities.clear();
         self.lanes.clear();
         self.looks.clear();
         self.sights.clear();
+    }
+
+    /// All sets, sorted by id, those that are only remembered too.
+    #[must_use]
+    pub fn sets(&self) -> &[PutSet] {
+        &self.sets
+    }
+
+    /// The set `id` and its place among [`Published::sets`], if it was put.
+    #[must_use]
+    pub fn set(&self, id: SetId) -> Option<(usize, &PutSet)> {
+        let place = self.sets.binary_search_by_key(&id, |set| set.id).ok()?;
+        Some((place, &self.sets[place])).filter(|(_, set)| set.is_put)
     }
 }
 
@@ -98,6 +140,45 @@ impl<'a, W> Publisher<'a, W> {
         self.add(id, place, Some(owner), entity);
     }
 
+    /// There are the entities of set `id`, for which `put` is only called when `version` is another than at the tick
+    /// before, or the set was not put then: what is declared to be as it was costs next to nothing. A set that is not
+    /// put is gone, and its entities with it. An entity lies in one set, or in none.
+    ///
+    /// ```
+    /// # use tickwire_shared::publish::SetId;
+    /// # use tickwire_shared::{EntityId, Place, Publisher, Replicate, World};
+    /// # #[derive(World)]
+    /// # enum Thing { Rock(Rock) }
+    /// # #[derive(Replicate)]
+    /// # struct Rock { hard: bool }
+    /// # struct Quarry { rocks: Vec<(f32, f32, Rock)>, blown_up: u64 }
+    /// # impl Quarry {
+    /// fn publish(&self, out: &mut Publisher<'_, Thing>) {
+    ///     // the rocks change when one is blown up, and else never
+    ///     out.set(SetId(1), self.blown_up, |set| {
+    ///         for (id, (x, y, rock)) in (1000..).zip(&self.rocks) {
+    ///             set.put(EntityId(id), Place::at(*x, *y), rock);
+    ///         }
+    ///     });
+    /// }
+    /// # }
+    /// ```
+    pub fn set(&mut self, id: SetId, version: u64, put: impl FnOnce(&mut SetPublisher<'_, W>)) {
+        let place = self.out.sets.binary_search_by_key(&id, |set| set.id).unwrap_or_else(|place| {
+            let set = PutSet { id, version: !version, entities: Vec::new(), lanes: Vec::new(), is_put: false };
+            self.out.sets.insert(place, set);
+            place
+        });
+        let set = &mut self.out.sets[place];
+        set.is_put = true;
+        if set.version != version {
+            set.version = version;
+            set.entities.clear();
+            set.lanes.clear();
+            put(&mut SetPublisher { out: set, layer: self.layer, world: PhantomData });
+        }
+    }
+
     /// The player of `seat` looks at (`x`, `y`): what lies around it is sent. A seat whose look is not put keeps the
     /// last one; one that never looked receives only what is everywhere.
     pub fn look(&mut self, seat: SeatId, x: f32, y: f32) {
@@ -111,9 +192,37 @@ impl<'a, W> Publisher<'a, W> {
     }
 
     fn add<T: KindOf<W>>(&mut self, id: EntityId, place: Place, owner: Option<SeatId>, entity: &T) {
-        let first_lane = self.out.lanes.len();
-        self.out.lanes.resize(first_lane + T::LANES, 0);
-        entity.to_lanes(&mut self.out.lanes[first_lane..]);
+        let first_lane = add_lanes(entity, &mut self.out.lanes);
         self.out.entities.push(PutEntity { id, kind: T::KIND, place, layer: self.layer, owner, first_lane });
     }
+}
+
+/// What [`Publisher::set`] lends to say what is in a set.
+pub struct SetPublisher<'a, W> {
+    out: &'a mut PutSet,
+    layer: Layer,
+    world: PhantomData<fn(W)>,
+}
+
+impl<W> SetPublisher<'_, W> {
+    /// As [`Publisher::within`].
+    #[must_use]
+    pub fn within(&mut self, layer: Layer) -> SetPublisher<'_, W> {
+        SetPublisher { out: self.out, layer, world: PhantomData }
+    }
+
+    /// As [`Publisher::put`].
+    pub fn put<T: KindOf<W>>(&mut self, id: EntityId, place: Place, entity: &T) {
+        let first_lane = add_lanes(entity, &mut self.out.lanes);
+        self.out.entities.push(PutEntity { id, kind: T::KIND, place, layer: self.layer, owner: None, first_lane });
+    }
+}
+
+/// Quantizes into `lanes`; tells where.
+#[inline]
+fn add_lanes<T: Replicate>(entity: &T, lanes: &mut Vec<u32>) -> usize {
+    let first = lanes.len();
+    lanes.resize(first + T::LANES, 0);
+    entity.to_lanes(&mut lanes[first..]);
+    first
 }

@@ -122,7 +122,8 @@ fn measure(mut args: Args) -> io::Result<()> {
     load::raise_descriptor_limit()?;
 
     let plan = Plan { peers: args.peers, rounds: args.rounds, turn: Duration::from_secs_f64(args.seconds) };
-    table::print_machine(server::cores());
+    table::print_machine();
+    print_cores(server::cores());
     for part in &args.only {
         match part {
             Part::Broadcast => broadcast::measure(&plan, &args.connections, &args.bytes)?,
@@ -131,6 +132,13 @@ fn measure(mut args: Args) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn print_cores((server_core, load_core): (usize, usize)) {
+    match server_core == load_core {
+        true => println!("ONE CORE for server and load: the ratios are of little worth\n"),
+        false => println!("server on core {server_core}, load on core {load_core}\n"),
+    }
 }
 
 /// What is measured and how long.

@@ -36,7 +36,7 @@ impl Table {
 }
 
 /// Says where the figures come from.
-pub fn print_machine((server_core, load_core): (usize, usize)) {
+pub fn print_machine() {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": an unknown processor");
     let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
@@ -48,10 +48,6 @@ pub fn print_machine((server_core, load_core): (usize, usize)) {
         kernel.trim()
     );
     println!("load average before: {}", busy.split_whitespace().next().unwrap_or("unknown"));
-    match server_core == load_core {
-        true => println!("ONE CORE for server and load: the ratios are of little worth\n"),
-        false => println!("server on core {server_core}, load on core {load_core}\n"),
-    }
 }
 
 /// The middle one; of an even number the mean of two.

@@ -150,7 +150,7 @@ impl Sender {
             owner: None,
             first_lane: cube * Cube::LANES,
         }));
-        self.store.settle(tick, &self.published, &mut self.grid);
+        self.store.settle(tick, &self.published, &self.grid);
         self.encoder.clear();
     }
 

@@ -19,7 +19,7 @@ use tickwire_shared::{
 
 use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId};
 use crate::net::Outcome;
-use crate::sync::{ComposeTick, Encoder, Eye, FrameSink, Grid, Store, Terms, View};
+use crate::sync::{ComposeTick, Encoder, Eye, FrameSink, Grid, Store, Terms, Traffic, View};
 use seats::Seats;
 
 /// Commands of all seats that may wait for the next tick; more are dropped and counted.
@@ -81,6 +81,9 @@ pub struct Room<G: Game> {
     /// For each of the encoder's parts, where it is in the batch that is being filled.
     copied: Vec<Option<std::ops::Range<usize>>>,
     counts: RoomCounts,
+    /// Of the last tick; and of all.
+    tick_traffic: Traffic,
+    traffic: Traffic,
 }
 
 impl<G: Game> Room<G> {
@@ -125,6 +128,8 @@ impl<G: Game> Room<G> {
             batches: (0..reactors).map(|reactor| Some(Box::new(Batch::new(id, thread, reactor)))).collect(),
             copied: Vec::new(),
             counts: RoomCounts::default(),
+            tick_traffic: Traffic::default(),
+            traffic: Traffic::default(),
         })
     }
 
@@ -228,6 +233,7 @@ impl<G: Game> Room<G> {
         self.publish();
         self.queue_events();
         self.encoder.clear();
+        self.tick_traffic.clear();
         for reactor in 0..self.batches.len() {
             if let Some(batch) = self.compose(reactor)
                 && let Err(mut batch) = send(batch)
@@ -237,6 +243,8 @@ impl<G: Game> Room<G> {
                 self.batches[reactor] = Some(batch);
             }
         }
+        self.encoder.traffic(&mut self.tick_traffic);
+        self.traffic += &self.tick_traffic;
     }
 
     /// Its name.
@@ -271,6 +279,18 @@ impl<G: Game> Room<G> {
     /// Who sits there.
     pub fn profiles(&self) -> impl Iterator<Item = (SeatId, &Profile)> {
         self.seats.taken().map(|(seat, occupant)| (seat, &occupant.profile))
+    }
+
+    /// Where the bytes of the last tick's frames went.
+    #[must_use]
+    pub fn tick_traffic(&self) -> &Traffic {
+        &self.tick_traffic
+    }
+
+    /// Where the bytes of all frames went.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// What was counted since the last call.
@@ -308,7 +328,7 @@ impl<G: Game> Room<G> {
                 occupant.view.sight(*sight);
             }
         }
-        let doubled = self.store.settle(self.tick, &self.published, &mut self.grid);
+        let doubled = self.store.settle(self.tick, &self.published, &self.grid);
         self.counts.ids_doubled += doubled as u64;
     }
 
@@ -372,6 +392,8 @@ impl<G: Game> Room<G> {
             }
             batch.frames.push(BatchFrame { link: occupant.link.link, seat, pieces });
             self.counts.frames_composed += 1;
+            self.tick_traffic.frames += 1;
+            self.tick_traffic.bits += 8 * length as u64;
         }
         Some(batch)
     }

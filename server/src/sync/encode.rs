@@ -1,13 +1,14 @@
 //! Parts: the bits of a channel's delta or keyframe, made at most once a tick for each baseline, whoever asks.
 
 use rustc_hash::FxHashMap;
-use tickwire_shared::delta::{DeltaScratch, Earlier, Held, Past, encode_delta, encode_keyframe};
+use tickwire_shared::delta::{DeltaScratch, Earlier, Held, Past, Spent, encode_delta, encode_keyframe_counted};
 use tickwire_shared::protocol::frame;
 use tickwire_shared::{SeatId, Tick};
 
 use super::channel::Channel;
 use super::slots::{Slot, SlotId, Slots};
 use super::store::{Snapshot, Store};
+use super::traffic::{Ledger, Traffic};
 
 /// Short parts are copied in one go of so many bytes, whatever is behind them.
 pub(super) const COPIED_BYTES: usize = 32;
@@ -39,7 +40,10 @@ pub struct Encoder {
     /// By slot, and by how many ticks ahead a delta leads: the rows that the last such one changed.
     changed: Vec<[Changed; SPACINGS]>,
     scratch: DeltaScratch,
+    /// What the fields of the last keyframe took.
+    spent: Spent,
     made: Made,
+    pub(super) ledger: Ledger,
 }
 
 /// Spacings of states that tell motion: see [`Held`].
@@ -85,6 +89,13 @@ impl Encoder {
         self.hashes.clear();
         self.is_settled = false;
         self.made = Made::default();
+        self.ledger.clear();
+    }
+
+    /// Adds to `sum` where the bits of the tick's frames went, but for how many frames and bits there were: for one who
+    /// has composed all of them. Forgets it.
+    pub fn traffic(&mut self, sum: &mut Traffic) {
+        self.ledger.close(sum);
     }
 
     /// What was encoded since [`Encoder::clear`].
@@ -216,7 +227,7 @@ impl Encoder {
                 }
                 None => {
                     let rows = now.rows(channel);
-                    encode_keyframe(store.layout(), rows, &mut self.bytes);
+                    encode_keyframe_counted(store.layout(), rows, &mut self.spent, &mut self.bytes);
                     self.made.keyframes += 1;
                     self.made.rows += rows.entities.len();
                 }
@@ -224,6 +235,8 @@ impl Encoder {
         }
         let (bits, end) = (start, self.bytes.len());
         self.made.bytes += end - bits;
+        let fields = if base.is_some() { self.scratch.spent() } else { &self.spent };
+        self.ledger.note((end - bits) * 8, base.is_none(), fields.bits());
         // its length without the handle, which is each client's own
         frame::write_part_head(0, base.is_none(), end - bits, &mut self.bytes);
         let length = end + 1..self.bytes.len();

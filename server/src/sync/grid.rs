@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
 use tickwire_shared::replica::OPEN_MAX;
-use tickwire_shared::{Area, EntityId, Interest, Layer, Place, SeatId, Sight, Tick};
+use tickwire_shared::{Area, Interest, Place, SeatId, Sight};
 
 use super::channel::{Cell, Channel};
 use super::store::Snapshot;
@@ -14,15 +13,11 @@ const CELL_MAX: f32 = Cell::MAX as f32;
 /// The view radius in cells, and how much further out a cell may be that was in view.
 const VIEW: f32 = 2.0;
 const STAY: f32 = 0.5;
-/// Entities that are gone are forgotten every so many ticks.
-const FORGET_EVERY: i32 = 64;
 
-/// Remembers which cell each entity is in.
+/// See the module.
 #[derive(Debug)]
 pub struct Grid {
     interest: Interest,
-    homes: FxHashMap<EntityId, (Cell, Tick)>,
-    forgot: Tick,
 }
 
 /// What a game last said of a seat's interest.
@@ -46,34 +41,16 @@ impl Grid {
     /// A grid for a room's interest.
     #[must_use]
     pub fn new(interest: Interest) -> Self {
-        Self { interest, homes: FxHashMap::default(), forgot: Tick(0) }
+        Self { interest }
     }
 
-    /// The channel of entity `id`, which is at `place` and in `layer` at `tick`; `None` when it was asked for already at
-    /// this tick: the game used an id twice. A cell is left a little late, a layer at once.
-    pub fn settle(&mut self, tick: Tick, id: EntityId, place: Place, layer: Layer) -> Option<Channel> {
-        let before = self.homes.get(&id).copied();
-        if before.is_some_and(|(_, at)| at == tick) {
-            return None;
-        }
-        let cell = match (self.cell_size(), place) {
-            (Some(size), Place::At { x, y }) => {
-                let (x, y) = within_the_grid(size, x, y);
-                let stays = |home| home != Cell::EVERYWHERE && distance(size, home, x, y) <= Area::MARGIN * size;
-                before.map(|(home, _)| home).filter(|home| stays(*home)).unwrap_or_else(|| cell_at(size, x, y))
-            }
-            (None, _) | (_, Place::Everywhere) => Cell::EVERYWHERE,
-        };
-        self.homes.insert(id, (cell, tick));
-        Some(Channel::new(cell, layer))
-    }
-
-    /// Ends a tick.
-    pub fn forget(&mut self, tick: Tick) {
-        if tick.since(self.forgot) >= FORGET_EVERY {
-            self.forgot = tick;
-            self.homes.retain(|_, (_, at)| *at == tick);
-        }
+    /// The cell of what is at `place` and was in `before`, if it was anywhere. A cell is left a little late.
+    #[inline]
+    pub(super) fn home(&self, before: Option<Cell>, place: Place) -> Cell {
+        let (Some(size), Place::At { x, y }) = (self.cell_size(), place) else { return Cell::EVERYWHERE };
+        let (x, y) = within_the_grid(size, x, y);
+        let stays = |home: &Cell| *home != Cell::EVERYWHERE && distance(size, *home, x, y) <= Area::MARGIN * size;
+        before.filter(stays).unwrap_or_else(|| cell_at(size, x, y))
     }
 
     /// Adds to `channels` those of `now` that `eye` receives, sorted, at most [`OPEN_MAX`]. Cells that are `held`
@@ -245,10 +222,10 @@ fn distance(size: f32, cell: Cell, x: f32, y: f32) -> f32 {
 mod tests {
     use std::cell::RefCell;
 
-    use tickwire_shared::Teams;
     use tickwire_shared::delta::Layout;
     use tickwire_shared::publish::{Published, PutEntity};
     use tickwire_shared::schema::{KindSchema, Schema};
+    use tickwire_shared::{EntityId, Layer, Teams, Tick};
 
     use super::super::store::Store;
     use super::*;
@@ -260,10 +237,10 @@ mod tests {
     }
 
     /// A snapshot in which entities of no fields are in these layers at these places.
-    fn settled(grid: &mut Grid, tick: u32, entities: &[(f32, f32, Layer)]) -> Store {
+    fn settled(grid: &Grid, tick: u32, entities: &[(f32, f32, Layer)]) -> Store {
         let input = KindSchema { name: "Keys".into(), fields: Vec::new() };
         let kinds = vec![KindSchema { name: "Body".into(), fields: Vec::new() }];
-        let schema = Schema { game: "grid".into(), version: 0, kinds, input };
+        let schema = Schema { game: "grid".into(), version: 0, kinds, input, tables: Vec::new() };
         let mut store = Store::new(Layout::new(&schema).expect("a sound schema"));
         let mut published = Published::default();
         published.entities.extend((0..).zip(entities).map(|(id, (x, y, layer))| PutEntity {
@@ -292,14 +269,14 @@ mod tests {
     #[test]
     fn all_within_the_radius_is_in_view_and_nothing_far_beyond() {
         for look in [(0.0, 0.0), (-333.0, 47.0), (49.9, -1e4)] {
-            let mut grid = Grid::new(Interest::Radius(100.0));
+            let grid = Grid::new(Interest::Radius(100.0));
             let around = |i: u32, away: f32| {
                 let (sin, cos) = (i as f32).to_radians().sin_cos();
                 (look.0 + cos * away, look.1 + sin * away)
             };
             let places = (0..360).flat_map(|i| [around(i, 99.9), around(i, 124.0), around(i, 172.0), around(i, 198.0)]);
             let entities: Vec<_> = places.map(|(x, y)| (x, y, Layer::Public)).collect();
-            let store = settled(&mut grid, 1, &entities);
+            let store = settled(&grid, 1, &entities);
             let new = seen(&grid, &store, &eye(look), false, |_| true);
             let held = seen(&grid, &store, &eye(look), true, |_| true);
             for i in 0..360 {
@@ -314,31 +291,20 @@ mod tests {
 
     #[test]
     fn a_border_does_not_flicker() {
-        let mut grid = Grid::new(Interest::Radius(100.0));
-        let mut at = |tick, x| {
-            grid.settle(Tick(tick), EntityId(1), Place::at(x, 0.0), Layer::Public).expect("asked once a tick")
-        };
-        let home = at(1, 49.0);
-        assert_eq!(at(2, 51.0), home);
-        assert_eq!(at(3, 49.5), home);
-        assert_ne!(at(4, 60.0), home);
-    }
-
-    #[test]
-    fn a_layer_is_left_at_once_and_the_cell_stays() {
-        let mut grid = Grid::new(Interest::Radius(100.0));
-        let mut at = |tick, x, layer| grid.settle(Tick(tick), EntityId(1), Place::at(x, 0.0), layer);
-        let home = at(1, 49.0, Layer::Public).expect("asked once a tick").cell();
-        for (tick, layer) in (2..).zip([Layer::Seat(SeatId(3)), Layer::Teams(Teams::one(0)), Layer::Public]) {
-            assert_eq!(at(tick, 51.0, layer), Some(Channel::new(home, layer)));
-        }
+        let grid = Grid::new(Interest::Radius(100.0));
+        let at = |before, x| grid.home(before, Place::at(x, 0.0));
+        let home = at(None, 49.0);
+        assert_eq!(at(Some(home), 51.0), home);
+        assert_eq!(at(Some(home), 49.5), home);
+        assert_ne!(at(Some(home), 60.0), home);
+        assert_ne!(at(None, 51.0), home);
     }
 
     #[test]
     fn what_is_beyond_the_grid_is_seen_from_there() {
         for (x, y) in [(1e6, 0.0), (-1e9, 1e9), (f32::NAN, f32::INFINITY)] {
-            let mut grid = Grid::new(Interest::Radius(10.0));
-            let store = settled(&mut grid, 1, &[(x, y, Layer::Public)]);
+            let grid = Grid::new(Interest::Radius(10.0));
+            let store = settled(&grid, 1, &[(x, y, Layer::Public)]);
             assert_eq!(
                 seen(&grid, &store, &eye((x, y)), false, |_| true).len(),
                 1,
@@ -353,8 +319,8 @@ mod tests {
         let layers = [Layer::Public, Layer::Teams(red), Layer::Teams(red | blue), Layer::Seat(SeatId(0))];
         let mut entities: Vec<_> = layers.iter().map(|layer| (10.0, 10.0, *layer)).collect();
         entities.extend([(10.0, 10.0, Layer::Seat(SeatId(1))), (1e4, 10.0, Layer::Public)]);
-        let mut grid = Grid::new(Interest::Radius(100.0));
-        let store = settled(&mut grid, 1, &entities);
+        let grid = Grid::new(Interest::Radius(100.0));
+        let store = settled(&grid, 1, &entities);
         let with = |sight, sees: &dyn Fn(Area) -> bool| {
             let channels = seen(&grid, &store, &Eye { sight, ..eye((0.0, 0.0)) }, false, sees);
             channels.iter().map(|channel| channel.layer()).collect::<Vec<_>>()
@@ -376,8 +342,8 @@ mod tests {
             (60.0, -10.0, Layer::Public),
             (60.0, 60.0, hidden),
         ];
-        let mut grid = Grid::new(Interest::Radius(100.0));
-        let store = settled(&mut grid, 1, &entities);
+        let grid = Grid::new(Interest::Radius(100.0));
+        let store = settled(&grid, 1, &entities);
         let asked = RefCell::new(Vec::new());
         let sees = |area: Area| {
             asked.borrow_mut().push(area);
@@ -393,8 +359,8 @@ mod tests {
         let along = (0..100u8).map(|number| f32::from(number) * CELL + 1.0);
         let places = along.clone().flat_map(|x| along.clone().map(move |y| (x, y)));
         let entities: Vec<_> = places.map(|(x, y)| (x, y, Layer::Public)).collect();
-        let mut grid = Grid::new(Interest::Radius(100.0));
-        let store = settled(&mut grid, 1, &entities);
+        let grid = Grid::new(Interest::Radius(100.0));
+        let store = settled(&grid, 1, &entities);
         let look = (4000.0, 1000.0);
         let channels = seen(&grid, &store, &Eye { sight: Sight::All, ..eye(look) }, false, |_| true);
         assert_eq!(channels.len(), OPEN_MAX);
@@ -416,12 +382,5 @@ mod tests {
         assert!(!reaches(&Eye { look: None, ..near }, (20.0, 20.0)), "it looks nowhere");
         assert!(reaches(&Eye { sight: Sight::All, look: None, ..near }, (60.0, 1e5)), "a spectator");
         assert!(Grid::new(Interest::Everything).reaches(&near, (60.0, 1e5), |_| false), "no cells, nothing to shut");
-    }
-
-    #[test]
-    fn an_id_that_is_used_twice_is_found() {
-        let mut grid = Grid::new(Interest::Everything);
-        assert_eq!(grid.settle(Tick(1), EntityId(1), Place::Everywhere, Layer::Public), Some(Channel::EVERYWHERE));
-        assert_eq!(grid.settle(Tick(1), EntityId(1), Place::Everywhere, Layer::Public), None);
     }
 }

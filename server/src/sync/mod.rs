@@ -15,8 +15,10 @@ mod channel;
 mod encode;
 mod grid;
 mod open;
+mod residents;
 mod slots;
 mod store;
+mod traffic;
 mod view;
 
 pub use budget::Terms;
@@ -24,4 +26,5 @@ pub use channel::{Cell, Channel};
 pub use encode::{Encoder, Made};
 pub use grid::{Eye, Grid};
 pub use store::{Snapshot, Store};
+pub use traffic::{Spending, Traffic};
 pub use view::{ComposeTick, FrameSink, View};

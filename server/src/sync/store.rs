@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::ops::{Range, RangeInclusive};
 
 use rustc_hash::FxHashMap;
-use tickwire_shared::delta::{EntityRow, Layout, Part, Rows};
+use tickwire_shared::delta::{EntityRow, KindLayout, Layout, Part, Rows};
 use tickwire_shared::publish::Published;
-use tickwire_shared::{EntityId, SeatId, Tick};
+use tickwire_shared::{SeatId, Tick};
 
 use super::channel::{Cell, Channel};
 use super::grid::Grid;
+use super::residents::{Entry, Resident, Residents};
 
 /// All rows of one tick.
 #[derive(Debug, Default)]
@@ -86,7 +87,14 @@ pub struct Store {
     /// The newest last.
     ring: VecDeque<Snapshot>,
     changed_at: FxHashMap<Channel, Tick>,
-    order: Vec<(Channel, EntityId, usize)>,
+    residents: Residents,
+    /// What the rows of the newest snapshot are of, and space for the next one's.
+    order: Vec<Entry>,
+    next_order: Vec<Entry>,
+    /// By number of a resident, where its row is in the newest snapshot; of those that are in no set.
+    places: Vec<u32>,
+    /// When channels that have not changed for long were last forgotten.
+    forgot: Option<Tick>,
 }
 
 impl Store {
@@ -96,46 +104,33 @@ impl Store {
     /// An empty store for a game's kinds.
     #[must_use]
     pub fn new(layout: Layout) -> Self {
-        Self { layout, ring: VecDeque::new(), changed_at: FxHashMap::default(), order: Vec::new() }
+        Self {
+            layout,
+            ring: VecDeque::new(),
+            changed_at: FxHashMap::default(),
+            residents: Residents::default(),
+            order: Vec::new(),
+            next_order: Vec::new(),
+            places: Vec::new(),
+            forgot: None,
+        }
     }
 
     /// Takes what was published at `tick`; the oldest snapshot goes. Tells how many entities were left out because the
     /// game used their id twice.
-    pub fn settle(&mut self, tick: Tick, published: &Published, grid: &mut Grid) -> usize {
-        self.order.clear();
-        for (place, entity) in published.entities.iter().enumerate() {
-            if let Some(channel) = grid.settle(tick, entity.id, entity.place, entity.layer) {
-                self.order.push((channel, entity.id, place));
-            }
-        }
-        grid.forget(tick);
-        self.order.sort_unstable();
+    pub fn settle(&mut self, tick: Tick, published: &Published, grid: &Grid) -> usize {
+        let doubled = self.residents.settle(published, grid);
         let mut snapshot = self.next_snapshot(tick);
-        for (channel, id, place) in &self.order {
-            let entity = &published.entities[*place];
-            let lanes = self.layout.kind(entity.kind).map_or(0, |kind| kind.lanes());
-            let row = EntityRow { id: *id, kind: entity.kind, first: snapshot.lanes.len() };
-            snapshot.lanes.extend_from_slice(&published.lanes[entity.first_lane..entity.first_lane + lanes]);
-            let at = snapshot.entities.len();
-            snapshot.entities.push(row);
-            match snapshot.channels.last_mut() {
-                Some((last, range)) if last == channel => range.end = at + 1,
-                _ => {
-                    let column = channel.cell().numbers().0;
-                    if snapshot.columns.last().is_none_or(|(last, _)| *last != column) {
-                        snapshot.columns.push((column, snapshot.channels.len()));
-                    }
-                    snapshot.channels.push((*channel, at..at + 1));
-                }
-            }
-            if let Some(owner) = entity.owner {
-                snapshot.owned.push((owner, row));
-            }
+        self.merge(published, &mut snapshot);
+        for (owner, _, number) in &self.residents.owned {
+            snapshot.owned.push((*owner, snapshot.entities[self.places[*number as usize] as usize]));
         }
-        snapshot.owned.sort_unstable_by_key(|(owner, row)| (*owner, row.id));
-        self.note_changes(&snapshot);
+        if self.forgot.is_none_or(|last| tick.since(last) >= Self::RING as i32) {
+            self.forgot = Some(tick);
+            self.changed_at.retain(|_, changed| tick.since(*changed) <= Self::RING as i32);
+        }
         self.ring.push_back(snapshot);
-        published.entities.len() - self.order.len()
+        doubled
     }
 
     /// The newest snapshot; none before the first tick.
@@ -210,32 +205,151 @@ impl Store {
         snapshot
     }
 
-    /// Compares with the snapshot before, channel by channel.
-    fn note_changes(&mut self, now: &Snapshot) {
-        let tick = now.tick;
+    /// Fills `now` in one pass over two lists in the same order: the rows of the snapshot before, less those that are
+    /// there no more, and those that enter a channel.
+    fn merge(&mut self, published: &Published, now: &mut Snapshot) {
         let empty = Snapshot::default();
         let before = self.ring.back().unwrap_or(&empty);
-        for (channel, _) in &now.channels {
-            if !same(&self.layout, before.rows(*channel), now.rows(*channel)) {
-                self.changed_at.insert(*channel, tick);
+        let residents = &self.residents;
+        let mut merge = Merge {
+            layout: &self.layout,
+            residents,
+            published,
+            before,
+            now,
+            order: &mut self.next_order,
+            places: &mut self.places,
+            changed_at: &mut self.changed_at,
+            changed: None,
+        };
+        merge.order.clear();
+        let (mut entering, mut rest) = (&residents.entering[..], &self.order[..]);
+        while let Some((entry, behind)) = rest.split_first() {
+            let (first, later) = entering.split_at(entering.iter().take_while(|new| *new < entry).count());
+            first.iter().for_each(|new| merge.enter(new));
+            entering = later;
+            let place = self.order.len() - rest.len();
+            let still = if residents.sets_changed { 0 } else { still(rest, entering.first()) };
+            if still > 0 {
+                merge.copy(place, &rest[..still]);
+                rest = &rest[still..];
+            } else {
+                merge.keep(place, entry);
+                rest = behind;
             }
         }
-        for (channel, _) in &before.channels {
-            if now.rows(*channel).entities.is_empty() {
-                self.changed_at.insert(*channel, tick);
-            }
-        }
-        self.changed_at.retain(|_, changed| tick.since(*changed) <= Self::RING as i32);
+        entering.iter().for_each(|new| merge.enter(new));
+        std::mem::swap(&mut self.order, &mut self.next_order);
     }
 }
 
-fn same(layout: &Layout, a: Rows<'_>, b: Rows<'_>) -> bool {
-    a.entities.len() == b.entities.len()
-        && a.entities.iter().zip(b.entities).all(|(a_row, b_row)| {
-            a_row.id == b_row.id
-                && a_row.kind == b_row.kind
-                && layout
-                    .kind(a_row.kind)
-                    .is_some_and(|kind| !kind.differs(Part::Public, a.row(kind, a_row), b.row(kind, b_row)))
-        })
+/// How many rows, from the first on, are of one channel and of sets that are as they were, and come before `entering`.
+fn still(rows: &[Entry], entering: Option<&Entry>) -> usize {
+    let same = |row: &&Entry| row.in_set && row.channel == rows[0].channel && entering.is_none_or(|new| *row < new);
+    rows.iter().take_while(same).count()
+}
+
+/// A snapshot that is being filled.
+struct Merge<'a> {
+    layout: &'a Layout,
+    residents: &'a Residents,
+    published: &'a Published,
+    before: &'a Snapshot,
+    now: &'a mut Snapshot,
+    order: &'a mut Vec<Entry>,
+    places: &'a mut Vec<u32>,
+    changed_at: &'a mut FxHashMap<Channel, Tick>,
+    /// The last channel of which it is noted that it has changed.
+    changed: Option<Channel>,
+}
+
+impl Merge<'_> {
+    /// One that was not there before.
+    fn enter(&mut self, new: &Entry) {
+        self.note_change(new.channel);
+        let resident = self.residents.get(new.number);
+        let lanes = self.layout.kind(resident.kind).map_or(0, KindLayout::lanes);
+        let first = self.now.lanes.len();
+        self.now.lanes.extend_from_slice(Residents::row(resident, lanes, self.published));
+        self.add(new, resident, first);
+    }
+
+    /// The one whose row was at `place`, if it is still there.
+    fn keep(&mut self, place: usize, entry: &Entry) {
+        let resident = self.residents.get(entry.number);
+        let is_new = self.residents.is_new(resident);
+        if !(is_new || resident.in_set) || resident.channel != entry.channel {
+            self.note_change(entry.channel);
+        } else if !is_new {
+            self.copy(place, std::slice::from_ref(entry));
+        } else if self.before.entities[place].kind != resident.kind {
+            self.enter(entry);
+        } else if let Some(kind) = self.layout.kind(resident.kind) {
+            self.take(kind, &self.before.entities[place], entry, resident);
+        }
+    }
+
+    /// One that was there before: its row is copied and compared in one go.
+    #[inline]
+    fn take(&mut self, kind: &KindLayout, before: &EntityRow, entry: &Entry, resident: &Resident) {
+        let before = self.before.all_rows().row(kind, before);
+        let row = Residents::row(resident, kind.lanes(), self.published);
+        let (mut differs, first) = (0, self.now.lanes.len());
+        let compared = row.iter().zip(before).map(|(now, before)| {
+            differs |= now ^ before;
+            *now
+        });
+        self.now.lanes.extend(compared);
+        self.add(entry, resident, first);
+        if differs != 0 && self.changed != Some(entry.channel) && kind.differs(Part::Public, before, row) {
+            self.note_change(entry.channel);
+        }
+    }
+
+    /// Those whose rows were from `place` on, all of one channel, and are the same.
+    fn copy(&mut self, place: usize, entries: &[Entry]) {
+        let rows = &self.before.entities[place..place + entries.len()];
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return };
+        let end = last.first + self.layout.kind(last.kind).map_or(0, |kind| kind.lanes());
+        let start = self.now.lanes.len();
+        self.now.lanes.extend_from_slice(&self.before.lanes[first.first..end]);
+        let moved = |row: &EntityRow| EntityRow { first: row.first - first.first + start, ..*row };
+        self.now.entities.extend(rows.iter().map(moved));
+        self.order.extend_from_slice(entries);
+        self.grow(entries[0].channel, entries.len());
+    }
+
+    /// One whose lanes, from `first` on, are the last ones.
+    fn add(&mut self, entry: &Entry, resident: &Resident, first: usize) {
+        let number = entry.number as usize;
+        if self.places.len() <= number {
+            self.places.resize(number + 1, 0);
+        }
+        self.places[number] = self.now.entities.len() as u32;
+        self.now.entities.push(EntityRow { id: entry.id, kind: resident.kind, first });
+        self.order.push(Entry { in_set: resident.in_set, ..*entry });
+        self.grow(entry.channel, 1);
+    }
+
+    /// So many rows more in a channel, which is the last one or a new one.
+    fn grow(&mut self, channel: Channel, rows: usize) {
+        let end = self.now.entities.len();
+        match self.now.channels.last_mut() {
+            Some((last, range)) if *last == channel => range.end = end,
+            _ => {
+                let column = channel.cell().numbers().0;
+                if self.now.columns.last().is_none_or(|(last, _)| *last != column) {
+                    self.now.columns.push((column, self.now.channels.len()));
+                }
+                self.now.channels.push((channel, end - rows..end));
+            }
+        }
+    }
+
+    fn note_change(&mut self, channel: Channel) {
+        if self.changed != Some(channel) {
+            self.changed = Some(channel);
+            self.changed_at.insert(channel, self.now.tick);
+        }
+    }
 }

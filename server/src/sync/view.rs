@@ -223,6 +223,7 @@ impl View {
                 frame::write_part_head(late_mark(late), false, 0, sink.bytes);
             }
             write_handle(self.open[chosen.place].handle, sink.bytes);
+            encoder.ledger.send(chosen.part);
             let (length, first_bytes) = encoder.first_bytes(chosen.part);
             if length <= first_bytes.len() {
                 let end = sink.bytes.len() + length;
@@ -236,12 +237,16 @@ impl View {
                 start = sink.bytes.len();
             }
         }
+        let own = sink.bytes.len();
         if owned {
             frame::write_owned(&shared.owned_bits, sink.bytes);
         }
+        let events = sink.bytes.len();
         if has_events {
             frame::write_events(self.events.iter().take(self.proposal.events).map(|event| &**event), sink.bytes);
         }
+        encoder.ledger.owned += 8 * (events - own) as u64;
+        encoder.ledger.events += 8 * (sink.bytes.len() - events) as u64;
         if sink.bytes.len() > start {
             sink.pieces.push(start..sink.bytes.len());
         }

@@ -1,6 +1,7 @@
 //! The thread that runs rooms: at each moment takes what came, steps the rooms that are due, sends, sleeps.
 
 mod schedule;
+mod traffic;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::handover::{
 use crate::metrics::Metrics;
 use crate::room::{Room, RoomCounts};
 use schedule::Schedule;
+use traffic::Fields;
 
 /// The longest sleep, for threads whose rooms are slow or that have none: a newcomer waits no longer for a look at
 /// the inbox.
@@ -56,6 +58,7 @@ pub struct TickThread<G: Game> {
     client_bytes_per_s: u32,
     schedule: Schedule,
     metrics: Arc<Metrics>,
+    fields: Fields,
     lateness: Lateness,
     complaints: Complaints,
     stopping: bool,
@@ -118,6 +121,7 @@ impl<G: Game> TickThread<G> {
             client_bytes_per_s: 0,
             schedule: Schedule::default(),
             metrics,
+            fields: Fields::of::<G>(),
             lateness: Lateness::default(),
             complaints: Complaints::default(),
             stopping: false,
@@ -280,6 +284,7 @@ impl<G: Game> TickThread<G> {
                 room.step(Instant::now(), |batch| reactors[batch.reactor].offer(batch));
                 let counts = room.take_counts();
                 count(&thread.metrics, &counts);
+                thread.fields.count(room.tick_traffic(), &thread.metrics.traffic);
                 thread.complaints.add(&counts);
             });
             self.metrics.ticks.one();

@@ -64,6 +64,12 @@ pub(super) trait Put {
     fn mark(&self) -> Self::Mark;
     fn rewind(&mut self, mark: Self::Mark);
 
+    /// What is put from here to [`Put::end`] is of one unit; for those who count it.
+    #[inline(always)]
+    fn begin(&mut self) {}
+    #[inline(always)]
+    fn end(&mut self, _: &Unit) {}
+
     /// A count with an order.
     fn likely_count(&mut self, _: Count, value: u32, k: u8) {
         self.count(value, k);

@@ -5,16 +5,23 @@ use super::forecast::{Forecast, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Layout, Part, Unit, bits_for};
 use super::past::{Past, RowPasts};
 use super::row::{EntityRow, Rows, same_rows};
+use super::spent::{Counted, Spent};
 use super::tables::{Answers, Training};
 use crate::bits::BitWriter;
 use crate::schema::quant::{text_byte, wrapped_difference};
 
 /// Appends all rows of `now`.
 pub fn encode_keyframe(layout: &Layout, now: Rows<'_>, out: &mut Vec<u8>) {
-    let mut bits = BitWriter::new(out);
+    encode_keyframe_counted(layout, now, &mut Spent::default(), out);
+}
+
+/// The same, and counts what each field takes.
+pub fn encode_keyframe_counted(layout: &Layout, now: Rows<'_>, spent: &mut Spent, out: &mut Vec<u8>) {
+    spent.clear(layout.field_of().len());
+    let mut bits = Counted::new(BitWriter::new(out), spent);
     bits.count(now.entities.len() as u32, 3);
     encode_entered(layout, now, now.entities.iter(), &mut bits);
-    bits.finish();
+    bits.finish().finish();
 }
 
 /// Lists that coding a delta fills on its way, at either end; kept and filled again, so that nothing is allocated once
@@ -36,6 +43,7 @@ pub struct DeltaScratch {
     /// The bits of those, or the whole delta's answers.
     rows: Vec<u8>,
     answers: [Answers; 2],
+    spent: Spent,
     pub(super) decoding: super::decode::Lists,
 }
 
@@ -47,18 +55,22 @@ pub(super) type Marked = (usize, bool);
 pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &mut DeltaScratch, out: &mut Vec<u8>) {
     match layout.tables() {
         None => {
-            let mut row_bytes = std::mem::take(&mut scratch.rows);
+            let (mut row_bytes, mut spent) = (std::mem::take(&mut scratch.rows), std::mem::take(&mut scratch.spent));
             row_bytes.clear();
-            let mut rows = BitWriter::new(&mut row_bytes);
+            spent.clear(layout.field_of().len());
+            let mut rows = Counted::new(BitWriter::new(&mut row_bytes), &mut spent);
             let kept = scratch.compare(layout, past, now, &mut rows);
-            let row_bits = rows.finish_counted();
-            let mut bits = BitWriter::new(out);
-            scratch.encode_lists(layout, past, now, kept, &mut bits);
+            let row_bits = rows.finish().finish_counted();
+            let mut lists = Counted::new(BitWriter::new(out), &mut spent);
+            scratch.encode_lists(layout, past, now, kept, &mut lists);
+            let mut bits = lists.finish();
             bits.append(&row_bytes, row_bits);
             bits.finish();
-            scratch.rows = row_bytes;
+            (scratch.rows, scratch.spent) = (row_bytes, spent);
         }
         Some(tables) => {
+            // bits of a range coder belong to no field alone
+            scratch.spent.clear(layout.field_of().len());
             scratch.answer(layout, past, now);
             let [lists, rows] = &scratch.answers;
             lists.write(rows, tables, out);
@@ -98,6 +110,12 @@ impl DeltaScratch {
     #[must_use]
     pub fn changed(&self) -> &[u32] {
         &self.changed
+    }
+
+    /// After encoding a delta: what each field took.
+    #[must_use]
+    pub fn spent(&self) -> &Spent {
+        &self.spent
     }
 
     /// The whole delta as answers: the lists, and the rows.
@@ -224,7 +242,9 @@ pub fn encode_row(kind: &KindLayout, part: Part, row: &[u32], bits: &mut BitWrit
 
 fn encode_row_with(kind: &KindLayout, part: Part, row: &[u32], put: &mut impl Put) {
     for unit in kind.units(part) {
+        put.begin();
         encode_whole(unit, unit.of(row), put);
+        put.end(unit);
     }
 }
 
@@ -270,20 +290,19 @@ fn encode_plain(
     rows: &mut impl Put,
 ) -> bool {
     for unit in kind.units(Part::Public) {
+        rows.begin();
+        let differs = unit.motion || unit.differs(past.base, row);
         if !unit.motion {
-            let differs = unit.differs(past.base, row);
             if past.expects(unit) {
                 rows.answer(Question::Changed { unit, expected: true, moves: true }, differs);
             } else if differs {
                 return false;
             }
-            if !differs {
-                continue;
-            }
         }
-        if !encode_unit(unit, past, unit.of(row), false, &mut surprise, rows) {
+        if differs && !encode_unit(unit, past, unit.of(row), false, &mut surprise, rows) {
             return false;
         }
+        rows.end(unit);
     }
     true
 }
@@ -312,14 +331,16 @@ fn encode_asked(
     rows: &mut impl Put,
 ) {
     for unit in kind.units(Part::Public) {
-        if !unit.motion || !moves {
-            let differs = unit.differs(past.base, row);
+        rows.begin();
+        let is_asked = !unit.motion || !moves;
+        let differs = !is_asked || unit.differs(past.base, row);
+        if is_asked {
             rows.answer(Question::Changed { unit, expected: past.expects(unit), moves }, differs);
-            if !differs {
-                continue;
-            }
         }
-        encode_unit(unit, past, unit.of(row), true, &mut surprise, rows);
+        if differs {
+            encode_unit(unit, past, unit.of(row), true, &mut surprise, rows);
+        }
+        rows.end(unit);
     }
 }
 

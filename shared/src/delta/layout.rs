@@ -57,6 +57,8 @@ impl Coding {
 /// The smallest thing that a delta can say has changed: a field, or one element of an array.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unit {
+    /// Among all public units of a layout.
+    pub(crate) number: u16,
     pub(crate) first: usize,
     pub(crate) lanes: usize,
     pub(crate) coding: Coding,
@@ -120,7 +122,7 @@ impl KindLayout {
             let units = if field.owner_only { &mut layout.owner } else { &mut layout.public };
             for _ in 0..field.count {
                 let lanes = field.quantizer.lanes();
-                units.push(Unit { first, lanes, coding, motion: coding.is_motion(), rice: coding.rice() });
+                units.push(Unit { number: 0, first, lanes, coding, motion: coding.is_motion(), rice: coding.rice() });
                 first += lanes;
             }
         }
@@ -192,6 +194,8 @@ pub struct Layout {
     kind_bits: u8,
     /// Of the range coder; Rice codes without.
     tables: Option<Arc<Tables>>,
+    /// By number of a unit: which kind, and which of its fields.
+    fields: Vec<(u16, usize)>,
 }
 
 impl Layout {
@@ -211,10 +215,20 @@ impl Layout {
         if schema.input.fields.iter().any(|field| field.owner_only) {
             return Err(LayoutError::OwnerOnlyInput(schema.input.name.clone()));
         }
-        let kinds = schema.kinds.iter().map(KindLayout::new).collect::<Result<Vec<_>, _>>()?;
+        let mut kinds = schema.kinds.iter().map(KindLayout::new).collect::<Result<Vec<_>, _>>()?;
+        let mut fields = Vec::new();
+        for ((number, kind), described) in (0..).zip(&mut kinds).zip(&schema.kinds) {
+            let of_units = (0..).zip(&described.fields).filter(|(_, field)| !field.owner_only);
+            let of_units = of_units.flat_map(|(at, field)| std::iter::repeat_n((number, at), field.count.into()));
+            for (unit, field) in kind.public.iter_mut().zip(of_units) {
+                // at most 256 kinds of 256 lanes
+                unit.number = fields.len() as u16;
+                fields.push(field);
+            }
+        }
         let kind_bits = bits_for(kinds.len().saturating_sub(1) as u32);
         let tables = if schema.tables.is_empty() { None } else { Some(Arc::new(Tables::new(&schema.tables)?)) };
-        Ok(Self { kinds, kind_bits, tables })
+        Ok(Self { kinds, kind_bits, tables, fields })
     }
 
     /// The layout of kind number `kind`.
@@ -225,6 +239,13 @@ impl Layout {
 
     pub(super) fn tables(&self) -> Option<&Tables> {
         self.tables.as_deref()
+    }
+
+    /// By number of a public unit, which kind and which of its fields it is of: those of one field stand side by side, as
+    /// the elements of an array.
+    #[must_use]
+    pub fn field_of(&self) -> &[(u16, usize)] {
+        &self.fields
     }
 
     pub(crate) fn kind_bits(&self) -> u8 {

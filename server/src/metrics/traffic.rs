@@ -1,0 +1,112 @@
+//! Where the bytes of frames go, over all rooms; and the table of it that a person reads.
+
+use std::fmt::{self, Display, Formatter};
+use std::sync::OnceLock;
+
+use super::Counter;
+
+/// Bits of frames that rooms composed, by purpose. What of them reached the clients is in
+/// [`Metrics::frames_out`](super::Metrics::frames_out) and its neighbours. Displays as a table.
+#[derive(Debug, Default)]
+pub struct TrafficCounters {
+    /// Frames: of which this tells.
+    pub frames: Counter,
+    /// Bits: heads of frames, handles and lengths of parts.
+    pub heads: Counter,
+    /// Bits: who is there, who came and went, who changed.
+    pub structure: Shared,
+    /// Bits: those of fields and structure that are in keyframes.
+    pub keyframes: Shared,
+    /// Bits: owner-only fields.
+    pub owned: Counter,
+    /// Bits: events of the game.
+    pub events: Counter,
+    fields: OnceLock<Vec<FieldTraffic>>,
+}
+
+/// Bits that many clients may share.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// Encoded, once for all who share them.
+    pub encoded: Counter,
+    /// Sent, to each who received them.
+    pub sent: Counter,
+}
+
+/// One field of the game's kinds.
+#[derive(Debug)]
+pub struct FieldTraffic {
+    /// The kind's name.
+    pub kind: String,
+    /// The field's name.
+    pub field: String,
+    /// Its bits.
+    pub bits: Shared,
+}
+
+impl TrafficCounters {
+    /// The fields, whose names are given when they are asked for first: kind and field.
+    pub fn fields_named<'a>(&self, names: impl Iterator<Item = (&'a str, &'a str)>) -> &[FieldTraffic] {
+        self.fields.get_or_init(|| {
+            let field = |(kind, field): (&str, &str)| FieldTraffic {
+                kind: kind.to_owned(),
+                field: field.to_owned(),
+                bits: Shared::default(),
+            };
+            names.map(field).collect()
+        })
+    }
+
+    /// The fields; none before a room has run.
+    pub fn fields(&self) -> &[FieldTraffic] {
+        self.fields.get().map_or(&[], |fields| fields)
+    }
+}
+
+impl Display for TrafficCounters {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let once = |name: &str, bits: &Counter| (name.to_owned(), bits.value(), bits.value());
+        let shared = |name: String, bits: &Shared| (name, bits.sent.value(), bits.encoded.value());
+        let mut rows: Vec<(String, u64, u64)> =
+            self.fields().iter().map(|of| shared(format!("{}.{}", of.kind, of.field), &of.bits)).collect();
+        rows.push(shared("who is there, who changed".to_owned(), &self.structure));
+        rows.push(once("heads of frames and parts", &self.heads));
+        rows.push(once("owner-only fields", &self.owned));
+        rows.push(once("events", &self.events));
+        rows.sort_by_key(|(_, sent, _)| std::cmp::Reverse(*sent));
+
+        let all: u64 = rows.iter().map(|(_, sent, _)| sent).sum();
+        let frames = self.frames.value();
+        let share = |bits: u64| 100.0 * bits as f64 / all.max(1) as f64;
+        writeln!(out, "{frames} frames of {:.1} bytes", all as f64 / 8.0 / frames.max(1) as f64)?;
+        writeln!(out, "{:>7}  {:>14}  {:>14}", "share", "bytes sent", "encoded")?;
+        for (name, sent, encoded) in rows {
+            writeln!(out, "{:>5.1} %  {:>14}  {:>14}  {name}", share(sent), sent / 8, encoded / 8)?;
+        }
+        let Shared { encoded, sent } = &self.keyframes;
+        let (sent, encoded) = (sent.value(), encoded.value());
+        write!(out, "{:>5.1} %  {:>14}  {:>14}  of these in keyframes", share(sent), sent / 8, encoded / 8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_the_largest_first_and_all_of_it() {
+        let traffic = TrafficCounters::default();
+        traffic.frames.add(10);
+        traffic.fields_named([("Ship", "x"), ("Ship", "name")].into_iter())[1].bits.sent.add(800);
+        traffic.heads.add(160);
+        traffic.structure.sent.add(640);
+        traffic.structure.encoded.add(64);
+        let table = traffic.to_string();
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines[0], "10 frames of 20.0 bytes");
+        assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["50.0", "%", "100", "0", "Ship.name"]);
+        assert_eq!(lines[3].split_whitespace().take(4).collect::<Vec<_>>(), ["40.0", "%", "80", "8"]);
+        assert!(lines[4].ends_with("heads of frames and parts") && lines[4].contains("10.0 %"), "{table}");
+        assert!(table.contains("Ship.x"), "{table}");
+    }
+}

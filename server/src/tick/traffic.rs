@@ -1,0 +1,50 @@
+//! A room's traffic, by the names of its fields.
+
+use tickwire_shared::Game;
+use tickwire_shared::delta::Layout;
+use tickwire_shared::schema::Schema;
+
+use crate::metrics::traffic::{Shared, TrafficCounters};
+use crate::sync::{Spending, Traffic};
+
+/// The game's fields, and which of them each number in a [`Traffic`] is of.
+pub(super) struct Fields {
+    /// Kind and field.
+    names: Vec<(String, String)>,
+    /// By number of a unit, a place in `names`.
+    of_units: Vec<usize>,
+}
+
+impl Fields {
+    pub(super) fn of<G: Game>() -> Self {
+        let schema = Schema::of::<G>();
+        // an impossible game has no rooms
+        let units = Layout::new(&schema).map_or_else(|_| Vec::new(), |layout| layout.field_of().to_vec());
+        let mut fields = units.clone();
+        fields.dedup();
+        let name = |(kind, field): &(u16, usize)| {
+            let kind = &schema.kinds[usize::from(*kind)];
+            (kind.name.clone(), kind.fields[*field].name.clone())
+        };
+        let of_units = units.iter().filter_map(|unit| fields.binary_search(unit).ok()).collect();
+        Self { names: fields.iter().map(name).collect(), of_units }
+    }
+
+    /// Adds a tick of a room.
+    pub(super) fn count(&self, traffic: &Traffic, to: &TrafficCounters) {
+        let add = |shared: &Shared, spending: &Spending| {
+            shared.encoded.add(spending.encoded);
+            shared.sent.add(spending.sent);
+        };
+        let fields = to.fields_named(self.names.iter().map(|(kind, field)| (kind.as_str(), field.as_str())));
+        for (field, spending) in self.of_units.iter().zip(&traffic.fields) {
+            add(&fields[*field].bits, spending);
+        }
+        add(&to.structure, &traffic.structure);
+        add(&to.keyframes, &traffic.keyframes);
+        to.frames.add(traffic.frames);
+        to.heads.add(traffic.heads());
+        to.owned.add(traffic.owned);
+        to.events.add(traffic.events);
+    }
+}

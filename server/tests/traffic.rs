@@ -1,0 +1,160 @@
+//! Where the bytes of frames went, as a room tells it: to the bit, and nothing is left out.
+
+use std::time::Instant;
+
+use tickwire_server::handover::{LinkAddress, RoomId};
+use tickwire_server::metrics::traffic::TrafficCounters;
+use tickwire_server::net::{LinkId, Outcome};
+use tickwire_server::room::Room;
+use tickwire_server::sync::Spending;
+use tickwire_shared::{
+    EntityId, Game, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick, To, World,
+};
+
+const LAMPS: u32 = 10;
+const CLIENTS: u16 = 3;
+
+/// Lamps that stand still, and blink.
+struct Lamps {
+    tick: Tick,
+}
+
+#[derive(Clone, Debug, PartialEq, World)]
+enum Thing {
+    Sign(Sign),
+    Lamp(Lamp),
+}
+
+#[derive(Clone, Debug, PartialEq, Replicate)]
+struct Sign {
+    #[field(max_bytes = 7)]
+    text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Replicate)]
+struct Lamp {
+    #[field(min = 0.0, max = 1023.0, step = 1.0)]
+    place: [f32; 2],
+    lit: bool,
+    #[field(min = 0, max = 255, owner)]
+    oil: u8,
+}
+
+#[derive(Clone, Default, Replicate)]
+struct Nothing {
+    pressed: bool,
+}
+
+impl Game for Lamps {
+    const NAME: &'static str = "lamps";
+    type World = Thing;
+    type Input = Nothing;
+    type Command = ();
+    type Event = u64;
+    type Options = ();
+
+    fn new((): (), _: &mut Setup) -> Result<Self, Refusal> {
+        Ok(Self { tick: Tick(0) })
+    }
+    fn join(&mut self, _: SeatId, _: &Profile) -> Result<(), Refusal> {
+        Ok(())
+    }
+    fn leave(&mut self, _: SeatId, _: Leave) {}
+    fn tick(&mut self, step: &mut Step<'_, Self>) {
+        self.tick = step.tick();
+        if self.tick.0.is_multiple_of(7) {
+            step.send(To::All, 1 << 40);
+        }
+    }
+    fn publish(&self, out: &mut Publisher<'_, Thing>) {
+        out.put(EntityId(100), Place::Everywhere, &Sign { text: "lamps".to_owned() });
+        for id in 0..LAMPS {
+            let lit = (self.tick.0 + id).is_multiple_of(4);
+            let lamp = Lamp { place: [id as f32, 7.0], lit, oil: (self.tick.0 / 10) as u8 };
+            match u16::try_from(id).ok().filter(|seat| *seat < CLIENTS) {
+                Some(seat) => out.put_owned(EntityId(id), Place::Everywhere, SeatId(seat), &lamp),
+                None => out.put(EntityId(id), Place::Everywhere, &lamp),
+            }
+        }
+    }
+}
+
+/// Steps a room whose clients take everything; tells the bits of the frames.
+fn step(room: &mut Room<Lamps>) -> u64 {
+    let (mut sent, mut bits) = (None, 0);
+    room.step(Instant::now(), |batch| {
+        sent = Some(batch);
+        Ok(())
+    });
+    let mut batch = sent.expect("clients are there");
+    for frame in &batch.frames {
+        bits += 8 * batch.frame_bytes(frame).map(<[u8]>::len).sum::<usize>() as u64;
+    }
+    batch.outcomes.resize(batch.frames.len(), Outcome::Written);
+    room.home(batch);
+    bits
+}
+
+fn room() -> Room<Lamps> {
+    let mut room = Room::new(RoomId(1), (), 1, 0, 1).expect("the test's game starts");
+    for client in 0..CLIENTS {
+        let link = LinkAddress { reactor: 0, link: LinkId(client.into()) };
+        assert_eq!(room.join(link, Profile::default()), Ok(SeatId(client)));
+    }
+    room
+}
+
+#[test]
+fn the_first_frames_bits_are_those_of_each_field() {
+    let mut room = room();
+    let bits = step(&mut room);
+    let traffic = room.traffic();
+    assert_eq!((traffic.frames, traffic.bits), (CLIENTS.into(), bits));
+    let shared = |encoded| Spending { encoded, sent: encoded * u64::from(CLIENTS) };
+    // text: 3 bits of length, 8 for each byte; the two numbers of a place; whether it is lit
+    let lamps = u64::from(LAMPS);
+    assert_eq!(traffic.fields, [3 + 8 * 5, 10 * lamps, 10 * lamps, lamps].map(shared));
+    assert!(traffic.structure.encoded >= lamps, "who is there takes some bits: {traffic:?}");
+    let parts: u64 = traffic.fields.iter().map(|field| field.sent).sum::<u64>() + traffic.structure.sent;
+    assert_eq!(traffic.keyframes.sent, parts, "nothing but keyframes");
+    // each is told its lamp: count, id, kind, oil; padded, behind a length
+    assert_eq!(traffic.owned, u64::from(CLIENTS) * 8 * (1 + (2u64 + 32 + 16 + 8).div_ceil(8)));
+    assert_eq!(traffic.heads() + parts + traffic.owned, bits);
+}
+
+#[test]
+fn only_what_changes_takes_bits_and_nothing_is_left_out() {
+    let mut room = room();
+    let mut bits = step(&mut room);
+    let first = room.traffic().clone();
+    for _ in 0..210 {
+        bits += step(&mut room);
+    }
+    let traffic = room.traffic();
+    assert_eq!(traffic.bits, bits);
+    assert_eq!(traffic.frames, 211 * u64::from(CLIENTS));
+    // whoever stands still or blinks says nothing of its sign, and of places next to nothing: a residual of a bit
+    assert_eq!(traffic.fields[0], first.fields[0]);
+    let lit = traffic.fields[3].sent - first.fields[3].sent;
+    assert!(lit > 0 && traffic.keyframes == first.keyframes, "{traffic:?}");
+    assert!(traffic.events > 210 / 7 * u64::from(CLIENTS) * 8, "{traffic:?}");
+    assert!(traffic.owned > first.owned, "oil burns");
+    let parts: u64 = traffic.fields.iter().map(|field| field.sent).sum::<u64>() + traffic.structure.sent;
+    assert_eq!(traffic.heads() + parts + traffic.owned + traffic.events, bits);
+    let mut each = room.tick_traffic().clone();
+    let before = room.traffic().clone();
+    each.clear();
+    each += &before;
+    step(&mut room);
+    each += room.tick_traffic();
+    assert_eq!(&each, room.traffic(), "a tick's traffic is what came on top");
+}
+
+#[test]
+fn counters_have_names_for_fields() {
+    let traffic = TrafficCounters::default();
+    assert_eq!(traffic.fields().len(), 0);
+    traffic.fields_named([("Lamp", "place"), ("Lamp", "lit")].into_iter())[1].bits.encoded.add(7);
+    let again = traffic.fields_named(std::iter::empty());
+    assert_eq!((again[1].field.as_str(), again[1].bits.encoded.value()), ("lit", 7), "names are given once");
+}
