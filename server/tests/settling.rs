@@ -31,7 +31,8 @@ struct Mark {
 
 fn layout() -> Layout {
     let input = KindSchema { name: "Keys".into(), fields: Vec::new() };
-    Layout::new(&Schema { game: "settling".into(), version: 0, kinds: Thing::kinds(), input }).expect("a sound schema")
+    Layout::new(&Schema { game: "settling".into(), version: 0, kinds: Thing::kinds(), input, tables: Vec::new() })
+        .expect("a sound schema")
 }
 
 /// One entity as the script has it.

@@ -19,7 +19,8 @@ fn layout() -> Layout {
     let fields = vec![field("x", number()), field("y", number()), field("hp", Quantizer::Int { min: 0, max: 100 })];
     let input = KindSchema { name: "Keys".into(), fields: Vec::new() };
     let kinds = vec![KindSchema { name: "Body".into(), fields }];
-    Layout::new(&Schema { game: "sparing".into(), version: 0, kinds, input }).expect("a sound schema")
+    Layout::new(&Schema { game: "sparing".into(), version: 0, kinds, input, tables: Vec::new() })
+        .expect("a sound schema")
 }
 
 /// Where a body is: it wanders to and fro, some rest for a while.
@@ -78,7 +79,7 @@ impl Room {
     fn step(&mut self) {
         self.compose.tick = self.compose.tick.next();
         publish(self.bodies, self.scale, self.compose.tick.0, &mut self.published);
-        self.store.settle(self.compose.tick, &self.published, &mut self.grid);
+        self.store.settle(self.compose.tick, &self.published, &self.grid);
         self.encoder.clear();
     }
 

@@ -60,6 +60,8 @@ pub struct PutSet {
     pub entities: Vec<PutEntity>,
     /// Their rows, one after another.
     pub lanes: Vec<u32>,
+    /// The layer that it was put into; in another one its entities are put anew.
+    pub layer: Layer,
     is_put: bool,
 }
 
@@ -141,7 +143,7 @@ impl<'a, W> Publisher<'a, W> {
     }
 
     /// There are the entities of set `id`, for which `put` is only called when `version` is another than at the tick
-    /// before, or the set was not put then: what is declared to be as it was costs next to nothing. A set that is not
+    /// before, or this publisher's layer is, or the set was not put then: what is declared to be as it was costs next to nothing. A set that is not
     /// put is gone, and its entities with it. An entity lies in one set, or in none.
     ///
     /// ```
@@ -165,14 +167,15 @@ impl<'a, W> Publisher<'a, W> {
     /// ```
     pub fn set(&mut self, id: SetId, version: u64, put: impl FnOnce(&mut SetPublisher<'_, W>)) {
         let place = self.out.sets.binary_search_by_key(&id, |set| set.id).unwrap_or_else(|place| {
-            let set = PutSet { id, version: !version, entities: Vec::new(), lanes: Vec::new(), is_put: false };
+            let (entities, lanes, layer) = (Vec::new(), Vec::new(), self.layer);
+            let set = PutSet { id, version: !version, entities, lanes, layer, is_put: false };
             self.out.sets.insert(place, set);
             place
         });
         let set = &mut self.out.sets[place];
         set.is_put = true;
-        if set.version != version {
-            set.version = version;
+        if set.version != version || set.layer != self.layer {
+            (set.version, set.layer) = (version, self.layer);
             set.entities.clear();
             set.lanes.clear();
             put(&mut SetPublisher { out: set, layer: self.layer, world: PhantomData });
@@ -225,4 +228,43 @@ fn add_lanes<T: Replicate>(entity: &T, lanes: &mut Vec<u32>) -> usize {
     lanes.resize(first + T::LANES, 0);
     entity.to_lanes(&mut lanes[first..]);
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interest::Teams;
+    use crate::schema::KindSchema;
+
+    struct Rock;
+
+    impl Replicate for Rock {
+        const LANES: usize = 0;
+        fn schema() -> KindSchema {
+            KindSchema { name: "Rock".into(), fields: Vec::new() }
+        }
+        fn to_lanes(&self, _: &mut [u32]) {}
+        fn from_lanes(_: &[u32]) -> Self {
+            Self
+        }
+        fn from_lanes_between(_: &[u32], _: &[u32], _: f32) -> Self {
+            Self
+        }
+    }
+
+    impl KindOf<()> for Rock {
+        const KIND: u16 = 0;
+    }
+
+    #[test]
+    fn a_set_that_is_put_into_another_layer_is_in_that_one_whatever_its_version() {
+        let mut published = Published::default();
+        for layer in [Layer::Public, Layer::Teams(Teams::one(0)), Layer::Public] {
+            published.clear();
+            let mut out = Publisher::<()>::new(&mut published);
+            out.within(layer).set(SetId(1), 7, |set| set.put(EntityId(1), Place::Everywhere, &Rock));
+            let (_, set) = published.set(SetId(1)).expect("it was put");
+            assert_eq!(set.entities[0].layer, layer);
+        }
+    }
 }

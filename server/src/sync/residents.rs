@@ -2,8 +2,8 @@
 //! before, and the channel that each is in.
 
 use rustc_hash::FxHashMap;
-use tickwire_shared::publish::{Published, PutEntity, SetId};
-use tickwire_shared::{EntityId, SeatId};
+use tickwire_shared::publish::{Published, PutEntity, PutSet, SetId};
+use tickwire_shared::{EntityId, Layer, SeatId};
 
 use super::channel::Channel;
 use super::grid::Grid;
@@ -66,6 +66,7 @@ pub(super) struct Residents {
 struct HeldSet {
     id: SetId,
     version: u64,
+    layer: Layer,
     members: Vec<u32>,
 }
 
@@ -124,7 +125,8 @@ impl Residents {
         let (all, before) = (&mut self.all, self.now.wrapping_sub(1));
         let held = self.sets.len();
         self.sets.retain(|held| {
-            let same = published.set(held.id).is_some_and(|(_, set)| set.version == held.version);
+            let same = |set: &PutSet| (set.version, set.layer) == (held.version, held.layer);
+            let same = published.set(held.id).is_some_and(|(_, set)| same(set));
             if !same {
                 for member in &held.members {
                     // it was there until now
@@ -147,7 +149,7 @@ impl Residents {
                 self.all[*member as usize].in_set = true;
             }
             doubled += set.entities.len() - members.len();
-            self.sets.insert(place, HeldSet { id: set.id, version: set.version, members });
+            self.sets.insert(place, HeldSet { id: set.id, version: set.version, layer: set.layer, members });
         }
         for entry in &mut self.entering {
             entry.in_set = true;

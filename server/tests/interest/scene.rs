@@ -1,6 +1,7 @@
 //! A game in which all that there is to hide follows from a seed and the tick, and what it permits to whom, reckoned
 //! from the documented rules alone.
 
+use tickwire_shared::publish::SetId;
 use tickwire_shared::{
     Area, EntityId, Game, Interest, Layer, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Sight,
     Step, Teams, Tick, To, World,
@@ -325,7 +326,15 @@ impl Game for Scene {
                 (Thing::Body(body), Some(owner)) => out.put_owned(id, put.place, owner, body),
                 (Thing::Body(body), None) => out.put(id, put.place, body),
                 (Thing::Flag(flag), Some(owner)) => out.put_owned(id, put.place, owner, flag),
-                (Thing::Flag(flag), None) => out.put(id, put.place, flag),
+                // what is in a set is the same as long as its version is; its layer need not be
+                (Thing::Flag(flag), None) => {
+                    let place = match put.place {
+                        Place::At { x, y } => ((x + 1000.0) as u64) << 12 | y as u64,
+                        Place::Everywhere => u64::MAX >> 32,
+                    };
+                    let mark = u64::from_str_radix(&flag.mark[5..], 16).expect("a number");
+                    out.set(SetId(put.id), place << 32 | mark, |set| set.put(id, put.place, flag));
+                }
             }
         }
         for (seat, since) in &self.seats {
