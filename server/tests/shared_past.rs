@@ -7,7 +7,7 @@ use tickwire_shared::protocol::frame::Frame;
 use tickwire_shared::publish::{Published, PutEntity};
 use tickwire_shared::replica::Replica;
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
-use tickwire_shared::{EntityId, Interest, Place, SeatId, Tick};
+use tickwire_shared::{EntityId, Interest, Layer, Place, SeatId, Tick};
 
 const LANES: usize = 3;
 const BODIES: u32 = 12;
@@ -34,7 +34,14 @@ fn publish(tick: u32, published: &mut Published) {
         let first_lane = published.lanes.len();
         published.lanes.extend([x, (moved * 40) & 1023, 100 - tick / 16 % 100]);
         let (place, owner) = (Place::at(if id % 2 == 0 { 1.0 } else { 60.0 }, 1.0), None);
-        published.entities.push(PutEntity { id: EntityId(id), kind: 0, place, owner, first_lane });
+        published.entities.push(PutEntity {
+            id: EntityId(id),
+            kind: 0,
+            place,
+            layer: Layer::Public,
+            owner,
+            first_lane,
+        });
     }
 }
 
@@ -82,7 +89,7 @@ proptest! {
                 client.view.look(if far { 500.0 } else { 30.0 }, 0.0);
                 let mut pieces = Vec::new();
                 let mut sink = FrameSink { bytes: &mut bytes, pieces: &mut pieces, copied: &mut copied };
-                client.view.compose(SeatId(0), None, (&store, &grid), &mut encoder, &mut compose, &mut sink);
+                client.view.compose((SeatId(0), |_| true), None, (&store, &grid), &mut encoder, &mut compose, &mut sink);
                 if fate == Fate::Skipped {
                     client.view.retract();
                     continue;

@@ -5,12 +5,13 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::interest::{Area, Teams};
 use crate::publish::Publisher;
 use crate::rng::Rng;
 use crate::schema::{Replicate, World};
 use crate::tick::{Tick, TickRate};
 
-/// A multiplayer game. Five functions; the host calls them from one thread, one at a time.
+/// A multiplayer game. Five functions, and one that has a default; the host calls them from one thread, one at a time.
 pub trait Game: Sized + Send + 'static {
     /// The name under which clients ask for the game; at most 64 bytes.
     const NAME: &'static str;
@@ -51,6 +52,16 @@ pub trait Game: Sized + Send + 'static {
 
     /// Says what there is now: every entity, each time.
     fn publish(&self, out: &mut Publisher<'_, Self::World>);
+
+    /// Whether `seat` may know what is in `area`: lines of sight, rooms, unexplored land. Asked after
+    /// [`Game::publish`], for each seat and each cell within its view that holds something the seat's layers let it
+    /// see; about 20 times a seat and tick, so look it up rather than work it out. A seat that is told no loses what is
+    /// there with its next frame, its own entities not excepted. Spectators are not asked for, nor are rooms without
+    /// [`Interest::Radius`], nor what is everywhere. For what is finer than a cell there are layers.
+    fn sees(&self, seat: SeatId, area: Area) -> bool {
+        let _ = (seat, area);
+        true
+    }
 }
 
 /// A player's place in a room, from 0. It outlives the connection.
@@ -93,7 +104,7 @@ impl Refusal {
     }
 }
 
-/// What clients of a room receive.
+/// What clients of a room receive, of the layers that they see ([`Layer`](crate::interest::Layer)).
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub enum Interest {
     /// Everything that is published.
@@ -126,13 +137,24 @@ impl Setup {
     }
 }
 
-/// To whom an event goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// To whom an event goes. That is settled at the tick that sends it, with what the tick publishes; a client that takes
+/// frames late gets it late.
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum To {
     /// Every seat.
     All,
     /// One seat.
     Seat(SeatId),
+    /// Who is in one of these teams, and spectators.
+    Teams(Teams),
+    /// Who may know what is at this point, and spectators: the view of the seat reaches the point's cell and
+    /// [`Game::sees`] does not shut it. In a room without [`Interest::Radius`] that is everybody.
+    At {
+        /// First coordinate.
+        x: f32,
+        /// Second coordinate.
+        y: f32,
+    },
 }
 
 /// The inputs that are due at a tick, by seat; a seat without a player has none.

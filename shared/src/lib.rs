@@ -6,6 +6,7 @@ pub mod bits;
 pub mod client;
 pub mod delta;
 pub mod game;
+pub mod interest;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod protocol;
@@ -18,6 +19,7 @@ pub mod tick;
 
 pub use client::Client;
 pub use game::{EntityId, Game, Interest, Leave, Profile, Refusal, SeatId, Setup, Step, To};
+pub use interest::{Area, Layer, Sight, Teams};
 pub use publish::{Place, Publisher};
 pub use rng::Rng;
 pub use schema::{Replicate, Schema, World};

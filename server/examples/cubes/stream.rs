@@ -10,7 +10,7 @@ use tickwire_shared::protocol::frame::{self, Frame, FrameHead};
 use tickwire_shared::publish::{Published, PutEntity};
 use tickwire_shared::replica::Replica;
 use tickwire_shared::schema::{KindSchema, Schema};
-use tickwire_shared::{EntityId, Interest, Place, Replicate, SeatId, Tick, World};
+use tickwire_shared::{EntityId, Interest, Layer, Place, Replicate, SeatId, Tick, World};
 
 use crate::recording::{CUBES, Cube, Recording, Scene};
 
@@ -117,6 +117,7 @@ impl Sender {
             id: EntityId(cube as u32),
             kind: 0,
             place: Place::Everywhere,
+            layer: Layer::Public,
             owner: None,
             first_lane: cube * Cube::LANES,
         }));
@@ -133,7 +134,7 @@ impl Sender {
         let (mut bytes, mut pieces, mut copied) = (Vec::new(), Vec::new(), Vec::new());
         let mut sink = FrameSink { bytes: &mut bytes, pieces: &mut pieces, copied: &mut copied };
         let state = (&self.store, &self.grid);
-        self.view.compose(SeatId(0), None, state, &mut self.encoder, &mut self.compose, &mut sink);
+        self.view.compose((SeatId(0), |_| true), None, state, &mut self.encoder, &mut self.compose, &mut sink);
         self.view.confirm();
         let message: Vec<u8> = pieces.iter().flat_map(|piece| &bytes[piece.clone()]).copied().collect();
         let left_out = self.store.unchanged_since(Channel::EVERYWHERE, tick.offset(-1));

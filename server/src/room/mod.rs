@@ -14,12 +14,12 @@ use tickwire_shared::protocol::{self};
 use tickwire_shared::publish::{Published, Publisher};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{
-    Game, Interest, Leave, Profile, Refusal, Replicate, Rng, SeatId, Setup, Step, Tick, TickRate, To,
+    Game, Interest, Layer, Leave, Profile, Refusal, Replicate, Rng, SeatId, Setup, Step, Tick, TickRate, To,
 };
 
 use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId};
 use crate::net::Outcome;
-use crate::sync::{ComposeTick, Encoder, FrameSink, Grid, Store, View};
+use crate::sync::{ComposeTick, Encoder, Eye, FrameSink, Grid, Store, View};
 use seats::Seats;
 
 /// Commands of all seats that may wait for the next tick; more are dropped and counted.
@@ -285,6 +285,11 @@ impl<G: Game> Room<G> {
                 occupant.view.look(*x, *y);
             }
         }
+        for (seat, sight) in &self.published.sights {
+            if let Some(occupant) = self.seats.get_mut(*seat) {
+                occupant.view.sight(*sight);
+            }
+        }
         let doubled = self.store.settle(self.tick, &self.published, &mut self.grid);
         self.counts.ids_doubled += doubled as u64;
     }
@@ -298,8 +303,16 @@ impl<G: Game> Room<G> {
             }
             let mut push =
                 |view: &mut View| self.counts.events_dropped += u64::from(view.push_event(Arc::clone(&bytes)));
+            let mut push_where = |reached: &dyn Fn(&Eye) -> bool| {
+                let taken = self.seats.taken_mut().filter(|(seat, occupant)| reached(&occupant.view.eye(*seat)));
+                taken.for_each(|(_, occupant)| push(&mut occupant.view));
+            };
             match to {
-                To::All => self.seats.taken_mut().for_each(|(_, occupant)| push(&mut occupant.view)),
+                To::All => push_where(&|_| true),
+                To::Teams(teams) => push_where(&|eye| eye.sight.sees(eye.seat, Layer::Teams(teams))),
+                To::At { x, y } => {
+                    push_where(&|eye| self.grid.reaches(eye, (x, y), |area| self.game.sees(eye.seat, area)));
+                }
                 To::Seat(seat) => self.seats.get_mut(seat).into_iter().for_each(|occupant| push(&mut occupant.view)),
             }
         }
@@ -325,7 +338,9 @@ impl<G: Game> Room<G> {
             let batch = &mut *batch;
             let mut sink = FrameSink { bytes: &mut batch.bytes, pieces: &mut batch.pieces, copied: &mut self.copied };
             let state = (&self.store, &self.grid);
-            occupant.view.compose(seat, occupant.inputs.ack(), state, &mut self.encoder, &mut self.compose, &mut sink);
+            let sees = |area| self.game.sees(seat, area);
+            let (ack, encoder) = (occupant.inputs.ack(), &mut self.encoder);
+            occupant.view.compose((seat, sees), ack, state, encoder, &mut self.compose, &mut sink);
             let pieces = first..batch.pieces.len();
             let length: usize = batch.pieces[pieces.clone()].iter().map(std::ops::Range::len).sum();
             if length > FRAME_MAX_BYTES {

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use tickwire_shared::Tick;
 use tickwire_shared::delta::{DeltaScratch, Earlier, Held, Past, encode_delta, encode_keyframe};
 
-use super::grid::Channel;
+use super::channel::Channel;
 use super::store::{Snapshot, Store};
 
 /// One tick's parts. Cleared, not dropped, between ticks.

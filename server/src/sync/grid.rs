@@ -1,43 +1,40 @@
-//! Channels by place: a square grid of cells of half the view radius, and one channel for what is everywhere.
+//! Who receives what: a square grid of cells of half the view radius, and in each cell the layers.
 
 use rustc_hash::FxHashMap;
-use tickwire_shared::{EntityId, Interest, Place, Tick};
+use tickwire_shared::protocol::limits::CHANNELS_MAX;
+use tickwire_shared::{Area, EntityId, Interest, Layer, Place, SeatId, Sight, Tick};
 
-/// A channel: a cell of the grid, or everywhere.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct Channel(u32);
+use super::channel::{Cell, Channel};
+use super::store::Snapshot;
 
-impl Channel {
-    /// What every client receives.
-    pub const EVERYWHERE: Self = Self(u32::MAX);
-
-    fn cell(x: i16, y: i16) -> Self {
-        // counted from i16::MIN, so that no cell within CELL_MAX looks like EVERYWHERE
-        let from_min = |at: i16| u32::from(at.cast_unsigned() ^ 0x8000);
-        Self(from_min(x) << 16 | from_min(y))
-    }
-
-    fn coordinates(self) -> (i16, i16) {
-        let from_min = |half: u32| (half as u16 ^ 0x8000).cast_signed();
-        (from_min(self.0 >> 16), from_min(self.0))
-    }
-}
-
-/// Cells are numbered from here to its opposite; what lies further out belongs to the border cells. Less than the
-/// integers reach, so that no cell is [`Channel::EVERYWHERE`].
-const CELL_MAX: f32 = 32_000.0;
-
-/// An entity must be this part of a cell beyond its cell's border before it changes: no flicker at borders.
-const STAY: f32 = 0.125;
+/// [`Cell::MAX`] as places are reckoned; what lies further out belongs to the border cells.
+const CELL_MAX: f32 = Cell::MAX as f32;
 /// Entities that are gone are forgotten every so many ticks.
 const FORGET_EVERY: i32 = 64;
 
-/// Remembers which channel each entity is in.
+/// Remembers which cell each entity is in.
 #[derive(Debug)]
 pub struct Grid {
     interest: Interest,
-    homes: FxHashMap<EntityId, (Channel, Tick)>,
+    homes: FxHashMap<EntityId, (Cell, Tick)>,
     forgot: Tick,
+}
+
+/// What a game last said of a seat's interest.
+#[derive(Clone, Copy, Debug)]
+pub struct Eye {
+    /// Whose it is.
+    pub seat: SeatId,
+    /// Where it looks.
+    pub look: Option<(f32, f32)>,
+    /// Which layers it sees.
+    pub sight: Sight,
+}
+
+impl Eye {
+    fn allows(&self, channel: Channel) -> bool {
+        self.sight.sees(self.seat, channel.layer())
+    }
 }
 
 impl Grid {
@@ -47,26 +44,23 @@ impl Grid {
         Self { interest, homes: FxHashMap::default(), forgot: Tick(0) }
     }
 
-    /// The channel of entity `id`, which is at `place` at `tick`; `None` when it was asked for already at this tick:
-    /// the game used an id twice.
-    pub fn settle(&mut self, tick: Tick, id: EntityId, place: Place) -> Option<Channel> {
+    /// The channel of entity `id`, which is at `place` and in `layer` at `tick`; `None` when it was asked for already at
+    /// this tick: the game used an id twice. A cell is left a little late, a layer at once.
+    pub fn settle(&mut self, tick: Tick, id: EntityId, place: Place, layer: Layer) -> Option<Channel> {
         let before = self.homes.get(&id).copied();
         if before.is_some_and(|(_, at)| at == tick) {
             return None;
         }
-        let channel = match (self.cell_size(), place) {
+        let cell = match (self.cell_size(), place) {
             (Some(size), Place::At { x, y }) => {
                 let (x, y) = within_the_grid(size, x, y);
-                let cell = cell_at(size, x, y);
-                match before {
-                    Some((home, _)) if home != Channel::EVERYWHERE && distance(size, home, x, y) <= STAY * size => home,
-                    _ => cell,
-                }
+                let stays = |home| home != Cell::EVERYWHERE && distance(size, home, x, y) <= Area::MARGIN * size;
+                before.map(|(home, _)| home).filter(|home| stays(*home)).unwrap_or_else(|| cell_at(size, x, y))
             }
-            (None, _) | (_, Place::Everywhere) => Channel::EVERYWHERE,
+            (None, _) | (_, Place::Everywhere) => Cell::EVERYWHERE,
         };
-        self.homes.insert(id, (channel, tick));
-        Some(channel)
+        self.homes.insert(id, (cell, tick));
+        Some(Channel::new(cell, layer))
     }
 
     /// Ends a tick.
@@ -77,26 +71,86 @@ impl Grid {
         }
     }
 
-    /// Adds to `channels` all that one who looks at `look` receives, sorted. Cells in `held` stay a little longer than
-    /// new ones would come.
-    pub fn in_view(&self, look: Option<(f32, f32)>, held: impl Fn(Channel) -> bool, channels: &mut Vec<Channel>) {
-        if let (Some(size), Interest::Radius(radius), Some((x, y))) = (self.cell_size(), self.interest, look) {
-            let (x, y) = within_the_grid(size, x, y);
-            let far = radius + size / 2.0;
-            let (low_x, low_y) = cell_at(size, x - far, y - far).coordinates();
-            let (high_x, high_y) = cell_at(size, x + far, y + far).coordinates();
-            for cx in low_x..=high_x {
-                for cy in low_y..=high_y {
-                    let cell = Channel::cell(cx, cy);
-                    let away = distance(size, cell, x, y);
-                    if away <= radius || (away <= far && held(cell)) {
-                        channels.push(cell);
-                    }
+    /// Adds to `channels` those of `now` that `eye` receives, sorted, at most [`CHANNELS_MAX`]. Cells that are `held`
+    /// stay a little longer than new ones would come; `sees` may shut any.
+    pub fn in_view(
+        &self,
+        eye: &Eye,
+        now: &Snapshot,
+        held: impl Fn(Cell) -> bool,
+        sees: impl Fn(Area) -> bool,
+        channels: &mut Vec<Channel>,
+    ) {
+        if eye.sight == Sight::All {
+            channels.extend(now.channels_from(Cell::EVERYWHERE));
+        } else {
+            let everywhere = now.channels_from(Cell::EVERYWHERE);
+            let everywhere = everywhere.take_while(|channel| channel.cell() == Cell::EVERYWHERE);
+            channels.extend(everywhere.filter(|channel| eye.allows(*channel)));
+            self.around(eye, now, held, sees, channels);
+        }
+        if channels.len() > CHANNELS_MAX {
+            self.keep_nearest(eye.look.unwrap_or_default(), channels);
+        }
+    }
+
+    /// Adds the channels of cells within the radius of where `eye` looks.
+    fn around(
+        &self,
+        eye: &Eye,
+        now: &Snapshot,
+        held: impl Fn(Cell) -> bool,
+        sees: impl Fn(Area) -> bool,
+        channels: &mut Vec<Channel>,
+    ) {
+        let (Interest::Radius(radius), Some(size), Some((x, y))) = (self.interest, self.cell_size(), eye.look) else {
+            return;
+        };
+        let (x, y) = within_the_grid(size, x, y);
+        let far = radius + size / 2.0;
+        let in_view = |cell: Cell| {
+            let away = distance(size, cell, x, y);
+            (away <= radius || (away <= far && held(cell))) && sees(area(size, cell))
+        };
+        let (low, high) = (cell_at(size, x - far, y - far).numbers(), cell_at(size, x + far, y + far).numbers());
+        let mut last = None;
+        for column in low.0..=high.0 {
+            let (first, end) = (Cell::new(column, low.1), Cell::new(column, high.1));
+            let column = now.channels_from(first).take_while(|channel| channel.cell() <= end);
+            for channel in column.filter(|channel| eye.allows(*channel)) {
+                // once a cell, whatever the number of its layers
+                let cell = channel.cell();
+                let seen = last.filter(|(last, _)| *last == cell).map_or_else(|| in_view(cell), |(_, seen)| seen);
+                last = Some((cell, seen));
+                if seen {
+                    channels.push(channel);
                 }
             }
-            channels.sort_unstable();
         }
-        channels.push(Channel::EVERYWHERE);
+    }
+
+    /// Whether one with `eye` may know what happens at a point.
+    pub fn reaches(&self, eye: &Eye, (x, y): (f32, f32), sees: impl Fn(Area) -> bool) -> bool {
+        let (Interest::Radius(radius), Some(size)) = (self.interest, self.cell_size()) else { return true };
+        let (x, y) = within_the_grid(size, x, y);
+        let cell = cell_at(size, x, y);
+        let near = |(x, y)| {
+            let (x, y) = within_the_grid(size, x, y);
+            distance(size, cell, x, y) <= radius
+        };
+        eye.sight == Sight::All || (eye.look.is_some_and(near) && sees(area(size, cell)))
+    }
+
+    /// Drops the channels that are furthest from a point; those of everywhere are the nearest.
+    fn keep_nearest(&self, (x, y): (f32, f32), channels: &mut Vec<Channel>) {
+        let size = self.cell_size().unwrap_or(1.0);
+        let (x, y) = within_the_grid(size, x, y);
+        let away = |cell: Cell| if cell == Cell::EVERYWHERE { -1.0 } else { distance(size, cell, x, y) };
+        channels.select_nth_unstable_by(CHANNELS_MAX, |a, b| {
+            away(a.cell()).total_cmp(&away(b.cell())).then_with(|| a.cmp(b))
+        });
+        channels.truncate(CHANNELS_MAX);
+        channels.sort_unstable();
     }
 
     fn cell_size(&self) -> Option<f32> {
@@ -113,38 +167,91 @@ fn within_the_grid(size: f32, x: f32, y: f32) -> (f32, f32) {
     (within(x), within(y))
 }
 
-fn cell_at(size: f32, x: f32, y: f32) -> Channel {
+fn cell_at(size: f32, x: f32, y: f32) -> Cell {
     let number = |at: f32| (at / size).floor().clamp(-CELL_MAX, CELL_MAX) as i16;
-    Channel::cell(number(x), number(y))
+    Cell::new(number(x), number(y))
+}
+
+fn area(size: f32, cell: Cell) -> Area {
+    let (x, y) = cell.numbers();
+    Area { x: f32::from(x) * size, y: f32::from(y) * size, side: size }
 }
 
 /// From a point to the nearest point of a cell; 0 inside.
-fn distance(size: f32, cell: Channel, x: f32, y: f32) -> f32 {
-    let (cx, cy) = cell.coordinates();
-    let off = |at: f32, cell: i16| {
-        let low = f32::from(cell) * size;
-        (low - at).max(at - low - size).max(0.0)
-    };
-    let (dx, dy) = (off(x, cx), off(y, cy));
+fn distance(size: f32, cell: Cell, x: f32, y: f32) -> f32 {
+    let area = area(size, cell);
+    let off = |at: f32, low: f32| (low - at).max(at - low - size).max(0.0);
+    let (dx, dy) = (off(x, area.x), off(y, area.y));
     (dx * dx + dy * dy).sqrt()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
+    use tickwire_shared::Teams;
+    use tickwire_shared::delta::Layout;
+    use tickwire_shared::publish::{Published, PutEntity};
+    use tickwire_shared::schema::{KindSchema, Schema};
+
+    use super::super::store::Store;
     use super::*;
+
+    const CELL: f32 = 50.0;
+
+    fn eye(look: (f32, f32)) -> Eye {
+        Eye { seat: SeatId(0), look: Some(look), sight: Sight::default() }
+    }
+
+    /// A snapshot in which entities of no fields are in these layers at these places.
+    fn settled(grid: &mut Grid, tick: u32, entities: &[(f32, f32, Layer)]) -> Store {
+        let input = KindSchema { name: "Keys".into(), fields: Vec::new() };
+        let kinds = vec![KindSchema { name: "Body".into(), fields: Vec::new() }];
+        let schema = Schema { game: "grid".into(), version: 0, kinds, input };
+        let mut store = Store::new(Layout::new(&schema).expect("a sound schema"));
+        let mut published = Published::default();
+        published.entities.extend((0..).zip(entities).map(|(id, (x, y, layer))| PutEntity {
+            id: EntityId(id),
+            kind: 0,
+            place: Place::at(*x, *y),
+            layer: *layer,
+            owner: None,
+            first_lane: 0,
+        }));
+        store.settle(Tick(tick), &published, grid);
+        store
+    }
+
+    fn seen(grid: &Grid, store: &Store, eye: &Eye, held: bool, sees: impl Fn(Area) -> bool) -> Vec<Channel> {
+        let mut channels = Vec::new();
+        grid.in_view(eye, store.newest().expect("settled"), |_| held, sees, &mut channels);
+        assert!(channels.is_sorted_by(|a, b| a < b), "sorted, and each once");
+        channels
+    }
+
+    fn public(x: f32, y: f32) -> Channel {
+        Channel::new(cell_at(CELL, x, y), Layer::Public)
+    }
 
     #[test]
     fn all_within_the_radius_is_in_view_and_nothing_far_beyond() {
-        let grid = Grid::new(Interest::Radius(100.0));
         for look in [(0.0, 0.0), (-333.0, 47.0), (49.9, -1e4)] {
-            let mut channels = Vec::new();
-            grid.in_view(Some(look), |_| false, &mut channels);
+            let mut grid = Grid::new(Interest::Radius(100.0));
+            let around = |i: u32, away: f32| {
+                let (sin, cos) = (i as f32).to_radians().sin_cos();
+                (look.0 + cos * away, look.1 + sin * away)
+            };
+            let places = (0..360).flat_map(|i| [around(i, 99.9), around(i, 124.0), around(i, 172.0), around(i, 198.0)]);
+            let entities: Vec<_> = places.map(|(x, y)| (x, y, Layer::Public)).collect();
+            let store = settled(&mut grid, 1, &entities);
+            let new = seen(&grid, &store, &eye(look), false, |_| true);
+            let held = seen(&grid, &store, &eye(look), true, |_| true);
             for i in 0..360 {
-                let (dx, dy) = ((f64::from(i)).to_radians().cos() as f32, f64::from(i).to_radians().sin() as f32);
-                let near = cell_at(50.0, look.0 + dx * 99.9, look.1 + dy * 99.9);
-                assert!(channels.contains(&near), "what is 99.9 away from {look:?} must be seen");
-                let far = cell_at(50.0, look.0 + dx * 172.0, look.1 + dy * 172.0);
-                assert!(!channels.contains(&far), "what is 172 away from {look:?} must not be seen");
+                let at = |away| public(around(i, away).0, around(i, away).1);
+                assert!(new.contains(&at(99.9)), "what is 99.9 away from {look:?} must be seen");
+                assert!(!new.contains(&at(172.0)), "what is 172 away from {look:?} must not be seen");
+                assert!(held.contains(&at(124.0)), "what is 124 away from {look:?} must stay in sight");
+                assert!(!held.contains(&at(198.0)), "what is 198 away from {look:?} must not stay in sight");
             }
         }
     }
@@ -152,7 +259,9 @@ mod tests {
     #[test]
     fn a_border_does_not_flicker() {
         let mut grid = Grid::new(Interest::Radius(100.0));
-        let mut at = |tick, x| grid.settle(Tick(tick), EntityId(1), Place::at(x, 0.0)).expect("asked once a tick");
+        let mut at = |tick, x| {
+            grid.settle(Tick(tick), EntityId(1), Place::at(x, 0.0), Layer::Public).expect("asked once a tick")
+        };
         let home = at(1, 49.0);
         assert_eq!(at(2, 51.0), home);
         assert_eq!(at(3, 49.5), home);
@@ -160,30 +269,103 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_the_grid_is_seen_from_there() {
-        let mut grid = Grid::new(Interest::Radius(10.0));
-        for (x, y) in [(1e6, 0.0), (-1e9, 1e9), (f32::NAN, f32::INFINITY)] {
-            let home = grid.settle(Tick(x.to_bits()), EntityId(1), Place::at(x, y)).expect("asked once a tick");
-            let mut channels = Vec::new();
-            grid.in_view(Some((x, y)), |_| false, &mut channels);
-            assert!(channels.contains(&home), "one at ({x}, {y}) must see itself");
+    fn a_layer_is_left_at_once_and_the_cell_stays() {
+        let mut grid = Grid::new(Interest::Radius(100.0));
+        let mut at = |tick, x, layer| grid.settle(Tick(tick), EntityId(1), Place::at(x, 0.0), layer);
+        let home = at(1, 49.0, Layer::Public).expect("asked once a tick").cell();
+        for (tick, layer) in (2..).zip([Layer::Seat(SeatId(3)), Layer::Teams(Teams::one(0)), Layer::Public]) {
+            assert_eq!(at(tick, 51.0, layer), Some(Channel::new(home, layer)));
         }
     }
 
     #[test]
-    fn no_cell_is_everywhere() {
-        for x in [-1e9, -1.0, 0.0, 1e9, f32::NAN] {
-            for y in [-1e9, -1.0, 0.0, 1e9, f32::INFINITY] {
-                assert_ne!(cell_at(50.0, x, y), Channel::EVERYWHERE, "the cell of ({x}, {y})");
-            }
+    fn what_is_beyond_the_grid_is_seen_from_there() {
+        for (x, y) in [(1e6, 0.0), (-1e9, 1e9), (f32::NAN, f32::INFINITY)] {
+            let mut grid = Grid::new(Interest::Radius(10.0));
+            let store = settled(&mut grid, 1, &[(x, y, Layer::Public)]);
+            assert_eq!(
+                seen(&grid, &store, &eye((x, y)), false, |_| true).len(),
+                1,
+                "one at ({x}, {y}) must see itself"
+            );
         }
-        assert_eq!(Channel::cell(-7, 32_000).coordinates(), (-7, 32_000));
+    }
+
+    #[test]
+    fn a_seat_gets_the_layers_that_it_sees_and_a_spectator_all_of_them_everywhere() {
+        let (red, blue) = (Teams::one(0), Teams::one(1));
+        let layers = [Layer::Public, Layer::Teams(red), Layer::Teams(red | blue), Layer::Seat(SeatId(0))];
+        let mut entities: Vec<_> = layers.iter().map(|layer| (10.0, 10.0, *layer)).collect();
+        entities.extend([(10.0, 10.0, Layer::Seat(SeatId(1))), (1e4, 10.0, Layer::Public)]);
+        let mut grid = Grid::new(Interest::Radius(100.0));
+        let store = settled(&mut grid, 1, &entities);
+        let with = |sight, sees: &dyn Fn(Area) -> bool| {
+            let channels = seen(&grid, &store, &Eye { sight, ..eye((0.0, 0.0)) }, false, sees);
+            channels.iter().map(|channel| channel.layer()).collect::<Vec<_>>()
+        };
+        let open = |_: Area| true;
+        assert_eq!(with(Sight::Teams(red), &open), layers);
+        assert_eq!(with(Sight::Teams(blue), &open), [layers[0], layers[2], layers[3]]);
+        assert_eq!(with(Sight::default(), &open), [layers[0], layers[3]]);
+        assert_eq!(with(Sight::Teams(Teams::ALL), &|_| false), []);
+        assert_eq!(with(Sight::All, &|_| false).len(), 6, "a spectator sees all");
+    }
+
+    #[test]
+    fn a_game_is_asked_once_for_each_cell_in_which_the_seat_could_see_something() {
+        let hidden = Layer::Seat(SeatId(1));
+        let entities = [
+            (10.0, 10.0, Layer::Public),
+            (10.0, 10.0, Layer::Seat(SeatId(0))),
+            (60.0, -10.0, Layer::Public),
+            (60.0, 60.0, hidden),
+        ];
+        let mut grid = Grid::new(Interest::Radius(100.0));
+        let store = settled(&mut grid, 1, &entities);
+        let asked = RefCell::new(Vec::new());
+        let sees = |area: Area| {
+            asked.borrow_mut().push(area);
+            area.x > 0.0
+        };
+        assert_eq!(seen(&grid, &store, &eye((0.0, 0.0)), false, sees), [public(60.0, -10.0)]);
+        let area = |x, y| Area { x, y, side: CELL };
+        assert_eq!(asked.into_inner(), [area(0.0, 0.0), area(50.0, -50.0)]);
+    }
+
+    #[test]
+    fn of_more_channels_than_a_client_holds_the_nearest_are_given() {
+        let along = (0..100u8).map(|number| f32::from(number) * CELL + 1.0);
+        let places = along.clone().flat_map(|x| along.clone().map(move |y| (x, y)));
+        let entities: Vec<_> = places.map(|(x, y)| (x, y, Layer::Public)).collect();
+        let mut grid = Grid::new(Interest::Radius(100.0));
+        let store = settled(&mut grid, 1, &entities);
+        let look = (4000.0, 1000.0);
+        let channels = seen(&grid, &store, &Eye { sight: Sight::All, ..eye(look) }, false, |_| true);
+        assert_eq!(channels.len(), CHANNELS_MAX);
+        let away = |(x, y, _): &(f32, f32, Layer)| (x - look.0).hypot(y - look.1);
+        let (near, far): (Vec<_>, Vec<_>) = entities.iter().partition(|entity| away(entity) < 1000.0);
+        assert!(near.iter().all(|(x, y, _)| channels.contains(&public(*x, *y))) && near.len() > 1000);
+        let furthest = far.iter().max_by(|a, b| away(a).total_cmp(&away(b))).expect("some are far");
+        assert!(!channels.contains(&public(furthest.0, furthest.1)));
+    }
+
+    #[test]
+    fn an_event_reaches_those_whose_view_reaches_its_cell() {
+        let grid = Grid::new(Interest::Radius(100.0));
+        let reaches = |eye: &Eye, at| grid.reaches(eye, at, |area| area.x < 50.0);
+        let near = eye((0.0, 0.0));
+        assert!(reaches(&near, (20.0, 20.0)) && reaches(&near, (-99.0, 0.0)));
+        assert!(!reaches(&near, (60.0, 20.0)), "the game shuts that cell");
+        assert!(!reaches(&near, (-160.0, 0.0)), "too far");
+        assert!(!reaches(&Eye { look: None, ..near }, (20.0, 20.0)), "it looks nowhere");
+        assert!(reaches(&Eye { sight: Sight::All, look: None, ..near }, (60.0, 1e5)), "a spectator");
+        assert!(Grid::new(Interest::Everything).reaches(&near, (60.0, 1e5), |_| false), "no cells, nothing to shut");
     }
 
     #[test]
     fn an_id_that_is_used_twice_is_found() {
         let mut grid = Grid::new(Interest::Everything);
-        assert_eq!(grid.settle(Tick(1), EntityId(1), Place::Everywhere), Some(Channel::EVERYWHERE));
-        assert_eq!(grid.settle(Tick(1), EntityId(1), Place::Everywhere), None);
+        assert_eq!(grid.settle(Tick(1), EntityId(1), Place::Everywhere, Layer::Public), Some(Channel::EVERYWHERE));
+        assert_eq!(grid.settle(Tick(1), EntityId(1), Place::Everywhere, Layer::Public), None);
     }
 }

@@ -1,4 +1,5 @@
-//! From what a game published to what each client is sent. Knows no socket and no thread.
+//! From what a game published to what each client is sent. Knows no socket and no thread. A channel is a layer in a
+//! cell of the grid.
 //!
 //! ```text
 //!  Published --Grid: a channel for each entity--> Store: rows by (channel, id), ring of 32 ticks
@@ -9,12 +10,14 @@
 //!        ^------------------------------------------- receipt
 //! ```
 
+mod channel;
 mod encode;
 mod grid;
 mod store;
 mod view;
 
+pub use channel::{Cell, Channel};
 pub use encode::Encoder;
-pub use grid::{Channel, Grid};
+pub use grid::{Eye, Grid};
 pub use store::{Snapshot, Store};
 pub use view::{ComposeTick, FrameSink, View};

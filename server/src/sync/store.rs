@@ -8,7 +8,8 @@ use tickwire_shared::delta::{EntityRow, Layout, Part, Rows};
 use tickwire_shared::publish::Published;
 use tickwire_shared::{EntityId, SeatId, Tick};
 
-use super::grid::{Channel, Grid};
+use super::channel::{Cell, Channel};
+use super::grid::Grid;
 
 /// All rows of one tick.
 #[derive(Debug, Default)]
@@ -36,6 +37,12 @@ impl Snapshot {
             .binary_search_by_key(&channel, |(channel, _)| *channel)
             .map_or(0..0, |place| self.channels[place].1.clone());
         Rows { entities: &self.entities[range], lanes: &self.lanes }
+    }
+
+    /// The channels that hold something, in order, from those of `cell` on.
+    pub fn channels_from(&self, cell: Cell) -> impl Iterator<Item = Channel> {
+        let first = self.channels.partition_point(|(channel, _)| channel.cell() < cell);
+        self.channels[first..].iter().map(|(channel, _)| *channel)
     }
 
     /// The rows that belong to a seat, owner-only fields included.
@@ -78,7 +85,7 @@ impl Store {
     pub fn settle(&mut self, tick: Tick, published: &Published, grid: &mut Grid) -> usize {
         self.order.clear();
         for (place, entity) in published.entities.iter().enumerate() {
-            if let Some(channel) = grid.settle(tick, entity.id, entity.place) {
+            if let Some(channel) = grid.settle(tick, entity.id, entity.place, entity.layer) {
                 self.order.push((channel, entity.id, place));
             }
         }

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{Held, Part, encode_row};
 use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
-use tickwire_shared::protocol::limits::{CHANNELS_MAX, OWNED_MAX};
-use tickwire_shared::{SeatId, Tick};
+use tickwire_shared::protocol::limits::OWNED_MAX;
+use tickwire_shared::{Area, SeatId, Sight, Tick};
 
+use super::channel::{Cell, Channel};
 use super::encode::Encoder;
-use super::grid::{Channel, Grid};
+use super::grid::{Eye, Grid};
 use super::store::Store;
 
 /// A client's state hash is sent when so many ticks have passed since the last one that it got.
@@ -48,6 +49,7 @@ struct Proposal {
 #[derive(Debug, Default)]
 pub struct View {
     look: Option<(f32, f32)>,
+    sight: Sight,
     /// Sorted by channel.
     open: Vec<Open>,
     /// The tick whose owned block the client has.
@@ -90,6 +92,11 @@ impl View {
         self.look = Some((x, y));
     }
 
+    /// The client sees these layers from now on.
+    pub fn sight(&mut self, sight: Sight) {
+        self.sight = sight;
+    }
+
     /// Adds an event for the client; tells whether an older one had to be dropped.
     pub fn push_event(&mut self, event: Arc<[u8]>) -> bool {
         let full = self.events.len() >= EVENTS_MAX;
@@ -124,10 +131,17 @@ impl View {
         self.proposal.reset = false;
     }
 
-    /// Composes the frame for the newest tick: fills `sink` and proposes.
+    /// What a game last said of the interest of the client, whose seat is `seat`.
+    #[must_use]
+    pub fn eye(&self, seat: SeatId) -> Eye {
+        Eye { seat, look: self.look, sight: self.sight }
+    }
+
+    /// Composes the frame for the newest tick: fills `sink` and proposes. `sees` is the game's word on what the seat may
+    /// know.
     pub fn compose(
         &mut self,
-        seat: SeatId,
+        (seat, sees): (SeatId, impl Fn(Area) -> bool),
         ack: Option<InputAck>,
         (store, grid): (&Store, &Grid),
         encoder: &mut Encoder,
@@ -140,7 +154,7 @@ impl View {
             self.owned = None;
         }
         self.proposal.reset = reset;
-        self.choose_channels(grid, shared);
+        self.choose_channels(seat, sees, (store, grid), shared);
         self.choose_parts(store, encoder, shared);
         let owned = self.choose_owned(seat, store, shared);
         self.proposal.events = self.choose_events();
@@ -176,12 +190,23 @@ impl View {
         }
     }
 
-    /// What the client is to see, and which of its channels it loses.
-    fn choose_channels(&self, grid: &Grid, shared: &mut ComposeTick) {
-        let held = |channel: Channel| self.open.binary_search_by_key(&channel, |open| open.channel).is_ok();
+    /// What the client is to see, and which of its channels it loses: those that it may not see any more, and those
+    /// that hold nothing.
+    fn choose_channels(
+        &self,
+        seat: SeatId,
+        sees: impl Fn(Area) -> bool,
+        (store, grid): (&Store, &Grid),
+        shared: &mut ComposeTick,
+    ) {
+        let held = |cell: Cell| {
+            let first = self.open.partition_point(|open| open.channel.cell() < cell);
+            self.open.get(first).is_some_and(|open| open.channel.cell() == cell)
+        };
         shared.wanted.clear();
-        grid.in_view(self.look, held, &mut shared.wanted);
-        shared.wanted.truncate(CHANNELS_MAX);
+        if let Some(now) = store.newest() {
+            grid.in_view(&self.eye(seat), now, held, sees, &mut shared.wanted);
+        }
         shared.closed.clear();
         let lost = self.open.iter().filter(|open| shared.wanted.binary_search(&open.channel).is_err());
         shared.closed.extend(lost.map(|open| open.handle));
