@@ -26,7 +26,7 @@ pub use message::{ClientMessage, ServerMessage, decode_command, decode_payload, 
 /// The subprotocol's name in the WebSocket handshake.
 pub const SUBPROTOCOL: &str = "tickwire.1";
 /// The version that a hello carries.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// First byte of a [`frame`].
 pub const TAG_FRAME: u8 = 0xf0;
