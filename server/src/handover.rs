@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Sender, TrySendError};
 use tickwire_shared::protocol::close::CloseReason;
-use tickwire_shared::protocol::input::InputLanes;
+use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::{Leave, Profile, SeatId, Tick};
 
 use crate::net::{LinkId, Outcome, PlainStream};
@@ -121,10 +121,8 @@ pub struct RoomInput {
     pub seat: SeatId,
     /// Only if it is still this link's.
     pub link: LinkAddress,
-    /// For this tick.
-    pub tick: Tick,
     /// The input.
-    pub lanes: InputLanes,
+    pub input: TickInput,
     /// When the reactor read it.
     pub arrived: Instant,
 }

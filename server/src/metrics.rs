@@ -103,6 +103,8 @@ pub struct Metrics {
     pub inputs_dropped: Counter,
     /// Inputs: that came too late, twice, or too far ahead to be used.
     pub inputs_unused: Counter,
+    /// Inputs: whose client saw older states, or said so, than the game lets it be judged by; the oldest allowed count.
+    pub rewinds_bounded: Counter,
     /// Commands: malformed, or too many for a tick.
     pub commands_dropped: Counter,
     /// Clients that asked for keyframes because their state was wrong.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tickwire_server::handover::{Batch, LinkAddress, RoomId};
 use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::Room;
+use tickwire_shared::protocol::input::{TickInput, ViewLag};
 use tickwire_shared::{
     EntityId, Game, Interest, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick, World,
 };
@@ -93,7 +94,8 @@ impl Game for Circles {
 fn tick(room: &mut Room<Circles>, now: Instant) -> usize {
     let next = room.tick().next();
     for client in 0..CLIENTS {
-        room.input(SeatId(client), address(client), next, [1, 0, 0, 0, 0, 0, 0, 0], now);
+        let input = TickInput { tick: next, lag: ViewLag::default(), lanes: [1, 0, 0, 0, 0, 0, 0, 0] };
+        room.input(SeatId(client), address(client), input, now);
     }
     let mut sent: Option<Box<Batch>> = None;
     room.step(now, |batch| {

@@ -9,6 +9,7 @@ use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::Room;
 use tickwire_shared::client::{Client, Event};
 use tickwire_shared::protocol::ServerMessage;
+use tickwire_shared::protocol::input::{TickInput, ViewLag};
 use tickwire_shared::{
     EntityId, Game, Interest, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick, To,
     World,
@@ -341,6 +342,10 @@ fn every_client_is_checked_at_whatever_rate_it_is_served() {
     }
 }
 
+fn input(tick: u32) -> TickInput {
+    TickInput { tick: Tick(tick), lag: ViewLag::default(), lanes: [1, 0, 0, 0, 0, 0, 0, 0] }
+}
+
 #[test]
 fn what_the_last_occupant_of_a_seat_wanted_is_not_the_next_ones_wish() {
     let mut room = Room::<Crowd>::new(RoomId(1), (), 1, 0, 1).expect("the test's game starts");
@@ -349,12 +354,12 @@ fn what_the_last_occupant_of_a_seat_wanted_is_not_the_next_ones_wish() {
     assert!(room.leave(seat, address(1), Leave::Left));
     assert_eq!(room.join(address(2), Profile::default()), Ok(seat));
     for tick in 1..8 {
-        room.input(seat, address(1), Tick(tick), [1, 0, 0, 0, 0, 0, 0, 0], Instant::now());
+        room.input(seat, address(1), input(tick), Instant::now());
     }
     room.command(seat, address(1), &[]);
     let counts = room.take_counts();
     assert_eq!((counts.inputs_unused, counts.commands_dropped), (7, 1));
-    room.input(seat, address(2), Tick(3), [1, 0, 0, 0, 0, 0, 0, 0], Instant::now());
+    room.input(seat, address(2), input(3), Instant::now());
     room.command(seat, address(2), &[]);
     let counts = room.take_counts();
     assert_eq!((counts.inputs_unused, counts.commands_dropped), (0, 0));

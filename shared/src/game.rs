@@ -3,10 +3,13 @@
 //! A game is a pure state machine: it knows no socket, clock or thread, and draws randomness from the generator that
 //! its host hands it. Whoever calls these functions is its host: the server, a test, a replay, an offline client.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::interest::{Area, Teams};
 use crate::publish::Publisher;
+use crate::rewind::{History, Rewound};
 use crate::rng::Rng;
 use crate::schema::{Replicate, World};
 use crate::tick::{Tick, TickRate};
@@ -135,6 +138,9 @@ pub struct Setup {
     /// With [`Interest::Radius`]: what is far, beyond about 0.6 of the radius, is sent at half the rate, and what lies
     /// beyond the radius at a quarter; clients draw it that much later. Default no.
     pub far_is_rarer: bool,
+    /// How far back [`Step::rewind`] goes at most; default 250 ms, zero for never. A client that shows older states, or
+    /// says so, is judged by the oldest that this allows. The server keeps 32 ticks: at fast rates that is the limit.
+    pub rewind_max: Duration,
     /// The room's generator, seeded by the host; the same one comes back in every [`Step`].
     pub rng: Rng,
 }
@@ -149,6 +155,7 @@ impl Setup {
             interest: Interest::default(),
             client_bytes_per_s: None,
             far_is_rarer: false,
+            rewind_max: Duration::from_millis(250),
             rng: Rng::new(seed),
         }
     }
@@ -184,6 +191,8 @@ pub struct Step<'a, G: Game> {
     inputs: &'a Inputs<G::Input>,
     commands: &'a mut Vec<(SeatId, G::Command)>,
     events: &'a mut Vec<(To, G::Event)>,
+    history: Option<&'a dyn History>,
+    lags: &'a [f32],
     /// The room's generator.
     pub rng: &'a mut Rng,
 }
@@ -198,7 +207,15 @@ impl<'a, G: Game> Step<'a, G> {
         events: &'a mut Vec<(To, G::Event)>,
         rng: &'a mut Rng,
     ) -> Self {
-        Self { tick, rate, inputs, commands, events, rng }
+        Self { tick, rate, inputs, commands, events, history: None, lags: &[], rng }
+    }
+
+    /// For hosts that keep the past: it, and how many ticks before this one each seat's client saw the others when it
+    /// made the input that is due now, within the bounds of [`Setup::rewind_max`] and of what is kept. What a game does
+    /// with it follows from these two as from inputs: a recording must have the lags too.
+    #[must_use]
+    pub fn with_past(self, history: &'a dyn History, lags: &'a [f32]) -> Self {
+        Self { history: Some(history), lags, ..self }
     }
 
     /// Sends a one-off message.
@@ -228,5 +245,15 @@ impl<'a, G: Game> Step<'a, G> {
     #[must_use]
     pub fn input(&self, seat: SeatId) -> G::Input {
         self.inputs.get(usize::from(seat.0)).and_then(Option::clone).unwrap_or_default()
+    }
+
+    /// The others as `seat` saw them when it made the input that is due now, at most [`Setup::rewind_max`] ago. How old
+    /// its picture was is the client's word: within the bound it may say what it likes. A seat that has sent nothing
+    /// yet has a lag of 0, which is the newest state that was sent; of a host that keeps no past nothing is found. Then
+    /// judge by the present.
+    #[must_use]
+    pub fn rewind(&self, seat: SeatId) -> Rewound<'a, G::World> {
+        let lag_ticks = self.lags.get(usize::from(seat.0)).copied().unwrap_or(0.0);
+        Rewound::new(self.history, self.tick, lag_ticks)
     }
 }

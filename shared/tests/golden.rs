@@ -44,8 +44,8 @@ fn rows(entities: &[(u32, u16, &[u32])]) -> RowBuffer {
 fn client_messages() {
     let messages = [
         (
-            ClientMessage::Hello { protocol: 2, game: "arena".into(), fingerprint: 0x0102_0304_0506_0708 },
-            "0002056172656e61fd0807060504030201",
+            ClientMessage::Hello { protocol: 3, game: "arena".into(), fingerprint: 0x0102_0304_0506_0708 },
+            "0003056172656e61fd0807060504030201",
         ),
         (ClientMessage::Join { name: "ann".into() }, "0103616e6e"),
         (ClientMessage::Ping { stamp_ms: 1000 }, "02fbe803"),
@@ -86,8 +86,9 @@ fn inputs() {
     let kind = KindLayout::new(&schema().input).expect("sound");
     let lanes = |go, fire| [go, fire, 0, 0, 0, 0, 0, 0];
     let mut message = Vec::new();
-    input::encode(&kind, Tick(0x0102), &[lanes(2, 1), lanes(2, 1), lanes(0, 0)], &mut message);
-    assert_eq!(hex(&message), "f102010000030e");
+    let lag = input::ViewLag(0x2d);
+    input::encode(&kind, Tick(0x0102), lag, &[lanes(2, 1), lanes(2, 1), lanes(0, 0)], &mut message);
+    assert_eq!(hex(&message), "f1020100002d030e");
 }
 
 #[test]

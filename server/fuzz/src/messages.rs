@@ -6,14 +6,15 @@
 
 use std::sync::LazyLock;
 
+use tickwire_shared::Game;
 use tickwire_shared::delta::{KindLayout, Layout, RowBuffer, decode_keyframe};
 use tickwire_shared::protocol::frame::{self, Frame};
+use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::limits::{
     CHANNELS_MAX, CLIENT_MESSAGE_MAX_BYTES, EVENTS_PER_FRAME_MAX, INPUTS_PER_MESSAGE_MAX, SERVER_MESSAGE_MAX_BYTES,
 };
 use tickwire_shared::protocol::{self, ClientMessage, ServerMessage, TAG_FRAME, TAG_INPUT};
 use tickwire_shared::schema::{KindSchema, Schema};
-use tickwire_shared::{Game, Tick};
 
 use super::layouts;
 
@@ -79,23 +80,23 @@ fn read_inputs(message: &[u8]) -> bool {
     let mut accepted = false;
     for (schema, kind) in &*KINDS {
         let mut inputs = Vec::new();
-        if protocol::input::decode(kind, message, |tick, lanes| inputs.push((tick, lanes))).is_err() {
+        if protocol::input::decode(kind, message, |input| inputs.push(input)).is_err() {
             assert!(inputs.is_empty(), "nothing of a wrong message is told");
             continue;
         }
         accepted = true;
         assert!((1..=INPUTS_PER_MESSAGE_MAX).contains(&inputs.len()));
-        let newest: Tick = inputs[inputs.len() - 1].0;
-        for (age, (tick, lanes)) in inputs.iter().rev().enumerate() {
+        let TickInput { tick: newest, lag, .. } = inputs[inputs.len() - 1];
+        for (age, TickInput { tick, lanes, .. }) in inputs.iter().rev().enumerate() {
             assert_eq!(*tick, newest.offset(-(age as i32)), "unbroken, the oldest first");
             layouts::check_row(schema, lanes);
         }
         let mut written = Vec::new();
-        let lanes: Vec<_> = inputs.iter().rev().map(|(_, lanes)| *lanes).collect();
-        protocol::input::encode(kind, newest, &lanes, &mut written);
+        let lanes: Vec<_> = inputs.iter().rev().map(|input| input.lanes).collect();
+        protocol::input::encode(kind, newest, lag, &lanes, &mut written);
         assert!(written.len() <= message.len());
         let mut again = Vec::new();
-        protocol::input::decode(kind, &written, |tick, lanes| again.push((tick, lanes))).expect("we wrote it");
+        protocol::input::decode(kind, &written, |input| again.push(input)).expect("we wrote it");
         assert_eq!(again, inputs);
     }
     accepted

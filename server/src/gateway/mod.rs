@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use rustc_hash::FxHashMap;
 use tickwire_shared::protocol::close::CloseReason;
-use tickwire_shared::protocol::input::InputLanes;
+use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::{SUBPROTOCOL, ServerMessage};
 use tickwire_shared::{Leave, Tick};
 use tracing::debug;
@@ -56,7 +56,7 @@ pub struct Gateway {
     /// Links that may not have asked for a seat, the oldest first.
     newcomers: VecDeque<(Instant, LinkId)>,
     /// Scratch for the inputs of one message.
-    inputs: Vec<(Tick, InputLanes)>,
+    inputs: Vec<TickInput>,
 }
 
 impl Gateway {
@@ -175,11 +175,12 @@ impl Gateway {
         let address = self.address(link);
         let Some(session) = self.sessions.get_mut(&link) else { return };
         let Some(SeatAddress { thread, room, seat }) = session.seat() else { return };
-        for (tick, lanes) in &self.inputs {
-            let input = RoomInput { room, seat, link: address, tick: *tick, lanes: *lanes, arrived };
+        for input in &self.inputs {
+            let tick = input.tick;
+            let input = RoomInput { room, seat, link: address, input: *input, arrived };
             if !self.threads[thread].offer_input(input) {
                 self.metrics.inputs_dropped.one();
-                session.input_lost(*tick);
+                session.input_lost(tick);
                 break;
             }
         }

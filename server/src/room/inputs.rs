@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tickwire_shared::Tick;
 use tickwire_shared::protocol::frame::InputAck;
-use tickwire_shared::protocol::input::InputLanes;
+use tickwire_shared::protocol::input::{InputLanes, TickInput};
 
 /// Inputs for more ticks ahead than this are dropped: the client's clock is wrong, and it will notice.
 const AHEAD_MAX: i32 = 32;
@@ -14,40 +14,43 @@ const AHEAD_MAX: i32 = 32;
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
     /// Sorted by tick, the newest last.
-    waiting: VecDeque<(Tick, InputLanes, Instant)>,
+    waiting: VecDeque<(TickInput, Instant)>,
     used: Option<InputAck>,
 }
 
 impl Inputs {
     /// Takes an input after the room's tick `now`; one that is older than what was used already, or known, or too far
     /// ahead, is dropped. Tells whether it was kept.
-    pub(super) fn offer(&mut self, now: Tick, tick: Tick, lanes: InputLanes, arrived: Instant) -> bool {
+    pub(super) fn offer(&mut self, now: Tick, input: TickInput, arrived: Instant) -> bool {
+        let tick = input.tick;
         let stale = self.used.is_some_and(|used| !tick.is_after(used.tick));
-        let place = self.waiting.iter().rposition(|(waiting, _, _)| !waiting.is_after(tick));
-        let known = place.is_some_and(|place| self.waiting[place].0 == tick);
+        let place = self.waiting.iter().rposition(|(waiting, _)| !waiting.tick.is_after(tick));
+        let known = place.is_some_and(|place| self.waiting[place].0.tick == tick);
         if stale || known || tick.since(now) > AHEAD_MAX {
             return false;
         }
-        self.waiting.insert(place.map_or(0, |place| place + 1), (tick, lanes, arrived));
+        self.waiting.insert(place.map_or(0, |place| place + 1), (input, arrived));
         true
     }
 
-    /// The newest input that is due at `tick`, whose step begins at `now`.
-    pub(super) fn due(&mut self, tick: Tick, now: Instant, interval: Duration) -> Option<InputLanes> {
+    /// The newest input that is due at `tick`, whose step begins at `now`; and how many ticks before this one lies what
+    /// the player saw.
+    pub(super) fn due(&mut self, tick: Tick, now: Instant, interval: Duration) -> Option<(InputLanes, f32)> {
         let mut due = None;
         while let Some(input) = self.waiting.pop_front() {
-            if input.0.is_after(tick) {
+            if input.0.tick.is_after(tick) {
                 self.waiting.push_front(input);
                 break;
             }
             due = Some(input);
         }
-        let (stamp, lanes, arrived) = due?;
+        let (TickInput { tick: stamp, lag, lanes }, arrived) = due?;
         let waited = now.saturating_duration_since(arrived).as_secs_f64();
         let margin_s = waited - f64::from(tick.since(stamp)) * interval.as_secs_f64();
         // `as` saturates
         self.used = Some(InputAck { tick: stamp, margin_100us: (margin_s * 1e4).round() as i16 });
-        Some(lanes)
+        // one that came late was made for an earlier tick
+        Some((lanes, lag.ticks() + tick.since(stamp) as f32))
     }
 
     /// What the client is told about its inputs.
@@ -58,6 +61,8 @@ impl Inputs {
 
 #[cfg(test)]
 mod tests {
+    use tickwire_shared::protocol::input::ViewLag;
+
     use super::*;
 
     const INTERVAL: Duration = Duration::from_millis(20);
@@ -68,34 +73,38 @@ mod tests {
         lanes
     }
 
+    fn input(tick: u32, value: u32) -> TickInput {
+        TickInput { tick: Tick(tick), lag: ViewLag::of_ticks(4.5), lanes: lanes(value) }
+    }
+
     #[test]
     fn inputs_are_used_at_their_tick_in_any_order_of_arrival() {
         let mut inputs = Inputs::default();
         let start = Instant::now();
         for tick in [12, 10, 11, 10] {
-            inputs.offer(Tick(9), Tick(tick), lanes(tick), start);
+            inputs.offer(Tick(9), input(tick, tick), start);
         }
         for tick in 10..13 {
-            assert_eq!(inputs.due(Tick(tick), start, INTERVAL), Some(lanes(tick)));
+            assert_eq!(inputs.due(Tick(tick), start, INTERVAL), Some((lanes(tick), 4.5)));
         }
         assert_eq!(inputs.due(Tick(13), start, INTERVAL), None);
-        assert!(!inputs.offer(Tick(13), Tick(12), lanes(0), start), "what was used does not come again");
+        assert!(!inputs.offer(Tick(13), input(12, 0), start), "what was used does not come again");
     }
 
     #[test]
-    fn a_late_input_counts_at_once_and_its_margin_is_negative() {
+    fn a_late_input_counts_at_once_its_margin_is_negative_and_what_was_seen_is_older() {
         let mut inputs = Inputs::default();
         let start = Instant::now();
-        inputs.offer(Tick(11), Tick(10), lanes(7), start);
-        assert_eq!(inputs.due(Tick(12), start + Duration::from_millis(5), INTERVAL), Some(lanes(7)));
+        inputs.offer(Tick(11), input(10, 7), start);
+        assert_eq!(inputs.due(Tick(12), start + Duration::from_millis(5), INTERVAL), Some((lanes(7), 6.5)));
         assert_eq!(inputs.ack(), Some(InputAck { tick: Tick(10), margin_100us: 50 - 400 }));
     }
 
     #[test]
     fn inputs_far_ahead_do_not_pile_up() {
         let mut inputs = Inputs::default();
-        let kept = (0..1000).filter(|i| inputs.offer(Tick(10), Tick(10 + i), lanes(0), Instant::now())).count();
+        let kept = (0..1000).filter(|i| inputs.offer(Tick(10), input(10 + i, 0), Instant::now())).count();
         assert_eq!(kept, 33);
-        assert!(!inputs.offer(Tick(10), Tick(1_000_000), lanes(0), Instant::now()));
+        assert!(!inputs.offer(Tick(10), input(1_000_000, 0), Instant::now()));
     }
 }

@@ -1,6 +1,7 @@
 //! One running session of a game: a deterministic machine. Inputs and receipts go in, batches come out.
 
 mod inputs;
+mod rewind;
 mod seats;
 
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Instant;
 
 use thiserror::Error;
 use tickwire_shared::delta::{Layout, LayoutError};
-use tickwire_shared::protocol::input::InputLanes;
+use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::limits::{EVENT_MAX_BYTES, FRAME_MAX_BYTES, INPUT_LANES_MAX};
 use tickwire_shared::protocol::{self};
 use tickwire_shared::publish::{Published, Publisher};
@@ -20,6 +21,7 @@ use tickwire_shared::{
 use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId};
 use crate::net::Outcome;
 use crate::sync::{ComposeTick, Encoder, Eye, FrameSink, Grid, Store, Terms, Traffic, View};
+use rewind::{Lags, Places, SentStates};
 use seats::Seats;
 
 /// Commands of all seats that may wait for the next tick; more are dropped and counted.
@@ -51,6 +53,8 @@ pub struct RoomCounts {
     pub frames_too_long: u64,
     /// Inputs that came too late, twice, or too far ahead.
     pub inputs_unused: u64,
+    /// Inputs whose client saw older states, or said so, than the game lets it be judged by.
+    pub rewinds_bounded: u64,
     /// Commands that were malformed or too many.
     pub commands_dropped: u64,
     /// Entities left out because the game used their id twice in a tick.
@@ -67,6 +71,8 @@ pub struct Room<G: Game> {
     tick: Tick,
     seats: Seats,
     inputs: Vec<Option<G::Input>>,
+    lags: Lags,
+    places: Places,
     commands: Vec<(SeatId, G::Command)>,
     events: Vec<(To, G::Event)>,
     published: Published,
@@ -109,6 +115,7 @@ impl<G: Game> Room<G> {
         };
         let seats = Seats::new(setup.seats);
         let inputs = std::iter::repeat_with(|| None).take(seats.len()).collect();
+        let lags = Lags::new(&setup, seats.len());
         Ok(Self {
             id,
             game,
@@ -117,6 +124,8 @@ impl<G: Game> Room<G> {
             tick: Tick(0),
             seats,
             inputs,
+            lags,
+            places: Places::default(),
             commands: Vec::new(),
             events: Vec::new(),
             published: Published::default(),
@@ -160,6 +169,7 @@ impl<G: Game> Room<G> {
         if theirs {
             self.seats.leave(seat);
             self.inputs[usize::from(seat.0)] = None;
+            self.lags.forget(seat);
             // what it still wanted is not the next one's wish
             self.commands.retain(|(other, _)| *other != seat);
             self.game.leave(seat, why);
@@ -168,10 +178,10 @@ impl<G: Game> Room<G> {
     }
 
     /// Takes an input for a later tick from the link that a seat belongs to.
-    pub fn input(&mut self, seat: SeatId, link: LinkAddress, tick: Tick, lanes: InputLanes, arrived: Instant) {
+    pub fn input(&mut self, seat: SeatId, link: LinkAddress, input: TickInput, arrived: Instant) {
         let now = self.tick;
         let occupant = self.seats.of_link(seat, link);
-        let kept = occupant.is_some_and(|occupant| occupant.inputs.offer(now, tick, lanes, arrived));
+        let kept = occupant.is_some_and(|occupant| occupant.inputs.offer(now, input, arrived));
         self.counts.inputs_unused += u64::from(!kept);
     }
 
@@ -302,16 +312,19 @@ impl<G: Game> Room<G> {
         let interval = self.rate.interval();
         for (seat, occupant) in self.seats.taken_mut() {
             // nothing new: the last wish holds
-            if let Some(lanes) = occupant.inputs.due(self.tick, now, interval) {
+            if let Some((lanes, lag_ticks)) = occupant.inputs.due(self.tick, now, interval) {
                 self.inputs[usize::from(seat.0)] = Some(G::Input::from_lanes(&lanes[..G::Input::LANES]));
+                let within = self.lags.hear(seat, lag_ticks);
+                self.counts.rewinds_bounded += u64::from(!within);
             }
         }
     }
 
     fn tick_game(&mut self) {
-        let mut step =
-            Step::new(self.tick, self.rate, &self.inputs, &mut self.commands, &mut self.events, &mut self.rng);
-        self.game.tick(&mut step);
+        let past = SentStates { store: &self.store, places: &self.places };
+        let lags = self.lags.bounded(self.store.kept());
+        let step = Step::new(self.tick, self.rate, &self.inputs, &mut self.commands, &mut self.events, &mut self.rng);
+        self.game.tick(&mut step.with_past(&past, lags));
         self.commands.clear();
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tickwire_shared::delta::KindLayout;
 use tickwire_shared::protocol::close::CloseReason;
-use tickwire_shared::protocol::input::{self, InputLanes};
+use tickwire_shared::protocol::input::{self, TickInput};
 use tickwire_shared::protocol::limits::NAME_MAX_BYTES;
 use tickwire_shared::protocol::{self, ClientMessage, ServerMessage, TAG_INPUT};
 use tickwire_shared::schema::Schema;
@@ -84,7 +84,7 @@ impl Session {
     }
 
     /// A whole binary message came. Inputs that are new are added to `inputs`, the oldest first.
-    pub fn handle_message(&mut self, now: Instant, message: &[u8], inputs: &mut Vec<(Tick, InputLanes)>) -> Verdict {
+    pub fn handle_message(&mut self, now: Instant, message: &[u8], inputs: &mut Vec<TickInput>) -> Verdict {
         match self.pace.take(message.len(), &self.terms.limits, now) {
             rate::Verdict::Fine => {}
             // who cannot say these is stuck
@@ -188,19 +188,20 @@ impl Session {
         Verdict::Reply(ServerMessage::Welcome { fingerprint: self.terms.fingerprint, schema })
     }
 
-    fn handle_input(&mut self, message: &[u8], inputs: &mut Vec<(Tick, InputLanes)>) -> Verdict {
+    fn handle_input(&mut self, message: &[u8], inputs: &mut Vec<TickInput>) -> Verdict {
         match self.stage {
             Stage::Seated(_) => {}
             Stage::Ended => return Verdict::Nothing,
             _ => return Verdict::Refuse(CloseReason::ProtocolError, "an input before there is a seat".to_owned()),
         }
         let newest = &mut self.newest_input;
-        let decoded = input::decode(&self.terms.input, message, |tick, lanes| {
+        let decoded = input::decode(&self.terms.input, message, |input| {
             // a client whose clock was far ahead goes on from an earlier tick
+            let tick = input.tick;
             let is_new = |newest: Tick| tick.is_after(newest) || newest.since(tick) > CLOCK_RESTART_TICKS;
             if newest.is_none_or(is_new) {
                 *newest = Some(tick);
-                inputs.push((tick, lanes));
+                inputs.push(input);
             }
         });
         match decoded {
@@ -220,6 +221,7 @@ fn clean_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use tickwire_shared::SeatId;
+    use tickwire_shared::protocol::input::{InputLanes, ViewLag};
     use tickwire_shared::schema::KindSchema;
 
     use super::*;
@@ -303,10 +305,10 @@ mod tests {
         for newest in [Tick(10), Tick(11), Tick(11), Tick(13)] {
             let mut message = Vec::new();
             let lanes = [InputLanes::default(); 3];
-            input::encode(&session.terms.input, newest, &lanes, &mut message);
+            input::encode(&session.terms.input, newest, ViewLag(9), &lanes, &mut message);
             assert_eq!(session.handle_message(Instant::now(), &message, &mut inputs), Verdict::Nothing);
         }
-        let ticks: Vec<u32> = inputs.iter().map(|(tick, _)| tick.0).collect();
+        let ticks: Vec<u32> = inputs.iter().map(|input| input.tick.0).collect();
         assert_eq!(ticks, [8, 9, 10, 11, 12, 13]);
     }
 
@@ -318,10 +320,10 @@ mod tests {
         let mut inputs = Vec::new();
         for newest in [Tick(500), Tick(300), Tick(301)] {
             let mut message = Vec::new();
-            input::encode(&session.terms.input, newest, &[InputLanes::default(); 2], &mut message);
+            input::encode(&session.terms.input, newest, ViewLag(9), &[InputLanes::default(); 2], &mut message);
             assert_eq!(session.handle_message(Instant::now(), &message, &mut inputs), Verdict::Nothing);
         }
-        let ticks: Vec<u32> = inputs.iter().map(|(tick, _)| tick.0).collect();
+        let ticks: Vec<u32> = inputs.iter().map(|input| input.tick.0).collect();
         assert_eq!(ticks, [499, 500, 299, 300, 301]);
     }
 

@@ -153,6 +153,12 @@ impl Store {
         self.ring.get(place)
     }
 
+    /// How many ticks are in the ring.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.ring.len()
+    }
+
     /// Whether the public fields of `channel` are the same now as at `tick`, which must be in the ring.
     #[must_use]
     pub fn unchanged_since(&self, channel: Channel, tick: Tick) -> bool {

@@ -181,7 +181,7 @@ impl<G: Game> TickThread<G> {
         for _ in 0..self.inputs.len() {
             let Ok(input) = self.inputs.try_recv() else { break };
             if let Some(room) = self.rooms.get_mut(&input.room) {
-                room.input(input.seat, input.link, input.tick, input.lanes, input.arrived);
+                room.input(input.seat, input.link, input.input, input.arrived);
             }
         }
     }
@@ -339,5 +339,6 @@ fn count(metrics: &Metrics, counts: &RoomCounts) {
     metrics.batches_away.add(counts.batches_away);
     metrics.events_dropped.add(counts.events_dropped);
     metrics.inputs_unused.add(counts.inputs_unused);
+    metrics.rewinds_bounded.add(counts.rewinds_bounded);
     metrics.commands_dropped.add(counts.commands_dropped);
 }

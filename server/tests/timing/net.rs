@@ -230,8 +230,8 @@ impl Pair {
             let verdict = self.session.handle_message(now, &message, &mut inputs);
             assert!(matches!(verdict, Verdict::Nothing | Verdict::Reply(_)), "{verdict:?} at {now_ms} ms");
         }
-        for (tick, lanes) in inputs {
-            self.room.input(self.seat, LINK, tick, lanes, now);
+        for input in inputs {
+            self.room.input(self.seat, LINK, input, now);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::rock::{ROCK_SCORES, RockState};
 use crate::scene::Scene;
 use crate::ship::SHIP_RADIUS;
 use crate::shot::SHOT_RADIUS;
+use crate::vec2::Vec2;
 
 /// Slower than this, a collision does no harm.
 const GENTLE: f32 = 9.0;
@@ -92,11 +93,17 @@ fn ship_meets_rock(scene: &mut Scene, ship: usize, rock: usize, losses: &mut Vec
 }
 
 fn ship_meets_shot(scene: &mut Scene, ship: usize, shot: usize, losses: &mut Vec<Loss>) {
-    let (craft, shot) = (&mut scene.crafts[ship], &mut scene.shots[shot]);
-    let here = shot.nearest_to(craft.state.at);
-    if shot.hit || shot.shooter == craft.id || here.distance(craft.state.at) > SHIP_RADIUS + SHOT_RADIUS {
-        return;
+    let (craft, flying) = (&scene.crafts[ship], &scene.shots[shot]);
+    let here = flying.nearest_to(craft.state.at);
+    let misses = here.distance(craft.state.at) > SHIP_RADIUS + SHOT_RADIUS;
+    if !(flying.hit || flying.shooter == craft.id || misses) {
+        strike_ship(scene, ship, shot, here, losses);
     }
+}
+
+/// A shot strikes a ship at `here`.
+pub(crate) fn strike_ship(scene: &mut Scene, ship: usize, shot: usize, here: Vec2, losses: &mut Vec<Loss>) {
+    let (craft, shot) = (&mut scene.crafts[ship], &mut scene.shots[shot]);
     shot.strike(here);
     craft.state.velocity += shot.velocity * SHOT_PUSH;
     if craft.hurt(shot.damage, Some(shot.shooter)) {
@@ -126,11 +133,17 @@ fn rock_meets_rock(scene: &mut Scene, a: usize, b: usize) {
 }
 
 fn rock_meets_shot(scene: &mut Scene, rock: usize, shot: usize, rocks_wanted: usize, rng: &mut Rng) {
-    let (boulder, shot) = (&mut scene.rocks[rock], &mut scene.shots[shot]);
-    let here = shot.nearest_to(boulder.at);
-    if shot.hit || boulder.broken || here.distance(boulder.at) > boulder.radius() + SHOT_RADIUS {
-        return;
+    let (boulder, flying) = (&scene.rocks[rock], &scene.shots[shot]);
+    let here = flying.nearest_to(boulder.at);
+    let misses = here.distance(boulder.at) > boulder.radius() + SHOT_RADIUS;
+    if !(flying.hit || boulder.broken || misses) {
+        strike_rock(scene, rock, shot, here, rocks_wanted, rng);
     }
+}
+
+/// A shot strikes a rock at `here`.
+pub(crate) fn strike_rock(scene: &mut Scene, rock: usize, shot: usize, here: Vec2, rocks_wanted: usize, rng: &mut Rng) {
+    let (boulder, shot) = (&mut scene.rocks[rock], &mut scene.shots[shot]);
     shot.strike(here);
     let (blow, shooter) = (shot.velocity, shot.shooter);
     if !boulder.hit(blow) {

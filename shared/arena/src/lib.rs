@@ -12,6 +12,7 @@
 //!   rock.rs      asteroids                                  gun.rs    its gun
 //!   shot.rs      shots                                      pickup.rs what the beaten leave behind
 //! collide.rs     who meets whom                             hits.rs   what happens then
+//! catch_up.rs    shots at what their shooter saw
 //! kill.rs        the end of a ship                          spawn.rs  and its return
 //! drone.rs       the minds of pirates                       population.rs  how many of them, and of rocks
 //! leaders.rs     the board of leaders
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod catch_up;
 mod collide;
 mod craft;
 mod drone;
@@ -39,6 +41,9 @@ pub mod shot;
 mod spawn;
 pub mod trig;
 pub mod vec2;
+
+use std::ops::Range;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::{Game, Interest, Leave, Profile, Publisher, Refusal, SeatId, Setup, Step, TickRate, To};
@@ -72,17 +77,24 @@ pub struct Options {
     pub rocks: u16,
     /// Drones that keep a lone player company, at most 32; each further player sends one home.
     pub drones: u16,
+    /// How old may be, in milliseconds, what a player's shots are judged by because they saw it so, at most 1,000.
+    pub rewind_ms: u16,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seats: 256, rocks: 150, drones: 5 }
+        Self { seats: 256, rocks: 150, drones: 5, rewind_ms: 250 }
     }
 }
 
 impl Options {
     fn check(&self) -> Result<(), Refusal> {
-        let ranges = [("seats", self.seats, 1, 256), ("rocks", self.rocks, 0, 400), ("drones", self.drones, 0, 32)];
+        let ranges = [
+            ("seats", self.seats, 1, 256),
+            ("rocks", self.rocks, 0, 400),
+            ("drones", self.drones, 0, 32),
+            ("rewind_ms", self.rewind_ms, 0, 1000),
+        ];
         match ranges.into_iter().find(|(_, value, least, most)| value < least || value > most) {
             Some((what, value, least, most)) => {
                 Err(Refusal::new(format!("{what} = {value} is out of range: choose {least} to {most}.")))
@@ -118,6 +130,7 @@ impl Game for Arena {
         setup.rate = TickRate::hz(TICK_HZ);
         setup.seats = options.seats;
         setup.interest = Interest::Radius(VIEW_RADIUS);
+        setup.rewind_max = Duration::from_millis(options.rewind_ms.into());
         let mut scene = Scene::new(leaders::FIRST_FREE_ID);
         population::fill(&mut scene, &options, &mut setup.rng);
         Ok(Self { options, scene, leaders: Leaders::default(), sweep: Sweep::default(), losses: Vec::new() })
@@ -139,8 +152,8 @@ impl Game for Arena {
         self.scene.drift(step.dt());
         population::keep(&mut self.scene, &self.options, step.tick(), step.rng);
         spawn::bring_back(&mut self.scene, step.rng);
-        self.fly(step);
-        let news = self.collide(step);
+        let fired = self.fly(step);
+        let news = self.collide(fired, step);
         self.scene.crafts.iter_mut().for_each(Craft::show);
         if step.tick().0.is_multiple_of(TICK_HZ.into()) {
             self.leaders.update(&self.scene.crafts);
@@ -155,8 +168,9 @@ impl Game for Arena {
 }
 
 impl Arena {
-    /// Every living ship does what its pilot wants.
-    fn fly(&mut self, step: &mut Step<'_, Self>) {
+    /// Every living ship does what its pilot wants. Tells which shots are new.
+    fn fly(&mut self, step: &mut Step<'_, Self>) -> Range<usize> {
+        let first = self.scene.shots.len();
         for i in 0..self.scene.crafts.len() {
             if !self.scene.crafts[i].lives() {
                 continue;
@@ -175,13 +189,15 @@ impl Arena {
                 self.scene.shots.push(shot);
             }
         }
+        first..self.scene.shots.len()
     }
 
     /// All that meet act on each other; says what there is to tell.
-    fn collide(&mut self, step: &mut Step<'_, Self>) -> Vec<(To, Event)> {
+    fn collide(&mut self, fired: Range<usize>, step: &mut Step<'_, Self>) -> Vec<(To, Event)> {
         let rocks_wanted = population::rocks_wanted(&self.scene, &self.options);
-        hits::lay_out(&self.scene, &mut self.sweep);
         self.losses.clear();
+        catch_up::fly(&mut self.scene, fired, rocks_wanted, step, &mut self.losses);
+        hits::lay_out(&self.scene, &mut self.sweep);
         hits::resolve(&mut self.scene, self.sweep.pairs(), rocks_wanted, step.rng, &mut self.losses);
         let mut news = Vec::new();
         kill::settle(&mut self.scene, &self.losses, step.rng, &mut news);

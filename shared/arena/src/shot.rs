@@ -55,6 +55,13 @@ impl ShotState {
         self.ticks_left > 0 && self.at.length() < WORLD_RADIUS + BORDER_DEPTH
     }
 
+    /// It left so many ticks ago and has met nothing since.
+    pub(crate) fn advance(&mut self, ticks: f32, dt: f32) {
+        self.at += self.velocity * (ticks * dt);
+        self.from = self.at;
+        self.ticks_left = self.ticks_left.saturating_sub(ticks as u16).max(1);
+    }
+
     /// Where on this tick's way it comes nearest to `centre`.
     pub(crate) fn nearest_to(&self, centre: Vec2) -> Vec2 {
         let way = self.at - self.from;

@@ -22,6 +22,7 @@ use crate::bits::DecodeError;
 use crate::delta::{KindLayout, Layout, LayoutError};
 use crate::game::{EntityId, Game, Profile, SeatId};
 use crate::protocol::frame::{Frame, InputAck};
+use crate::protocol::input::ViewLag;
 use crate::protocol::limits::INPUT_LANES_MAX;
 use crate::protocol::{self, ClientMessage, ServerMessage, TAG_FRAME};
 use crate::replica::{Change, Replica};
@@ -195,6 +196,9 @@ impl<G: Game> Client<G> {
 
     /// What the player wants now. Call it as often as you like, each frame or each tick: at most one input leaves for
     /// each tick, and none while the server is silent. Tells whether one left. Also keeps the connection's pings going.
+    ///
+    /// The server is told that the player saw what [`Client::sample`] gives at `now`, for
+    /// [`Step::rewind`](crate::game::Step::rewind).
     pub fn input(&mut self, now: Duration, input: &G::Input) -> bool {
         if !matches!(self.state, State::Playing { .. }) || self.replica.tick().is_none() {
             return false;
@@ -207,7 +211,7 @@ impl<G: Game> Client<G> {
         self.inputs.add(Sent { tick, left: now, lead_s: self.clock.lead_s(), lanes });
         let (inputs, count) = self.inputs.message();
         let mut message = Vec::with_capacity(16);
-        protocol::input::encode(&self.input_layout, tick, &inputs[..count], &mut message);
+        protocol::input::encode(&self.input_layout, tick, self.view_lag(now, tick), &inputs[..count], &mut message);
         self.transmit(message);
         true
     }
@@ -298,6 +302,13 @@ impl<G: Game> Client<G> {
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats { jitter: Duration::from_secs_f64(self.clock.deviation_s()), ..self.stats }
+    }
+
+    /// How far what is drawn lies before `tick`. Later than the newest state nothing is drawn.
+    fn view_lag(&self, now: Duration, tick: Tick) -> ViewLag {
+        let (origin, drawn) = (self.clock.origin(), self.clock.drawn(now));
+        let newest = self.replica.tick().map_or(drawn, |newest| f64::from(newest.since(origin)));
+        ViewLag::of_ticks(f64::from(tick.since(origin)) - drawn.min(newest))
     }
 
     fn handle_welcome(&mut self, fingerprint: u64) {

@@ -1,9 +1,10 @@
 //! The input message: what a player wants at a tick, and at a few before it.
 //!
 //! ```text
-//! tag · tick of the newest u32 LE · count u8 · newest, then older ones: same as the one before? or its fields
+//! tag · tick of the newest u32 LE · lag u8 · count u8 · newest, then older ones: same as the one before? or its fields
 //! ```
-//! Older inputs repeat what the server may not have taken; they cost a bit each while nothing changes.
+//! Older inputs repeat what the server may not have taken; they cost a bit each while nothing changes. The lag is that
+//! of the newest, and stands for the older ones too.
 
 use super::limits::{INPUT_LANES_MAX, INPUTS_PER_MESSAGE_MAX};
 use super::{TAG_INPUT, varint::ByteReader};
@@ -14,13 +15,44 @@ use crate::tick::Tick;
 /// An input's lanes; those that the game does not use are 0.
 pub type InputLanes = [u32; INPUT_LANES_MAX];
 
+/// How far the moment that a client drew lay before the tick that its input is for, in eighths of a tick, at most 31.9
+/// ticks. Never negative: a client cannot claim to have seen the future.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct ViewLag(pub u8);
+
+impl ViewLag {
+    /// The nearest to so many ticks.
+    #[must_use]
+    pub fn of_ticks(ticks: f64) -> Self {
+        // `as` saturates
+        Self((ticks * 8.0).round() as u8)
+    }
+
+    /// In ticks.
+    #[must_use]
+    pub fn ticks(self) -> f32 {
+        f32::from(self.0) / 8.0
+    }
+}
+
+/// One input as it travels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TickInput {
+    /// For this tick.
+    pub tick: Tick,
+    /// How old the picture was that the player saw.
+    pub lag: ViewLag,
+    /// What they want.
+    pub lanes: InputLanes,
+}
+
 /// Appends a message with `inputs`: the newest first, which is for `newest`, each next one for the tick before.
 /// At most [`INPUTS_PER_MESSAGE_MAX`]; more are left out.
-pub fn encode(kind: &KindLayout, newest: Tick, inputs: &[InputLanes], out: &mut Vec<u8>) {
+pub fn encode(kind: &KindLayout, newest: Tick, lag: ViewLag, inputs: &[InputLanes], out: &mut Vec<u8>) {
     let inputs = &inputs[..inputs.len().min(INPUTS_PER_MESSAGE_MAX)];
     out.push(TAG_INPUT);
     out.extend_from_slice(&newest.0.to_le_bytes());
-    out.push(inputs.len() as u8);
+    out.extend_from_slice(&[lag.0, inputs.len() as u8]);
     let mut bits = BitWriter::new(out);
     let mut before: Option<&InputLanes> = None;
     for input in inputs {
@@ -40,12 +72,13 @@ pub fn encode(kind: &KindLayout, newest: Tick, inputs: &[InputLanes], out: &mut 
 ///
 /// # Errors
 /// The message is malformed; `each` was not called then.
-pub fn decode(kind: &KindLayout, message: &[u8], mut each: impl FnMut(Tick, InputLanes)) -> Result<(), DecodeError> {
+pub fn decode(kind: &KindLayout, message: &[u8], mut each: impl FnMut(TickInput)) -> Result<(), DecodeError> {
     let mut bytes = ByteReader::new(message);
     if bytes.byte("tag")? != TAG_INPUT {
         return Err(DecodeError::OutOfRange("tag"));
     }
     let newest = Tick(u32::from_le_bytes(bytes.array("tick")?));
+    let lag = ViewLag(bytes.byte("lag")?);
     let count = usize::from(bytes.byte("count")?);
     if count == 0 || count > INPUTS_PER_MESSAGE_MAX {
         return Err(DecodeError::OutOfRange("count"));
@@ -60,8 +93,8 @@ pub fn decode(kind: &KindLayout, message: &[u8], mut each: impl FnMut(Tick, Inpu
         }
     }
     bits.all()?;
-    for (age, input) in inputs[..count].iter().enumerate().rev() {
-        each(newest.offset(-(age as i32)), *input);
+    for (age, lanes) in inputs[..count].iter().enumerate().rev() {
+        each(TickInput { tick: newest.offset(-(age as i32)), lag, lanes: *lanes });
     }
     Ok(())
 }
