@@ -36,6 +36,7 @@ fn every_field_has_its_key() {
         reactors: _,
         tick_threads: _,
         assets: _,
+        capsules: _,
         tls_cert: _,
         tls_key: _,
         stop_grace_ms: _,
@@ -228,7 +229,7 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     assert_eq!(
         sentence("port = 5\n"),
         "tickwire.toml, line 1: there is no key port; the keys here are listen, reactors, tick_threads, assets, \
-         tls_cert, tls_key, stop_grace_ms, rooms_max, log and the sections [net] and [session]"
+         capsules, tls_cert, tls_key, stop_grace_ms, rooms_max, log and the sections [net] and [session]"
     );
     assert_eq!(
         sentence("\n[network]\nx = 1\n"),

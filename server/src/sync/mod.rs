@@ -10,12 +10,14 @@
 //!        ^------------------------------------------- receipt
 //! ```
 
+mod capsule;
 mod channel;
 mod encode;
 mod grid;
 mod store;
 mod view;
 
+pub use capsule::{Capsule, CapsuleError, CapsuleState, Replayed};
 pub use channel::{Cell, Channel};
 pub use encode::Encoder;
 pub use grid::{Eye, Grid};

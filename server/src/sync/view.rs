@@ -42,6 +42,8 @@ struct Proposal {
     acked: Option<InputAck>,
     hashed: Option<Tick>,
     events: usize,
+    /// How many of the channels to heal are in it.
+    heals: usize,
     reset: bool,
 }
 
@@ -60,6 +62,8 @@ pub struct View {
     hashed: Option<Tick>,
     events: VecDeque<Arc<[u8]>>,
     needs_reset: bool,
+    /// Channels that are wrong at the client: their next part is a keyframe.
+    heals: Vec<Channel>,
     proposal: Proposal,
 }
 
@@ -113,6 +117,25 @@ impl View {
         self.needs_reset = true;
     }
 
+    /// At `tick` the client held these channels, by handle and low half of the hash: the next frame has keyframes of
+    /// those that were others then; of all, when that is not known any more or none was. Calls `wrong` with each, and
+    /// the hash that the client told.
+    pub fn heal(&mut self, store: &Store, tick: Tick, hashes: &[(u16, u32)], mut wrong: impl FnMut(Channel, u32)) {
+        let mut hashes = hashes.to_vec();
+        hashes.sort_unstable();
+        if let Some(then) = store.at(tick) {
+            for Open { channel, handle, .. } in &self.open {
+                // one that the client does not tell of came later
+                let Ok(at) = hashes.binary_search_by_key(handle, |(handle, _)| *handle) else { continue };
+                if then.rows(*channel).hash(store.layout()) as u32 != hashes[at].1 && !self.heals.contains(channel) {
+                    self.heals.push(*channel);
+                    wrong(*channel, hashes[at].1);
+                }
+            }
+        }
+        self.needs_reset |= self.heals.is_empty();
+    }
+
     /// The frame under way was written, or will be, as a whole.
     pub fn confirm(&mut self) {
         std::mem::swap(&mut self.open, &mut self.proposal.open);
@@ -120,7 +143,9 @@ impl View {
         self.acked = self.proposal.acked;
         self.hashed = self.proposal.hashed;
         self.events.drain(..self.proposal.events);
+        self.heals.drain(..self.proposal.heals);
         self.proposal.events = 0;
+        self.proposal.heals = 0;
         self.proposal.reset = false;
     }
 
@@ -128,6 +153,7 @@ impl View {
     pub fn retract(&mut self) {
         self.needs_reset |= self.proposal.reset;
         self.proposal.events = 0;
+        self.proposal.heals = 0;
         self.proposal.reset = false;
     }
 
@@ -158,7 +184,10 @@ impl View {
         self.choose_parts(store, encoder, shared);
         let owned = self.choose_owned(seat, store, shared);
         self.proposal.events = self.choose_events();
-        let hash_due = reset || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
+        self.proposal.heals = self.heals.len();
+        // who was wrong is told soon that it is right again
+        let hash_due =
+            reset || !self.heals.is_empty() || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
         self.proposal.hashed = if hash_due { Some(shared.tick) } else { self.hashed };
         let hash = hash_due.then(|| {
             let hashes = self.proposal.open.iter().map(|open| encoder.hash(store, open.channel));
@@ -227,10 +256,11 @@ impl View {
             let open = self.open.binary_search_by_key(channel, |open| open.channel).ok().map(|at| self.open[at]);
             let (handle, held) = match open {
                 Some(Open { handle, held, .. }) => {
+                    let wrong = self.heals.contains(channel);
                     let in_ring = store.at(held.newest()).is_some();
                     let mut keyframe = false;
-                    if !(in_ring && store.unchanged_since(*channel, held.newest())) {
-                        let (part, is_keyframe) = encoder.part(store, *channel, Some(held));
+                    if wrong || !(in_ring && store.unchanged_since(*channel, held.newest())) {
+                        let (part, is_keyframe) = encoder.part(store, *channel, (!wrong).then_some(held));
                         shared.parts.push((handle, part, is_keyframe));
                         keyframe = is_keyframe;
                     }

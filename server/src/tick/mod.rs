@@ -57,6 +57,7 @@ pub struct TickThread<G: Game> {
     metrics: Arc<Metrics>,
     lateness: Lateness,
     complaints: Complaints,
+    keeps_capsules: bool,
     stopping: bool,
 }
 
@@ -118,8 +119,15 @@ impl<G: Game> TickThread<G> {
             metrics,
             lateness: Lateness::default(),
             complaints: Complaints::default(),
+            keeps_capsules: false,
             stopping: false,
         }
+    }
+
+    /// The same; its rooms make capsules of wrong states for control, if that `keeps` them.
+    #[must_use]
+    pub fn keeping_capsules(self, keeps: bool) -> Self {
+        Self { keeps_capsules: keeps, ..self }
     }
 
     /// Runs until [`ToTick::Stop`].
@@ -183,6 +191,9 @@ impl<G: Game> TickThread<G> {
                     self.with_room(room, |room| room.command(seat, link, &bytes));
                 }
                 ToTick::Resync { room, seat, link } => self.with_room(room, |room| room.resync(seat, link)),
+                ToTick::Desync { room, seat, link, tick, hashes } => {
+                    self.with_room(room, |room| room.desync(seat, link, tick, &hashes));
+                }
                 ToTick::Close(room) => self.close(room),
                 ToTick::Stop => self.stopping = true,
             }
@@ -201,7 +212,10 @@ impl<G: Game> TickThread<G> {
         let options = self.options.clone();
         let (index, reactors) = (self.index, self.reactors.len());
         self.guarded(id, |thread| match Room::<G>::new(id, options, seed, index, reactors) {
-            Ok(room) => {
+            Ok(mut room) => {
+                if thread.keeps_capsules {
+                    room.keep_capsules();
+                }
                 let now_ms = thread.started.elapsed().as_millis() as u64;
                 thread.schedule.add(id, room.rate(), now_ms);
                 thread.rooms.insert(id, room);
@@ -270,6 +284,9 @@ impl<G: Game> TickThread<G> {
                 let counts = room.take_counts();
                 count(&thread.metrics, &counts);
                 thread.complaints.add(&counts);
+                for (name, bytes) in room.take_capsules() {
+                    thread.control.send(ToControl::Capsule { name, bytes });
+                }
             });
             self.metrics.ticks.one();
             self.metrics.ticks_lost.add(lost);
@@ -324,5 +341,6 @@ fn count(metrics: &Metrics, counts: &RoomCounts) {
     metrics.events_dropped.add(counts.events_dropped);
     metrics.inputs_unused.add(counts.inputs_unused);
     metrics.rewinds_bounded.add(counts.rewinds_bounded);
+    metrics.channels_healed.add(counts.channels_healed);
     metrics.commands_dropped.add(counts.commands_dropped);
 }
