@@ -84,7 +84,7 @@ fn every_field_has_its_key() {
         bytes: Rate { per_s: _, burst: _ },
         too_fast_timeout_ms: _,
     } = session;
-    assert_eq!(keys::all().count(), 9 + 26 + 9 + 7);
+    assert_eq!(keys::all().count(), 10 + 26 + 9 + 7);
 }
 
 #[test]
