@@ -53,6 +53,9 @@ pub struct Config {
     pub tick_threads: usize,
     /// A folder to serve instead of the built-in web client. In a file it is relative to that file.
     pub assets: Option<PathBuf>,
+    /// A folder for capsules: what the server knows of states that clients found wrong, to be replayed. In a file it is
+    /// relative to that file.
+    pub capsules: Option<PathBuf>,
     /// The certificates to speak TLS with, as PEM, the whole chain; goes with `tls_key`. In a file both are relative
     /// to that file. Both are read anew when they change.
     pub tls_cert: Option<PathBuf>,
@@ -137,6 +140,7 @@ impl Default for Config {
             reactors,
             tick_threads,
             assets: None,
+            capsules: None,
             tls_cert: None,
             tls_key: None,
             stop_grace_ms: 2_000,

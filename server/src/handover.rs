@@ -106,6 +106,19 @@ pub enum ToTick {
         /// Only if it is still this link's.
         link: LinkAddress,
     },
+    /// From a reactor: something of the client's state is wrong; keyframes of that, please.
+    Desync {
+        /// In this room.
+        room: RoomId,
+        /// For this seat.
+        seat: SeatId,
+        /// Only if it is still this link's.
+        link: LinkAddress,
+        /// When it was wrong.
+        tick: Tick,
+        /// What the client held then: channel handles and the low halves of hashes.
+        hashes: Vec<(u16, u32)>,
+    },
     /// From control: a room that nobody is in any more.
     Close(RoomId),
     /// From control: the thread ends.
@@ -170,6 +183,13 @@ pub enum ToControl {
     SeatFreed(RoomId),
     /// From a tick thread: the room could not start or failed.
     RoomEnded(RoomId),
+    /// From a room: what is known of a client's wrong state, as a file.
+    Capsule {
+        /// The file's.
+        name: String,
+        /// What is in it.
+        bytes: Vec<u8>,
+    },
     /// From whoever hears signals: read the certificate anew. Dropped with a warning when the port is full.
     ReloadCertificate,
     /// From a reactor: a connection that speaks plain HTTP.

@@ -103,6 +103,10 @@ pub struct Metrics {
     pub inputs_dropped: Counter,
     /// Inputs: that came too late, twice, or too far ahead to be used.
     pub inputs_unused: Counter,
+    /// Times: a client told that its state was not the server's, and which channels it held; what was wrong is healed.
+    pub desyncs: Counter,
+    /// Channels: of which a client's state was wrong, and was sent anew.
+    pub channels_healed: Counter,
     /// Inputs: whose client saw older states, or said so, than the game lets it be judged by; the oldest allowed count.
     pub rewinds_bounded: Counter,
     /// Commands: malformed, or too many for a tick.

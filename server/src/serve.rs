@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{Config, SessionLimits};
 use crate::control::Control;
+use crate::control::capsules::Capsules;
 use crate::control::certificate::Certificate;
 use crate::control::http::Plain;
 use crate::control::site::Site;
@@ -209,7 +210,8 @@ impl Server {
                 control: to_control.clone(),
             };
             let mut thread = TickThread::<G>::new(index, options.clone(), ports, Arc::clone(&running.metrics))
-                .with_client_bytes(self.config.client_bytes_per_s);
+                .with_client_bytes(self.config.client_bytes_per_s)
+                .keeping_capsules(self.config.capsules.is_some());
             running.ticks.push((channels.to_tick, spawn("tick", index, &tell_ended, move || thread.run())?));
         }
         let control = Control {
@@ -219,6 +221,7 @@ impl Server {
             lobby: Lobby::new(seats, self.config.rooms_max, threads),
             plain: Arc::new(Plain::new(site).with_head_limits(self.config.net.head)),
             certificate: self.identity.map(Certificate::new),
+            capsules: self.config.capsules.map(Capsules::new),
             stop_grace: grace,
         };
         let (stop, stopped) = oneshot::channel();

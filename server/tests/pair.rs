@@ -225,15 +225,15 @@ struct Weather {
     behind: u8,
     /// The reactor's inbox is full.
     full: bool,
-    /// A player whose client asks for keyframes.
-    resync: Option<u16>,
+    /// A player whose client asks for keyframes, and whether of all channels or of some.
+    resync: Option<(u16, bool)>,
 }
 
 fn weather() -> impl Strategy<Value = Weather> {
     let fate = prop_oneof![8 => Just(Fate::Written), 1 => (1u8..45).prop_map(Fate::Left), 1 => Just(Fate::Skipped)];
     let fates = prop::collection::vec(fate, 3);
     let behind = prop_oneof![9 => Just(0u8), 1 => 1u8..40];
-    let resync = prop_oneof![15 => Just(None), 1 => (0u16..3).prop_map(Some)];
+    let resync = prop_oneof![15 => Just(None), 1 => (0u16..3, any::<bool>()).prop_map(Some)];
     (fates, behind, prop::bool::weighted(0.05), resync).prop_map(|(fates, behind, full, resync)| Weather {
         fates,
         behind,
@@ -284,9 +284,13 @@ fn play(weathers: &[Weather]) -> Vec<Player> {
                 away = Some((ticks - 1, batch));
             }
         }
-        if let Some(seat) = weather.resync {
-            let link = players[usize::from(seat)].link;
-            room.resync(SeatId(seat), LinkAddress { reactor: 0, link });
+        if let Some((seat, all)) = weather.resync {
+            let link = LinkAddress { reactor: 0, link: players[usize::from(seat)].link };
+            if all {
+                room.resync(SeatId(seat), link);
+            } else {
+                room.desync(SeatId(seat), link, room.tick(), &[(0, 1), (2, 3), (7, 9), (300, 2)]);
+            }
         }
         room.step(start + Duration::from_millis(33) * n, |mut batch| {
             assert!(away.is_none(), "a second batch was sent while the first was away");

@@ -267,6 +267,12 @@ impl Replica {
         self.channels.values().map(|channel| channel.states[0].rows().hash(&self.layout)).fold(0, u64::wrapping_add)
     }
 
+    /// The low half of the hash of each channel, by its handle; they add up to [`Replica::hash`].
+    pub fn channel_hashes(&self) -> impl ExactSizeIterator<Item = (u16, u32)> + '_ {
+        let hash = |channel: &Channel| channel.states[0].rows().hash(&self.layout) as u32;
+        self.channels.iter().map(move |(handle, channel)| (*handle, hash(channel)))
+    }
+
     /// The newest state of one entity: kind and row.
     #[must_use]
     pub fn newest(&self, id: EntityId) -> Option<(u16, &[u32])> {

@@ -52,6 +52,10 @@ fn client_messages() {
         (ClientMessage::Resync, "03"),
         (ClientMessage::Command(vec![7, 8]), "04020708"),
         (ClientMessage::Leave, "05"),
+        (
+            ClientMessage::Desync { tick: Tick(300), hashes: vec![(3, 7), (300, 0xaabb_ccdd)] },
+            "06fb2c01020307fb2c01fcddccbbaa",
+        ),
     ];
     for (message, golden) in messages {
         assert_eq!(hex(&message.encode()), golden, "{message:?}");

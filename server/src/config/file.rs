@@ -33,8 +33,8 @@ pub(super) fn apply(config: &mut Config, path: &Path) -> Result<(), ConfigError>
 }
 
 /// Those that are relative to the file that names them.
-fn paths(config: &mut Config) -> [&mut Option<PathBuf>; 3] {
-    [&mut config.assets, &mut config.tls_cert, &mut config.tls_key]
+fn paths(config: &mut Config) -> [&mut Option<PathBuf>; 4] {
+    [&mut config.assets, &mut config.capsules, &mut config.tls_cert, &mut config.tls_key]
 }
 
 /// `file` is for the errors.

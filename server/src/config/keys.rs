@@ -36,11 +36,12 @@ enum Slot {
 
 use Slot::{Address, Count, File, Filter, Folder, Millis, Networks, Origins, Small, Switch, Times};
 
-static KEYS: [Key; 53] = [
+static KEYS: [Key; 54] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
     key("assets", "a folder to serve instead of the built-in page", Folder(|c| &mut c.assets)),
+    key("capsules", "a folder for what is known of wrong states", Folder(|c| &mut c.capsules)),
     key("tls_cert", "PEM file of certificates: speak TLS", File(|c| &mut c.tls_cert)),
     key("tls_key", "PEM file of their private key", File(|c| &mut c.tls_key)),
     key("stop_grace_ms", "time for players to leave after SIGTERM", Millis(0..=600_000, |c| &mut c.stop_grace_ms)),

@@ -36,6 +36,7 @@ fn every_field_has_its_key() {
         reactors: _,
         tick_threads: _,
         assets: _,
+        capsules: _,
         tls_cert: _,
         tls_key: _,
         stop_grace_ms: _,
@@ -85,7 +86,7 @@ fn every_field_has_its_key() {
         bytes: Rate { per_s: _, burst: _ },
         too_fast_timeout_ms: _,
     } = session;
-    assert_eq!(keys::all().count(), 10 + 27 + 9 + 7);
+    assert_eq!(keys::all().count(), 11 + 27 + 9 + 7);
 }
 
 #[test]
@@ -230,7 +231,8 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     assert_eq!(
         sentence("port = 5\n"),
         "tickwire.toml, line 1: there is no key port; the keys here are listen, reactors, tick_threads, assets, \
-         tls_cert, tls_key, stop_grace_ms, rooms_max, client_bytes_per_s, log and the sections [net] and [session]"
+         capsules, tls_cert, tls_key, stop_grace_ms, rooms_max, client_bytes_per_s, log and the sections [net] and \
+         [session]"
     );
     assert_eq!(
         sentence("\n[network]\nx = 1\n"),

@@ -1,5 +1,6 @@
 //! The control thread (tokio): the lobby, and connections that speak plain HTTP. Nothing here is on a tick's path.
 
+pub mod capsules;
 pub mod certificate;
 pub mod http;
 pub mod site;
@@ -18,6 +19,7 @@ use tracing::{info, warn};
 use crate::handover::{LinkAddress, Post, ReactorPort, ToControl, ToReactor, ToTick};
 use crate::lobby::Lobby;
 use crate::net::PlainStream;
+use capsules::Capsules;
 use certificate::Certificate;
 use http::Plain;
 
@@ -38,6 +40,8 @@ pub struct Control {
     pub plain: Arc<Plain>,
     /// If the server speaks TLS.
     pub certificate: Option<Certificate>,
+    /// Where capsules go, if anywhere.
+    pub capsules: Option<Capsules>,
     /// How long answers under way may take when the server stops.
     pub stop_grace: std::time::Duration,
 }
@@ -95,6 +99,9 @@ impl Control {
             }
             ToControl::RoomEnded(room) => {
                 self.lobby.ended(room);
+            }
+            ToControl::Capsule { name, bytes } => {
+                self.capsules.as_mut().map(|capsules| capsules.keep(&name, &bytes));
             }
             ToControl::ReloadCertificate => match &mut self.certificate {
                 Some(certificate) => certificate.reload(),

@@ -156,6 +156,13 @@ impl Gateway {
                     self.threads[seat.thread].offer(ToTick::Resync { room: seat.room, seat: seat.seat, link });
                 }
             }
+            Verdict::Desync(tick, hashes) => {
+                self.metrics.desyncs.one();
+                if let Some(SeatAddress { thread, room, seat }) = self.sessions.get(&link).and_then(Session::seat) {
+                    let link = self.address(link);
+                    self.threads[thread].offer(ToTick::Desync { room, seat, link, tick, hashes });
+                }
+            }
             Verdict::Leave => {
                 if let Some(seat) = self.sessions.get_mut(&link).and_then(Session::end) {
                     self.free(link, seat, Leave::Left);

@@ -20,12 +20,15 @@ use tickwire_shared::{
 
 use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId};
 use crate::net::Outcome;
-use crate::sync::{ComposeTick, Encoder, Eye, FrameSink, Grid, Store, Terms, Traffic, View};
+use crate::sync::{Capsule, ComposeTick, Encoder, Eye, FrameSink, Grid, Store, Terms, Traffic, View};
 use rewind::{Lags, Places, SentStates};
 use seats::Seats;
 
 /// Commands of all seats that may wait for the next tick; more are dropped and counted.
 const COMMANDS_MAX: usize = 1024;
+
+/// Capsules that wait to be taken.
+const CAPSULES_MAX: usize = 4;
 
 /// Why a room could not start.
 #[derive(Debug, Error)]
@@ -55,6 +58,8 @@ pub struct RoomCounts {
     pub inputs_unused: u64,
     /// Inputs whose client saw older states, or said so, than the game lets it be judged by.
     pub rewinds_bounded: u64,
+    /// Channels of which a client's state was wrong, and was sent anew.
+    pub channels_healed: u64,
     /// Commands that were malformed or too many.
     pub commands_dropped: u64,
     /// Entities left out because the game used their id twice in a tick.
@@ -90,6 +95,8 @@ pub struct Room<G: Game> {
     /// Of the last tick; and of all.
     tick_traffic: Traffic,
     traffic: Traffic,
+    /// What is known of wrong states, if anybody wants that.
+    capsules: Option<Vec<(String, Vec<u8>)>>,
 }
 
 impl<G: Game> Room<G> {
@@ -139,6 +146,7 @@ impl<G: Game> Room<G> {
             counts: RoomCounts::default(),
             tick_traffic: Traffic::default(),
             traffic: Traffic::default(),
+            capsules: None,
         })
     }
 
@@ -202,6 +210,30 @@ impl<G: Game> Room<G> {
         {
             occupant.resynced = Some(now);
             occupant.view.reset();
+        }
+    }
+
+    /// The client of a seat held these channels at `tick`, by handle and hash, and something was wrong: sends keyframes
+    /// of what was; of all, when that is too long ago or nothing is found. Heard as often as [`Room::resync`].
+    pub fn desync(&mut self, seat: SeatId, link: LinkAddress, tick: Tick, hashes: &[(u16, u32)]) {
+        let (now, pause) = (self.tick, i32::from(self.rate.per_second()) / 2);
+        if let Some(occupant) = self.seats.of_link(seat, link)
+            && occupant.resynced.is_none_or(|last| now.since(last) >= pause)
+        {
+            occupant.resynced = Some(now);
+            let (mut first, counts, kept) = (true, &mut self.counts, &mut self.capsules);
+            occupant.view.heal(&self.store, tick, hashes, |channel, told| {
+                counts.channels_healed += 1;
+                // one tells as much as many
+                if let Some(kept) = kept.as_mut().filter(|kept| std::mem::take(&mut first) && kept.len() < CAPSULES_MAX)
+                {
+                    let capsule = Capsule::new(&self.store, &Schema::of::<G>(), channel, tick, told);
+                    kept.push((
+                        format!("room-{}-seat-{}-tick-{}.capsule", self.id.0, seat.0, tick.0),
+                        capsule.encode(),
+                    ));
+                }
+            });
         }
     }
 
@@ -301,6 +333,16 @@ impl<G: Game> Room<G> {
     #[must_use]
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// Makes a capsule of each wrong state that a client tells of, for [`Room::take_capsules`].
+    pub fn keep_capsules(&mut self) {
+        self.capsules = Some(Vec::new());
+    }
+
+    /// The capsules since the last call: a file's name and its bytes, see [`Capsule`].
+    pub fn take_capsules(&mut self) -> impl Iterator<Item = (String, Vec<u8>)> {
+        self.capsules.iter_mut().flat_map(|capsules| capsules.drain(..))
     }
 
     /// What was counted since the last call.

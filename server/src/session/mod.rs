@@ -47,6 +47,8 @@ pub enum Verdict {
     Command(Vec<u8>),
     /// Ask the room for keyframes.
     Resync,
+    /// Ask it for keyframes of the channels whose hashes were others at this tick.
+    Desync(Tick, Vec<(u16, u32)>),
     /// The player leaves; close with [`CloseReason::Done`].
     Leave,
     /// Too fast: dropped.
@@ -161,6 +163,7 @@ impl Session {
                 Verdict::Reply(ServerMessage::Pong { stamp_ms })
             }
             (ClientMessage::Resync, Stage::Seated(_)) => Verdict::Resync,
+            (ClientMessage::Desync { tick, hashes }, Stage::Seated(_)) => Verdict::Desync(tick, hashes),
             (ClientMessage::Command(bytes), Stage::Seated(_)) => Verdict::Command(bytes),
             (ClientMessage::Leave, _) => Verdict::Leave,
             (_, Stage::Ended) => Verdict::Nothing,

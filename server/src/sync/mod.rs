@@ -11,6 +11,7 @@
 //! ```
 
 mod budget;
+mod capsule;
 mod channel;
 mod encode;
 mod grid;
@@ -22,6 +23,7 @@ mod traffic;
 mod view;
 
 pub use budget::Terms;
+pub use capsule::{Capsule, CapsuleError, CapsuleState, Replayed};
 pub use channel::{Cell, Channel};
 pub use encode::{Encoder, Made};
 pub use grid::{Eye, Grid};

@@ -49,6 +49,8 @@ struct Proposal {
     hashed: Option<Tick>,
     events: usize,
     bytes: usize,
+    /// How many of the channels to heal are in it.
+    heals: usize,
     reset: bool,
 }
 
@@ -71,6 +73,8 @@ pub struct View {
     needs_reset: bool,
     purse: Purse,
     pace: Pace,
+    /// Channels that are wrong at the client: their next part is a keyframe.
+    heals: Vec<Channel>,
     proposal: Proposal,
 }
 
@@ -141,6 +145,25 @@ impl View {
         self.needs_reset = true;
     }
 
+    /// At `tick` the client held these channels, by handle and low half of the hash: the next frame has keyframes of
+    /// those that were others then; of all, when that is not known any more or none was. Calls `wrong` with each, and
+    /// the hash that the client told.
+    pub fn heal(&mut self, store: &Store, tick: Tick, hashes: &[(u16, u32)], mut wrong: impl FnMut(Channel, u32)) {
+        let mut hashes = hashes.to_vec();
+        hashes.sort_unstable();
+        if let Some(then) = store.at(tick) {
+            for Open { channel, handle, .. } in &self.open {
+                // one that the client does not tell of came later
+                let Ok(at) = hashes.binary_search_by_key(handle, |(handle, _)| *handle) else { continue };
+                if then.rows(*channel).hash(store.layout()) as u32 != hashes[at].1 && !self.heals.contains(channel) {
+                    self.heals.push(*channel);
+                    wrong(*channel, hashes[at].1);
+                }
+            }
+        }
+        self.needs_reset |= self.heals.is_empty();
+    }
+
     /// The frame under way was written, or will be, as a whole.
     pub fn confirm(&mut self) {
         self.purse.charge(self.proposal.bytes);
@@ -149,7 +172,9 @@ impl View {
         self.acked = self.proposal.acked;
         self.hashed = self.proposal.hashed;
         self.events.drain(..self.proposal.events);
+        self.heals.drain(..self.proposal.heals);
         self.proposal.events = 0;
+        self.proposal.heals = 0;
         self.proposal.reset = false;
     }
 
@@ -157,6 +182,7 @@ impl View {
     pub fn retract(&mut self) {
         self.needs_reset |= self.proposal.reset;
         self.proposal.events = 0;
+        self.proposal.heals = 0;
         self.proposal.reset = false;
     }
 
@@ -204,7 +230,10 @@ impl View {
         self.make_parts(&last, (store, grid), encoder, shared);
         let owned = self.choose_owned(seat, store, encoder, shared);
         self.proposal.events = self.choose_events();
-        let hash_due = reset || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
+        self.proposal.heals = self.heals.len();
+        // who was wrong is told soon that it is right again
+        let hash_due =
+            reset || !self.heals.is_empty() || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
         let hash = if hash_due { self.hash(&last, store, encoder, shared.tick) } else { None };
         self.proposal.hashed = hash.map_or(self.hashed, |_| Some(shared.tick));
         self.proposal.acked = ack;
@@ -288,6 +317,7 @@ impl View {
             step_age: age(last.after.newest()),
             frame_age: self.frame.map_or(0, age),
             distance: terms.far_is_rarer.then_some(self.look).flatten().map(|look| (grid, look)),
+            heals: &self.heals,
             encoder,
             parts,
         };
@@ -451,6 +481,8 @@ struct Chooser<'a> {
     frame_age: u32,
     /// For what is to be sent the more rarely the further away it is: from where.
     distance: Option<(&'a Grid, (f32, f32))>,
+    /// Channels that are wrong at the client.
+    heals: &'a [Channel],
     encoder: &'a mut Encoder,
     parts: &'a mut Vec<Chosen>,
 }
@@ -462,7 +494,7 @@ impl Chooser<'_> {
         open.slot = self.encoder.slot_of(open.channel, open.slot, self.now);
         let held = if open.in_step { self.last.after } else { open.held };
         let age = if open.in_step { self.step_age } else { self.now.since(held.newest()).cast_unsigned() };
-        if !self.encoder.reaches(age) {
+        if !self.encoder.reaches(age) || self.heals.contains(&open.channel) {
             open.next = Next::Keyframe;
             return self.parts.push(Chosen { place, base: NOTHING, part: UNMADE, late: 0 });
         }

@@ -61,6 +61,7 @@ pub struct TickThread<G: Game> {
     fields: Fields,
     lateness: Lateness,
     complaints: Complaints,
+    keeps_capsules: bool,
     stopping: bool,
 }
 
@@ -124,6 +125,7 @@ impl<G: Game> TickThread<G> {
             fields: Fields::of::<G>(),
             lateness: Lateness::default(),
             complaints: Complaints::default(),
+            keeps_capsules: false,
             stopping: false,
         }
     }
@@ -134,6 +136,12 @@ impl<G: Game> TickThread<G> {
     pub fn with_client_bytes(mut self, bytes_per_s: u32) -> Self {
         self.client_bytes_per_s = bytes_per_s;
         self
+    }
+
+    /// The same; its rooms make capsules of wrong states for control, if that `keeps` them.
+    #[must_use]
+    pub fn keeping_capsules(self, keeps: bool) -> Self {
+        Self { keeps_capsules: keeps, ..self }
     }
 
     /// Runs until [`ToTick::Stop`].
@@ -197,6 +205,9 @@ impl<G: Game> TickThread<G> {
                     self.with_room(room, |room| room.command(seat, link, &bytes));
                 }
                 ToTick::Resync { room, seat, link } => self.with_room(room, |room| room.resync(seat, link)),
+                ToTick::Desync { room, seat, link, tick, hashes } => {
+                    self.with_room(room, |room| room.desync(seat, link, tick, &hashes));
+                }
                 ToTick::Close(room) => self.close(room),
                 ToTick::Stop => self.stopping = true,
             }
@@ -216,7 +227,10 @@ impl<G: Game> TickThread<G> {
         let (index, reactors) = (self.index, self.reactors.len());
         self.guarded(id, |thread| match Room::<G>::new(id, options, seed, index, reactors) {
             Ok(room) => {
-                let room = room.with_client_bytes(thread.client_bytes_per_s);
+                let mut room = room.with_client_bytes(thread.client_bytes_per_s);
+                if thread.keeps_capsules {
+                    room.keep_capsules();
+                }
                 let now_ms = thread.started.elapsed().as_millis() as u64;
                 thread.schedule.add(id, room.rate(), now_ms);
                 thread.rooms.insert(id, room);
@@ -286,6 +300,9 @@ impl<G: Game> TickThread<G> {
                 count(&thread.metrics, &counts);
                 thread.fields.count(room.tick_traffic(), &thread.metrics.traffic);
                 thread.complaints.add(&counts);
+                for (name, bytes) in room.take_capsules() {
+                    thread.control.send(ToControl::Capsule { name, bytes });
+                }
             });
             self.metrics.ticks.one();
             self.metrics.ticks_lost.add(lost);
@@ -340,5 +357,6 @@ fn count(metrics: &Metrics, counts: &RoomCounts) {
     metrics.events_dropped.add(counts.events_dropped);
     metrics.inputs_unused.add(counts.inputs_unused);
     metrics.rewinds_bounded.add(counts.rewinds_bounded);
+    metrics.channels_healed.add(counts.channels_healed);
     metrics.commands_dropped.add(counts.commands_dropped);
 }

@@ -1,5 +1,6 @@
 //! The whole server through real sockets on loopback, one file for each behaviour.
 
+mod capsules;
 mod refusals;
 mod small_game;
 mod stalled;

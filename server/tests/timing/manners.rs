@@ -12,7 +12,8 @@ use tickwire_shared::{
 };
 
 const MINE_UNTIL: Tick = Tick(10);
-const ROGUE_FRAME: [u8; 11] = [0xf0, 6, 0, 0, 0, 4, 1, 2, 3, 4, 0];
+/// Speaks of a channel that nobody has.
+const ROGUE_FRAME: [u8; 9] = [0xf0, 6, 0, 0, 0, 0, 1, 99, 0];
 
 /// One entity, which belongs to seat 0 and later to seat 1.
 struct Hands {
@@ -97,6 +98,29 @@ fn frames(ticks: u32) -> Vec<Vec<u8>> {
 fn resyncs(client: &mut Client<Hands>) -> usize {
     let resync = ClientMessage::Resync.encode();
     std::iter::from_fn(|| client.poll_transmit()).filter(|message| *message == resync).count()
+}
+
+#[test]
+fn a_state_that_stays_wrong_is_told_of_twice_and_then_asked_for_anew() {
+    const FLAGS: usize = 5;
+    let mut client = client();
+    client.handle_message(at(0), &joined()).expect("it asked for a seat");
+    while client.poll_transmit().is_some() {}
+    let mut asked = Vec::new();
+    for (i, mut frame) in (0..300).zip(frames(300)) {
+        // no ack, and a hash: that comes next
+        if frame[FLAGS] & 6 == 4 {
+            frame[FLAGS + 1] ^= 1;
+        }
+        client.handle_message(at(i), &frame).expect("a wrong state is no broken protocol");
+        let messages = std::iter::from_fn(|| client.poll_transmit());
+        asked.extend(messages.map(|message| ClientMessage::decode(&message).expect("it is sound")));
+    }
+    let (reports, resyncs) = asked.split_at(2);
+    assert!(reports.iter().all(|message| matches!(message, ClientMessage::Desync { .. })), "{asked:?}");
+    assert!(resyncs.iter().all(|message| *message == ClientMessage::Resync), "{asked:?}");
+    assert!((6..=9).contains(&resyncs.len()), "asked {} times in ten seconds", resyncs.len());
+    assert_eq!(client.stats().desyncs, 1);
 }
 
 #[test]

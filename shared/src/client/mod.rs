@@ -23,7 +23,7 @@ use crate::delta::{KindLayout, Layout, LayoutError};
 use crate::game::{EntityId, Game, Profile, SeatId};
 use crate::protocol::frame::{Frame, InputAck};
 use crate::protocol::input::ViewLag;
-use crate::protocol::limits::INPUT_LANES_MAX;
+use crate::protocol::limits::{INPUT_LANES_MAX, REPORT_CHANNELS_MAX};
 use crate::protocol::{self, ClientMessage, ServerMessage, TAG_FRAME};
 use crate::replica::{Change, Replica};
 use crate::schema::{Replicate, Schema, World};
@@ -35,6 +35,8 @@ use inputs::{Inputs, Sent};
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a client that heals asks for keyframes: the server may have lost the question.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// So often the server is told which channels may be wrong, before keyframes of all are asked for.
+const REPORTS_MAX: u32 = 2;
 /// Events that may wait to be polled; beyond them the oldest goes and is counted.
 const EVENTS_MAX: usize = 4096;
 
@@ -81,11 +83,18 @@ pub enum Event<G: Game> {
         /// From the call to the ack; none when the input is no longer known.
         took: Option<Duration>,
     },
-    /// The state differed from the server's; keyframes are asked for and the client heals.
+    /// The state differed from the server's; keyframes of what is wrong are asked for and the client heals.
     Desync {
         /// The frame at which it showed.
         tick: Tick,
     },
+}
+
+/// What became of a mismatch.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    told_at: Duration,
+    told: u32,
 }
 
 /// Why a message could not be taken. The transport should close, with the code that
@@ -129,6 +138,8 @@ pub struct Client<G: Game> {
     /// When keyframes were last asked for, while what is held is wrong: frames that build on it are not applied; one
     /// with `reset` ends this.
     healing: Option<Duration>,
+    /// A frame's hash was not that of the state; the server was told, and heals what is wrong.
+    doubt: Option<Doubt>,
     last_ping: Option<Duration>,
     transmits: VecDeque<Vec<u8>>,
     events: VecDeque<Event<G>>,
@@ -154,6 +165,7 @@ impl<G: Game> Client<G> {
             inputs: Inputs::default(),
             frame: Frame::default(),
             healing: None,
+            doubt: None,
             last_ping: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -346,6 +358,7 @@ impl<G: Game> Client<G> {
         }
         if head.reset {
             self.healing = None;
+            self.doubt = None;
         }
         self.heal(now);
         if self.healing.is_none() {
@@ -376,7 +389,8 @@ impl<G: Game> Client<G> {
         let head = self.frame.head;
         // on an ordered stream a contradiction is somebody's bug, and keyframes heal it all the same
         if self.replica.apply(&self.frame, message).is_err() {
-            return self.desync(now, head.tick);
+            self.wrong(head.tick);
+            return self.resync(now);
         }
         self.stats.frames += 1;
         for i in 0..self.replica.changes().len() {
@@ -388,15 +402,41 @@ impl<G: Game> Client<G> {
         self.replica.forget_before(self.clock.origin(), self.clock.drawn(now));
         if let Some(hash) = head.hash {
             self.stats.hashes_checked += 1;
-            if hash != self.state_hash() {
-                self.desync(now, head.tick);
+            if hash == self.state_hash() {
+                self.doubt = None;
+            } else {
+                self.doubt(now, head.tick);
             }
         }
     }
 
-    fn desync(&mut self, now: Duration, tick: Tick) {
+    fn wrong(&mut self, tick: Tick) {
         self.stats.desyncs += 1;
         self.tell(Event::Desync { tick });
+    }
+
+    /// The state of `tick` is wrong somewhere. The server finds out where by the channels' hashes and sends keyframes of
+    /// those; all else goes on. When that does not help, keyframes of all do.
+    fn doubt(&mut self, now: Duration, tick: Tick) {
+        let told = match self.doubt {
+            None => {
+                self.wrong(tick);
+                0
+            }
+            Some(doubt) if now.saturating_sub(doubt.told_at) < RESYNC_INTERVAL => return,
+            Some(doubt) => doubt.told,
+        };
+        let mut hashes: Vec<(u16, u32)> = self.replica.channel_hashes().collect();
+        if told >= REPORTS_MAX || hashes.len() > REPORT_CHANNELS_MAX {
+            return self.resync(now);
+        }
+        hashes.sort_unstable();
+        self.doubt = Some(Doubt { told_at: now, told: told + 1 });
+        self.transmit(ClientMessage::Desync { tick, hashes }.encode());
+    }
+
+    /// Nothing is sure any more.
+    fn resync(&mut self, now: Duration) {
         self.healing = Some(now);
         self.transmit(ClientMessage::Resync.encode());
     }
@@ -404,8 +444,7 @@ impl<G: Game> Client<G> {
     /// Asks for keyframes again.
     fn heal(&mut self, now: Duration) {
         if self.healing.is_some_and(|asked| now.saturating_sub(asked) >= RESYNC_INTERVAL) {
-            self.healing = Some(now);
-            self.transmit(ClientMessage::Resync.encode());
+            self.resync(now);
         }
     }
 

@@ -16,6 +16,8 @@ pub const INPUT_LANES_MAX: usize = 8;
 pub const INPUTS_PER_MESSAGE_MAX: usize = 8;
 /// Most channels that a client is subscribed to at a time.
 pub const CHANNELS_MAX: usize = 4096;
+/// Most channels whose hashes a client may tell when its state is wrong; one with more asks for keyframes of all.
+pub const REPORT_CHANNELS_MAX: usize = 400;
 /// Most entities that a private part may say are the seat's own.
 pub const OWNED_MAX: usize = 1024;
 /// Most events in one frame.

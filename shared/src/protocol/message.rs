@@ -29,12 +29,20 @@ pub enum ClientMessage {
         /// Comes back as it is.
         stamp_ms: u32,
     },
-    /// The client's state is wrong: asks for keyframes.
+    /// The client's state is wrong, it cannot say where: asks for keyframes of all.
     Resync,
     /// A command for the game, in its own encoding.
     Command(Vec<u8>),
     /// Gives the seat back.
     Leave,
+    /// The hash of a frame is not that of the client's state: which channels are wrong? They are healed.
+    Desync {
+        /// The frame's tick.
+        tick: Tick,
+        /// What the client held then: by channel handle, the low half of the channel's hash; at most
+        /// [`REPORT_CHANNELS_MAX`](super::limits::REPORT_CHANNELS_MAX).
+        hashes: Vec<(u16, u32)>,
+    },
 }
 
 /// What a server says, frames aside.
@@ -148,6 +156,7 @@ fn decode<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, De
 mod tests {
     use super::*;
     use crate::delta::Tables;
+    use crate::protocol::limits::REPORT_CHANNELS_MAX;
     use crate::schema::KindSchema;
 
     #[test]
@@ -170,6 +179,14 @@ mod tests {
         assert_eq!(ServerMessage::decode(&welcome.encode()), Ok(welcome));
         let other = Schema { tables: vec![201; Tables::BYTES], ..schema.clone() };
         assert_ne!(other.fingerprint(), schema.fingerprint(), "the fingerprint names them");
+    }
+
+    #[test]
+    fn the_longest_report_of_a_wrong_state_is_taken() {
+        let hashes = (0..REPORT_CHANNELS_MAX as u16).map(|handle| (u16::MAX - handle, u32::MAX)).collect();
+        let report = ClientMessage::Desync { tick: Tick(u32::MAX), hashes };
+        assert!(report.encode().len() <= CLIENT_MESSAGE_MAX_BYTES);
+        assert_eq!(ClientMessage::decode(&report.encode()), Ok(report));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //!   input   each tick    ->
 //!                        <-  frame   each tick
 //!   ping                 ->  pong
+//!   desync, resync       ->  keyframes of what is wrong, in the next frame
 //!   leave                ->  close
 //! ```
 

@@ -43,6 +43,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         ("ok-refused", server(ServerMessage::Refused { reason: "The room is full.".into() })),
         ("ok-frame", frame.clone()),
         ("ok-inputs", inputs.clone()),
+        ("ok-desync", client(ClientMessage::Desync { tick: Tick(9), hashes: vec![(0, 1), (300, u32::MAX)] })),
         ("bad-unknown-tag", vec![0xF2, 0, 0]),
         ("bad-frame-cut-short", frame[..frame.len() - 2].into()),
         ("bad-frame-with-bytes-behind", [&frame[..], &[0]].concat()),
