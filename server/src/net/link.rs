@@ -80,7 +80,7 @@ pub(super) struct Link {
 ///
 /// In the order of use: what every read looks at lies together in front.
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub(super) struct Rest {
     /// The kernel refused bytes, and the poll will tell when it takes some; then bytes wait.
     pub(super) blocked: bool,
