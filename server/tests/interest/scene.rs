@@ -197,7 +197,8 @@ impl Truth {
     fn look(self, seat: SeatId, tick: Tick) -> Option<(f32, f32)> {
         let leg = tick.0 / 40;
         let along = |axis: u32| (self.noise(10 + axis, seat.0.into(), leg) + 2 * tick.0) % WORLD;
-        (seat.0 + 1 < SEATS || tick.0 > 30).then(|| (along(0) as f32, along(1) as f32))
+        // beside the whole numbers, at which a circle touches a cell and rounding decides
+        (seat.0 + 1 < SEATS || tick.0 > 30).then(|| (along(0) as f32 + 0.37, along(1) as f32 + 0.61))
     }
 
     /// Whether a wall is between `seat` and a cell.
