@@ -103,7 +103,8 @@ impl Client {
         self.view.confirm();
         self.frame.parse(message).expect("a whole frame");
         self.replica.apply(&self.frame, message).expect("a frame that builds on what it holds");
-        self.despawned += self.replica.changes().iter().filter(|change| matches!(change, Change::Despawned(_))).count();
+        self.despawned +=
+            self.replica.changes().iter().filter(|change| matches!(change, Change::Despawned(..))).count();
         if let Some(hash) = self.frame.head.hash {
             assert_eq!(hash, self.replica.hash() as u32, "at {:?}", self.frame.head.tick);
             self.hashes += 1;
@@ -247,7 +248,7 @@ fn who_walks_from_cell_to_cell_is_never_said_to_be_gone() {
         let message = room.frame(&mut client);
         client.receive(&message);
         for change in client.replica.changes() {
-            let Change::Despawned(id) = *change else { continue };
+            let Change::Despawned(id, _) = *change else { continue };
             let away = away((100.0, 100.0), body(id.0, room.compose.tick.0));
             // an entity may be an eighth of a cell outside of its own
             assert!(away > RADIUS - 3.0, "{id:?}, which is {away} away, was said to be gone at {tick}");

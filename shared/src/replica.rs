@@ -48,10 +48,10 @@ fn late_ticks(part: &FramePart) -> Option<u8> {
 /// What came and went with a frame, told by [`Replica::apply`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
-    /// The entity can be seen from now on.
-    Spawned(EntityId),
+    /// The entity, of this kind, can be seen from now on.
+    Spawned(EntityId, u16),
     /// It is gone: destroyed, or out of sight.
-    Despawned(EntityId),
+    Despawned(EntityId, u16),
 }
 
 /// The client's copy of the state. Untyped: lanes and a [`Layout`], so that generic clients can use it as well.
@@ -390,14 +390,14 @@ impl Replica {
         for entity in rows.entities {
             let Some(kind) = self.layout.kind(entity.kind) else { continue };
             let tracked = self.entities.entry(entity.id).or_insert_with(|| {
-                self.changes.push(Change::Spawned(entity.id));
+                self.changes.push(Change::Spawned(entity.id, entity.kind));
                 Tracked::new(entity.kind, tick)
             });
             if tracked.gone.is_some() || tracked.kind != entity.kind {
                 if tracked.gone.is_none() {
-                    self.changes.push(Change::Despawned(entity.id));
+                    self.changes.push(Change::Despawned(entity.id, tracked.kind));
                 }
-                self.changes.push(Change::Spawned(entity.id));
+                self.changes.push(Change::Spawned(entity.id, entity.kind));
                 tracked.forget(&mut self.spare_lanes);
                 *tracked = Tracked::new(entity.kind, tick);
             }
@@ -451,12 +451,12 @@ impl Replica {
             }
             if tracked.missing.is_some_and(|missing| tick.since(missing) >= patience) {
                 tracked.gone = Some(tick);
-                self.changes.push(Change::Despawned(*id));
+                self.changes.push(Change::Despawned(*id, tracked.kind));
             }
         }
         // the map's order is nobody's business
         self.changes[first..].sort_unstable_by_key(|change| match change {
-            Change::Spawned(id) | Change::Despawned(id) => id.0,
+            Change::Spawned(id, _) | Change::Despawned(id, _) => id.0,
         });
     }
 }

@@ -160,8 +160,8 @@ impl Model {
     fn alive_now(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
-                Change::Spawned(id) => assert!(self.alive.insert(id.0), "{id:?} spawned twice"),
-                Change::Despawned(id) => assert!(self.alive.remove(&id.0), "{id:?} was not there"),
+                Change::Spawned(id, _) => assert!(self.alive.insert(id.0), "{id:?} spawned twice"),
+                Change::Despawned(id, _) => assert!(self.alive.remove(&id.0), "{id:?} was not there"),
             }
         }
     }

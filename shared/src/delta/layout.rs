@@ -6,6 +6,8 @@ use thiserror::Error;
 
 use super::forecast::{CLASSES, Motion, NUMBER_K, QUAT_K};
 use super::tables::Tables;
+use crate::protocol::limits::INPUT_LANES_MAX;
+use crate::schema::quant::text_byte;
 use crate::schema::quat::Quat;
 use crate::schema::{KindSchema, Quantizer, Schema};
 
@@ -21,6 +23,9 @@ pub enum LayoutError {
     /// The input has an owner-only field: all of an input travels to the server alone.
     #[error("the input {0:?} has an owner-only field: an input goes to the server alone, leave the attribute out")]
     OwnerOnlyInput(String),
+    /// The input is too wide.
+    #[error("the input {0:?} takes {1} lanes, at most {max} are possible", max = INPUT_LANES_MAX)]
+    InputLanes(String, usize),
     /// The range coder's tables are not such.
     #[error("the game's tables have {0} bytes, not {bytes}: train them again", bytes = Tables::BYTES)]
     Tables(usize),
@@ -47,6 +52,18 @@ pub(crate) enum Coding {
 impl Coding {
     fn rice(self) -> &'static [u8; CLASSES] {
         if matches!(self, Self::Quat { .. }) { &QUAT_K } else { &NUMBER_K }
+    }
+
+    fn fits(self, lanes: &[u32]) -> bool {
+        match self {
+            Self::Raw { span, .. } | Self::Number { span, .. } => lanes[0] <= span,
+            Self::Turn { bits } => lanes[0] < 1 << bits,
+            Self::Text { max_bytes } => {
+                let length = lanes[0] as usize;
+                length <= max_bytes.into() && (length..4 * (lanes.len() - 1)).all(|i| text_byte(lanes, i) == 0)
+            }
+            Self::Quat { bits } => lanes[0] < 4 && lanes[1..].iter().all(|lane| *lane < 1 << bits),
+        }
     }
 
     fn is_motion(self) -> bool {
@@ -91,8 +108,8 @@ pub enum Part {
     Owner,
 }
 
-/// One kind, compiled.
-#[derive(Clone, Debug)]
+/// One kind, compiled. The default has no fields.
+#[derive(Clone, Debug, Default)]
 pub struct KindLayout {
     lanes: usize,
     public: Vec<Unit>,
@@ -172,6 +189,12 @@ impl KindLayout {
         self.moving_share
     }
 
+    /// Whether these are all lanes of a row of this kind, each in its field's range.
+    #[must_use]
+    pub fn fits(&self, row: &[u32]) -> bool {
+        row.len() == self.lanes && self.public.iter().chain(&self.owner).all(|unit| unit.coding.fits(unit.of(row)))
+    }
+
     /// Copies the owner-only lanes of `from` into `to`.
     pub fn copy_owner_lanes(&self, from: &[u32], to: &mut [u32]) {
         for unit in &self.owner {
@@ -187,8 +210,8 @@ pub(super) fn same(a: &[u32], b: &[u32]) -> bool {
     a.iter().zip(b).all(|(a, b)| a == b) && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 
-/// All kinds of a game, compiled.
-#[derive(Clone, Debug)]
+/// All kinds of a game, compiled. The default has none.
+#[derive(Clone, Debug, Default)]
 pub struct Layout {
     kinds: Vec<KindLayout>,
     kind_bits: u8,
@@ -214,6 +237,10 @@ impl Layout {
         }
         if schema.input.fields.iter().any(|field| field.owner_only) {
             return Err(LayoutError::OwnerOnlyInput(schema.input.name.clone()));
+        }
+        let input_lanes = schema.input.lanes();
+        if input_lanes > INPUT_LANES_MAX {
+            return Err(LayoutError::InputLanes(schema.input.name.clone(), input_lanes));
         }
         let mut kinds = schema.kinds.iter().map(KindLayout::new).collect::<Result<Vec<_>, _>>()?;
         let mut fields = Vec::new();
@@ -266,7 +293,10 @@ fn coding(quantizer: &Quantizer) -> Option<Coding> {
     Some(match quantizer {
         Quantizer::Bool => Coding::Raw { bits: 1, span: 1 },
         Quantizer::Int { min, max } => number(u32::try_from(max.checked_sub(*min)?).ok()?, Motion::Seldom),
-        Quantizer::Float { span, .. } => number(*span, Motion::Pushed),
+        Quantizer::Float { min, step, span } if min.is_finite() && step.is_finite() && *step > 0.0 => {
+            number(*span, Motion::Pushed)
+        }
+        Quantizer::Float { .. } => return None,
         Quantizer::Angle { bits } if (2..=24).contains(bits) => Coding::Turn { bits: *bits },
         Quantizer::Angle { .. } => return None,
         Quantizer::Enum { variants } => {

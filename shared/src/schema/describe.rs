@@ -82,10 +82,11 @@ pub struct KindSchema {
 }
 
 impl KindSchema {
-    /// Lanes that one row takes.
+    /// Lanes that one row takes; of a description from a stranger it may be any number.
     #[must_use]
     pub fn lanes(&self) -> usize {
-        self.fields.iter().map(|field| field.quantizer.lanes() * usize::from(field.count)).sum()
+        let of_fields = self.fields.iter().map(|field| field.quantizer.lanes() * usize::from(field.count));
+        of_fields.fold(0, usize::saturating_add)
     }
 }
 

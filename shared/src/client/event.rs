@@ -1,0 +1,138 @@
+//! What a client tells, in order.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::bits::DecodeError;
+use crate::game::{EntityId, Game, SeatId};
+use crate::protocol;
+use crate::tick::Tick;
+
+/// Events that may wait to be polled; beyond them the oldest goes and is counted.
+const EVENTS_MAX: usize = 4096;
+
+/// What happened in a game whose types are known.
+pub enum Event<G: Game> {
+    /// The client has a seat.
+    Joined {
+        /// The room's number.
+        room: u64,
+        /// The place in it.
+        seat: SeatId,
+    },
+    /// The server said no; the connection is about to close.
+    Refused {
+        /// For a person.
+        reason: String,
+    },
+    /// An entity can be seen from now on.
+    Spawned(EntityId),
+    /// An entity is gone: destroyed, or out of sight.
+    Despawned(EntityId),
+    /// The game sent something.
+    Game(G::Event),
+    /// The newest input that a tick of the room used, and how long it took from
+    /// [`Client::input`](super::Client::input) to this ack.
+    Acked {
+        /// The input's tick.
+        tick: Tick,
+        /// From the call to the ack; none when the input is no longer known.
+        took: Option<Duration>,
+    },
+    /// The state differed from the server's; keyframes of what is wrong are asked for and the client heals.
+    Desync {
+        /// The frame at which it showed.
+        tick: Tick,
+    },
+}
+
+/// The same in any game.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum UntypedEvent {
+    /// The client has a seat.
+    Joined {
+        /// The room's number.
+        room: u64,
+        /// The place in it.
+        seat: SeatId,
+    },
+    /// The server said no; the connection is about to close.
+    Refused {
+        /// For a person.
+        reason: String,
+    },
+    /// An entity can be seen from now on.
+    Spawned {
+        /// The entity.
+        id: EntityId,
+        /// Its kind's number.
+        kind: u16,
+    },
+    /// An entity is gone: destroyed, or out of sight.
+    Despawned {
+        /// The entity.
+        id: EntityId,
+        /// Its kind's number.
+        kind: u16,
+    },
+    /// The game sent something; in its own encoding, which the schema does not describe.
+    Game(Vec<u8>),
+    /// As [`Event::Acked`].
+    Acked {
+        /// The input's tick.
+        tick: Tick,
+        /// From the call to the ack; none when the input is no longer known.
+        took: Option<Duration>,
+    },
+    /// As [`Event::Desync`].
+    Desync {
+        /// The frame at which it showed.
+        tick: Tick,
+    },
+}
+
+impl<G: Game> Event<G> {
+    pub(super) fn typed(event: UntypedEvent) -> Result<Self, DecodeError> {
+        Ok(match event {
+            UntypedEvent::Joined { room, seat } => Self::Joined { room, seat },
+            UntypedEvent::Refused { reason } => Self::Refused { reason },
+            UntypedEvent::Spawned { id, .. } => Self::Spawned(id),
+            UntypedEvent::Despawned { id, .. } => Self::Despawned(id),
+            UntypedEvent::Game(bytes) => Self::Game(protocol::decode_payload(&bytes)?),
+            UntypedEvent::Acked { tick, took } => Self::Acked { tick, took },
+            UntypedEvent::Desync { tick } => Self::Desync { tick },
+        })
+    }
+}
+
+/// What waits to be polled.
+#[derive(Debug)]
+pub(super) struct Events<E> {
+    waiting: VecDeque<E>,
+    dropped: u64,
+}
+
+impl<E> Default for Events<E> {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), dropped: 0 }
+    }
+}
+
+impl<E> Events<E> {
+    pub(super) fn tell(&mut self, event: E) {
+        if self.waiting.len() >= EVENTS_MAX {
+            self.waiting.pop_front();
+            self.dropped += 1;
+        }
+        self.waiting.push_back(event);
+    }
+
+    pub(super) fn poll(&mut self) -> Option<E> {
+        self.waiting.pop_front()
+    }
+
+    /// Events that nobody polled in time.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}

@@ -1,0 +1,397 @@
+//! The client of any game: rows of lanes and bytes instead of the game's types.
+
+mod healing;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::clock::{Arrival, Clock};
+use super::event::{Events, UntypedEvent};
+use super::inputs::{Inputs, Sent};
+use super::{ClientError, State, Stats};
+use crate::delta::{KindLayout, Layout, LayoutError};
+use crate::game::{EntityId, Profile, SeatId};
+use crate::protocol::frame::{Frame, InputAck};
+use crate::protocol::input::{InputLanes, ViewLag};
+use crate::protocol::limits::INPUT_LANES_MAX;
+use crate::protocol::{self, ClientMessage, ServerMessage, TAG_FRAME};
+use crate::replica::{Between, Change, Replica};
+use crate::schema::Schema;
+use crate::tick::{Tick, TickRate};
+use healing::Doubt;
+
+/// How often a client asks for the round-trip time.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Lanes that are no input of the game.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the input's lanes are not of the game's schema: {given} lanes were given, it has {of}, each with its range")]
+pub struct InputError {
+    /// Lanes that were given.
+    pub given: usize,
+    /// Lanes that the game's input has.
+    pub of: usize,
+}
+
+/// One player's end of a session in any game. Make one for each connection.
+///
+/// Either the game's schema is known beforehand, as to [`Client`](super::Client), and a server with another one is
+/// refused. Or only the game's name is, and the server sends the schema: until then there is nothing to see, and
+/// [`UntypedClient::schema`] is none. What lanes mean is said by the schema.
+///
+/// Methods come in the families of [`Client`](super::Client).
+#[derive(Debug)]
+pub struct UntypedClient {
+    state: State,
+    game: String,
+    /// None until the server has sent it.
+    schema: Option<Arc<Schema>>,
+    fingerprint: u64,
+    input_layout: KindLayout,
+    replica: Replica,
+    clock: Clock,
+    inputs: Inputs,
+    frame: Frame,
+    /// When keyframes were last asked for, while what is held is wrong: frames that build on it are not applied; one
+    /// with `reset` ends this.
+    healing: Option<Duration>,
+    /// A frame's hash was not that of the state; the server was told, and heals what is wrong.
+    doubt: Option<Doubt>,
+    last_ping: Option<Duration>,
+    transmits: VecDeque<Vec<u8>>,
+    events: Events<UntypedEvent>,
+    stats: Stats,
+}
+
+impl UntypedClient {
+    /// A client that asks for a seat under `profile` in the game of this schema; its first messages wait in
+    /// [`UntypedClient::poll_transmit`].
+    ///
+    /// # Errors
+    /// The schema is impossible: see [`LayoutError`].
+    pub fn new(schema: impl Into<Arc<Schema>>, profile: Profile) -> Result<Self, LayoutError> {
+        let schema = schema.into();
+        let mut client = Self::awaiting(schema.game.clone());
+        client.learn(schema.fingerprint(), schema)?;
+        client.ask_for_a_seat(profile);
+        Ok(client)
+    }
+
+    /// A client that knows no more than the game's name.
+    #[must_use]
+    pub fn of_game(name: &str, profile: Profile) -> Self {
+        let mut client = Self::awaiting(name.to_owned());
+        client.ask_for_a_seat(profile);
+        client
+    }
+
+    fn awaiting(game: String) -> Self {
+        Self {
+            state: State::Joining,
+            game,
+            schema: None,
+            // of no schema, so the server sends its own
+            fingerprint: 0,
+            input_layout: KindLayout::default(),
+            replica: Replica::new(Layout::default()),
+            clock: Clock::new(TickRate::default(), Tick(0)),
+            inputs: Inputs::default(),
+            frame: Frame::default(),
+            healing: None,
+            doubt: None,
+            last_ping: None,
+            transmits: VecDeque::new(),
+            events: Events::default(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// A whole binary message arrived.
+    ///
+    /// # Errors
+    /// The server broke the protocol: close the connection.
+    pub fn handle_message(&mut self, now: Duration, message: &[u8]) -> Result<(), ClientError> {
+        self.stats.bytes_in += message.len() as u64;
+        if message.first() == Some(&TAG_FRAME) {
+            return self.handle_frame(now, message);
+        }
+        let message = ServerMessage::decode(message)?;
+        if matches!(self.state, State::Ended(_)) {
+            // what was under way when it ended
+            return Ok(());
+        }
+        match message {
+            ServerMessage::Welcome { fingerprint, schema } => return self.handle_welcome(fingerprint, schema),
+            ServerMessage::Joined { room, seat, tick, rate_hz } => {
+                return self.handle_joined(room, SeatId(seat), tick, TickRate::hz(rate_hz));
+            }
+            ServerMessage::Refused { reason } => self.end(reason),
+            ServerMessage::Pong { stamp_ms } => {
+                let rtt_ms = (now.as_millis() as u32).wrapping_sub(stamp_ms);
+                self.stats.rtt = Some(Duration::from_millis(rtt_ms.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the player wants now, as lanes of the schema's input; else as [`Client::input`](super::Client::input).
+    ///
+    /// # Errors
+    /// There are too few lanes or too many, or one is out of its field's range.
+    pub fn input(&mut self, now: Duration, lanes: &[u32]) -> Result<bool, InputError> {
+        if self.schema.is_none() {
+            return Ok(false);
+        }
+        if !self.input_layout.fits(lanes) {
+            return Err(InputError { given: lanes.len(), of: self.input_layout.lanes() });
+        }
+        Ok(self.input_with(now, |all| all[..lanes.len()].copy_from_slice(lanes)))
+    }
+
+    /// As [`UntypedClient::input`] of lanes that are in range, asked for only if an input leaves.
+    pub(super) fn input_with(&mut self, now: Duration, lanes: impl FnOnce(&mut InputLanes)) -> bool {
+        if !matches!(self.state, State::Playing { .. }) || self.replica.tick().is_none() {
+            return false;
+        }
+        self.ping(now);
+        self.heal(now);
+        let Some(tick) = self.clock.input_tick(now).filter(|tick| self.inputs.is_new(*tick)) else { return false };
+        let mut all = [0; INPUT_LANES_MAX];
+        lanes(&mut all);
+        self.inputs.add(Sent { tick, left: now, lead_s: self.clock.lead_s(), lanes: all });
+        let (inputs, count) = self.inputs.message();
+        let mut message = Vec::with_capacity(16);
+        protocol::input::encode(&self.input_layout, tick, self.view_lag(now, tick), &inputs[..count], &mut message);
+        self.transmit(message);
+        true
+    }
+
+    /// Sends a command to the game, in its own encoding.
+    pub fn command(&mut self, command: Vec<u8>) {
+        if matches!(self.state, State::Playing { .. }) {
+            self.transmit(ClientMessage::Command(command).encode());
+        }
+    }
+
+    /// Gives the seat back; the server closes the connection.
+    pub fn leave(&mut self) {
+        if !matches!(self.state, State::Ended(_)) {
+            self.transmit(ClientMessage::Leave.encode());
+            self.state = State::Ended("left the room".to_owned());
+        }
+    }
+
+    /// The next message for the transport.
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.transmits.pop_front()
+    }
+
+    /// The next thing that happened. At most 4,096 wait; beyond them the oldest goes and [`Stats::events_dropped`] counts.
+    pub fn poll_event(&mut self) -> Option<UntypedEvent> {
+        self.events.poll()
+    }
+
+    /// What travels in the game; none until the server has sent it.
+    #[must_use]
+    pub fn schema(&self) -> Option<&Arc<Schema>> {
+        self.schema.as_ref()
+    }
+
+    /// Where the client is on its way.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The seat, while playing.
+    #[must_use]
+    pub fn seat(&self) -> Option<SeatId> {
+        if let State::Playing { seat, .. } = self.state { Some(seat) } else { None }
+    }
+
+    /// The entities that belong to the seat.
+    pub fn owned(&self) -> impl Iterator<Item = EntityId> + '_ {
+        self.replica.owned()
+    }
+
+    /// The tick of the newest state; none before the first frame.
+    #[must_use]
+    pub fn tick(&self) -> Option<Tick> {
+        self.replica.tick()
+    }
+
+    /// Time from tick to tick.
+    #[must_use]
+    pub fn tick_interval(&self) -> Duration {
+        self.clock.interval()
+    }
+
+    /// One entity as the server last told it: its kind's number and row.
+    #[must_use]
+    pub fn newest(&self, id: EntityId) -> Option<(u16, &[u32])> {
+        self.replica.newest(id)
+    }
+
+    /// Everything as the server last told it: id, kind's number, row. In no particular order.
+    pub fn newest_all(&self) -> impl Iterator<Item = (EntityId, u16, &[u32])> {
+        self.replica.newest_all()
+    }
+
+    /// Everything as it is to be drawn at `now`: a little in the past, between two rows. In no particular order.
+    pub fn sample(&self, now: Duration) -> impl Iterator<Item = Between<'_>> {
+        self.replica.at(self.clock.origin(), self.clock.drawn(now))
+    }
+
+    /// The low half of the hash over all that the client holds; the same as the server's for this tick.
+    #[must_use]
+    pub fn state_hash(&self) -> u32 {
+        self.replica.hash() as u32
+    }
+
+    /// Counters and estimates.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let jitter = Duration::from_secs_f64(self.clock.deviation_s());
+        Stats { jitter, events_dropped: self.events.dropped(), ..self.stats }
+    }
+
+    /// How far what is drawn lies before `tick`. Later than the newest state nothing is drawn.
+    fn view_lag(&self, now: Duration, tick: Tick) -> ViewLag {
+        let (origin, drawn) = (self.clock.origin(), self.clock.drawn(now));
+        let newest = self.replica.tick().map_or(drawn, |newest| f64::from(newest.since(origin)));
+        ViewLag::of_ticks(f64::from(tick.since(origin)) - drawn.min(newest))
+    }
+
+    fn ask_for_a_seat(&mut self, profile: Profile) {
+        let (game, fingerprint) = (self.game.clone(), self.fingerprint);
+        self.transmit(ClientMessage::Hello { protocol: protocol::VERSION, game, fingerprint }.encode());
+        self.transmit(ClientMessage::Join { name: profile.name }.encode());
+    }
+
+    fn handle_welcome(&mut self, fingerprint: u64, schema: Option<Schema>) -> Result<(), ClientError> {
+        if self.schema.is_none() {
+            let schema = schema.ok_or(ClientError::Unexpected("welcome without the game's schema"))?;
+            if schema.game != self.game || schema.fingerprint() != fingerprint {
+                return Err(ClientError::Unexpected("schema of another game"));
+            }
+            self.learn(fingerprint, Arc::new(schema))?;
+        } else if fingerprint != self.fingerprint {
+            // the join is under way already
+            self.transmit(ClientMessage::Leave.encode());
+            self.end(format!("the server runs another version of {}: update or reload the client", self.game));
+        }
+        Ok(())
+    }
+
+    /// Takes a schema, which may be anything that a stranger sends.
+    fn learn(&mut self, fingerprint: u64, schema: Arc<Schema>) -> Result<(), LayoutError> {
+        self.input_layout = KindLayout::new(&schema.input)?;
+        self.replica = Replica::new(Layout::new(&schema)?);
+        self.fingerprint = fingerprint;
+        self.schema = Some(schema);
+        Ok(())
+    }
+
+    fn handle_joined(&mut self, room: u64, seat: SeatId, tick: Tick, rate: TickRate) -> Result<(), ClientError> {
+        if self.state != State::Joining {
+            return Err(ClientError::Unexpected("joined"));
+        }
+        if self.schema.is_none() {
+            return Err(ClientError::Unexpected("joined before the game's schema"));
+        }
+        self.state = State::Playing { room, seat };
+        self.clock = Clock::new(rate, tick);
+        self.events.tell(UntypedEvent::Joined { room, seat });
+        Ok(())
+    }
+
+    fn handle_frame(&mut self, now: Duration, message: &[u8]) -> Result<(), ClientError> {
+        match self.state {
+            State::Playing { .. } => {}
+            State::Joining => return Err(ClientError::Unexpected("frame before a seat")),
+            // frames that were under way when the client left
+            State::Ended(_) => return Ok(()),
+        }
+        self.frame.parse(message)?;
+        let head = self.frame.head;
+        if self.replica.tick().is_some_and(|last| !head.tick.is_after(last)) {
+            return Err(ClientError::Unexpected("frame of an older tick"));
+        }
+        if self.clock.arrived(now, head.tick) == Arrival::Restarted {
+            self.inputs.restart();
+        }
+        if head.reset {
+            self.healing = None;
+            self.doubt = None;
+        }
+        self.heal(now);
+        if self.healing.is_none() {
+            self.apply_frame(now, message);
+        }
+        if let Some(ack) = head.ack {
+            self.handle_ack(now, ack);
+        }
+        for event in &self.frame.events {
+            self.events.tell(UntypedEvent::Game(message[event.clone()].to_vec()));
+        }
+        Ok(())
+    }
+
+    /// The server says an ack once, but a frame may repeat it; it counts once.
+    fn handle_ack(&mut self, now: Duration, ack: InputAck) {
+        let Some(sent) = self.inputs.acked(ack.tick) else { return };
+        if let Some(sent) = sent {
+            self.clock.margin(sent.lead_s, ack.margin_100us);
+        }
+        let took = sent.map(|sent| now.saturating_sub(sent.left));
+        self.stats.input_to_ack = took.or(self.stats.input_to_ack);
+        self.events.tell(UntypedEvent::Acked { tick: ack.tick, took });
+    }
+
+    fn apply_frame(&mut self, now: Duration, message: &[u8]) {
+        let head = self.frame.head;
+        // on an ordered stream a contradiction is somebody's bug, and keyframes heal it all the same
+        if self.replica.apply(&self.frame, message).is_err() {
+            self.wrong(head.tick);
+            return self.resync(now);
+        }
+        self.stats.frames += 1;
+        for change in self.replica.changes() {
+            self.events.tell(match *change {
+                Change::Spawned(id, kind) => UntypedEvent::Spawned { id, kind },
+                Change::Despawned(id, kind) => UntypedEvent::Despawned { id, kind },
+            });
+        }
+        self.replica.forget_before(self.clock.origin(), self.clock.drawn(now));
+        if let Some(hash) = head.hash {
+            self.stats.hashes_checked += 1;
+            if hash == self.state_hash() {
+                self.doubt = None;
+            } else {
+                self.doubt(now, head.tick);
+            }
+        }
+    }
+
+    fn ping(&mut self, now: Duration) {
+        if self.last_ping.is_none_or(|last| now.saturating_sub(last) >= PING_INTERVAL) {
+            self.last_ping = Some(now);
+            self.transmit(ClientMessage::Ping { stamp_ms: now.as_millis() as u32 }.encode());
+        }
+    }
+
+    fn end(&mut self, reason: String) {
+        if !matches!(self.state, State::Ended(_)) {
+            self.state = State::Ended(reason.clone());
+            self.events.tell(UntypedEvent::Refused { reason });
+        }
+    }
+
+    fn transmit(&mut self, message: Vec<u8>) {
+        self.stats.bytes_out += message.len() as u64;
+        self.transmits.push_back(message);
+    }
+}
