@@ -38,7 +38,7 @@ impl Client {
 
     fn seat(&mut self) {
         self.welcome();
-        self.send(&ServerMessage::Joined { room: 1, seat: 0, tick: Tick(1), rate_hz: 30 });
+        self.send(&ServerMessage::Joined { room: 1, seat: 0, tick: Tick(1), rate_hz: 30, token: None });
     }
 
     fn close(&mut self, reason: CloseReason, words: &'static str) {

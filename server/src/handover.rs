@@ -3,7 +3,7 @@
 //! ```text
 //!            ToTick, RoomInput, Batch (home)                 ToReactor (batches, seats, ends)
 //!  reactors ---------------------------------> tick threads ---------------------------------> reactors
-//!     |   ToControl (joins, plain HTTP)             |  ToControl (freed seats)
+//!     |   ToControl (joins, returns, plain HTTP)             |  ToControl (freed seats)
 //!     +------------------------> control <----------+            control -- ToTick --> tick threads
 //! ```
 //! | port | capacity | full |
@@ -23,6 +23,7 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, TrySendError};
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::TickInput;
+use tickwire_shared::protocol::{ResumeClaim, ResumeToken};
 use tickwire_shared::{Leave, Profile, SeatId, Tick};
 
 use crate::net::{LinkId, Outcome, PlainStream};
@@ -32,9 +33,28 @@ pub const INPUTS_CAPACITY: usize = 16 * 1024;
 /// Messages of the other kinds that wait in a channel before they wait at their sender.
 pub const POST_CAPACITY: usize = 4 * 1024;
 
+/// What one is told whose token leads nowhere. It need not know more: who has stolen one learns nothing.
+pub const SEAT_GONE: &str = "your seat is gone: its time is over, its room or the server ended, or its token was used; \
+                             join anew";
+
 /// A running room's name, unique in a process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct RoomId(pub u64);
+
+/// One player's stay in a room: from joining to leaving, over however many connections. Unique in a process.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct StayId(pub u64);
+
+/// What leads a client back to its seat.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pass {
+    /// Its stay.
+    pub stay: StayId,
+    /// How often its token was renewed.
+    pub turn: u32,
+    /// The newest token.
+    pub token: ResumeToken,
+}
 
 /// Where a client is connected.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -74,6 +94,30 @@ pub enum ToTick {
         link: LinkAddress,
         /// Who it is.
         profile: Profile,
+        /// Its stay.
+        stay: StayId,
+        /// What will lead it back; none when the system gives no random numbers.
+        pass: Option<Pass>,
+    },
+    /// From control: a client comes back to its seat.
+    Resume {
+        /// In this room.
+        room: RoomId,
+        /// Connected here.
+        link: LinkAddress,
+        /// What will lead it back the next time; its stay is the one that it comes back to.
+        pass: Pass,
+        /// What it holds.
+        claim: ResumeClaim,
+    },
+    /// From a reactor: the connection of a seat broke; the seat may be held.
+    Lost {
+        /// In this room.
+        room: RoomId,
+        /// This seat.
+        seat: SeatId,
+        /// Only if it is still this link's.
+        link: LinkAddress,
     },
     /// From a reactor: the client of a seat is gone.
     Leave {
@@ -155,6 +199,10 @@ pub enum ToReactor {
         tick: Tick,
         /// Ticks a second.
         rate_hz: u16,
+        /// What will lead it back; none where seats are not held.
+        pass: Option<Pass>,
+        /// It had the seat before: how many events are lost to it.
+        resumed: Option<u32>,
     },
     /// From a room or control: a client is to be told why, and closed.
     Close {
@@ -179,8 +227,17 @@ pub enum ToControl {
         /// Who it is.
         profile: Profile,
     },
-    /// From a room: a seat that was placed is free again.
-    SeatFreed(RoomId),
+    /// From a reactor: a client comes back to its seat.
+    Resume {
+        /// The client.
+        link: LinkAddress,
+        /// Which seat, and what it holds.
+        claim: ResumeClaim,
+    },
+    /// From a reactor: the client of a stay has the token of this turn; the one before is void.
+    TokenShown(StayId, u32),
+    /// From a room: a seat that was placed is free again, and the stay over.
+    SeatFreed(RoomId, StayId),
     /// From a tick thread: the room could not start or failed.
     RoomEnded(RoomId),
     /// From a room: what is known of a client's wrong state, as a file.

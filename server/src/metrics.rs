@@ -111,6 +111,12 @@ pub struct Metrics {
     pub rewinds_bounded: Counter,
     /// Commands: malformed, or too many for a tick.
     pub commands_dropped: Counter,
+    /// Seats: whose connection broke and that were held for their players.
+    pub seats_held: Counter,
+    /// Seats: that their players came back to.
+    pub seats_resumed: Counter,
+    /// Seats: that nobody came back to in time.
+    pub seats_expired: Counter,
     /// Clients that asked for keyframes because their state was wrong.
     pub resyncs: Counter,
     /// Ticks: run.

@@ -25,6 +25,7 @@ use crate::control::site::Site;
 use crate::gateway::{Gateway, GatewayParts, TickPort};
 use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomId, RoomInput, ToControl, ToTick};
 use crate::lobby::Lobby;
+use crate::lobby::directory::Directory;
 use crate::metrics::Metrics;
 use crate::net::addresses::Addresses;
 use crate::net::tls::{Identity, TlsError};
@@ -211,6 +212,7 @@ impl Server {
             };
             let mut thread = TickThread::<G>::new(index, options.clone(), ports, Arc::clone(&running.metrics))
                 .with_client_bytes(self.config.client_bytes_per_s)
+                .with_grace_max(Duration::from_millis(self.config.session.grace_max_ms))
                 .keeping_capsules(self.config.capsules.is_some());
             running.ticks.push((channels.to_tick, spawn("tick", index, &tell_ended, move || thread.run())?));
         }
@@ -219,6 +221,7 @@ impl Server {
             threads: to_ticks,
             reactors: ports().collect(),
             lobby: Lobby::new(seats, self.config.rooms_max, threads),
+            directory: Directory::default(),
             plain: Arc::new(Plain::new(site).with_head_limits(self.config.net.head)),
             certificate: self.identity.map(Certificate::new),
             capsules: self.config.capsules.map(Capsules::new),

@@ -149,7 +149,7 @@ impl Player {
         let link = LinkId(link);
         let seat = room.join(LinkAddress { reactor: 0, link }, Profile::default()).expect("there is space");
         let mut client = Client::<Crowd>::new(Profile::default()).expect("the test's kinds are sound");
-        let joined = ServerMessage::Joined { room: 1, seat: seat.0, tick: room.tick(), rate_hz: 30 };
+        let joined = ServerMessage::Joined { room: 1, seat: seat.0, tick: room.tick(), rate_hz: 30, token: None };
         client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
         Self { link, seat, client, leftover: None, last_event: None, frames: 0 }
     }

@@ -50,7 +50,8 @@ pub trait Game: Sized + Send + 'static {
     /// The game does not want this player, with a reason for them.
     fn join(&mut self, seat: SeatId, who: &Profile) -> Result<(), Refusal>;
 
-    /// The player of `seat` is gone; the seat is free afterwards.
+    /// The player of `seat` is gone; the seat is free afterwards. Of a connection that breaks nothing is told until
+    /// [`Setup::grace`] is over ([`Step::is_away`] tells who may still come back).
     fn leave(&mut self, seat: SeatId, why: Leave);
 
     /// One tick of simulation.
@@ -92,7 +93,7 @@ pub struct Profile {
 pub enum Leave {
     /// The player said so.
     Left,
-    /// The connection is gone.
+    /// The connection broke, and the player did not come back in time.
     Lost,
     /// The host ended it: a rule was broken, or the server stops.
     Removed,
@@ -141,6 +142,9 @@ pub struct Setup {
     /// How far back [`Step::rewind`] goes at most; default 250 ms, zero for never. A client that shows older states, or
     /// says so, is judged by the oldest that this allows. The server keeps 32 ticks: at fast rates that is the limit.
     pub rewind_max: Duration,
+    /// How long a seat is held whose connection broke, so that its player can come back to it; default 20 s, zero for
+    /// not at all, at most what the server allows (`session.grace_max_ms`). Until then it counts as taken.
+    pub grace: Duration,
     /// The room's generator, seeded by the host; the same one comes back in every [`Step`].
     pub rng: Rng,
 }
@@ -156,6 +160,7 @@ impl Setup {
             client_bytes_per_s: None,
             far_is_rarer: false,
             rewind_max: Duration::from_millis(250),
+            grace: Duration::from_secs(20),
             rng: Rng::new(seed),
         }
     }
@@ -193,6 +198,7 @@ pub struct Step<'a, G: Game> {
     events: &'a mut Vec<(To, G::Event)>,
     history: Option<&'a dyn History>,
     lags: &'a [f32],
+    away: &'a [bool],
     /// The room's generator.
     pub rng: &'a mut Rng,
 }
@@ -207,7 +213,7 @@ impl<'a, G: Game> Step<'a, G> {
         events: &'a mut Vec<(To, G::Event)>,
         rng: &'a mut Rng,
     ) -> Self {
-        Self { tick, rate, inputs, commands, events, history: None, lags: &[], rng }
+        Self { tick, rate, inputs, commands, events, history: None, lags: &[], away: &[], rng }
     }
 
     /// For hosts that keep the past: it, and how many ticks before this one each seat's client saw the others when it
@@ -216,6 +222,13 @@ impl<'a, G: Game> Step<'a, G> {
     #[must_use]
     pub fn with_past(self, history: &'a dyn History, lags: &'a [f32]) -> Self {
         Self { history: Some(history), lags, ..self }
+    }
+
+    /// For hosts that hold seats whose connection broke: by seat, whether it is one of those. A recording must have
+    /// this too, if the game asks.
+    #[must_use]
+    pub fn with_away(self, away: &'a [bool]) -> Self {
+        Self { away, ..self }
     }
 
     /// Sends a one-off message.
@@ -245,6 +258,14 @@ impl<'a, G: Game> Step<'a, G> {
     #[must_use]
     pub fn input(&self, seat: SeatId) -> G::Input {
         self.inputs.get(usize::from(seat.0)).and_then(Option::clone).unwrap_or_default()
+    }
+
+    /// Whether the connection of `seat` broke and its player may still come back, within [`Setup::grace`]. The last wish
+    /// holds for a quarter of a second more, as it does for everybody whose inputs are late; then [`Step::input`] gives
+    /// the default. Whether who is away can be shot is the game's to say.
+    #[must_use]
+    pub fn is_away(&self, seat: SeatId) -> bool {
+        self.away.get(usize::from(seat.0)).copied().unwrap_or(false)
     }
 
     /// The others as `seat` saw them when it made the input that is due now, at most [`Setup::rewind_max`] ago. How old

@@ -5,9 +5,19 @@ use tickwire_shared::delta::{
     DeltaScratch, Earlier, KindLayout, Layout, Part, Past, RowBuffer, Tables, encode_delta, encode_keyframe, encode_row,
 };
 use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
-use tickwire_shared::protocol::{self, ClientMessage, ServerMessage, input};
+use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ResumeToken, ServerMessage, input};
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 use tickwire_shared::{EntityId, Tick};
+
+const TOKEN: ResumeToken = {
+    let mut bytes = [0; 32];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = at as u8;
+        at += 1;
+    }
+    ResumeToken(bytes)
+};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -44,8 +54,8 @@ fn rows(entities: &[(u32, u16, &[u32])]) -> RowBuffer {
 fn client_messages() {
     let messages = [
         (
-            ClientMessage::Hello { protocol: 3, game: "arena".into(), fingerprint: 0x0102_0304_0506_0708 },
-            "0003056172656e61fd0807060504030201",
+            ClientMessage::Hello { protocol: 4, game: "arena".into(), fingerprint: 0x0102_0304_0506_0708 },
+            "0004056172656e61fd0807060504030201",
         ),
         (ClientMessage::Join { name: "ann".into() }, "0103616e6e"),
         (ClientMessage::Ping { stamp_ms: 1000 }, "02fbe803"),
@@ -55,6 +65,16 @@ fn client_messages() {
         (
             ClientMessage::Desync { tick: Tick(300), hashes: vec![(3, 7), (300, 0xaabb_ccdd)] },
             "06fb2c01020307fb2c01fcddccbbaa",
+        ),
+        (
+            ClientMessage::Resume(ResumeClaim {
+                token: TOKEN,
+                attempt: 5,
+                events: 300,
+                tick: Some(Tick(7)),
+                channels: vec![(3, 7), (300, 0xaabb_ccdd)],
+            }),
+            "07000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f05fb2c010107020307fb2c01fcddccbbaa",
         ),
     ];
     for (message, golden) in messages {
@@ -67,9 +87,17 @@ fn client_messages() {
 fn server_messages() {
     let messages = [
         (ServerMessage::Welcome { fingerprint: 5, schema: None }, "000500"),
-        (ServerMessage::Joined { room: 3, seat: 2, tick: Tick(300), rate_hz: 30 }, "010302fb2c011e"),
+        (ServerMessage::Joined { room: 3, seat: 2, tick: Tick(300), rate_hz: 30, token: None }, "010302fb2c011e00"),
+        (
+            ServerMessage::Joined { room: 3, seat: 2, tick: Tick(300), rate_hz: 30, token: Some(TOKEN) },
+            "010302fb2c011e01000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+        ),
         (ServerMessage::Refused { reason: "full".into() }, "020466756c6c"),
         (ServerMessage::Pong { stamp_ms: 1000 }, "03fbe803"),
+        (
+            ServerMessage::Resumed { room: 3, seat: 2, tick: Tick(300), token: TOKEN, events_lost: 9 },
+            "040302fb2c01000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f09",
+        ),
     ];
     for (message, golden) in messages {
         assert_eq!(hex(&message.encode()), golden, "{message:?}");

@@ -36,7 +36,7 @@ enum Slot {
 
 use Slot::{Address, Count, File, Filter, Folder, Millis, Networks, Origins, Small, Switch, Times};
 
-static KEYS: [Key; 54] = [
+static KEYS: [Key; 55] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -194,6 +194,11 @@ static KEYS: [Key; 54] = [
         "session.too_fast_timeout_ms",
         "a client that is too fast for so long is closed",
         Millis(0..=600_000, |c| &mut c.session.too_fast_timeout_ms),
+    ),
+    key(
+        "session.grace_max_ms",
+        "a lost client's seat is held at most so long",
+        Millis(0..=86_400_000, |c| &mut c.session.grace_max_ms),
     ),
 ];
 

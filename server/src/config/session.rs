@@ -16,6 +16,8 @@ pub struct SessionLimits {
     pub bytes: Rate,
     /// Who is above its rate for so long is closed with 1008.
     pub too_fast_timeout_ms: u64,
+    /// How long a seat is held at most whose connection broke, whatever the game says; 0: seats are not held.
+    pub grace_max_ms: u64,
 }
 
 impl Default for SessionLimits {
@@ -26,6 +28,7 @@ impl Default for SessionLimits {
             messages: Rate { per_s: 30, burst: 60 },
             bytes: Rate { per_s: 64 * 1024, burst: 128 * 1024 },
             too_fast_timeout_ms: 5_000,
+            grace_max_ms: 60_000,
         }
     }
 }

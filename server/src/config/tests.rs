@@ -85,6 +85,7 @@ fn every_field_has_its_key() {
         messages: Rate { per_s: _, burst: _ },
         bytes: Rate { per_s: _, burst: _ },
         too_fast_timeout_ms: _,
+        grace_max_ms: _,
     } = session;
     assert_eq!(keys::all().count(), 11 + 27 + 9 + 7);
 }

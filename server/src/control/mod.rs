@@ -12,12 +12,14 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use tickwire_shared::Profile;
+use tickwire_shared::protocol::ResumeClaim;
 use tickwire_shared::protocol::close::CloseReason;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::handover::{LinkAddress, Post, ReactorPort, ToControl, ToReactor, ToTick};
+use crate::handover::{LinkAddress, Post, ReactorPort, SEAT_GONE, ToControl, ToReactor, ToTick};
 use crate::lobby::Lobby;
+use crate::lobby::directory::Directory;
 use crate::net::PlainStream;
 use capsules::Capsules;
 use certificate::Certificate;
@@ -36,6 +38,8 @@ pub struct Control {
     pub reactors: Vec<ReactorPort>,
     /// The rooms.
     pub lobby: Lobby,
+    /// The ways back to their seats.
+    pub directory: Directory,
     /// What plain requests are answered from.
     pub plain: Arc<Plain>,
     /// If the server speaks TLS.
@@ -92,13 +96,17 @@ impl Control {
     fn handle(&mut self, message: ToControl) {
         match message {
             ToControl::Join { link, profile } => self.place(link, profile),
-            ToControl::SeatFreed(room) => {
+            ToControl::Resume { link, claim } => self.resume(link, claim),
+            ToControl::TokenShown(stay, turn) => self.directory.shown(stay, turn),
+            ToControl::SeatFreed(room, stay) => {
+                self.directory.left(stay);
                 if let Some(thread) = self.lobby.freed(room) {
                     self.threads[thread].send(ToTick::Close(room));
                 }
             }
             ToControl::RoomEnded(room) => {
                 self.lobby.ended(room);
+                self.directory.room_ended(room);
             }
             ToControl::Capsule { name, bytes } => {
                 self.capsules.as_mut().map(|capsules| capsules.keep(&name, &bytes));
@@ -121,7 +129,19 @@ impl Control {
         if placement.new {
             thread.send(ToTick::Open { room: placement.room, seed: random_seed() });
         }
-        thread.send(ToTick::Join { room: placement.room, link, profile });
+        let (stay, pass) = self.directory.enter(placement.room, placement.thread);
+        thread.send(ToTick::Join { room: placement.room, link, profile, stay, pass });
+    }
+
+    fn resume(&mut self, link: LinkAddress, claim: ResumeClaim) {
+        match self.directory.resume(&claim.token, claim.attempt) {
+            Some((room, thread, pass)) => self.threads[thread].send(ToTick::Resume { room, link, pass, claim }),
+            None => {
+                let (reason, text) = (CloseReason::SeatGone, SEAT_GONE.to_owned());
+                let close = ToReactor::Close { link: link.link, reason, text };
+                self.reactors[link.reactor].send(close);
+            }
+        }
     }
 
     fn serve_plain(&self, stream: PlainStream, read: Vec<u8>, peer: SocketAddr) {

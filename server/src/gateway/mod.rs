@@ -15,7 +15,7 @@ use tickwire_shared::protocol::{SUBPROTOCOL, ServerMessage};
 use tickwire_shared::{Leave, Tick};
 use tracing::debug;
 
-use crate::handover::{Batch, LinkAddress, Post, RoomInput, SeatAddress, ToControl, ToReactor, ToTick};
+use crate::handover::{Batch, LinkAddress, Pass, Post, RoomInput, SeatAddress, ToControl, ToReactor, ToTick};
 use crate::metrics::Metrics;
 use crate::net::http_head::RequestHead;
 use crate::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, PlainStream};
@@ -97,15 +97,31 @@ impl Gateway {
         self.threads[batch.thread].send_home(batch);
     }
 
-    fn seat(&mut self, io: &mut Io<'_>, link: LinkId, seat: SeatAddress, tick: Tick, rate_hz: u16) {
+    fn seat(
+        &mut self,
+        io: &mut Io<'_>,
+        (link, seat): (LinkId, SeatAddress),
+        time: (Tick, u16),
+        pass: Option<Pass>,
+        resumed: Option<u32>,
+    ) {
         match self.sessions.get_mut(&link) {
             Some(session) if !session.has_ended() => {
-                let joined = session.handle_seated(seat, tick, rate_hz);
+                let joined = session.handle_seated(seat, time, pass, resumed);
                 io.queue(link, MessageKind::Binary, &joined.encode());
             }
             // it left while the room made its place
-            _ => self.free(link, seat, Leave::Lost),
+            _ => self.lose(link, seat, resumed.is_some()),
         }
+    }
+
+    /// A connection broke: its seat is held for one who can come back.
+    fn lose(&mut self, link: LinkId, seat: SeatAddress, returns: bool) {
+        if !returns {
+            return self.free(link, seat, Leave::Lost);
+        }
+        let lost = ToTick::Lost { room: seat.room, seat: seat.seat, link: self.address(link) };
+        self.threads[seat.thread].send(lost);
     }
 
     fn free(&mut self, link: LinkId, seat: SeatAddress, why: Leave) {
@@ -138,6 +154,10 @@ impl Gateway {
             Verdict::Place(profile) => {
                 let link = self.address(link);
                 self.control.send(ToControl::Join { link, profile });
+            }
+            Verdict::Resume(claim) => {
+                let link = self.address(link);
+                self.control.send(ToControl::Resume { link, claim: *claim });
             }
             Verdict::Command(bytes) => {
                 if let Some(seat) = self.sessions.get(&link).and_then(Session::seat) {
@@ -241,6 +261,9 @@ impl Handler for Gateway {
         }
         self.inputs.clear();
         let verdict = session.handle_message(io.now(), payload, &mut self.inputs);
+        if let Some((stay, turn)) = session.take_shown() {
+            self.control.send(ToControl::TokenShown(stay, turn));
+        }
         self.act(io, link, verdict);
     }
 
@@ -250,8 +273,10 @@ impl Handler for Gateway {
 
     fn closed(&mut self, link: LinkId, cause: CloseCause) {
         debug!(link = link.0, ?cause, "link closed");
-        if let Some(seat) = self.sessions.remove(&link).and_then(|mut session| session.end()) {
-            self.free(link, seat, Leave::Lost);
+        if let Some(mut session) = self.sessions.remove(&link)
+            && let Some(seat) = session.end()
+        {
+            self.lose(link, seat, session.returns());
         }
     }
 
@@ -269,7 +294,9 @@ impl Handler for Gateway {
             let Ok(message) = self.inbox.try_recv() else { break };
             match message {
                 ToReactor::Batch(batch) => self.write_batch(io, batch),
-                ToReactor::Seated { link, seat, tick, rate_hz } => self.seat(io, link, seat, tick, rate_hz),
+                ToReactor::Seated { link, seat, tick, rate_hz, pass, resumed } => {
+                    self.seat(io, (link, seat), (tick, rate_hz), pass, resumed);
+                }
                 ToReactor::Close { link, reason, text } => self.refuse(io, link, reason, &text),
                 ToReactor::Stop => {
                     io.shut_down(CloseReason::GoingAway.code(), "the server stops; come back soon", self.stop_grace);

@@ -1,5 +1,7 @@
 //! Which room a newcomer gets: the fullest with space, so that people meet; else a new one.
 
+pub mod directory;
+
 use std::collections::BTreeMap;
 
 use crate::handover::RoomId;

@@ -1,11 +1,12 @@
 //! One running session of a game: a deterministic machine. Inputs and receipts go in, batches come out.
 
 mod inputs;
+mod returns;
 mod rewind;
 mod seats;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tickwire_shared::delta::{Layout, LayoutError};
@@ -18,11 +19,12 @@ use tickwire_shared::{
     Game, Interest, Layer, Leave, Profile, Refusal, Replicate, Rng, SeatId, Setup, Step, Tick, TickRate, To,
 };
 
-use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId};
+use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId, StayId};
 use crate::net::Outcome;
 use crate::sync::{Capsule, ComposeTick, Encoder, Eye, FrameSink, Grid, Store, Terms, Traffic, View};
+pub use returns::Returned;
 use rewind::{Lags, Places, SentStates};
-use seats::Seats;
+use seats::{Occupant, Seats};
 
 /// Commands of all seats that may wait for the next tick; more are dropped and counted.
 const COMMANDS_MAX: usize = 1024;
@@ -64,6 +66,12 @@ pub struct RoomCounts {
     pub commands_dropped: u64,
     /// Entities left out because the game used their id twice in a tick.
     pub ids_doubled: u64,
+    /// Seats whose connection broke and that are held.
+    pub seats_held: u64,
+    /// Seats that their players came back to, be it that they were held or that another connection had them.
+    pub seats_resumed: u64,
+    /// Seats that nobody came back to in time.
+    pub seats_expired: u64,
 }
 
 /// See the module. Call order for a tick: [`Room::home`] for each batch that came back, [`Room::input`] for each
@@ -77,6 +85,11 @@ pub struct Room<G: Game> {
     seats: Seats,
     inputs: Vec<Option<G::Input>>,
     lags: Lags,
+    grace: Duration,
+    /// By seat, whether it is held for one whose connection broke.
+    away: Vec<bool>,
+    /// Stays that are over and that nobody was told of yet.
+    freed: Vec<StayId>,
     places: Places,
     commands: Vec<(SeatId, G::Command)>,
     events: Vec<(To, G::Event)>,
@@ -123,6 +136,7 @@ impl<G: Game> Room<G> {
         let seats = Seats::new(setup.seats);
         let inputs = std::iter::repeat_with(|| None).take(seats.len()).collect();
         let lags = Lags::new(&setup, seats.len());
+        let away = vec![false; seats.len()];
         Ok(Self {
             id,
             game,
@@ -132,6 +146,9 @@ impl<G: Game> Room<G> {
             seats,
             inputs,
             lags,
+            grace: setup.grace,
+            away,
+            freed: Vec::new(),
             places: Places::default(),
             commands: Vec::new(),
             events: Vec::new(),
@@ -175,7 +192,8 @@ impl<G: Game> Room<G> {
     pub fn leave(&mut self, seat: SeatId, link: LinkAddress, why: Leave) -> bool {
         let theirs = self.seats.of_link(seat, link).is_some();
         if theirs {
-            self.seats.leave(seat);
+            self.freed.extend(self.seats.leave(seat).and_then(|occupant| occupant.stay));
+            self.away[usize::from(seat.0)] = false;
             self.inputs[usize::from(seat.0)] = None;
             self.lags.forget(seat);
             // what it still wanted is not the next one's wish
@@ -270,6 +288,7 @@ impl<G: Game> Room<G> {
     /// cannot take it now.
     pub fn step(&mut self, now: Instant, mut send: impl FnMut(Box<Batch>) -> Result<(), Box<Batch>>) {
         self.tick = self.tick.next();
+        self.pass_grace();
         self.take_inputs(now);
         self.tick_game();
         self.publish();
@@ -313,9 +332,9 @@ impl<G: Game> Room<G> {
         self.seats.len()
     }
 
-    /// The clients of all taken seats.
+    /// The clients of all taken seats that have a connection.
     pub fn links(&self) -> impl Iterator<Item = (SeatId, LinkAddress)> + '_ {
-        self.seats.taken().map(|(seat, occupant)| (seat, occupant.link))
+        self.seats.taken().filter_map(|(seat, occupant)| Some((seat, occupant.connected()?)))
     }
 
     /// Who sits there.
@@ -366,7 +385,7 @@ impl<G: Game> Room<G> {
         let past = SentStates { store: &self.store, places: &self.places };
         let lags = self.lags.bounded(self.store.kept());
         let step = Step::new(self.tick, self.rate, &self.inputs, &mut self.commands, &mut self.events, &mut self.rng);
-        self.game.tick(&mut step.with_past(&past, lags));
+        self.game.tick(&mut step.with_past(&past, lags).with_away(&self.away));
         self.commands.clear();
     }
 
@@ -413,7 +432,8 @@ impl<G: Game> Room<G> {
 
     /// Fills the batch of one reactor; `None` when it is not home or nobody is there.
     fn compose(&mut self, reactor: usize) -> Option<Box<Batch>> {
-        if !self.seats.taken().any(|(_, occupant)| occupant.link.reactor == reactor) {
+        let is_here = |occupant: &Occupant| occupant.connected().is_some_and(|link| link.reactor == reactor);
+        if !self.seats.taken().any(|(_, occupant)| is_here(occupant)) {
             return None;
         }
         let Some(mut batch) = self.batches[reactor].take() else {
@@ -422,7 +442,7 @@ impl<G: Game> Room<G> {
         };
         self.compose.tick = self.tick;
         self.copied.clear();
-        for (seat, occupant) in self.seats.taken_mut().filter(|(_, occupant)| occupant.link.reactor == reactor) {
+        for (seat, occupant) in self.seats.taken_mut().filter(|(_, occupant)| is_here(occupant)) {
             if occupant.blocked {
                 occupant.view.skip(self.tick);
                 batch.blocked.push((occupant.link.link, seat));

@@ -3,7 +3,8 @@
 use tickwire_shared::{Profile, SeatId, Tick};
 
 use super::inputs::Inputs;
-use crate::handover::LinkAddress;
+use super::returns::Away;
+use crate::handover::{LinkAddress, StayId};
 use crate::sync::View;
 
 /// A taken seat.
@@ -17,6 +18,17 @@ pub(super) struct Occupant {
     pub(super) resynced: Option<Tick>,
     /// The link holds bytes of an earlier frame: nothing is composed until they are gone.
     pub(super) blocked: bool,
+    /// For one who comes back.
+    pub(super) stay: Option<StayId>,
+    /// The connection broke and the seat is held; `link` is the one that it had.
+    pub(super) away: Option<Away>,
+}
+
+impl Occupant {
+    /// The client's connection, if it has one.
+    pub(super) fn connected(&self) -> Option<LinkAddress> {
+        self.away.is_none().then_some(self.link)
+    }
 }
 
 /// All seats of a room.
@@ -43,6 +55,8 @@ impl Seats {
             view: View::default(),
             resynced: None,
             blocked: false,
+            stay: None,
+            away: None,
         };
         self.seats[usize::from(seat.0)] = Some(occupant);
     }

@@ -9,12 +9,12 @@ use tickwire_shared::delta::KindLayout;
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::{self, TickInput};
 use tickwire_shared::protocol::limits::NAME_MAX_BYTES;
-use tickwire_shared::protocol::{self, ClientMessage, ServerMessage, TAG_INPUT};
+use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ServerMessage, TAG_INPUT};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{Profile, Tick};
 
 use crate::config::SessionLimits;
-use crate::handover::SeatAddress;
+use crate::handover::{Pass, SeatAddress, StayId};
 use crate::net::rate::Rate;
 use rate::Pace;
 
@@ -43,6 +43,8 @@ pub enum Verdict {
     Reply(ServerMessage),
     /// Find a seat for this player.
     Place(Profile),
+    /// Bring this client back to its seat.
+    Resume(Box<ResumeClaim>),
     /// Pass this command on.
     Command(Vec<u8>),
     /// Ask the room for keyframes.
@@ -75,6 +77,12 @@ pub struct Session {
     stage: Stage,
     pace: Pace,
     newest_input: Option<Tick>,
+    /// The stay and the turn of its token, if the client has one and has not shown it yet.
+    unshown: Option<(StayId, u32)>,
+    /// It has spoken since it was told of its seat.
+    heard: bool,
+    /// Somebody may come back to the seat.
+    returns: bool,
 }
 
 impl Session {
@@ -82,7 +90,15 @@ impl Session {
     #[must_use]
     pub fn new(terms: Arc<GameTerms>, now: Instant) -> Self {
         let pace = Pace::new(terms.limits.messages, now);
-        Self { terms, stage: Stage::AwaitingHello, pace, newest_input: None }
+        Self {
+            terms,
+            stage: Stage::AwaitingHello,
+            pace,
+            newest_input: None,
+            unshown: None,
+            heard: false,
+            returns: false,
+        }
     }
 
     /// A whole binary message came. Inputs that are new are added to `inputs`, the oldest first.
@@ -111,12 +127,39 @@ impl Session {
         }
     }
 
-    /// The room gave a seat.
-    pub fn handle_seated(&mut self, seat: SeatAddress, tick: Tick, rate_hz: u16) -> ServerMessage {
+    /// The room gave a seat, or gave it back: then so many events are lost.
+    pub fn handle_seated(
+        &mut self,
+        seat: SeatAddress,
+        (tick, rate_hz): (Tick, u16),
+        pass: Option<Pass>,
+        resumed: Option<u32>,
+    ) -> ServerMessage {
         self.stage = Stage::Seated(seat);
         let (Rate { per_s, burst }, rate) = (self.terms.limits.messages, u32::from(rate_hz));
         self.pace.set(Rate { per_s: per_s.saturating_add(rate), burst: burst.saturating_add(2 * rate) });
-        ServerMessage::Joined { room: seat.room.0, seat: seat.seat.0, tick, rate_hz }
+        self.unshown = pass.map(|pass| (pass.stay, pass.turn));
+        self.heard = false;
+        // who has not shown its first token cannot come back
+        self.returns = resumed.is_some();
+        let (room, seat, token) = (seat.room.0, seat.seat.0, pass.map(|pass| pass.token));
+        match (resumed, token) {
+            (Some(events_lost), Some(token)) => ServerMessage::Resumed { room, seat, tick, token, events_lost },
+            _ => ServerMessage::Joined { room, seat, tick, rate_hz, token },
+        }
+    }
+
+    /// The stay and the turn of its token, once, when what the client has said shows that it has the token.
+    pub fn take_shown(&mut self) -> Option<(StayId, u32)> {
+        let shown = self.unshown.take_if(|_| self.heard);
+        self.returns |= shown.is_some();
+        shown
+    }
+
+    /// Whether the seat of a client whose connection breaks is to be held.
+    #[must_use]
+    pub fn returns(&self) -> bool {
+        self.returns
     }
 
     /// An input could not be passed on: its repetition in the next message will be.
@@ -159,7 +202,12 @@ impl Session {
                 self.stage = Stage::AwaitingSeat;
                 Verdict::Place(Profile { name: clean_name(&name) })
             }
+            (ClientMessage::Resume(claim), Stage::AwaitingJoin) if claim.is_sound() => {
+                self.stage = Stage::AwaitingSeat;
+                Verdict::Resume(Box::new(claim))
+            }
             (ClientMessage::Ping { stamp_ms }, Stage::AwaitingJoin | Stage::AwaitingSeat | Stage::Seated(_)) => {
+                self.heard |= matches!(self.stage, Stage::Seated(_));
                 Verdict::Reply(ServerMessage::Pong { stamp_ms })
             }
             (ClientMessage::Resync, Stage::Seated(_)) => Verdict::Resync,
@@ -208,7 +256,10 @@ impl Session {
             }
         });
         match decoded {
-            Ok(()) => Verdict::Nothing,
+            Ok(()) => {
+                self.heard = true;
+                Verdict::Nothing
+            }
             Err(error) => Verdict::Refuse(CloseReason::InvalidData, error.to_string()),
         }
     }
@@ -259,7 +310,7 @@ mod tests {
         let join = ClientMessage::Join { name: "  a\u{7}nn  ".into() };
         assert_eq!(say(&mut session, &join), Verdict::Place(Profile { name: "ann".into() }));
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, Tick(5), 30);
+        session.handle_seated(seat, (Tick(5), 30), None, None);
         assert_eq!(
             say(&mut session, &ClientMessage::Ping { stamp_ms: 4 }),
             Verdict::Reply(ServerMessage::Pong { stamp_ms: 4 })
@@ -267,6 +318,33 @@ mod tests {
         assert_eq!(say(&mut session, &ClientMessage::Leave), Verdict::Leave);
         assert_eq!(session.end(), Some(seat));
         assert_eq!(session.end(), None, "a seat is freed once");
+    }
+
+    #[test]
+    fn a_token_counts_as_arrived_when_the_client_has_spoken_after_it() {
+        let mut session = session();
+        let hello = hello(&session);
+        say(&mut session, &hello);
+        let claim = ResumeClaim {
+            token: protocol::ResumeToken([1; 32]),
+            attempt: 1,
+            events: 0,
+            tick: Some(Tick(3)),
+            channels: vec![(7, 1), (7, 2)],
+        };
+        let twice = say(&mut session, &ClientMessage::Resume(claim.clone()));
+        assert!(matches!(twice, Verdict::Refuse(CloseReason::ProtocolError, _)), "{twice:?}");
+        let claim = ResumeClaim { channels: vec![(7, 1)], ..claim };
+        assert_eq!(say(&mut session, &ClientMessage::Resume(claim.clone())), Verdict::Resume(Box::new(claim.clone())));
+        say(&mut session, &ClientMessage::Ping { stamp_ms: 1 });
+        let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
+        let pass = Pass { stay: StayId(4), turn: 2, token: claim.token };
+        let told = session.handle_seated(seat, (Tick(5), 30), Some(pass), Some(9));
+        assert!(matches!(told, ServerMessage::Resumed { seat: 2, events_lost: 9, .. }), "{told:?}");
+        assert_eq!(session.take_shown(), None, "that ping was from before");
+        say(&mut session, &ClientMessage::Ping { stamp_ms: 1 });
+        assert_eq!(session.take_shown(), Some((StayId(4), 2)));
+        assert_eq!(session.take_shown(), None, "told once");
     }
 
     #[test]
@@ -303,7 +381,7 @@ mod tests {
     fn repeated_inputs_are_passed_on_once() {
         let mut session = session();
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, Tick(5), 30);
+        session.handle_seated(seat, (Tick(5), 30), None, None);
         let mut inputs = Vec::new();
         for newest in [Tick(10), Tick(11), Tick(11), Tick(13)] {
             let mut message = Vec::new();
@@ -319,7 +397,7 @@ mod tests {
     fn a_client_that_sets_its_clock_back_is_heard() {
         let mut session = session();
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, Tick(5), 30);
+        session.handle_seated(seat, (Tick(5), 30), None, None);
         let mut inputs = Vec::new();
         for newest in [Tick(500), Tick(300), Tick(301)] {
             let mut message = Vec::new();
@@ -334,7 +412,7 @@ mod tests {
     fn who_is_too_fast_can_still_ask_for_keyframes_and_leave() {
         let mut session = session();
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, Tick(5), 30);
+        session.handle_seated(seat, (Tick(5), 30), None, None);
         let ping = ClientMessage::Ping { stamp_ms: 1 }.encode();
         let now = Instant::now();
         while session.handle_message(now, &ping, &mut Vec::new()) != Verdict::Dropped {}

@@ -3,6 +3,8 @@
 //! A view moves in two steps: [`View::compose`] proposes, the receipt confirms. Between the two nothing else is
 //! composed for the client, so there is at most one proposal; a skipped frame leaves the view as it was.
 
+mod resume;
+
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use super::encode::{Encoder, NOTHING, base_of, late_base_of, step_base};
 use super::grid::{Eye, Grid};
 use super::open::{Last, Next, Open, number};
 use super::store::Store;
+use resume::Written;
 
 /// A client's state hash is sent when so many ticks have passed since the last one that it got.
 const HASH_EVERY: i32 = 16;
@@ -51,6 +54,8 @@ struct Proposal {
     bytes: usize,
     /// How many of the channels to heal are in it.
     heals: usize,
+    /// How many of the stale handles are in it.
+    stale: usize,
     reset: bool,
 }
 
@@ -70,6 +75,9 @@ pub struct View {
     /// The tick of the last hash that the client got.
     hashed: Option<Tick>,
     events: VecDeque<Arc<[u8]>>,
+    written: Written,
+    /// Handles that a client that came back has and that lead on to nothing here.
+    stale: Vec<u16>,
     needs_reset: bool,
     purse: Purse,
     pace: Pace,
@@ -135,6 +143,7 @@ impl View {
         // those of the proposal may be on the wire already: the oldest that is not is dropped
         if full {
             self.events.remove(self.proposal.events);
+            self.written.dropped = self.written.dropped.saturating_add(1);
         }
         self.events.push_back(event);
         full
@@ -171,10 +180,12 @@ impl View {
         self.owned = self.proposal.owned;
         self.acked = self.proposal.acked;
         self.hashed = self.proposal.hashed;
-        self.events.drain(..self.proposal.events);
+        self.events.drain(..self.proposal.events).for_each(|event| self.written.add(event));
+        self.stale.drain(..self.proposal.stale);
         self.heals.drain(..self.proposal.heals);
         self.proposal.events = 0;
         self.proposal.heals = 0;
+        self.proposal.stale = 0;
         self.proposal.reset = false;
     }
 
@@ -183,6 +194,7 @@ impl View {
         self.needs_reset |= self.proposal.reset;
         self.proposal.events = 0;
         self.proposal.heals = 0;
+        self.proposal.stale = 0;
         self.proposal.reset = false;
     }
 
@@ -231,6 +243,7 @@ impl View {
         let owned = self.choose_owned(seat, store, encoder, shared);
         self.proposal.events = self.choose_events();
         self.proposal.heals = self.heals.len();
+        self.proposal.stale = self.stale.len();
         // who was wrong is told soon that it is right again
         let hash_due =
             reset || !self.heals.is_empty() || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
@@ -309,6 +322,7 @@ impl View {
     fn choose_parts(&mut self, last: &Last, grid: &Grid, encoder: &mut Encoder, shared: &mut ComposeTick) {
         let ComposeTick { tick: now, terms, wanted, closed, had, parts, .. } = shared;
         closed.clear();
+        closed.extend_from_slice(&self.stale);
         parts.clear();
         let age = |tick: Tick| now.since(tick).cast_unsigned();
         let mut chooser = Chooser {

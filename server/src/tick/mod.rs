@@ -9,16 +9,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use rustc_hash::FxHashMap;
+use tickwire_shared::protocol::ResumeClaim;
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::limits::{EVENT_MAX_BYTES, FRAME_MAX_BYTES};
 use tickwire_shared::{Game, Leave, Profile, SeatId};
 use tracing::{error, info, warn};
 
 use crate::handover::{
-    Batch, LinkAddress, Post, ReactorPort, RoomId, RoomInput, SeatAddress, ToControl, ToReactor, ToTick,
+    Batch, LinkAddress, Pass, Post, ReactorPort, RoomId, RoomInput, SEAT_GONE, SeatAddress, StayId, ToControl,
+    ToReactor, ToTick,
 };
 use crate::metrics::Metrics;
-use crate::room::{Room, RoomCounts};
+use crate::room::{Returned, Room, RoomCounts};
 use schedule::Schedule;
 use traffic::Fields;
 
@@ -56,6 +58,7 @@ pub struct TickThread<G: Game> {
     control: Post<tokio::sync::mpsc::Sender<ToControl>, ToControl>,
     rooms: FxHashMap<RoomId, Room<G>>,
     client_bytes_per_s: u32,
+    grace_max: Duration,
     schedule: Schedule,
     metrics: Arc<Metrics>,
     fields: Fields,
@@ -120,6 +123,7 @@ impl<G: Game> TickThread<G> {
             control: Post::new(ports.control),
             rooms: FxHashMap::default(),
             client_bytes_per_s: 0,
+            grace_max: Duration::MAX,
             schedule: Schedule::default(),
             metrics,
             fields: Fields::of::<G>(),
@@ -136,6 +140,12 @@ impl<G: Game> TickThread<G> {
     pub fn with_client_bytes(mut self, bytes_per_s: u32) -> Self {
         self.client_bytes_per_s = bytes_per_s;
         self
+    }
+
+    /// The same; its rooms hold seats no longer than this.
+    #[must_use]
+    pub fn with_grace_max(self, grace_max: Duration) -> Self {
+        Self { grace_max, ..self }
     }
 
     /// The same; its rooms make capsules of wrong states for control, if that `keeps` them.
@@ -199,7 +209,9 @@ impl<G: Game> TickThread<G> {
             let Ok(message) = self.inbox.try_recv() else { break };
             match message {
                 ToTick::Open { room, seed } => self.open(room, seed),
-                ToTick::Join { room, link, profile } => self.join(room, link, profile),
+                ToTick::Join { room, link, profile, stay, pass } => self.join(room, link, profile, (stay, pass)),
+                ToTick::Resume { room, link, pass, claim } => self.resume(room, link, pass, &claim),
+                ToTick::Lost { room, seat, link } => self.lost(room, seat, link),
                 ToTick::Leave { room, seat, link, why } => self.leave(room, seat, link, why),
                 ToTick::Command { room, seat, link, bytes } => {
                     self.with_room(room, |room| room.command(seat, link, &bytes));
@@ -227,7 +239,7 @@ impl<G: Game> TickThread<G> {
         let (index, reactors) = (self.index, self.reactors.len());
         self.guarded(id, |thread| match Room::<G>::new(id, options, seed, index, reactors) {
             Ok(room) => {
-                let mut room = room.with_client_bytes(thread.client_bytes_per_s);
+                let mut room = room.with_client_bytes(thread.client_bytes_per_s).with_grace_max(thread.grace_max);
                 if thread.keeps_capsules {
                     room.keep_capsules();
                 }
@@ -243,38 +255,71 @@ impl<G: Game> TickThread<G> {
         });
     }
 
-    fn join(&mut self, id: RoomId, link: LinkAddress, profile: Profile) {
+    fn join(&mut self, id: RoomId, link: LinkAddress, profile: Profile, (stay, pass): (StayId, Option<Pass>)) {
         let survived = self.guarded(id, |thread| {
             let Some(room) = thread.rooms.get_mut(&id) else {
                 let text = "the room has just ended; try again".to_owned();
-                return thread.refuse(id, link, CloseReason::TryLater, text);
+                return thread.refuse((id, stay), link, CloseReason::TryLater, text);
             };
             match room.join(link, profile) {
                 Ok(seat) => {
-                    let (tick, rate_hz) = (room.tick(), room.rate().per_second());
-                    let seat = SeatAddress { thread: thread.index, room: id, seat };
-                    thread.reactors[link.reactor].send(ToReactor::Seated { link: link.link, seat, tick, rate_hz });
+                    room.name_stay(seat, stay);
+                    let pass = pass.filter(|_| room.holds_seats());
+                    thread.seat(id, seat, link, pass, None);
                 }
-                Err(refusal) => thread.refuse(id, link, CloseReason::Refused, refusal.to_string()),
+                Err(refusal) => thread.refuse((id, stay), link, CloseReason::Refused, refusal.to_string()),
             }
         });
         if !survived {
             // the room did not know this one yet
-            let close =
-                ToReactor::Close { link: link.link, reason: CloseReason::RoomFailed, text: ROOM_FAILED.to_owned() };
-            self.reactors[link.reactor].send(close);
+            self.close_link(link, CloseReason::RoomFailed, ROOM_FAILED);
         }
     }
 
-    fn refuse(&mut self, room: RoomId, link: LinkAddress, reason: CloseReason, text: String) {
-        self.reactors[link.reactor].send(ToReactor::Close { link: link.link, reason, text });
-        self.control.send(ToControl::SeatFreed(room));
+    /// Somebody comes back to its seat. Nothing of the game is called.
+    fn resume(&mut self, id: RoomId, link: LinkAddress, pass: Pass, claim: &ResumeClaim) {
+        let returned = self.rooms.get_mut(&id).and_then(|room| room.resume(pass.stay, link, claim));
+        let Some(Returned { seat, events_lost, taken_from }) = returned else {
+            return self.close_link(link, CloseReason::SeatGone, SEAT_GONE);
+        };
+        if let Some(before) = taken_from {
+            self.close_link(before, CloseReason::TakenOver, "your seat was taken over by another connection of yours");
+        }
+        self.seat(id, seat, link, Some(pass), Some(events_lost));
+    }
+
+    fn seat(&mut self, id: RoomId, seat: SeatId, link: LinkAddress, pass: Option<Pass>, resumed: Option<u32>) {
+        let Some(room) = self.rooms.get(&id) else { return };
+        let (tick, rate_hz) = (room.tick(), room.rate().per_second());
+        let seat = SeatAddress { thread: self.index, room: id, seat };
+        let seated = ToReactor::Seated { link: link.link, seat, tick, rate_hz, pass, resumed };
+        self.reactors[link.reactor].send(seated);
+    }
+
+    fn close_link(&mut self, link: LinkAddress, reason: CloseReason, text: &str) {
+        let close = ToReactor::Close { link: link.link, reason, text: text.to_owned() };
+        self.reactors[link.reactor].send(close);
+    }
+
+    fn refuse(&mut self, (room, stay): (RoomId, StayId), link: LinkAddress, reason: CloseReason, text: String) {
+        self.close_link(link, reason, &text);
+        self.control.send(ToControl::SeatFreed(room, stay));
     }
 
     fn leave(&mut self, id: RoomId, seat: SeatId, link: LinkAddress, why: Leave) {
         self.guarded(id, |thread| {
-            if thread.rooms.get_mut(&id).is_some_and(|room| room.leave(seat, link, why)) {
-                thread.control.send(ToControl::SeatFreed(id));
+            if let Some(room) = thread.rooms.get_mut(&id) {
+                room.leave(seat, link, why);
+                tell_freed(&mut thread.control, room);
+            }
+        });
+    }
+
+    fn lost(&mut self, id: RoomId, seat: SeatId, link: LinkAddress) {
+        self.guarded(id, |thread| {
+            if let Some(room) = thread.rooms.get_mut(&id) {
+                room.lost(seat, link);
+                tell_freed(&mut thread.control, room);
             }
         });
     }
@@ -296,6 +341,7 @@ impl<G: Game> TickThread<G> {
                 let Some(room) = thread.rooms.get_mut(&id) else { return };
                 let reactors = &mut thread.reactors;
                 room.step(Instant::now(), |batch| reactors[batch.reactor].offer(batch));
+                tell_freed(&mut thread.control, room);
                 let counts = room.take_counts();
                 count(&thread.metrics, &counts);
                 thread.fields.count(room.tick_traffic(), &thread.metrics.traffic);
@@ -325,9 +371,7 @@ impl<G: Game> TickThread<G> {
         self.schedule.remove(id);
         if let Some(room) = self.rooms.remove(&id) {
             for (_, link) in room.links() {
-                let text = ROOM_FAILED.to_owned();
-                let close = ToReactor::Close { link: link.link, reason: CloseReason::RoomFailed, text };
-                self.reactors[link.reactor].send(close);
+                self.close_link(link, CloseReason::RoomFailed, ROOM_FAILED);
             }
             drop_room(room);
         }
@@ -342,6 +386,12 @@ impl<G: Game> TickThread<G> {
             self.lateness = Lateness { reported: Some(now), lost: 0, worst_ms: 0 };
         }
     }
+}
+
+/// The lobby learns which stays are over.
+fn tell_freed<G: Game>(control: &mut Post<tokio::sync::mpsc::Sender<ToControl>, ToControl>, room: &mut Room<G>) {
+    let id = room.id();
+    room.take_freed().for_each(|stay| control.send(ToControl::SeatFreed(id, stay)));
 }
 
 /// A game's own state may panic when it is dropped; that ends nothing else.
@@ -359,4 +409,7 @@ fn count(metrics: &Metrics, counts: &RoomCounts) {
     metrics.rewinds_bounded.add(counts.rewinds_bounded);
     metrics.channels_healed.add(counts.channels_healed);
     metrics.commands_dropped.add(counts.commands_dropped);
+    metrics.seats_held.add(counts.seats_held);
+    metrics.seats_resumed.add(counts.seats_resumed);
+    metrics.seats_expired.add(counts.seats_expired);
 }

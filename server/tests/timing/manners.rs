@@ -69,7 +69,7 @@ fn client() -> Client<Hands> {
 }
 
 fn joined() -> Vec<u8> {
-    ServerMessage::Joined { room: 1, seat: 0, tick: Tick(0), rate_hz: 30 }.encode()
+    ServerMessage::Joined { room: 1, seat: 0, tick: Tick(0), rate_hz: 30, token: None }.encode()
 }
 
 fn at(tick: u64) -> Duration {

@@ -125,9 +125,10 @@ impl UntypedClient {
         }
         match message {
             ServerMessage::Welcome { fingerprint, schema } => return self.handle_welcome(fingerprint, schema),
-            ServerMessage::Joined { room, seat, tick, rate_hz } => {
+            ServerMessage::Joined { room, seat, tick, rate_hz, .. } => {
                 return self.handle_joined(room, SeatId(seat), tick, TickRate::hz(rate_hz));
             }
+            ServerMessage::Resumed { .. } => return Err(ClientError::Unexpected("resumed")),
             ServerMessage::Refused { reason } => self.end(reason),
             ServerMessage::Pong { stamp_ms } => {
                 let rtt_ms = (now.as_millis() as u32).wrapping_sub(stamp_ms);

@@ -25,6 +25,10 @@ pub enum CloseReason {
     Game,
     /// The room or the game refused the player.
     Refused,
+    /// Another connection took the seat, with its token.
+    TakenOver,
+    /// The seat that a client comes back to is not held any more, or never was.
+    SeatGone,
 }
 
 impl CloseReason {
@@ -43,6 +47,8 @@ impl CloseReason {
             Self::Version => 4001,
             Self::Game => 4002,
             Self::Refused => 4003,
+            Self::TakenOver => 4010,
+            Self::SeatGone => 4011,
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::limits::{CLIENT_MESSAGE_MAX_BYTES, EVENT_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
+use super::{ResumeClaim, ResumeToken};
 use crate::bits::DecodeError;
 use crate::schema::Schema;
 use crate::tick::Tick;
@@ -43,6 +44,8 @@ pub enum ClientMessage {
         /// [`REPORT_CHANNELS_MAX`](super::limits::REPORT_CHANNELS_MAX).
         hashes: Vec<(u16, u32)>,
     },
+    /// Instead of a join, by one whose connection broke: asks for its seat.
+    Resume(ResumeClaim),
 }
 
 /// What a server says, frames aside.
@@ -65,6 +68,8 @@ pub enum ServerMessage {
         tick: Tick,
         /// Ticks a second.
         rate_hz: u16,
+        /// For [`ClientMessage::Resume`], should the connection break; none where a lost seat is not held.
+        token: Option<ResumeToken>,
     },
     /// A "no" with a reason for a person; the connection closes.
     Refused {
@@ -75,6 +80,19 @@ pub enum ServerMessage {
     Pong {
         /// The ping's stamp.
         stamp_ms: u32,
+    },
+    /// Answers a resume.
+    Resumed {
+        /// The room.
+        room: u64,
+        /// The seat; as it was.
+        seat: u16,
+        /// The room's tick now.
+        tick: Tick,
+        /// For the next time.
+        token: ResumeToken,
+        /// Events that were sent to the seat and that the server no longer has.
+        events_lost: u32,
     },
 }
 

@@ -13,6 +13,9 @@
 //!   ping                 ->  pong
 //!   desync, resync       ->  keyframes of what is wrong, in the next frame
 //!   leave                ->  close
+//!
+//!   hello, resume        ->                         on a new connection, after the old one broke
+//!                        <-  welcome, resumed (or close)
 //! ```
 
 pub mod close;
@@ -20,14 +23,16 @@ pub mod frame;
 pub mod input;
 pub mod limits;
 mod message;
+mod resume;
 pub(crate) mod varint;
 
 pub use message::{ClientMessage, ServerMessage, decode_command, decode_payload, encode_payload};
+pub use resume::{ResumeClaim, ResumeToken};
 
 /// The subprotocol's name in the WebSocket handshake.
 pub const SUBPROTOCOL: &str = "tickwire.1";
 /// The version that a hello carries.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// First byte of a [`frame`].
 pub const TAG_FRAME: u8 = 0xf0;

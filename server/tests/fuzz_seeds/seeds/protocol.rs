@@ -39,7 +39,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         ("ok-leave", client(ClientMessage::Leave)),
         ("ok-welcome", server(ServerMessage::Welcome { fingerprint: 1, schema: None })),
         ("ok-welcome-with-schema", server(ServerMessage::Welcome { fingerprint: 1, schema: Some(schema) })),
-        ("ok-joined", server(ServerMessage::Joined { room: 1, seat: 2, tick: Tick(3), rate_hz: 30 })),
+        ("ok-joined", server(ServerMessage::Joined { room: 1, seat: 2, tick: Tick(3), rate_hz: 30, token: None })),
         ("ok-refused", server(ServerMessage::Refused { reason: "The room is full.".into() })),
         ("ok-frame", frame.clone()),
         ("ok-inputs", inputs.clone()),

@@ -1,0 +1,92 @@
+//! Coming back: the token that leads a client to its seat, and what it says of the state that it still holds.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::limits::{CHANNELS_MAX, REPORT_CHANNELS_MAX};
+use crate::tick::Tick;
+
+/// Leads its holder back to a seat: 256 random bits from the server's operating system. Whoever has it has the seat, so
+/// it is shown to nobody: its `Debug` tells nothing.
+///
+/// Each [`ServerMessage::Joined`](super::ServerMessage::Joined) and
+/// [`ServerMessage::Resumed`](super::ServerMessage::Resumed) brings a new one. The one before is good until the client's
+/// next input or ping, which shows that the new one has arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumeToken(pub [u8; 32]);
+
+impl fmt::Debug for ResumeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResumeToken(..)")
+    }
+}
+
+/// What a client that comes back says of itself. A wrong word harms nobody else: it gets deltas that it cannot read.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ResumeClaim {
+    /// Which seat.
+    pub token: ResumeToken,
+    /// Counts the client's tries. Of two that use one token and cross on the way the later stands.
+    pub attempt: u32,
+    /// How many events it has had since it joined, over all its connections; wraps.
+    pub events: u32,
+    /// The tick of the newest frame that it has applied. None: it holds nothing that could be built upon, and gets
+    /// keyframes of all.
+    pub tick: Option<Tick>,
+    /// The channels that it holds: handles in rising order, and the low half of each one's hash. At most
+    /// [`REPORT_CHANNELS_MAX`]; who has more says none, and no tick.
+    pub channels: Vec<(u16, u32)>,
+}
+
+impl ResumeClaim {
+    /// Whether it is of the form above.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let rising = self.channels.is_sorted_by(|(a, _), (b, _)| a < b);
+        let last = self.channels.last().is_none_or(|(handle, _)| usize::from(*handle) < CHANNELS_MAX);
+        rising && last && self.channels.len() <= REPORT_CHANNELS_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ClientMessage, limits::CLIENT_MESSAGE_MAX_BYTES};
+    use super::*;
+
+    fn claim(channels: Vec<(u16, u32)>) -> ResumeClaim {
+        ResumeClaim {
+            token: ResumeToken([0xab; 32]),
+            attempt: u32::MAX,
+            events: u32::MAX,
+            tick: Some(Tick(u32::MAX)),
+            channels,
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let shown = format!("{:?}", ClientMessage::Resume(claim(Vec::new())));
+        assert!(!shown.contains("ab") && !shown.contains("171"), "{shown}");
+    }
+
+    #[test]
+    fn the_longest_claim_is_taken() {
+        let most = REPORT_CHANNELS_MAX as u16;
+        let claim = claim((CHANNELS_MAX as u16 - most..CHANNELS_MAX as u16).map(|handle| (handle, u32::MAX)).collect());
+        assert!(claim.is_sound());
+        let bytes = ClientMessage::Resume(claim.clone()).encode();
+        assert!(bytes.len() <= CLIENT_MESSAGE_MAX_BYTES);
+        assert_eq!(ClientMessage::decode(&bytes), Ok(ClientMessage::Resume(claim)));
+    }
+
+    #[test]
+    fn claims_of_another_form_are_told() {
+        assert!(claim(vec![(0, 1), (7, 1)]).is_sound());
+        for channels in [vec![(7, 1), (7, 2)], vec![(8, 1), (7, 1)], vec![(CHANNELS_MAX as u16, 1)]] {
+            assert!(!claim(channels.clone()).is_sound(), "{channels:?}");
+        }
+        let many = (0..=REPORT_CHANNELS_MAX as u16).map(|handle| (handle, 0)).collect();
+        assert!(!claim(many).is_sound());
+    }
+}
