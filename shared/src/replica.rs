@@ -19,7 +19,7 @@ use crate::delta::{
 };
 use crate::game::EntityId;
 use crate::protocol::frame::{Frame, FramePart};
-use crate::protocol::limits::{CHANNELS_MAX, OWNED_MAX};
+use crate::protocol::limits::{CHANNELS_MAX, OWNED_MAX, REPORT_CHANNELS_MAX};
 use crate::tick::Tick;
 pub(crate) use tracked::PAST_MAX;
 use tracked::{Lanes, Tracked};
@@ -236,6 +236,26 @@ impl Replica {
         self.settle(tick);
         self.tick = Some(tick);
         Ok(())
+    }
+
+    /// Another connection is to go on from what this holds. Gives the tick of the last frame, and of each channel the
+    /// handle, in rising order, and the low half of the hash: for [`ResumeClaim`](crate::protocol::ResumeClaim). `None`
+    /// when there is nothing, or more channels than a claim may name: then only keyframes of all can follow.
+    ///
+    /// From here on motion is reckoned anew, as the server does it that takes the claim: the states before the last
+    /// frame serve no more, be it that this is called once or, for one who tries again, many times.
+    pub fn go_on(&mut self) -> Option<(Tick, Vec<(u16, u32)>)> {
+        let tick = self.tick.filter(|_| self.channels.len() <= REPORT_CHANNELS_MAX)?;
+        for channel in self.channels.values_mut() {
+            let newest = Arc::clone(&channel.states[0]);
+            channel.states = [Arc::clone(&newest), Arc::clone(&newest), newest];
+            channel.held = Held::keyframe(tick);
+            channel.moved.clear();
+            channel.current = self.generation;
+        }
+        let mut hashes: Vec<(u16, u32)> = self.channel_hashes().collect();
+        hashes.sort_unstable();
+        Some((tick, hashes))
     }
 
     /// What came and went with the last frame, in the same order for everybody who got it.

@@ -87,7 +87,7 @@ fn every_field_has_its_key() {
         too_fast_timeout_ms: _,
         grace_max_ms: _,
     } = session;
-    assert_eq!(keys::all().count(), 11 + 27 + 9 + 7);
+    assert_eq!(keys::all().count(), 11 + 27 + 9 + 8);
 }
 
 #[test]

@@ -52,9 +52,18 @@ impl CloseReason {
         }
     }
 
-    /// Whether a client may try again by itself.
+    /// Whether a client may try again by itself after a connection was closed with this code: it broke (1005, 1006, or
+    /// 1015 where something stands in between that fails at TLS), or the server, or what is in front of it, stops or is
+    /// full. Not when the server meant it: the session is over by agreement, a rule was broken, the client was refused,
+    /// the room failed, another connection has the seat.
     #[must_use]
     pub const fn may_retry(code: u16) -> bool {
-        matches!(code, 1001 | 1005 | 1006 | 1011 | 1012 | 1013)
+        matches!(code, 1001 | 1005 | 1006 | 1012..=1015)
+    }
+
+    /// Whether a server that closes with this code should not be asked again at once.
+    #[must_use]
+    pub const fn is_busy(code: u16) -> bool {
+        matches!(code, 1001 | 1012 | 1013)
     }
 }
