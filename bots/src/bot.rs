@@ -144,7 +144,7 @@ impl<G: Game> Bot<G> {
     pub async fn join(url: &str, trust: &Trust, name: String) -> Result<Self, Failure> {
         let started = Instant::now();
         let seat = async {
-            let mut connection = Connection::connect_trusting(url, Profile { name }, trust).await?;
+            let mut connection = Connection::connect_trusting(url, Profile { name }, trust).await?.once();
             wait_for_seat(&mut connection).await?;
             Ok(connection)
         };

@@ -1,15 +1,18 @@
 //! A room and its clients without sockets or threads: whatever becomes of frames and batches, every client that
-//! received a frame holds exactly what the room sent, and every event once and in order.
+//! received a frame holds exactly what the room sent, and every event once and in order. That goes for connections that
+//! break, too: their clients come back to their seats, and who is there before and after is neither gone nor new.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use tickwire_server::handover::{Batch, LinkAddress, RoomId};
+use tickwire_server::handover::{Batch, LinkAddress, RoomId, StayId};
 use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::Room;
-use tickwire_shared::client::{Client, Event};
-use tickwire_shared::protocol::ServerMessage;
+use tickwire_shared::client::{Client, Event, Returning};
+use tickwire_shared::protocol::frame::Frame;
 use tickwire_shared::protocol::input::{TickInput, ViewLag};
+use tickwire_shared::protocol::{ClientMessage, ResumeToken, ServerMessage};
 use tickwire_shared::{
     EntityId, Game, Interest, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick, To,
     World,
@@ -142,20 +145,99 @@ struct Player {
     leftover: Option<(u8, Vec<u8>)>,
     last_event: Option<u32>,
     frames: u32,
+    broken: Option<Broken>,
+    /// How often it came back.
+    returned: u32,
+    /// Keyframes in the last frame.
+    last_keyframes: usize,
+    /// As the client's spawns and despawns say.
+    there: BTreeSet<EntityId>,
 }
+
+/// A connection that breaks.
+#[derive(Clone, Copy, Debug)]
+struct Broken {
+    /// So many ticks' frames are written and never arrive.
+    vanish: u8,
+    /// So many ticks later the client is back.
+    gap: u8,
+    /// The server sees that the connection is gone; else the client takes over from it.
+    noticed: bool,
+}
+
+const TOKEN: Option<ResumeToken> = Some(ResumeToken([7; 32]));
 
 impl Player {
     fn join(room: &mut Room<Crowd>, link: u64) -> Self {
         let link = LinkId(link);
         let seat = room.join(LinkAddress { reactor: 0, link }, Profile::default()).expect("there is space");
-        let mut client = Client::<Crowd>::new(Profile::default()).expect("the test's kinds are sound");
-        let joined = ServerMessage::Joined { room: 1, seat: seat.0, tick: room.tick(), rate_hz: 30, token: None };
+        room.name_stay(seat, StayId(link.0));
+        let client = Client::<Crowd>::new(Profile::default()).expect("the test's kinds are sound");
+        let mut client = client.returning(Returning::new(link.0));
+        let joined = ServerMessage::Joined { room: 1, seat: seat.0, tick: room.tick(), rate_hz: 30, token: TOKEN };
         client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
-        Self { link, seat, client, leftover: None, last_event: None, frames: 0 }
+        Self {
+            link,
+            seat,
+            client,
+            leftover: None,
+            last_event: None,
+            frames: 0,
+            broken: None,
+            returned: 0,
+            last_keyframes: 0,
+            there: BTreeSet::new(),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_millis(u64::from(self.frames) * 33)
+    }
+
+    /// One more tick of a connection that breaks.
+    fn break_on(&mut self, room: &mut Room<Crowd>) {
+        let Some(mut broken) = self.broken else { return };
+        let address = LinkAddress { reactor: 0, link: self.link };
+        if broken.vanish > 0 {
+            broken.vanish -= 1;
+            if broken.vanish == 0 {
+                assert!(self.client.handle_disconnected(self.now(), 1006, "it broke"));
+                self.leftover = None;
+                if broken.noticed {
+                    room.lost(self.seat, address);
+                }
+            }
+        } else if broken.gap > 0 {
+            broken.gap -= 1;
+        } else {
+            return self.come_back(room, broken.noticed);
+        }
+        self.broken = Some(broken);
+    }
+
+    fn come_back(&mut self, room: &mut Room<Crowd>, noticed: bool) {
+        assert!(self.client.poll_connect(self.now() + Duration::from_secs(50)), "it waits long enough");
+        self.client.handle_connected();
+        let said: Vec<_> = std::iter::from_fn(|| self.client.poll_transmit()).collect();
+        let Ok(ClientMessage::Resume(claim)) = ClientMessage::decode(&said[1]) else { panic!("no resume: {said:?}") };
+        assert!(claim.is_sound());
+        let before = LinkAddress { reactor: 0, link: self.link };
+        let stay = StayId(self.link.0 % 100);
+        self.link = LinkId(self.link.0 + 100);
+        let link = LinkAddress { reactor: 0, link: self.link };
+        let returned = room.resume(stay, link, &claim).expect("its seat is held");
+        assert_eq!((returned.seat, returned.events_lost), (self.seat, 0));
+        assert_eq!(returned.taken_from, (!noticed).then_some(before));
+        let (seat, tick, token) = (self.seat.0, room.tick(), ResumeToken([7; 32]));
+        let resumed = ServerMessage::Resumed { room: 1, seat, tick, token, events_lost: 0 };
+        self.client.handle_message(self.now(), &resumed.encode()).expect("it asked for its seat");
+        (self.broken, self.returned) = (None, self.returned + 1);
     }
 
     fn deliver(&mut self, message: &[u8], room_seats: &[SeatId]) {
-        let now = Duration::from_millis(u64::from(self.frames) * 33);
+        let (now, mut frame) = (self.now(), Frame::default());
+        frame.parse(message).expect("the room's frames are sound");
+        self.last_keyframes = frame.parts.iter().filter(|part| part.keyframe).count();
         self.client.handle_message(now, message).expect("the room's frames are sound");
         self.frames += 1;
         self.check_events();
@@ -171,10 +253,14 @@ impl Player {
                     }
                     self.last_event = Some(number);
                 }
+                Event::Spawned(id) => assert!(self.there.insert(id), "{id:?} is there already"),
+                Event::Despawned(id) => assert!(self.there.remove(&id), "{id:?} is not there"),
                 Event::Desync { tick } => panic!("desync at {tick:?}"),
                 _ => {}
             }
         }
+        let held: BTreeSet<EntityId> = self.client.newest_all().map(|(id, _)| id).collect();
+        assert_eq!(self.there, held, "what came and went is what is there");
     }
 
     /// All that is near is there, all that is there is true and not far.
@@ -227,6 +313,8 @@ struct Weather {
     full: bool,
     /// A player whose client asks for keyframes, and whether of all channels or of some.
     resync: Option<(u16, bool)>,
+    /// A player whose connection breaks now.
+    breaks: Option<(u16, Broken)>,
 }
 
 fn weather() -> impl Strategy<Value = Weather> {
@@ -234,12 +322,11 @@ fn weather() -> impl Strategy<Value = Weather> {
     let fates = prop::collection::vec(fate, 3);
     let behind = prop_oneof![9 => Just(0u8), 1 => 1u8..40];
     let resync = prop_oneof![15 => Just(None), 1 => (0u16..3, any::<bool>()).prop_map(Some)];
-    (fates, behind, prop::bool::weighted(0.05), resync).prop_map(|(fates, behind, full, resync)| Weather {
-        fates,
-        behind,
-        full,
-        resync,
-    })
+    let broken = (1u8..6, prop_oneof![4 => 0u8..8, 1 => 8u8..60], any::<bool>())
+        .prop_map(|(vanish, gap, noticed)| Broken { vanish, gap, noticed });
+    let breaks = prop_oneof![12 => Just(None), 1 => (0u16..3, broken).prop_map(Some)];
+    (fates, behind, prop::bool::weighted(0.05), resync, breaks)
+        .prop_map(|(fates, behind, full, resync, breaks)| Weather { fates, behind, full, resync, breaks })
 }
 
 /// The reactor's part: gives frames to players as the weather has it, and fills the receipt.
@@ -249,6 +336,14 @@ fn write(batch: &mut Batch, players: &mut [Player], weather: &Weather, room_seat
         let message: Vec<u8> = batch.frame_bytes(frame).flatten().copied().collect();
         let place = players.iter().position(|player| player.link == frame.link).expect("frames go to players");
         let player = &mut players[place];
+        if player.broken.is_some() {
+            batch.outcomes.push(match weather.fates[place % weather.fates.len()] {
+                Fate::Written => Outcome::Written,
+                Fate::Left(_) => Outcome::Left(1),
+                Fate::Skipped => Outcome::Skipped,
+            });
+            continue;
+        }
         assert!(player.leftover.is_none(), "a frame was composed for a link that still holds one");
         let outcome = match weather.fates[place % weather.fates.len()] {
             Fate::Written => {
@@ -284,6 +379,13 @@ fn play(weathers: &[Weather]) -> Vec<Player> {
                 away = Some((ticks - 1, batch));
             }
         }
+        if let Some((place, broken)) = weather.breaks
+            && let player = &mut players[usize::from(place)]
+            && player.client.tick().is_some()
+        {
+            player.broken.get_or_insert(broken);
+        }
+        players.iter_mut().for_each(|player| player.break_on(&mut room));
         if let Some((seat, all)) = weather.resync {
             let link = LinkAddress { reactor: 0, link: players[usize::from(seat)].link };
             if all {
@@ -301,7 +403,7 @@ fn play(weathers: &[Weather]) -> Vec<Player> {
             away = Some((weather.behind, batch));
             Ok(())
         });
-        for player in &mut players {
+        for player in players.iter_mut().filter(|player| player.broken.is_none()) {
             if let Some((ticks, message)) = player.leftover.take() {
                 if ticks == 0 {
                     player.deliver(&message, &seats);
@@ -325,7 +427,7 @@ proptest! {
 
 #[test]
 fn in_fair_weather_every_tick_arrives_and_hashes_are_compared() {
-    let fair = Weather { fates: vec![Fate::Written], behind: 0, full: false, resync: None };
+    let fair = Weather { fates: vec![Fate::Written], behind: 0, full: false, resync: None, breaks: None };
     for player in play(&vec![fair; 300]) {
         assert_eq!(player.frames, 300);
         assert_eq!(player.last_event, Some(300));
@@ -336,9 +438,26 @@ fn in_fair_weather_every_tick_arrives_and_hashes_are_compared() {
 }
 
 #[test]
+fn who_comes_back_within_the_ring_gets_deltas_and_after_it_keyframes() {
+    let fair = Weather { fates: vec![Fate::Written], behind: 0, full: false, resync: None, breaks: None };
+    for (gap, within) in [(0, true), (10, true), (40, false)] {
+        for noticed in [true, false] {
+            let mut weathers = vec![fair.clone(); 200];
+            weathers[100].breaks = Some((1, Broken { vanish: 3, gap, noticed }));
+            let players = play(&weathers[..100 + 3 + usize::from(gap) + 2]);
+            let first = &players[1];
+            assert_eq!((first.returned, players[0].returned), (1, 0));
+            let keyframes = first.last_keyframes;
+            assert!(if within { keyframes < 6 } else { keyframes > 6 }, "{keyframes} keyframes after {gap} ticks");
+            assert_eq!(play(&weathers)[1].last_event, Some(200), "every event came, those of the gap too");
+        }
+    }
+}
+
+#[test]
 fn every_client_is_checked_at_whatever_rate_it_is_served() {
     for every in 1..5 {
-        let served = Weather { fates: vec![Fate::Written], behind: every - 1, full: false, resync: None };
+        let served = Weather { fates: vec![Fate::Written], behind: every - 1, full: false, resync: None, breaks: None };
         for player in play(&vec![served; 400]) {
             let checked = player.client.stats().hashes_checked;
             assert!(checked >= 12, "a client that is served every {every} ticks compared {checked} hashes");
@@ -373,7 +492,7 @@ fn what_the_last_occupant_of_a_seat_wanted_is_not_the_next_ones_wish() {
 fn a_newcomer_in_a_left_seat_starts_clean() {
     let mut room = Room::<Crowd>::new(RoomId(1), (), 1, 0, 1).expect("the test's game starts");
     let first = Player::join(&mut room, 1);
-    let fair = Weather { fates: vec![Fate::Written], behind: 0, full: false, resync: None };
+    let fair = Weather { fates: vec![Fate::Written], behind: 0, full: false, resync: None, breaks: None };
     let step = |room: &mut Room<Crowd>, players: &mut Vec<Player>, keep: bool| {
         let seats: Vec<SeatId> = players.iter().map(|player| player.seat).collect();
         let mut sent = None;

@@ -20,33 +20,35 @@
 //! # }
 //! ```
 
+mod dial;
 mod trust;
 
+use std::future::Future;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::UrlError;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, Response, header::SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 pub use trust::{Trust, TrustError};
 
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, Returning, State};
 use crate::delta::LayoutError;
 use crate::game::{Game, Profile};
-use crate::protocol::{SUBPROTOCOL, limits::FRAME_MAX_BYTES};
+use crate::protocol::limits::FRAME_MAX_BYTES;
 
 /// Bytes that a socket reads at once: a frame is a few hundred.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
-/// Of what a server says when it refuses, so much is shown.
-const REASON_MAX_CHARS: usize = 200;
+/// A server that says nothing for so long is not there any more, whatever TCP believes: it has something to say each
+/// tick.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// How a [`Connection`] sets up its WebSocket; for those who test the transport alone.
 #[must_use]
@@ -128,14 +130,31 @@ pub enum ConnectionError {
     /// The socket failed.
     #[error("the connection broke: {0}")]
     Socket(Box<SocketError>),
+    /// It broke, and could not be made again.
+    #[error("the connection broke, and then: {0}")]
+    NotAgain(Box<ConnectError>),
 }
 
-/// A [`Client`] on a WebSocket.
+/// A [`Client`] on a WebSocket. When that breaks it connects again by itself and comes back to its seat;
+/// [`Client::state`] tells how far it is.
 pub struct Connection<G: Game> {
     /// The client; after using it call [`Connection::flush`].
     pub client: Client<G>,
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    line: Line,
+    url: String,
+    trust: Trust,
     epoch: Instant,
+    /// When something came last.
+    heard: Instant,
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+enum Line {
+    Open(Box<Socket>),
+    /// Kept here, so that [`Connection::receive`] may be cancelled meanwhile.
+    Dialing(Pin<Box<dyn Future<Output = Result<Socket, ConnectError>> + Send>>),
+    Down,
 }
 
 impl<G: Game> Connection<G> {
@@ -152,23 +171,28 @@ impl<G: Game> Connection<G> {
     /// # Errors
     /// See [`ConnectError`]; each says what to do.
     pub async fn connect_trusting(url: &str, profile: Profile, trust: &Trust) -> Result<Self, ConnectError> {
-        let client = Client::new(profile)?;
-        let mut request = url.into_client_request().map_err(|error| bad_url(url, &error))?;
-        // the library looks at the scheme only after it has reached the host
-        if !matches!(request.uri().scheme_str(), Some("ws" | "wss")) {
-            return Err(bad_url(url, &SocketError::Url(UrlError::UnsupportedUrlScheme)));
-        }
-        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
-        // without one the library has its own, of Mozilla's roots
-        let tls = trust.0.clone().filter(|_| request.uri().scheme_str() == Some("wss")).map(Connector::Rustls);
-        let connecting = connect_async_tls_with_config(request, Some(websocket_config()), true, tls);
-        let (socket, _) = connecting.await.map_err(|error| connect_error(url, error))?;
-        let mut connection = Self { client, socket, epoch: Instant::now() };
+        let client = Client::new(profile)?.returning(Returning::new(seed()));
+        let socket = dial::dial(url.to_owned(), trust.clone()).await?;
+        let (line, now) = (Line::Open(Box::new(socket)), Instant::now());
+        let (url, trust) = (url.to_owned(), trust.clone());
+        let mut connection = Self { client, line, url, trust, epoch: now, heard: now };
         connection
             .flush()
             .await
-            .map_err(|error| ConnectError::NotTickwire { url: url.to_owned(), reason: error.to_string() })?;
+            .map_err(|error| ConnectError::NotTickwire { url: connection.url.clone(), reason: error.to_string() })?;
         Ok(connection)
+    }
+
+    /// Comes back in this way.
+    #[must_use]
+    pub fn returning(self, returning: Returning) -> Self {
+        Self { client: self.client.returning(returning), ..self }
+    }
+
+    /// Does not come back: when the connection breaks, [`Connection::receive`] says so.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { client: self.client.once(), ..self }
     }
 
     /// The time that [`Client`]'s methods take here.
@@ -177,48 +201,119 @@ impl<G: Game> Connection<G> {
         self.epoch.elapsed()
     }
 
-    /// Waits for one message and gives it to the client. May be cancelled without loss.
+    /// Waits until something happens: a message came, which the client has then; or the connection broke, or stands
+    /// again. May be cancelled without loss.
     ///
     /// # Errors
-    /// The connection is over.
+    /// The connection is over for good.
     pub async fn receive(&mut self) -> Result<(), ConnectionError> {
         loop {
-            match self.socket.next().await {
-                Some(Ok(Message::Binary(bytes))) => {
-                    let now = self.now();
-                    return Ok(self.client.handle_message(now, &bytes)?);
+            match &mut self.line {
+                Line::Open(socket) => {
+                    let silence = tokio::time::Instant::from_std(self.heard + SILENCE);
+                    let came = tokio::time::timeout_at(silence, socket.next()).await;
+                    if let Some(done) = self.take(came.unwrap_or(None))? {
+                        return Ok(done);
+                    }
                 }
-                Some(Ok(Message::Close(frame))) => {
-                    // the answer to the close waits in the socket; if there is no room for it now, so be it
-                    let _ = self.socket.flush().now_or_never();
-                    let (code, reason) = frame.map_or((1005, "no reason given".to_owned()), |frame| {
-                        (frame.code.into(), frame.reason.as_str().to_owned())
-                    });
-                    return Err(ConnectionError::Closed { code, reason });
+                Line::Dialing(dialing) => {
+                    let dialed = dialing.await;
+                    return self.take_dialed(dialed).await;
                 }
-                Some(Ok(Message::Text(_))) => return Err(ClientError::Unexpected("text message").into()),
-                // tungstenite answers pings itself
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(ConnectionError::Socket(Box::new(error))),
-                None => return Err(ConnectionError::Closed { code: 1006, reason: "connection lost".to_owned() }),
+                Line::Down if self.client.poll_connect(self.epoch.elapsed()) => {
+                    self.line = Line::Dialing(Box::pin(dial::dial(self.url.clone(), self.trust.clone())));
+                }
+                Line::Down => match self.client.state() {
+                    State::Connecting { next_try: Some(at), .. } | State::Resuming { next_try: Some(at), .. } => {
+                        tokio::time::sleep_until((self.epoch + *at).into()).await;
+                    }
+                    _ => return Err(lost()),
+                },
             }
         }
     }
 
-    /// Sends what the client wants sent.
+    /// What came from the socket; `None` when that was nothing for the client.
+    fn take(&mut self, came: Option<Result<Message, SocketError>>) -> Result<Option<()>, ConnectionError> {
+        let now = Instant::now();
+        match came {
+            Some(Ok(Message::Binary(bytes))) => {
+                self.heard = now;
+                self.client.handle_message(now - self.epoch, &bytes)?;
+                Ok(Some(()))
+            }
+            Some(Ok(Message::Close(frame))) => {
+                // the answer to the close waits in the socket; if there is no room for it now, so be it
+                if let Line::Open(socket) = &mut self.line {
+                    let _ = socket.flush().now_or_never();
+                }
+                let (code, reason) = frame.map_or((1005, "no reason given".to_owned()), |frame| {
+                    (frame.code.into(), frame.reason.as_str().to_owned())
+                });
+                self.lose(ConnectionError::Closed { code, reason }).map(Some)
+            }
+            Some(Ok(Message::Text(_))) => Err(ClientError::Unexpected("text message").into()),
+            // tungstenite answers pings itself
+            Some(Ok(_)) => {
+                self.heard = now;
+                Ok(None)
+            }
+            Some(Err(error)) => self.lose(ConnectionError::Socket(Box::new(error))).map(Some),
+            None => self.lose(lost()).map(Some),
+        }
+    }
+
+    /// The connection is over; if the client comes back that is no error.
+    fn lose(&mut self, error: ConnectionError) -> Result<(), ConnectionError> {
+        self.line = Line::Down;
+        let (code, reason) = match &error {
+            ConnectionError::Closed { code, reason } => (*code, reason.clone()),
+            error => (1006, error.to_string()),
+        };
+        let now = self.epoch.elapsed();
+        if self.client.handle_disconnected(now, code, &reason) { Ok(()) } else { Err(error) }
+    }
+
+    async fn take_dialed(&mut self, dialed: Result<Socket, ConnectError>) -> Result<(), ConnectionError> {
+        match dialed {
+            Ok(socket) => {
+                self.line = Line::Open(Box::new(socket));
+                self.heard = Instant::now();
+                self.client.handle_connected();
+                self.flush().await
+            }
+            Err(error) => {
+                self.line = Line::Down;
+                let now = self.epoch.elapsed();
+                let returns = self.client.handle_disconnected(now, dial::close_code(&error), &error.to_string());
+                if returns { Ok(()) } else { Err(ConnectionError::NotAgain(Box::new(error))) }
+            }
+        }
+    }
+
+    /// Sends what the client wants sent, if there is a connection.
     ///
     /// # Errors
-    /// The connection is over.
+    /// The connection is over for good.
     pub async fn flush(&mut self) -> Result<(), ConnectionError> {
-        let mut fed = false;
-        while let Some(message) = self.client.poll_transmit() {
-            fed = true;
-            self.socket.feed(Message::Binary(message.into())).await.map_err(socket_error)?;
+        let Line::Open(socket) = &mut self.line else { return Ok(()) };
+        match send(&mut self.client, socket).await {
+            Ok(()) => Ok(()),
+            // a close frame that waits to be read says more
+            Err(error) => match socket.next().now_or_never().flatten() {
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    let (code, reason) = (frame.code.into(), frame.reason.as_str().to_owned());
+                    self.lose(ConnectionError::Closed { code, reason })
+                }
+                _ => self.lose(socket_error(error)),
+            },
         }
-        if fed {
-            self.socket.flush().await.map_err(socket_error)?;
-        }
-        Ok(())
+    }
+
+    /// Drops the socket without a word, as if the network were gone: for those who test how it is to come back.
+    pub fn cut(&mut self) {
+        self.line = Line::Down;
+        self.client.handle_disconnected(self.epoch.elapsed(), 1006, "cut off");
     }
 
     /// Leaves the room, or the queue for it, and waits until the server has closed.
@@ -227,6 +322,9 @@ impl<G: Game> Connection<G> {
     /// The connection broke first.
     pub async fn leave(mut self) -> Result<(), ConnectionError> {
         self.client.leave();
+        if !matches!(self.line, Line::Open(_)) {
+            return Ok(());
+        }
         let mut over = self.flush().await;
         while over.is_ok() {
             over = self.receive().await;
@@ -242,59 +340,34 @@ impl<G: Game> Connection<G> {
     /// # Errors
     /// The connection broke first.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<(), ConnectionError> {
+        let Line::Open(socket) = &mut self.line else { return Ok(()) };
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
-        self.socket.close(Some(frame)).await.map_err(socket_error)
+        socket.close(Some(frame)).await.map_err(socket_error)
     }
 }
 
 fn socket_error(error: SocketError) -> ConnectionError {
     match error {
-        SocketError::ConnectionClosed | SocketError::AlreadyClosed => {
-            ConnectionError::Closed { code: 1006, reason: "connection lost".to_owned() }
-        }
+        SocketError::ConnectionClosed | SocketError::AlreadyClosed => lost(),
         error => ConnectionError::Socket(Box::new(error)),
     }
 }
 
-fn bad_url(url: &str, error: &SocketError) -> ConnectError {
-    ConnectError::Url { url: url.to_owned(), reason: error.to_string() }
+fn lost() -> ConnectionError {
+    ConnectionError::Closed { code: 1006, reason: "connection lost".to_owned() }
 }
 
-fn connect_error(url: &str, error: SocketError) -> ConnectError {
-    let url = url.to_owned();
-    match error {
-        // how a failed TLS handshake arrives here
-        SocketError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-                Some(rustls::Error::InvalidCertificate(why)) => {
-                    ConnectError::Untrusted { url, reason: why.to_string() }
-                }
-                _ => ConnectError::NotTickwire { url, reason: format!("TLS failed: {error}") },
-            }
-        }
-        SocketError::Io(source) => ConnectError::Unreachable { url, source },
-        SocketError::Url(_) => bad_url(&url, &error),
-        SocketError::Http(answer) => refused(url, &answer),
-        error => ConnectError::NotTickwire { url, reason: error.to_string() },
+async fn send<G: Game>(client: &mut Client<G>, socket: &mut Socket) -> Result<(), SocketError> {
+    let mut fed = false;
+    while let Some(message) = client.poll_transmit() {
+        fed = true;
+        socket.feed(Message::Binary(message.into())).await?;
     }
+    if fed { socket.flush().await } else { Ok(()) }
 }
 
-/// An answer that opens nothing. What is found or lies elsewhere is another server's, or another path of ours.
-fn refused(url: String, answer: &Response<Option<Vec<u8>>>) -> ConnectError {
-    let (status, reason) = (answer.status().to_string(), first_line(answer.body().as_deref().unwrap_or_default()));
-    if answer.status().is_client_error() && answer.status() != 404 || answer.status().is_server_error() {
-        return ConnectError::Refused { url, status, reason };
-    }
-    let colon = if reason.is_empty() { "" } else { ": " };
-    ConnectError::NotTickwire { url, reason: format!("HTTP {status}{colon}{reason}") }
-}
-
-/// Short, and without what would move a terminal; none of a page.
-fn first_line(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let line = text.trim_start().lines().next().unwrap_or_default().trim_end();
-    if line.starts_with('<') {
-        return String::new();
-    }
-    line.chars().filter(|c| !c.is_control()).take(REASON_MAX_CHARS).collect()
+/// Another one in each process and for each connection: it spreads the clients of a server that comes back. The
+/// standard library draws the keys of its maps from the operating system.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

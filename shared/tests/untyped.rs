@@ -32,7 +32,7 @@ fn welcome(schema: &Schema) -> Vec<u8> {
 }
 
 fn joined() -> Vec<u8> {
-    ServerMessage::Joined { room: 3, seat: 4, tick: Tick(1000), rate_hz: 20 }.encode()
+    ServerMessage::Joined { room: 3, seat: 4, tick: Tick(1000), rate_hz: 20, token: None }.encode()
 }
 
 fn transmits(client: &mut UntypedClient) -> Vec<Vec<u8>> {
@@ -148,7 +148,7 @@ fn who_knows_the_game_is_refused_by_another_version() {
         matches!(ClientMessage::decode(&hello[0]), Ok(ClientMessage::Hello { fingerprint: f, .. }) if f == fingerprint)
     );
     client.handle_message(NOW, &welcome(&Schema { version: 2, ..schema })).expect("no fault of the protocol");
-    assert!(matches!(client.state(), State::Ended(reason) if reason.contains("coins")), "{:?}", client.state());
+    assert!(matches!(client.state(), State::Refused { reason } if reason.contains("coins")), "{:?}", client.state());
     assert_eq!(transmits(&mut client), [ClientMessage::Leave.encode()]);
 }
 

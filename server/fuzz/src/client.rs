@@ -76,7 +76,7 @@ fn take_seat(client: &mut Client<Arena>, now: Duration) {
         client.handle_message(now, &message.encode()).expect("a server says so");
     }
     assert!(matches!(client.state(), State::Playing { .. }));
-    assert_eq!(std::iter::from_fn(|| client.poll_transmit()).count(), 2, "hello and join");
+    assert_eq!(std::iter::from_fn(|| client.poll_transmit()).count(), 3, "hello, join, ping");
 }
 
 fn look(client: &Client<Arena>, now: Duration) {

@@ -156,6 +156,7 @@ impl Player {
                 }
                 Event::Desync { tick } => panic!("desync at {tick:?}"),
                 Event::Joined { .. } | Event::Refused { .. } | Event::Acked { .. } => {}
+                Event::Disconnected { .. } | Event::Resumed { .. } => unreachable!("no connection breaks here"),
             }
         }
         let due: Vec<String> = due.into_iter().map(Mark::text).collect();

@@ -2,8 +2,12 @@
 
 mod capsules;
 mod refusals;
+mod relay;
+mod return_home;
+mod roaming;
 mod small_game;
 mod stalled;
 mod stop;
 mod swirl;
+mod tokens;
 mod wire;

@@ -47,7 +47,7 @@ fn a_player_that_the_game_refuses_reads_why() {
     swirl::run(async {
         let mut unwanted = swirl::connect(&server, "unwanted").await;
         let code = swirl::close_code(&mut unwanted).await;
-        assert_eq!(*unwanted.client.state(), State::Ended("this name is not wanted here".into()));
+        assert_eq!(*unwanted.client.state(), State::Refused { reason: "this name is not wanted here".into() });
         assert_eq!(code, CloseReason::Refused.code());
     });
     server.stop();

@@ -104,7 +104,7 @@ pub fn url(server: &Running) -> String {
 
 pub async fn connect(server: &Running, name: &str) -> Connection<Swirl> {
     let profile = Profile { name: name.to_owned() };
-    Connection::connect(&url(server), profile).await.expect("the server listens")
+    Connection::connect(&url(server), profile).await.expect("the server listens").once()
 }
 
 /// Receives until `done`, or until a generous time is over.

@@ -142,7 +142,7 @@ fn what_comes_after_the_end_is_no_fault() {
     leaver.leave();
     leaver.handle_message(at(1), &joined()).expect("it was under way");
     leaver.handle_message(at(2), &frames(1)[0]).expect("so was this");
-    assert!(matches!(leaver.state(), State::Ended(_)));
+    assert!(matches!(leaver.state(), State::Closed { .. }));
 
     let mut stranger = client();
     let welcome = ServerMessage::Welcome { fingerprint: 1, schema: None };

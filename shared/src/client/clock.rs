@@ -107,6 +107,12 @@ impl Clock {
         arrival
     }
 
+    /// The connection broke: what comes next says nothing about how late frames are, and until then nobody knows what an
+    /// input is for.
+    pub(crate) fn gap(&mut self) {
+        self.last = None;
+    }
+
     /// An input that was stamped with `lead_s` came `margin_100us` early.
     pub(crate) fn margin(&mut self, lead_s: f64, margin_100us: i16) {
         self.lead.margin(lead_s, f64::from(margin_100us) * 1e-4);

@@ -20,6 +20,16 @@ pub enum Event<G: Game> {
         /// The place in it.
         seat: SeatId,
     },
+    /// The connection broke; the client tries to come back ([`State`](super::State) tells how).
+    Disconnected {
+        /// The WebSocket close code; 1006 when there was none.
+        code: u16,
+    },
+    /// The client has its seat again, and the replica goes on: what is there as before is neither despawned nor spawned.
+    Resumed {
+        /// Events of the game that are lost: there were too many meanwhile.
+        events_lost: u32,
+    },
     /// The server said no; the connection is about to close.
     Refused {
         /// For a person.
@@ -55,6 +65,16 @@ pub enum UntypedEvent {
         room: u64,
         /// The place in it.
         seat: SeatId,
+    },
+    /// As [`Event::Disconnected`].
+    Disconnected {
+        /// The WebSocket close code; 1006 when there was none.
+        code: u16,
+    },
+    /// As [`Event::Resumed`].
+    Resumed {
+        /// Events of the game that are lost.
+        events_lost: u32,
     },
     /// The server said no; the connection is about to close.
     Refused {
@@ -95,6 +115,8 @@ impl<G: Game> Event<G> {
     pub(super) fn typed(event: UntypedEvent) -> Result<Self, DecodeError> {
         Ok(match event {
             UntypedEvent::Joined { room, seat } => Self::Joined { room, seat },
+            UntypedEvent::Disconnected { code } => Self::Disconnected { code },
+            UntypedEvent::Resumed { events_lost } => Self::Resumed { events_lost },
             UntypedEvent::Refused { reason } => Self::Refused { reason },
             UntypedEvent::Spawned { id, .. } => Self::Spawned(id),
             UntypedEvent::Despawned { id, .. } => Self::Despawned(id),

@@ -12,6 +12,7 @@
 mod clock;
 mod event;
 mod inputs;
+mod reconnect;
 mod stats;
 mod untyped;
 
@@ -20,6 +21,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use event::{Event, UntypedEvent};
+pub use reconnect::{Meanwhile, Returning};
 pub use stats::Stats;
 pub use untyped::{InputError, UntypedClient};
 
@@ -35,6 +37,13 @@ use event::Events;
 /// Where a client is on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum State {
+    /// There is neither a connection nor a seat yet: the last try failed, and another one will follow.
+    Connecting {
+        /// Which try that will be, from 1.
+        attempt: u32,
+        /// When it is due, in the client's time; none while it is under way.
+        next_try: Option<Duration>,
+    },
     /// Hello and join are on their way.
     Joining,
     /// In a room.
@@ -44,8 +53,34 @@ pub enum State {
         /// The place in it.
         seat: SeatId,
     },
-    /// The server said no, or the client left; the reason is for a person.
-    Ended(String),
+    /// The connection broke; the server holds the seat for a while, and the client tries to come back to it.
+    Resuming {
+        /// Which try that is or will be, from 1.
+        attempt: u32,
+        /// When it is due, in the client's time; none while it is under way.
+        next_try: Option<Duration>,
+    },
+    /// The server said no.
+    Refused {
+        /// For a person.
+        reason: String,
+    },
+    /// The client left, or the connection is over for good.
+    Closed {
+        /// For a person.
+        reason: String,
+    },
+}
+
+impl State {
+    /// Why it is over, for a person; nothing while it is not.
+    #[must_use]
+    pub fn ended(&self) -> Option<&str> {
+        match self {
+            Self::Refused { reason } | Self::Closed { reason } => Some(reason),
+            _ => None,
+        }
+    }
 }
 
 /// Why a message could not be taken. The transport should close, with the code that
@@ -93,16 +128,57 @@ impl<G: Game> Client<G> {
         Ok(Self { untyped: UntypedClient::new(Schema::of::<G>(), profile)?, events: Events::default() })
     }
 
+    /// The same client; when its connection breaks it comes back to its seat, see [`Client::handle_disconnected`].
+    #[must_use]
+    pub fn returning(self, returning: Returning) -> Self {
+        Self { untyped: self.untyped.returning(returning), ..self }
+    }
+
+    /// The same client; when its connection breaks that is the end.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { untyped: self.untyped.once(), ..self }
+    }
+
+    /// A new connection stands, after [`Client::poll_connect`] asked for it: what is to be said on it waits in
+    /// [`Client::poll_transmit`]. Of the connection that the client was made for nothing need be told.
+    pub fn handle_connected(&mut self) {
+        self.untyped.handle_connected();
+    }
+
+    /// The connection is over, or could not be made; `code` is the WebSocket's close code (1006 when there was none),
+    /// `reason` is for a person. Tells whether the client will come back: then call [`Client::poll_connect`] from time
+    /// to time. It does not after codes that mean it ([`CloseReason::may_retry`]), nor without [`Client::returning`],
+    /// nor where the room holds no seats.
+    ///
+    /// Meanwhile all that was there stays as it was. When the client is back, what was there before and still is goes
+    /// on without a word; what went or came in between is told once.
+    pub fn handle_disconnected(&mut self, now: Duration, code: u16, reason: &str) -> bool {
+        let returns = self.untyped.handle_disconnected(now, code, reason);
+        self.take_events().map_or(false, |()| returns)
+    }
+
+    /// Whether the transport is to connect now; said once for each try. When the next one is due stands in
+    /// [`Client::state`].
+    pub fn poll_connect(&mut self, now: Duration) -> bool {
+        self.untyped.poll_connect(now)
+    }
+
     /// A whole binary message arrived.
     ///
     /// # Errors
     /// The server broke the protocol: close the connection.
     pub fn handle_message(&mut self, now: Duration, message: &[u8]) -> Result<(), ClientError> {
         let handled = self.untyped.handle_message(now, message);
+        self.take_events()?;
+        handled
+    }
+
+    fn take_events(&mut self) -> Result<(), ClientError> {
         while let Some(event) = self.untyped.poll_event() {
             self.events.tell(Event::typed(event)?);
         }
-        handled
+        Ok(())
     }
 
     /// What the player wants now. Call it as often as you like, each frame or each tick: at most one input leaves for
@@ -114,7 +190,7 @@ impl<G: Game> Client<G> {
         self.untyped.input_with(now, |lanes| input.to_lanes(&mut lanes[..G::Input::LANES]))
     }
 
-    /// Sends a command to the game.
+    /// Sends a command to the game. While there is no connection it is dropped or kept ([`Meanwhile`]).
     pub fn command(&mut self, command: &G::Command) {
         if self.seat().is_some() {
             self.untyped.command(protocol::encode_payload(command));
@@ -142,7 +218,7 @@ impl<G: Game> Client<G> {
         self.untyped.state()
     }
 
-    /// The seat, while playing.
+    /// The seat, once there is one; it stays while the client comes back.
     #[must_use]
     pub fn seat(&self) -> Option<SeatId> {
         self.untyped.seat()

@@ -1,6 +1,7 @@
 //! The client of any game: rows of lanes and bytes instead of the game's types.
 
 mod healing;
+mod returns;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,13 +12,14 @@ use thiserror::Error;
 use super::clock::{Arrival, Clock};
 use super::event::{Events, UntypedEvent};
 use super::inputs::{Inputs, Sent};
+use super::reconnect::Reconnect;
 use super::{ClientError, State, Stats};
 use crate::delta::{KindLayout, Layout, LayoutError};
 use crate::game::{EntityId, Profile, SeatId};
 use crate::protocol::frame::{Frame, InputAck};
 use crate::protocol::input::{InputLanes, ViewLag};
 use crate::protocol::limits::INPUT_LANES_MAX;
-use crate::protocol::{self, ClientMessage, ServerMessage, TAG_FRAME};
+use crate::protocol::{self, ClientMessage, ResumeToken, ServerMessage, TAG_FRAME};
 use crate::replica::{Between, Change, Replica};
 use crate::schema::Schema;
 use crate::tick::{Tick, TickRate};
@@ -46,6 +48,17 @@ pub struct InputError {
 #[derive(Debug)]
 pub struct UntypedClient {
     state: State,
+    profile: Profile,
+    /// Room and seat, once there is one.
+    seat: Option<(u64, SeatId)>,
+    /// None for one that does not come back.
+    reconnect: Option<Reconnect>,
+    /// Leads back to the seat.
+    token: Option<ResumeToken>,
+    /// Events of the game since joining; wraps.
+    events_had: u32,
+    /// Commands that wait for a connection.
+    kept: VecDeque<Vec<u8>>,
     game: String,
     /// None until the server has sent it.
     schema: Option<Arc<Schema>>,
@@ -74,23 +87,29 @@ impl UntypedClient {
     /// The schema is impossible: see [`LayoutError`].
     pub fn new(schema: impl Into<Arc<Schema>>, profile: Profile) -> Result<Self, LayoutError> {
         let schema = schema.into();
-        let mut client = Self::awaiting(schema.game.clone());
+        let mut client = Self::awaiting(schema.game.clone(), profile);
         client.learn(schema.fingerprint(), schema)?;
-        client.ask_for_a_seat(profile);
+        client.ask_for_a_seat();
         Ok(client)
     }
 
     /// A client that knows no more than the game's name.
     #[must_use]
     pub fn of_game(name: &str, profile: Profile) -> Self {
-        let mut client = Self::awaiting(name.to_owned());
-        client.ask_for_a_seat(profile);
+        let mut client = Self::awaiting(name.to_owned(), profile);
+        client.ask_for_a_seat();
         client
     }
 
-    fn awaiting(game: String) -> Self {
+    fn awaiting(game: String, profile: Profile) -> Self {
         Self {
             state: State::Joining,
+            profile,
+            seat: None,
+            reconnect: None,
+            token: None,
+            events_had: 0,
+            kept: VecDeque::new(),
             game,
             schema: None,
             // of no schema, so the server sends its own
@@ -119,16 +138,20 @@ impl UntypedClient {
             return self.handle_frame(now, message);
         }
         let message = ServerMessage::decode(message)?;
-        if matches!(self.state, State::Ended(_)) {
+        if self.state.ended().is_some() {
             // what was under way when it ended
             return Ok(());
         }
         match message {
             ServerMessage::Welcome { fingerprint, schema } => return self.handle_welcome(fingerprint, schema),
-            ServerMessage::Joined { room, seat, tick, rate_hz, .. } => {
-                return self.handle_joined(room, SeatId(seat), tick, TickRate::hz(rate_hz));
+            ServerMessage::Joined { room, seat, tick, rate_hz, token } => {
+                self.handle_joined((room, SeatId(seat)), tick, TickRate::hz(rate_hz))?;
+                self.take_token(now, token);
             }
-            ServerMessage::Resumed { .. } => return Err(ClientError::Unexpected("resumed")),
+            ServerMessage::Resumed { room, seat, token, events_lost, .. } => {
+                self.handle_resumed((room, SeatId(seat)), events_lost)?;
+                self.take_token(now, Some(token));
+            }
             ServerMessage::Refused { reason } => self.end(reason),
             ServerMessage::Pong { stamp_ms } => {
                 let rtt_ms = (now.as_millis() as u32).wrapping_sub(stamp_ms);
@@ -172,16 +195,19 @@ impl UntypedClient {
 
     /// Sends a command to the game, in its own encoding.
     pub fn command(&mut self, command: Vec<u8>) {
-        if matches!(self.state, State::Playing { .. }) {
-            self.transmit(ClientMessage::Command(command).encode());
+        let command = ClientMessage::Command(command).encode();
+        match self.state {
+            State::Playing { .. } => self.transmit(command),
+            State::Resuming { .. } => self.keep_command(command),
+            _ => {}
         }
     }
 
     /// Gives the seat back; the server closes the connection.
     pub fn leave(&mut self) {
-        if !matches!(self.state, State::Ended(_)) {
+        if self.state.ended().is_none() {
             self.transmit(ClientMessage::Leave.encode());
-            self.state = State::Ended("left the room".to_owned());
+            self.state = State::Closed { reason: "left the room".to_owned() };
         }
     }
 
@@ -207,10 +233,10 @@ impl UntypedClient {
         &self.state
     }
 
-    /// The seat, while playing.
+    /// The seat, once there is one; it stays while the client comes back.
     #[must_use]
     pub fn seat(&self) -> Option<SeatId> {
-        if let State::Playing { seat, .. } = self.state { Some(seat) } else { None }
+        self.seat.filter(|_| self.state.ended().is_none()).map(|(_, seat)| seat)
     }
 
     /// The entities that belong to the seat.
@@ -266,10 +292,15 @@ impl UntypedClient {
         ViewLag::of_ticks(f64::from(tick.since(origin)) - drawn.min(newest))
     }
 
-    fn ask_for_a_seat(&mut self, profile: Profile) {
+    fn ask_for_a_seat(&mut self) {
+        self.greet();
+        let name = self.profile.name.clone();
+        self.transmit(ClientMessage::Join { name }.encode());
+    }
+
+    fn greet(&mut self) {
         let (game, fingerprint) = (self.game.clone(), self.fingerprint);
         self.transmit(ClientMessage::Hello { protocol: protocol::VERSION, game, fingerprint }.encode());
-        self.transmit(ClientMessage::Join { name: profile.name }.encode());
     }
 
     fn handle_welcome(&mut self, fingerprint: u64, schema: Option<Schema>) -> Result<(), ClientError> {
@@ -296,13 +327,14 @@ impl UntypedClient {
         Ok(())
     }
 
-    fn handle_joined(&mut self, room: u64, seat: SeatId, tick: Tick, rate: TickRate) -> Result<(), ClientError> {
+    fn handle_joined(&mut self, (room, seat): (u64, SeatId), tick: Tick, rate: TickRate) -> Result<(), ClientError> {
         if self.state != State::Joining {
             return Err(ClientError::Unexpected("joined"));
         }
         if self.schema.is_none() {
             return Err(ClientError::Unexpected("joined before the game's schema"));
         }
+        self.seat = Some((room, seat));
         self.state = State::Playing { room, seat };
         self.clock = Clock::new(rate, tick);
         self.events.tell(UntypedEvent::Joined { room, seat });
@@ -312,9 +344,9 @@ impl UntypedClient {
     fn handle_frame(&mut self, now: Duration, message: &[u8]) -> Result<(), ClientError> {
         match self.state {
             State::Playing { .. } => {}
-            State::Joining => return Err(ClientError::Unexpected("frame before a seat")),
             // frames that were under way when the client left
-            State::Ended(_) => return Ok(()),
+            State::Refused { .. } | State::Closed { .. } => return Ok(()),
+            _ => return Err(ClientError::Unexpected("frame before a seat")),
         }
         self.frame.parse(message)?;
         let head = self.frame.head;
@@ -336,6 +368,7 @@ impl UntypedClient {
             self.handle_ack(now, ack);
         }
         for event in &self.frame.events {
+            self.events_had = self.events_had.wrapping_add(1);
             self.events.tell(UntypedEvent::Game(message[event.clone()].to_vec()));
         }
         Ok(())
@@ -385,8 +418,8 @@ impl UntypedClient {
     }
 
     fn end(&mut self, reason: String) {
-        if !matches!(self.state, State::Ended(_)) {
-            self.state = State::Ended(reason.clone());
+        if self.state.ended().is_none() {
+            self.state = State::Refused { reason: reason.clone() };
             self.events.tell(UntypedEvent::Refused { reason });
         }
     }

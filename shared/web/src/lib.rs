@@ -119,7 +119,7 @@ impl ArenaClient {
     /// Why it is over, for a person; nothing while it is not.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
-        if let State::Ended(reason) = self.client.state() { Some(reason.clone()) } else { None }
+        self.client.state().ended().map(str::to_owned)
     }
 
     /// How often the state differed from the server's; always 0 unless somebody has a bug.

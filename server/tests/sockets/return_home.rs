@@ -1,0 +1,153 @@
+//! Connections break; whoever sat there comes back to the same seat, and nothing is missed or doubled.
+
+use std::time::Duration;
+
+use tickwire_shared::client::{Returning, State};
+use tickwire_shared::{EntityId, Rng};
+
+use crate::relay::{Death, Fate, Relay};
+use crate::roaming::{self, Witness};
+use crate::swirl;
+
+const KILLS: usize = 100;
+
+fn impatient(seed: u64) -> Returning {
+    let (first_within, within_max) = (Duration::from_millis(10), Duration::from_millis(40));
+    Returning { first_within, within_max, ..Returning::new(seed) }
+}
+
+/// Mostly within some ticks of play; often within the handshakes, at any byte.
+fn fates(seed: u64) -> impl FnMut() -> Fate + Send {
+    let mut rng = Rng::new(seed);
+    move || {
+        let death = [Death::Closed, Death::Reset, Death::HalfOpen][rng.below(3) as usize];
+        let mut bytes = |handshake: u32, play: u32| {
+            i64::from(if rng.below(3) == 0 { rng.below(handshake) } else { handshake + rng.below(play) })
+        };
+        Fate { death, up: bytes(450, 2_000), down: bytes(300, 12_000) }
+    }
+}
+
+#[test]
+fn a_hundred_kills_at_any_byte_and_the_client_is_back_in_its_seat_each_time() {
+    let seed = 20_261_121;
+    println!("seed {seed}");
+    let server = roaming::start(20_000);
+    let relay = Relay::start(server.addr(), || Fate::NEVER);
+    swirl::run(async {
+        let mut player = Witness::connect(&relay.url()).await;
+        player.connection = player.connection.returning(impatient(seed));
+        // another one has seat 0 or 1, and never breaks
+        let mut other = Witness::connect(&roaming::url(&server)).await;
+        player.step_until("a frame", |player| player.frames() > 5).await;
+        other.step_until("a frame", |player| player.frames() > 0).await;
+        let seat = player.connection.client.seat().expect("it plays");
+        relay.set_fates(fates(seed));
+        // the first connection lives until somebody ends it
+        player.connection.cut();
+        while relay.kills() < KILLS {
+            player.step().await;
+            assert_eq!(player.connection.client.seat(), Some(seat));
+        }
+        relay.set_fates(|| Fate::NEVER);
+        let (frames, checked) = (player.frames(), player.connection.client.stats().hashes_checked);
+        player.step_until("it plays on", |player| player.is_playing() && player.frames() > frames + 60).await;
+        let stats = player.connection.client.stats();
+        println!(
+            "{} kills, {} breaks seen, {} returns, {} hashes compared",
+            relay.kills(),
+            player.disconnected,
+            player.resumed,
+            stats.hashes_checked
+        );
+        assert!(player.resumed > 20, "{} returns", player.resumed);
+        assert!(stats.hashes_checked > checked && stats.desyncs == 0);
+        assert_eq!(player.events_lost, 0);
+        assert_eq!(player.connection.client.owned().collect::<Vec<_>>(), [EntityId(9000 + u32::from(seat.0))]);
+        // the other one saw nobody leave
+        let ticks = other.last_event.expect("events came") + 30;
+        other.step_until("a second", |other| other.last_event.is_some_and(|tick| tick > ticks)).await;
+        let left = other.left().expect("it is everywhere");
+        assert_eq!((left.left, left.lost, left.removed), (0, 0, 0), "{left:?}");
+    });
+    assert_eq!(server.metrics().desyncs.value(), 0);
+    drop(relay);
+    server.stop();
+}
+
+#[test]
+fn a_gap_longer_than_the_ring_is_bridged_by_keyframes() {
+    let server = roaming::start(20_000);
+    let relay = Relay::start(server.addr(), || Fate::NEVER);
+    swirl::run(async {
+        let mut player = Witness::connect(&relay.url()).await;
+        player.connection = player.connection.returning(impatient(1));
+        player.step_until("some frames", |player| player.frames() > 30).await;
+        let before = player.connection.client.tick().expect("frames came");
+        let until = std::time::Instant::now() + Duration::from_millis(2_500);
+        relay.set_fates(
+            move || {
+                if std::time::Instant::now() < until { Fate { up: 0, ..Fate::NEVER } } else { Fate::NEVER }
+            },
+        );
+        player.connection.cut();
+        player.step_until("it is back", |player| player.resumed == 1).await;
+        let frames = player.frames();
+        player.step_until("it plays on", |player| player.frames() > frames + 30).await;
+        let gap = player.connection.client.tick().expect("frames came").since(before);
+        assert!(gap > 32 + 30, "{gap} ticks are no long gap");
+        assert!(player.connection.client.stats().hashes_checked > 2);
+    });
+    drop(relay);
+    server.stop();
+}
+
+#[test]
+fn who_is_away_wishes_nothing_after_a_moment_and_the_game_can_tell() {
+    let server = roaming::start(20_000);
+    swirl::run(async {
+        let mut other = Witness::connect(&roaming::url(&server)).await;
+        let mut player = Witness::connect(&roaming::url(&server)).await;
+        while other.left().is_none_or(|left| left.pressed < 2) {
+            player.step().await;
+            other.step().await;
+        }
+        player.connection.cut();
+        other.step_until("it is away", |other| other.left().is_some_and(|left| left.away == 1)).await;
+        other.step_until("its button is up", |other| other.left().is_some_and(|left| left.pressed == 1)).await;
+        assert_eq!(other.left().map(|left| (left.away, left.lost)), Some((1, 0)));
+        player.step_until("it is back", |player| player.resumed == 1).await;
+        while other.left().is_none_or(|left| (left.pressed, left.away) != (2, 0)) {
+            player.step().await;
+            other.step().await;
+        }
+    });
+    server.stop();
+}
+
+#[test]
+fn a_server_that_stops_holds_nothing_and_the_next_one_says_so() {
+    let server = roaming::start(20_000);
+    let relay = Relay::start(server.addr(), || Fate::NEVER);
+    let next = swirl::run(async {
+        let mut player = Witness::connect(&relay.url()).await;
+        player.connection = player.connection.returning(impatient(1));
+        player.step_until("a frame", |player| player.frames() > 0).await;
+        let stopping = std::thread::spawn(move || server.stop());
+        player.step_until("it is told", |player| player.disconnected == 1).await;
+        stopping.join().expect("the server stopped");
+        let next = roaming::start(20_000);
+        relay.set_server(next.addr());
+        let refused = loop {
+            match player.connection.receive().await {
+                Ok(()) => {}
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(refused.contains("4011") && refused.contains("join anew"), "{refused}");
+        assert!(matches!(player.connection.client.state(), State::Refused { reason } if reason.contains("join anew")));
+        next
+    });
+    drop(relay);
+    next.stop();
+}

@@ -1,0 +1,136 @@
+//! From one connection to the next.
+
+use std::time::Duration;
+
+use super::UntypedClient;
+use crate::client::event::UntypedEvent;
+use crate::client::reconnect::{Meanwhile, Reconnect, Returning};
+use crate::client::{ClientError, State};
+use crate::game::SeatId;
+use crate::protocol::close::CloseReason;
+use crate::protocol::{ClientMessage, ResumeClaim, ResumeToken};
+
+/// Commands that are kept while there is no connection; the oldest goes.
+const KEPT_MAX: usize = 64;
+
+impl UntypedClient {
+    /// As [`Client::returning`](crate::client::Client::returning).
+    #[must_use]
+    pub fn returning(self, returning: Returning) -> Self {
+        Self { reconnect: Some(Reconnect::new(returning)), ..self }
+    }
+
+    /// As [`Client::once`](crate::client::Client::once).
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { reconnect: None, ..self }
+    }
+
+    /// As [`Client::handle_connected`](crate::client::Client::handle_connected).
+    pub fn handle_connected(&mut self) {
+        if self.state.ended().is_some() {
+            return;
+        }
+        self.reconnect.as_mut().map(Reconnect::connected);
+        // what was for the connection before is not for this one
+        self.transmits.clear();
+        let Some(token) = self.token else {
+            self.state = State::Joining;
+            return self.ask_for_a_seat();
+        };
+        self.greet();
+        let held = if self.healing.is_some() { None } else { self.replica.go_on() };
+        let (tick, channels) = held.map_or((None, Vec::new()), |(tick, channels)| (Some(tick), channels));
+        let attempt = self.reconnect.as_ref().map_or(0, Reconnect::tries);
+        let claim = ResumeClaim { token, attempt, events: self.events_had, tick, channels };
+        self.transmit(ClientMessage::Resume(claim).encode());
+    }
+
+    /// As [`Client::handle_disconnected`](crate::client::Client::handle_disconnected).
+    pub fn handle_disconnected(&mut self, now: Duration, code: u16, reason: &str) -> bool {
+        let before = self.state.clone();
+        // a refusal of a server that is full, or of one that stops, is not its last word
+        let is_over = match &before {
+            State::Closed { .. } => true,
+            State::Refused { .. } => !CloseReason::may_retry(code),
+            _ => false,
+        };
+        // one that had a seat comes back to that, or not at all
+        let has_way = self.seat.is_none() || self.token.is_some();
+        let reconnect = self.reconnect.as_mut().filter(|_| !is_over && has_way);
+        if let Some(reconnect) = reconnect
+            && reconnect.broke(now, code)
+        {
+            self.transmits.clear();
+            self.clock.gap();
+            (self.last_ping, self.doubt) = (None, None);
+            self.show_way();
+            if matches!(before, State::Playing { .. } | State::Joining) {
+                self.events.tell(UntypedEvent::Disconnected { code });
+            }
+            return true;
+        }
+        self.reconnect.as_mut().map(Reconnect::end);
+        if before.ended().is_none() {
+            let reason = if reason.is_empty() { format!("the connection is over ({code})") } else { reason.to_owned() };
+            self.state = State::Closed { reason };
+        }
+        false
+    }
+
+    /// As [`Client::poll_connect`](crate::client::Client::poll_connect).
+    pub fn poll_connect(&mut self, now: Duration) -> bool {
+        let is_waiting = matches!(self.state, State::Connecting { .. } | State::Resuming { .. });
+        let due = is_waiting && self.reconnect.as_mut().is_some_and(|reconnect| reconnect.poll(now));
+        if due {
+            self.show_way();
+        }
+        due
+    }
+
+    /// The server gave the seat back.
+    pub(super) fn handle_resumed(&mut self, (room, seat): (u64, SeatId), events_lost: u32) -> Result<(), ClientError> {
+        if !matches!(self.state, State::Resuming { .. }) {
+            return Err(ClientError::Unexpected("resumed"));
+        }
+        if self.seat != Some((room, seat)) {
+            return Err(ClientError::Unexpected("resumed in another seat"));
+        }
+        self.state = State::Playing { room, seat };
+        self.events_had = self.events_had.wrapping_add(events_lost);
+        self.events.tell(UntypedEvent::Resumed { events_lost });
+        Ok(())
+    }
+
+    /// There is a seat. What is said next tells the server that the token has arrived.
+    pub(super) fn take_token(&mut self, now: Duration, token: Option<ResumeToken>) {
+        self.token = token;
+        self.reconnect.as_mut().map(Reconnect::seated);
+        self.ping(now);
+        while let Some(command) = self.kept.pop_front() {
+            self.transmit(command);
+        }
+    }
+
+    /// A command while there is no connection.
+    pub(super) fn keep_command(&mut self, command: Vec<u8>) {
+        let meanwhile = self.reconnect.as_ref().map(|reconnect| reconnect.returning().meanwhile);
+        if meanwhile != Some(Meanwhile::Keep) {
+            return;
+        }
+        if self.kept.len() >= KEPT_MAX {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(command);
+    }
+
+    fn show_way(&mut self) {
+        let Some(reconnect) = &self.reconnect else { return };
+        let (attempt, next_try) = (reconnect.attempt(), reconnect.next_try());
+        self.state = if self.seat.is_some() {
+            State::Resuming { attempt, next_try }
+        } else {
+            State::Connecting { attempt, next_try }
+        };
+    }
+}
