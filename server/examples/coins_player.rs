@@ -14,10 +14,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let profile = Profile { name: "runner".into() };
     let mut player = Connection::<Coins>::connect("ws://127.0.0.1:7777/ws", profile).await?;
     loop {
-        player.receive().await?; // one message; usually a tick's frame
+        player.receive().await?; // a message, usually a tick's frame; or the connection broke, or is back
         while let Some(event) = player.client.poll_event() {
-            if let Event::Spawned(id) = event {
-                println!("{id:?} is here: {:?}", player.client.newest(id));
+            match event {
+                Event::Spawned(id) => println!("{id:?} is here: {:?}", player.client.newest(id)),
+                // it comes back by itself
+                Event::Disconnected { .. } => println!("the connection broke: {:?}", player.client.state()),
+                Event::Resumed { .. } => println!("back in the same seat"),
+                _ => {}
             }
         }
         let thing = |id| player.client.newest(id).map(|Kinds::Thing(thing)| thing);

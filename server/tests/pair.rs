@@ -148,8 +148,8 @@ struct Player {
     broken: Option<Broken>,
     /// How often it came back.
     returned: u32,
-    /// Keyframes in the last frame.
-    last_keyframes: usize,
+    /// Keyframes in the last frame, and parts.
+    last_parts: (usize, usize),
     /// As the client's spawns and despawns say.
     there: BTreeSet<EntityId>,
 }
@@ -185,7 +185,7 @@ impl Player {
             frames: 0,
             broken: None,
             returned: 0,
-            last_keyframes: 0,
+            last_parts: (0, 0),
             there: BTreeSet::new(),
         }
     }
@@ -237,7 +237,7 @@ impl Player {
     fn deliver(&mut self, message: &[u8], room_seats: &[SeatId]) {
         let (now, mut frame) = (self.now(), Frame::default());
         frame.parse(message).expect("the room's frames are sound");
-        self.last_keyframes = frame.parts.iter().filter(|part| part.keyframe).count();
+        self.last_parts = (frame.parts.iter().filter(|part| part.keyframe).count(), frame.parts.len());
         self.client.handle_message(now, message).expect("the room's frames are sound");
         self.frames += 1;
         self.check_events();
@@ -444,11 +444,12 @@ fn who_comes_back_within_the_ring_gets_deltas_and_after_it_keyframes() {
         for noticed in [true, false] {
             let mut weathers = vec![fair.clone(); 200];
             weathers[100].breaks = Some((1, Broken { vanish: 3, gap, noticed }));
-            let players = play(&weathers[..100 + 3 + usize::from(gap) + 2]);
+            let players = play(&weathers[..100 + 3 + usize::from(gap) + 1]);
             let first = &players[1];
             assert_eq!((first.returned, players[0].returned), (1, 0));
-            let keyframes = first.last_keyframes;
-            assert!(if within { keyframes < 6 } else { keyframes > 6 }, "{keyframes} keyframes after {gap} ticks");
+            let (keyframes, parts) = first.last_parts;
+            let as_expected = if within { 3 * keyframes < parts } else { keyframes == parts };
+            assert!(parts > 10 && as_expected, "of {parts} parts {keyframes} were keyframes after {gap} ticks");
             assert_eq!(play(&weathers)[1].last_event, Some(200), "every event came, those of the gap too");
         }
     }

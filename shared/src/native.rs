@@ -19,7 +19,9 @@
 //! }
 //! # }
 //! ```
+//! Where there is no async runtime, [`Blocking`] does the same.
 
+mod blocking;
 mod dial;
 mod trust;
 
@@ -36,6 +38,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+pub use blocking::Blocking;
 pub use trust::{Trust, TrustError};
 
 use crate::client::{Client, ClientError, Returning, State};

@@ -4,15 +4,15 @@
 //! ```text
 //! input   flags · { what · milliseconds since · length · bytes }
 //! what    0 a message · 1 a frame, from its flags on, of the next tick · 2 the player's input · 3 a look
-//!         4 the seat is given back
+//!         4 the seat is given back · 5 the connection breaks, and another one stands
 //! ```
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use tickwire_arena::{Arena, Entity, Input};
-use tickwire_shared::client::State;
-use tickwire_shared::protocol::{ServerMessage, TAG_FRAME};
+use tickwire_shared::client::{Returning, State};
+use tickwire_shared::protocol::{ResumeToken, ServerMessage, TAG_FRAME};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{Client, Profile, Tick};
 
@@ -25,7 +25,8 @@ const EVENTS_MAX: usize = 4096;
 
 pub fn hold(input: &[u8]) -> bool {
     let Some((flags, mut rest)) = input.split_first() else { return false };
-    let mut client = Client::<Arena>::new(Profile::default()).expect("the game is sound");
+    let client = Client::<Arena>::new(Profile::default()).expect("the game is sound");
+    let mut client = client.returning(Returning::new(1));
     let mut now = Duration::from_secs(7);
     if flags & SEATED != 0 {
         take_seat(&mut client, now);
@@ -36,7 +37,7 @@ pub fn hold(input: &[u8]) -> bool {
         rest = behind;
         let Some(bytes) = slices::take(&mut rest) else { break };
         now += Duration::from_millis(u64::from(passed_ms));
-        result = match what % 5 {
+        result = match what % 6 {
             0 => client.handle_message(now, bytes),
             1 => {
                 tick = tick.next();
@@ -50,8 +51,12 @@ pub fn hold(input: &[u8]) -> bool {
                 look(&client, now);
                 Ok(())
             }
-            _ => {
+            4 => {
                 client.leave();
+                Ok(())
+            }
+            _ => {
+                break_off(&mut client, now);
                 Ok(())
             }
         };
@@ -67,11 +72,21 @@ pub fn hold(input: &[u8]) -> bool {
     result.is_ok() && client.stats().desyncs == 0
 }
 
+fn break_off(client: &mut Client<Arena>, now: Duration) {
+    let newest = client.newest_all().count();
+    if client.handle_disconnected(now, 1006, "") {
+        assert_eq!(client.newest_all().count(), newest, "all stays as it was");
+        assert!(client.poll_connect(now + Duration::from_secs(60)));
+        client.handle_connected();
+    }
+}
+
 fn take_seat(client: &mut Client<Arena>, now: Duration) {
     static FINGERPRINT: OnceLock<u64> = OnceLock::new();
     let fingerprint = *FINGERPRINT.get_or_init(|| Schema::of::<Arena>().fingerprint());
     let welcome = ServerMessage::Welcome { fingerprint, schema: None };
-    let joined = ServerMessage::Joined { room: 1, seat: 2, tick: Tick(1000), rate_hz: 30, token: None };
+    let joined =
+        ServerMessage::Joined { room: 1, seat: 2, tick: Tick(1000), rate_hz: 30, token: Some(ResumeToken([7; 32])) };
     for message in [welcome, joined] {
         client.handle_message(now, &message.encode()).expect("a server says so");
     }

@@ -276,7 +276,11 @@ impl Handler for Gateway {
         if let Some(mut session) = self.sessions.remove(&link)
             && let Some(seat) = session.end()
         {
-            self.lose(link, seat, session.returns());
+            match cause {
+                // it is done, says whoever closes so
+                CloseCause::Peer(code) if code == CloseReason::Done.code() => self.free(link, seat, Leave::Left),
+                _ => self.lose(link, seat, session.returns()),
+            }
         }
     }
 

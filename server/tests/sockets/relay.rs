@@ -40,6 +40,8 @@ pub struct Relay {
     server: Arc<Mutex<SocketAddr>>,
     fates: Arc<Mutex<Box<dyn FnMut() -> Fate + Send>>>,
     kills: Arc<AtomicUsize>,
+    /// Both ends of each connection that there was.
+    sockets: Arc<Mutex<Vec<[TcpStream; 2]>>>,
     over: Arc<AtomicBool>,
     accepting: Option<JoinHandle<()>>,
 }
@@ -52,7 +54,8 @@ impl Relay {
         let fates: Arc<Mutex<Box<dyn FnMut() -> Fate + Send>>> = Arc::new(Mutex::new(Box::new(fates)));
         let (kills, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let server = Arc::new(Mutex::new(server));
-        let to = Arc::clone(&server);
+        let sockets = Arc::new(Mutex::new(Vec::new()));
+        let (to, kept) = (Arc::clone(&server), Arc::clone(&sockets));
         let (next_fate, counted, stop) = (Arc::clone(&fates), Arc::clone(&kills), Arc::clone(&over));
         let accepting = std::thread::spawn(move || {
             for client in listener.incoming() {
@@ -63,15 +66,24 @@ impl Relay {
                 let to = *to.lock().expect("nobody panics there");
                 // without a server the client is hung up on
                 if let (Ok(client), Ok(server)) = (client, TcpStream::connect(to)) {
+                    let both = [&client, &server].map(|socket| socket.try_clone().expect("a handle more"));
+                    kept.lock().expect("nobody panics there").push(both);
                     pass(client, server, fate, &counted, &stop);
                 }
             }
         });
-        Self { addr, server, fates, kills, over, accepting: Some(accepting) }
+        Self { addr, server, fates, kills, sockets, over, accepting: Some(accepting) }
     }
 
     pub fn url(&self) -> String {
         format!("ws://{}/ws", self.addr)
+    }
+
+    /// All that there are, now.
+    pub fn kill_all(&self) {
+        for [client, server] in self.sockets.lock().expect("nobody panics there").drain(..) {
+            kill(&client, &server, Death::Closed);
+        }
     }
 
     /// How many connections it has killed.

@@ -1,12 +1,13 @@
 //! Connections break; whoever sat there comes back to the same seat, and nothing is missed or doubled.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tickwire_shared::client::{Returning, State};
-use tickwire_shared::{EntityId, Rng};
+use tickwire_shared::client::{Event, Returning, State};
+use tickwire_shared::native::Blocking;
+use tickwire_shared::{EntityId, Profile, Rng};
 
 use crate::relay::{Death, Fate, Relay};
-use crate::roaming::{self, Witness};
+use crate::roaming::{self, Button, Roaming, Witness};
 use crate::swirl;
 
 const KILLS: usize = 100;
@@ -24,7 +25,7 @@ fn fates(seed: u64) -> impl FnMut() -> Fate + Send {
         let mut bytes = |handshake: u32, play: u32| {
             i64::from(if rng.below(3) == 0 { rng.below(handshake) } else { handshake + rng.below(play) })
         };
-        Fate { death, up: bytes(450, 2_000), down: bytes(300, 12_000) }
+        Fate { death, up: bytes(450, 2_000), down: bytes(300, 5_000) }
     }
 }
 
@@ -37,10 +38,7 @@ fn a_hundred_kills_at_any_byte_and_the_client_is_back_in_its_seat_each_time() {
     swirl::run(async {
         let mut player = Witness::connect(&relay.url()).await;
         player.connection = player.connection.returning(impatient(seed));
-        // another one has seat 0 or 1, and never breaks
-        let mut other = Witness::connect(&roaming::url(&server)).await;
         player.step_until("a frame", |player| player.frames() > 5).await;
-        other.step_until("a frame", |player| player.frames() > 0).await;
         let seat = player.connection.client.seat().expect("it plays");
         relay.set_fates(fates(seed));
         // the first connection lives until somebody ends it
@@ -64,11 +62,9 @@ fn a_hundred_kills_at_any_byte_and_the_client_is_back_in_its_seat_each_time() {
         assert!(stats.hashes_checked > checked && stats.desyncs == 0);
         assert_eq!(player.events_lost, 0);
         assert_eq!(player.connection.client.owned().collect::<Vec<_>>(), [EntityId(9000 + u32::from(seat.0))]);
-        // the other one saw nobody leave
-        let ticks = other.last_event.expect("events came") + 30;
-        other.step_until("a second", |other| other.last_event.is_some_and(|tick| tick > ticks)).await;
-        let left = other.left().expect("it is everywhere");
-        assert_eq!((left.left, left.lost, left.removed), (0, 0, 0), "{left:?}");
+        // the game heard of nobody who left
+        let left = player.left().expect("it is everywhere");
+        assert_eq!((left.left, left.lost, left.removed, left.away), (0, 0, 0, 0));
     });
     assert_eq!(server.metrics().desyncs.value(), 0);
     drop(relay);
@@ -84,12 +80,8 @@ fn a_gap_longer_than_the_ring_is_bridged_by_keyframes() {
         player.connection = player.connection.returning(impatient(1));
         player.step_until("some frames", |player| player.frames() > 30).await;
         let before = player.connection.client.tick().expect("frames came");
-        let until = std::time::Instant::now() + Duration::from_millis(2_500);
-        relay.set_fates(
-            move || {
-                if std::time::Instant::now() < until { Fate { up: 0, ..Fate::NEVER } } else { Fate::NEVER }
-            },
-        );
+        let until = Instant::now() + Duration::from_millis(2_500);
+        relay.set_fates(move || if Instant::now() < until { Fate { up: 0, ..Fate::NEVER } } else { Fate::NEVER });
         player.connection.cut();
         player.step_until("it is back", |player| player.resumed == 1).await;
         let frames = player.frames();
@@ -150,4 +142,30 @@ fn a_server_that_stops_holds_nothing_and_the_next_one_says_so() {
     });
     drop(relay);
     next.stop();
+}
+
+#[test]
+fn without_async_it_is_the_same() {
+    let server = roaming::start(20_000);
+    let relay = Relay::start(server.addr(), || Fate::NEVER);
+    let mut player = Blocking::<Roaming>::connect(&relay.url(), Profile::default()).expect("somebody listens");
+    let mut play_until = |what: &str, done: &dyn Fn(u32, u64) -> bool| {
+        let (until, mut returns) = (Instant::now() + Duration::from_secs(30), 0);
+        while !done(returns, player.client().stats().frames) {
+            assert!(Instant::now() < until, "waited in vain: {what}");
+            player.receive_for(Duration::from_millis(10)).expect("it comes back");
+            while let Some(event) = player.client().poll_event() {
+                returns += u32::from(matches!(event, Event::Resumed { .. }));
+            }
+            let now = player.now();
+            player.client().input(now, &Button { pressed: true });
+            player.flush().expect("it comes back");
+        }
+    };
+    play_until("some frames", &|_, frames| frames > 10);
+    relay.kill_all();
+    play_until("it is back", &|returns, _| returns == 1);
+    player.leave().expect("the server closes in order");
+    drop(relay);
+    server.stop();
 }

@@ -75,8 +75,8 @@ pub(crate) struct Reconnect {
     way: Way,
     /// Tries since there was a seat.
     attempt: u32,
-    /// Tries ever.
-    tries: u32,
+    /// Connections that stood, ever.
+    connections: u32,
     /// Since when there is no seat.
     since: Option<Duration>,
 }
@@ -85,7 +85,7 @@ impl Reconnect {
     /// Of a connection that stands.
     pub(crate) fn new(returning: Returning) -> Self {
         let rng = Rng::new(returning.seed);
-        Self { returning, rng, way: Way::Connected, attempt: 0, tries: 0, since: None }
+        Self { returning, rng, way: Way::Connected, attempt: 0, connections: 0, since: None }
     }
 
     pub(crate) fn returning(&self) -> &Returning {
@@ -114,7 +114,6 @@ impl Reconnect {
         let due = matches!(self.way, Way::Waits(until) if until <= now);
         if due {
             self.way = Way::Dialing;
-            self.tries = self.tries.wrapping_add(1);
         }
         due
     }
@@ -123,12 +122,12 @@ impl Reconnect {
     pub(crate) fn connected(&mut self) {
         if self.way != Way::Over {
             self.way = Way::Connected;
+            self.connections = self.connections.saturating_add(1);
         }
     }
 
     /// There is a seat.
     pub(crate) fn seated(&mut self) {
-        self.connected();
         (self.attempt, self.since) = (0, None);
     }
 
@@ -142,9 +141,9 @@ impl Reconnect {
         self.attempt
     }
 
-    /// Counts all tries: for [`ResumeClaim::attempt`](crate::protocol::ResumeClaim::attempt).
-    pub(crate) fn tries(&self) -> u32 {
-        self.tries
+    /// Counts all that stood: for [`ResumeClaim::attempt`](crate::protocol::ResumeClaim::attempt).
+    pub(crate) fn connections(&self) -> u32 {
+        self.connections
     }
 
     /// When the next try is due; none while one is under way.
@@ -214,6 +213,7 @@ mod tests {
         assert!(reconnect.broke(60 * S, 1006), "connected, but not seated");
         assert_eq!(reconnect.attempt(), 2);
         assert!(reconnect.poll(70 * S));
+        reconnect.connected();
         reconnect.seated();
         assert!(reconnect.broke(100 * S, 1006));
         assert_eq!(reconnect.attempt(), 1);

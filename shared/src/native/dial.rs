@@ -40,7 +40,8 @@ pub(super) async fn dial(url: String, trust: Trust) -> Result<Socket, ConnectErr
 /// As if the connection had stood and been closed with this code.
 pub(super) fn close_code(error: &ConnectError) -> u16 {
     match error {
-        ConnectError::Unreachable { .. } => 1006,
+        // there was a server, so what answers otherwise is in its way, or breaks as it did
+        ConnectError::Unreachable { .. } | ConnectError::NotTickwire { .. } => 1006,
         // it, or what is in front of it, has too much to do or is being restarted
         ConnectError::Refused { status, .. } if ["5", "429", "408"].iter().any(|busy| status.starts_with(busy)) => 1013,
         _ => 1002,

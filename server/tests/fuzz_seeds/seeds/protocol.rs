@@ -6,7 +6,7 @@ use tickwire_shared::delta::{
     DeltaScratch, KindLayout, Layout, Part, Past, RowBuffer, encode_delta, encode_keyframe, encode_row,
 };
 use tickwire_shared::protocol::frame::{FrameHead, InputAck, write_events, write_head, write_owned, write_part_head};
-use tickwire_shared::protocol::{self, ClientMessage, ServerMessage};
+use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ResumeToken, ServerMessage};
 use tickwire_shared::{EntityId, Replicate, Schema, Tick, World};
 
 use super::{Seed, slice};
@@ -30,6 +30,9 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         message
     };
     let frame = frame(&FrameHead { hash: Some(7), ..head(100) }, &[3], &[(5, true, b"abc"), (200, false, b"")], true);
+    let token = ResumeToken([7; 32]);
+    let claim =
+        ResumeClaim { token, attempt: 1, events: 300, tick: Some(Tick(9)), channels: vec![(0, 1), (300, u32::MAX)] };
     vec![
         ("ok-hello", hello.clone()),
         ("ok-join", client(ClientMessage::Join { name: "Grüße".into() })),
@@ -44,6 +47,10 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         ("ok-frame", frame.clone()),
         ("ok-inputs", inputs.clone()),
         ("ok-desync", client(ClientMessage::Desync { tick: Tick(9), hashes: vec![(0, 1), (300, u32::MAX)] })),
+        ("ok-resume", client(ClientMessage::Resume(claim.clone()))),
+        ("ok-resumed", server(ServerMessage::Resumed { room: 1, seat: 2, tick: Tick(3), token, events_lost: 4 })),
+        ("bad-resume-with-a-short-token", client(ClientMessage::Resume(claim))[..30].into()),
+        ("bad-resume-of-2-to-the-40th-channels", [&[7; 33][..], &[0, 0, 0, 253, 0, 0, 0, 0, 0, 1, 0, 0]].concat()),
         ("bad-unknown-tag", vec![0xF2, 0, 0]),
         ("bad-frame-cut-short", frame[..frame.len() - 2].into()),
         ("bad-frame-with-bytes-behind", [&frame[..], &[0]].concat()),
@@ -207,7 +214,18 @@ fn clients() -> Vec<Seed> {
         [&[1], &first[..], &plays, &looks, &pong, &second, &looks, &plays, &leaves].concat()
     };
     let refused = ServerMessage::Refused { reason: "full".into() }.encode();
+    let token = ResumeToken([7; 32]);
+    let resumed = ServerMessage::Resumed { room: 1, seat: 2, tick: Tick(1001), token, events_lost: 0 }.encode();
+    let resumed = [&[0, 1], &slice(&resumed)[..]].concat();
+    let (goes_on, breaks) = (arrives(&second(hash)), [5, 16, 0]);
     vec![
+        (
+            "client",
+            "ok-comes-back",
+            [&[1], &arrives(&first)[..], &breaks, &looks, &breaks, &resumed, &goes_on, &looks].concat(),
+        ),
+        ("client", "bad-resumed-unasked", [&[1], &arrives(&first)[..], &resumed].concat()),
+        ("client", "bad-frame-before-it-is-resumed", [&[1], &arrives(&first)[..], &breaks, &goes_on].concat()),
         ("client", "ok-session", session(hash)),
         ("client", "ok-refused-a-seat", [&[0, 0, 9], &slice(&refused)[..]].concat()),
         ("client", "bad-hash-that-differs", session(hash ^ 1)),

@@ -41,7 +41,7 @@ impl UntypedClient {
         self.greet();
         let held = if self.healing.is_some() { None } else { self.replica.go_on() };
         let (tick, channels) = held.map_or((None, Vec::new()), |(tick, channels)| (Some(tick), channels));
-        let attempt = self.reconnect.as_ref().map_or(0, Reconnect::tries);
+        let attempt = self.reconnect.as_ref().map_or(0, Reconnect::connections);
         let claim = ResumeClaim { token, attempt, events: self.events_had, tick, channels };
         self.transmit(ClientMessage::Resume(claim).encode());
     }
