@@ -44,7 +44,7 @@ pub use trust::{Trust, TrustError};
 use crate::client::{Client, ClientError, Returning, State};
 use crate::delta::LayoutError;
 use crate::game::{Game, Profile};
-use crate::protocol::limits::FRAME_MAX_BYTES;
+use crate::protocol::{ResumeToken, limits::FRAME_MAX_BYTES};
 
 /// Bytes that a socket reads at once: a frame is a few hundred.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
@@ -174,7 +174,19 @@ impl<G: Game> Connection<G> {
     /// # Errors
     /// See [`ConnectError`]; each says what to do.
     pub async fn connect_trusting(url: &str, profile: Profile, trust: &Trust) -> Result<Self, ConnectError> {
-        let client = Client::new(profile)?.returning(Returning::new(seed()));
+        Self::start(Client::new(profile)?, url, trust).await
+    }
+
+    /// Connects to `url` and asks for the seat that `token` leads to: [`Client::back_to`].
+    ///
+    /// # Errors
+    /// See [`ConnectError`]; each says what to do.
+    pub async fn back_to(url: &str, token: ResumeToken, trust: &Trust) -> Result<Self, ConnectError> {
+        Self::start(Client::back_to(token)?, url, trust).await
+    }
+
+    async fn start(client: Client<G>, url: &str, trust: &Trust) -> Result<Self, ConnectError> {
+        let client = client.returning(Returning::new(seed()));
         let socket = dial::dial(url.to_owned(), trust.clone()).await?;
         let (line, now) = (Line::Open(Box::new(socket)), Instant::now());
         let (url, trust) = (url.to_owned(), trust.clone());

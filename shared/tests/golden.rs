@@ -70,11 +70,11 @@ fn client_messages() {
             ClientMessage::Resume(ResumeClaim {
                 token: TOKEN,
                 attempt: 5,
-                events: 300,
+                events: Some(300),
                 tick: Some(Tick(7)),
                 channels: vec![(3, 7), (300, 0xaabb_ccdd)],
             }),
-            "07000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f05fb2c010107020307fb2c01fcddccbbaa",
+            "07000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f0501fb2c010107020307fb2c01fcddccbbaa",
         ),
     ];
     for (message, golden) in messages {
@@ -95,8 +95,8 @@ fn server_messages() {
         (ServerMessage::Refused { reason: "full".into() }, "020466756c6c"),
         (ServerMessage::Pong { stamp_ms: 1000 }, "03fbe803"),
         (
-            ServerMessage::Resumed { room: 3, seat: 2, tick: Tick(300), token: TOKEN, events_lost: 9 },
-            "040302fb2c01000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f09",
+            ServerMessage::Resumed { room: 3, seat: 2, tick: Tick(300), rate_hz: 30, token: TOKEN, events_lost: 9 },
+            "040302fb2c011e000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f09",
         ),
     ];
     for (message, golden) in messages {

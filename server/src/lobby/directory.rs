@@ -48,12 +48,12 @@ impl Directory {
     }
 
     /// Somebody comes back: the room, its tick thread, and a new pass. `None` when the token leads nowhere, or when a
-    /// later try than this `attempt` has used it already.
+    /// later try than this `attempt` has used it already; 0 is for one who does not count.
     pub fn resume(&mut self, token: &ResumeToken, attempt: u32) -> Option<(RoomId, usize, Pass)> {
         let used = hash(token);
         let id = *self.by_token.get(&used)?;
         let stay = self.stays.get_mut(&id)?;
-        if stay.previous == Some(used) && attempt <= stay.attempt {
+        if stay.previous == Some(used) && attempt != 0 && attempt <= stay.attempt {
             return None;
         }
         let token = new_token()?;

@@ -144,7 +144,9 @@ impl Session {
         self.returns = resumed.is_some();
         let (room, seat, token) = (seat.room.0, seat.seat.0, pass.map(|pass| pass.token));
         match (resumed, token) {
-            (Some(events_lost), Some(token)) => ServerMessage::Resumed { room, seat, tick, token, events_lost },
+            (Some(events_lost), Some(token)) => {
+                ServerMessage::Resumed { room, seat, tick, rate_hz, token, events_lost }
+            }
             _ => ServerMessage::Joined { room, seat, tick, rate_hz, token },
         }
     }
@@ -328,7 +330,7 @@ mod tests {
         let claim = ResumeClaim {
             token: protocol::ResumeToken([1; 32]),
             attempt: 1,
-            events: 0,
+            events: Some(0),
             tick: Some(Tick(3)),
             channels: vec![(7, 1), (7, 2)],
         };

@@ -77,7 +77,7 @@ impl<G: Game> Net<G> {
                 session.handle_message(start, &message, &mut Vec::new());
             }
             let address = SeatAddress { thread: 0, room: RoomId(1), seat };
-            let joined = session.handle_seated(address, room.tick(), room.rate().per_second());
+            let joined = session.handle_seated(address, (room.tick(), room.rate().per_second()), None, None);
             client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
             players.push(Player { link, seat, session, client, up: Way::default(), down: Way::default(), delay });
         }

@@ -169,3 +169,32 @@ fn without_async_it_is_the_same() {
     drop(relay);
     server.stop();
 }
+
+#[test]
+fn another_client_with_the_token_begins_anew_in_the_same_seat() {
+    let server = roaming::start(20_000);
+    let url = roaming::url(&server);
+    swirl::run(async {
+        let mut first = Witness::connect(&url).await;
+        first.step_until("some frames", |first| first.frames() > 20).await;
+        let seat = first.connection.client.seat();
+        let token = first.connection.client.token().expect("seats are held here");
+        // as if a page was loaded again while the socket of the old one still stands
+        let mut second = Witness::back_to(&url, token).await;
+        second.step_until("some frames", |second| second.frames() > 20).await;
+        assert_eq!(second.connection.client.seat(), seat);
+        let taken = loop {
+            match first.connection.receive().await {
+                Ok(()) => {}
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(taken.contains("4010"), "{taken}");
+        assert!(matches!(first.connection.client.state(), State::Closed { reason } if reason.contains("taken over")));
+        second.connection.cut();
+        second.step_until("it is back", |second| second.resumed == 1).await;
+        assert_eq!(second.connection.client.seat(), seat);
+        assert_eq!((second.events_lost, second.connection.client.stats().desyncs), (0, 0));
+    });
+    server.stop();
+}

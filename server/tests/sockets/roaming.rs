@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tickwire_server::{Config, Running, Server, Site};
 use tickwire_shared::client::{Event, State};
-use tickwire_shared::native::Connection;
+use tickwire_shared::native::{Connection, Trust};
+use tickwire_shared::protocol::ResumeToken;
 use tickwire_shared::{
     EntityId, Game, Interest, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick, To,
     World,
@@ -61,6 +62,9 @@ impl Game for Roaming {
 
     fn new(grace_ms: u64, setup: &mut Setup) -> Result<Self, Refusal> {
         setup.interest = Interest::Radius(150.0);
+        // some of what is seen comes late, always
+        setup.far_is_rarer = true;
+        setup.client_bytes_per_s = Some(40_000);
         setup.seats = 4;
         setup.grace = Duration::from_millis(grace_ms);
         Ok(Self { tick: Tick(0), seats: Vec::new(), left: [0; 3] })
@@ -128,7 +132,14 @@ pub struct Witness {
 
 impl Witness {
     pub async fn connect(url: &str) -> Self {
-        let connection = Connection::<Roaming>::connect(url, Profile::default()).await.expect("somebody listens");
+        Self::of(Connection::connect(url, Profile::default()).await.expect("somebody listens"))
+    }
+
+    pub async fn back_to(url: &str, token: ResumeToken) -> Self {
+        Self::of(Connection::back_to(url, token, &Trust::default()).await.expect("somebody listens"))
+    }
+
+    fn of(connection: Connection<Roaming>) -> Self {
         Self { connection, there: BTreeSet::new(), last_event: None, disconnected: 0, resumed: 0, events_lost: 0 }
     }
 

@@ -48,7 +48,13 @@ impl Hand {
     /// Asks for a seat by token.
     fn resume(server: &Running, token: ResumeToken, attempt: u32) -> (Self, Said) {
         let mut hand = Self::greet(server);
-        hand.say(&ClientMessage::Resume(ResumeClaim { token, attempt, events: 0, tick: None, channels: Vec::new() }));
+        hand.say(&ClientMessage::Resume(ResumeClaim {
+            token,
+            attempt,
+            events: Some(0),
+            tick: None,
+            channels: Vec::new(),
+        }));
         let said = hand.hear();
         (hand, said)
     }
@@ -243,7 +249,8 @@ fn a_malformed_claim_is_refused_and_harms_nobody() {
     let server = roaming::start(20_000);
     let (mut player, _, token) = Hand::join(&server);
     player.show();
-    let lie = |tick, channels: Vec<(u16, u32)>| ResumeClaim { token, attempt: 1, events: u32::MAX, tick, channels };
+    let lie =
+        |tick, channels: Vec<(u16, u32)>| ResumeClaim { token, attempt: 1, events: Some(u32::MAX), tick, channels };
     let mut hand = Hand::greet(&server);
     hand.say(&ClientMessage::Resume(lie(None, vec![(7, 1), (7, 1)])));
     assert_eq!(hand.close().0, CloseReason::ProtocolError.code());

@@ -216,7 +216,7 @@ impl Pair {
             session.handle_message(start, &message, &mut Vec::new());
         }
         let address = SeatAddress { thread: 0, room: RoomId(1), seat };
-        let joined = session.handle_seated(address, room.tick(), rate_hz);
+        let joined = session.handle_seated(address, (room.tick(), rate_hz), None, None);
         client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
         let (up, down) = (Way::default(), Way::default());
         Self { start, room, seat, session, client, up, down, drawn: None, inputs: 0, second: Second::default() }

@@ -20,7 +20,7 @@ pub enum Event<G: Game> {
         /// The place in it.
         seat: SeatId,
     },
-    /// The connection broke; the client tries to come back ([`State`](super::State) tells how).
+    /// The connection of a client that had a seat broke; it tries to come back ([`State`](super::State) tells how).
     Disconnected {
         /// The WebSocket close code; 1006 when there was none.
         code: u16,

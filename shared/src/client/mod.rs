@@ -4,6 +4,12 @@
 //!  transport -- handle_message(now, bytes) -->  Client  -- poll_transmit() --> transport
 //!  game      -- input(now, &input) --------->          -- poll_event(), sample(now) --> game
 //! ```
+//! When a connection breaks, a client that is [`Client::returning`] comes back to its seat on another one:
+//!
+//! ```text
+//!  transport -- handle_disconnected(now, code, reason) -->  Client  -- poll_connect(now): dial --> transport
+//!  transport -- handle_connected() --------------------->          -- state(): for the player -> game
+//! ```
 //! `now` is the time since any moment that the caller chose; it never goes back.
 //!
 //! [`Client`] speaks the types of one game. Below it is [`UntypedClient`], which speaks rows of lanes and bytes of any
@@ -29,7 +35,7 @@ use crate::bits::DecodeError;
 use crate::delta::LayoutError;
 use crate::game::{EntityId, Game, Profile, SeatId};
 use crate::protocol::limits::INPUT_LANES_MAX;
-use crate::protocol::{self, close::CloseReason};
+use crate::protocol::{self, ResumeToken, close::CloseReason};
 use crate::schema::{Replicate, Schema, World};
 use crate::tick::Tick;
 use event::Events;
@@ -109,7 +115,7 @@ impl ClientError {
     }
 }
 
-/// One player's end of a session, in the game's own types. Make one for each connection.
+/// One player's end of a session, in the game's own types. It may outlive its connection ([`Client::returning`]).
 ///
 /// Methods come in four families: `handle_*` (the transport tells what happened), verbs (what the player wants),
 /// `poll_*` (what the caller must do now: call them after every other call, until they give nothing), getters.
@@ -126,6 +132,24 @@ impl<G: Game> Client<G> {
     pub fn new(profile: Profile) -> Result<Self, LayoutError> {
         const { assert!(G::Input::LANES <= INPUT_LANES_MAX, "a game's input has at most 8 lanes") };
         Ok(Self { untyped: UntypedClient::new(Schema::of::<G>(), profile)?, events: Events::default() })
+    }
+
+    /// A client that begins anew in a seat that it had: after a page was loaded again, or on another device. `token` is
+    /// what the one before had in [`Client::token`]. Its first messages wait in [`Client::poll_transmit`]; once it has
+    /// the seat it tells [`Event::Joined`]. A client that still has the seat is closed.
+    ///
+    /// # Errors
+    /// The game's own kinds are impossible: see [`LayoutError`].
+    pub fn back_to(token: ResumeToken) -> Result<Self, LayoutError> {
+        const { assert!(G::Input::LANES <= INPUT_LANES_MAX, "a game's input has at most 8 lanes") };
+        Ok(Self { untyped: UntypedClient::back_to(Schema::of::<G>(), token)?, events: Events::default() })
+    }
+
+    /// What leads back to the seat, for [`Client::back_to`]; none without a seat, or where seats are not held. It is
+    /// another one after each return. Whoever has it has the seat: keep it as you would keep a password.
+    #[must_use]
+    pub fn token(&self) -> Option<ResumeToken> {
+        self.untyped.token()
     }
 
     /// The same client; when its connection breaks it comes back to its seat, see [`Client::handle_disconnected`].
@@ -155,7 +179,7 @@ impl<G: Game> Client<G> {
     /// on without a word; what went or came in between is told once.
     pub fn handle_disconnected(&mut self, now: Duration, code: u16, reason: &str) -> bool {
         let returns = self.untyped.handle_disconnected(now, code, reason);
-        self.take_events().map_or(false, |()| returns)
+        self.take_events().is_ok() && returns
     }
 
     /// Whether the transport is to connect now; said once for each try. When the next one is due stands in

@@ -38,7 +38,7 @@ pub struct InputError {
     pub of: usize,
 }
 
-/// One player's end of a session in any game. Make one for each connection.
+/// One player's end of a session in any game; it may outlive its connection ([`UntypedClient::returning`]).
 ///
 /// Either the game's schema is known beforehand, as to [`Client`](super::Client), and a server with another one is
 /// refused. Or only the game's name is, and the server sends the schema: until then there is nothing to see, and
@@ -90,6 +90,19 @@ impl UntypedClient {
         let mut client = Self::awaiting(schema.game.clone(), profile);
         client.learn(schema.fingerprint(), schema)?;
         client.ask_for_a_seat();
+        Ok(client)
+    }
+
+    /// As [`Client::back_to`](super::Client::back_to), in the game of this schema.
+    ///
+    /// # Errors
+    /// The schema is impossible: see [`LayoutError`].
+    pub fn back_to(schema: impl Into<Arc<Schema>>, token: ResumeToken) -> Result<Self, LayoutError> {
+        let schema = schema.into();
+        let mut client = Self::awaiting(schema.game.clone(), Profile::default());
+        client.learn(schema.fingerprint(), schema)?;
+        client.token = Some(token);
+        client.handle_connected();
         Ok(client)
     }
 
@@ -148,8 +161,8 @@ impl UntypedClient {
                 self.handle_joined((room, SeatId(seat)), tick, TickRate::hz(rate_hz))?;
                 self.take_token(now, token);
             }
-            ServerMessage::Resumed { room, seat, token, events_lost, .. } => {
-                self.handle_resumed((room, SeatId(seat)), events_lost)?;
+            ServerMessage::Resumed { room, seat, tick, rate_hz, token, events_lost } => {
+                self.handle_resumed((room, SeatId(seat)), (tick, TickRate::hz(rate_hz)), events_lost)?;
                 self.take_token(now, Some(token));
             }
             ServerMessage::Refused { reason } => self.end(reason),

@@ -89,6 +89,8 @@ pub enum ServerMessage {
         seat: u16,
         /// The room's tick now.
         tick: Tick,
+        /// Ticks a second.
+        rate_hz: u16,
         /// For the next time.
         token: ResumeToken,
         /// Events that were sent to the seat and that the server no longer has.

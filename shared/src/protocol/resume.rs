@@ -27,10 +27,12 @@ impl fmt::Debug for ResumeToken {
 pub struct ResumeClaim {
     /// Which seat.
     pub token: ResumeToken,
-    /// Counts the client's tries. Of two that use one token and cross on the way the later stands.
+    /// Counts the client's connections. Of two that use one token and cross on the way the later stands; 0 for one that
+    /// does not count.
     pub attempt: u32,
-    /// How many events it has had since it joined, over all its connections; wraps.
-    pub events: u32,
+    /// How many events it has had since it joined, over all its connections; wraps. None: it begins anew, and none is
+    /// to come again.
+    pub events: Option<u32>,
     /// The tick of the newest frame that it has applied. None: it holds nothing that could be built upon, and gets
     /// keyframes of all.
     pub tick: Option<Tick>,
@@ -58,7 +60,7 @@ mod tests {
         ResumeClaim {
             token: ResumeToken([0xab; 32]),
             attempt: u32::MAX,
-            events: u32::MAX,
+            events: Some(u32::MAX),
             tick: Some(Tick(u32::MAX)),
             channels,
         }

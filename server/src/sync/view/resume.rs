@@ -83,7 +83,13 @@ impl View {
             Some(tick) => self.go_on_from(store, tick, &claim.channels),
             None => self.needs_reset = true,
         }
-        self.written.restore(claim.events, &mut self.events)
+        match claim.events {
+            Some(had) => self.written.restore(had, &mut self.events),
+            None => {
+                self.written = Written::default();
+                0
+            }
+        }
     }
 
     fn go_on_from(&mut self, store: &Store, tick: Tick, held: &[(u16, u32)]) {

@@ -31,8 +31,13 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
     };
     let frame = frame(&FrameHead { hash: Some(7), ..head(100) }, &[3], &[(5, true, b"abc"), (200, false, b"")], true);
     let token = ResumeToken([7; 32]);
-    let claim =
-        ResumeClaim { token, attempt: 1, events: 300, tick: Some(Tick(9)), channels: vec![(0, 1), (300, u32::MAX)] };
+    let claim = ResumeClaim {
+        token,
+        attempt: 1,
+        events: Some(300),
+        tick: Some(Tick(9)),
+        channels: vec![(0, 1), (300, u32::MAX)],
+    };
     vec![
         ("ok-hello", hello.clone()),
         ("ok-join", client(ClientMessage::Join { name: "Grüße".into() })),
@@ -48,7 +53,10 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         ("ok-inputs", inputs.clone()),
         ("ok-desync", client(ClientMessage::Desync { tick: Tick(9), hashes: vec![(0, 1), (300, u32::MAX)] })),
         ("ok-resume", client(ClientMessage::Resume(claim.clone()))),
-        ("ok-resumed", server(ServerMessage::Resumed { room: 1, seat: 2, tick: Tick(3), token, events_lost: 4 })),
+        (
+            "ok-resumed",
+            server(ServerMessage::Resumed { room: 1, seat: 2, tick: Tick(3), rate_hz: 30, token, events_lost: 4 }),
+        ),
         ("bad-resume-with-a-short-token", client(ClientMessage::Resume(claim))[..30].into()),
         ("bad-resume-of-2-to-the-40th-channels", [&[7; 33][..], &[0, 0, 0, 253, 0, 0, 0, 0, 0, 1, 0, 0]].concat()),
         ("bad-unknown-tag", vec![0xF2, 0, 0]),
@@ -215,7 +223,8 @@ fn clients() -> Vec<Seed> {
     };
     let refused = ServerMessage::Refused { reason: "full".into() }.encode();
     let token = ResumeToken([7; 32]);
-    let resumed = ServerMessage::Resumed { room: 1, seat: 2, tick: Tick(1001), token, events_lost: 0 }.encode();
+    let resumed =
+        ServerMessage::Resumed { room: 1, seat: 2, tick: Tick(1001), rate_hz: 30, token, events_lost: 0 }.encode();
     let resumed = [&[0, 1], &slice(&resumed)[..]].concat();
     let (goes_on, breaks) = (arrives(&second(hash)), [5, 16, 0]);
     vec![

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::UntypedClient;
+use crate::client::clock::Clock;
 use crate::client::event::UntypedEvent;
 use crate::client::reconnect::{Meanwhile, Reconnect, Returning};
 use crate::client::{ClientError, State};
 use crate::game::SeatId;
 use crate::protocol::close::CloseReason;
 use crate::protocol::{ClientMessage, ResumeClaim, ResumeToken};
+use crate::tick::{Tick, TickRate};
 
 /// Commands that are kept while there is no connection; the oldest goes.
 const KEPT_MAX: usize = 64;
@@ -18,6 +20,12 @@ impl UntypedClient {
     #[must_use]
     pub fn returning(self, returning: Returning) -> Self {
         Self { reconnect: Some(Reconnect::new(returning)), ..self }
+    }
+
+    /// As [`Client::token`](crate::client::Client::token).
+    #[must_use]
+    pub fn token(&self) -> Option<ResumeToken> {
+        self.token
     }
 
     /// As [`Client::once`](crate::client::Client::once).
@@ -31,18 +39,20 @@ impl UntypedClient {
         if self.state.ended().is_some() {
             return;
         }
-        self.reconnect.as_mut().map(Reconnect::connected);
+        self.reconnect.iter_mut().for_each(Reconnect::connected);
         // what was for the connection before is not for this one
         self.transmits.clear();
         let Some(token) = self.token else {
             self.state = State::Joining;
             return self.ask_for_a_seat();
         };
+        self.state = State::Resuming { attempt: self.reconnect.as_ref().map_or(1, Reconnect::attempt), next_try: None };
         self.greet();
         let held = if self.healing.is_some() { None } else { self.replica.go_on() };
         let (tick, channels) = held.map_or((None, Vec::new()), |(tick, channels)| (Some(tick), channels));
         let attempt = self.reconnect.as_ref().map_or(0, Reconnect::connections);
-        let claim = ResumeClaim { token, attempt, events: self.events_had, tick, channels };
+        let events = self.seat.is_some().then_some(self.events_had);
+        let claim = ResumeClaim { token, attempt, events, tick, channels };
         self.transmit(ClientMessage::Resume(claim).encode());
     }
 
@@ -65,12 +75,12 @@ impl UntypedClient {
             self.clock.gap();
             (self.last_ping, self.doubt) = (None, None);
             self.show_way();
-            if matches!(before, State::Playing { .. } | State::Joining) {
+            if matches!(before, State::Playing { .. }) {
                 self.events.tell(UntypedEvent::Disconnected { code });
             }
             return true;
         }
-        self.reconnect.as_mut().map(Reconnect::end);
+        self.reconnect.iter_mut().for_each(Reconnect::end);
         if before.ended().is_none() {
             let reason = if reason.is_empty() { format!("the connection is over ({code})") } else { reason.to_owned() };
             self.state = State::Closed { reason };
@@ -89,23 +99,34 @@ impl UntypedClient {
     }
 
     /// The server gave the seat back.
-    pub(super) fn handle_resumed(&mut self, (room, seat): (u64, SeatId), events_lost: u32) -> Result<(), ClientError> {
+    pub(super) fn handle_resumed(
+        &mut self,
+        (room, seat): (u64, SeatId),
+        (tick, rate): (Tick, TickRate),
+        events_lost: u32,
+    ) -> Result<(), ClientError> {
         if !matches!(self.state, State::Resuming { .. }) {
             return Err(ClientError::Unexpected("resumed"));
         }
-        if self.seat != Some((room, seat)) {
-            return Err(ClientError::Unexpected("resumed in another seat"));
+        match self.seat.replace((room, seat)) {
+            None => {
+                self.clock = Clock::new(rate, tick);
+                self.events.tell(UntypedEvent::Joined { room, seat });
+            }
+            Some(before) if before == (room, seat) => {
+                self.events_had = self.events_had.wrapping_add(events_lost);
+                self.events.tell(UntypedEvent::Resumed { events_lost });
+            }
+            Some(_) => return Err(ClientError::Unexpected("resumed in another seat")),
         }
         self.state = State::Playing { room, seat };
-        self.events_had = self.events_had.wrapping_add(events_lost);
-        self.events.tell(UntypedEvent::Resumed { events_lost });
         Ok(())
     }
 
     /// There is a seat. What is said next tells the server that the token has arrived.
     pub(super) fn take_token(&mut self, now: Duration, token: Option<ResumeToken>) {
         self.token = token;
-        self.reconnect.as_mut().map(Reconnect::seated);
+        self.reconnect.iter_mut().for_each(Reconnect::seated);
         self.ping(now);
         while let Some(command) = self.kept.pop_front() {
             self.transmit(command);
@@ -127,7 +148,7 @@ impl UntypedClient {
     fn show_way(&mut self) {
         let Some(reconnect) = &self.reconnect else { return };
         let (attempt, next_try) = (reconnect.attempt(), reconnect.next_try());
-        self.state = if self.seat.is_some() {
+        self.state = if self.token.is_some() {
             State::Resuming { attempt, next_try }
         } else {
             State::Connecting { attempt, next_try }
