@@ -52,6 +52,7 @@ const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// A server that says nothing for so long is not there any more, whatever TCP believes: it has something to say each
 /// tick.
 const SILENCE: Duration = Duration::from_secs(10);
+const FOREVER: Duration = Duration::from_secs(1_000_000_000);
 
 /// How a [`Connection`] sets up its WebSocket; for those who test the transport alone.
 #[must_use]
@@ -149,6 +150,8 @@ pub struct Connection<G: Game> {
     epoch: Instant,
     /// When something came last.
     heard: Instant,
+    /// After so long without a word the connection is given up.
+    silence: Duration,
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -190,7 +193,7 @@ impl<G: Game> Connection<G> {
         let socket = dial::dial(url.to_owned(), trust.clone()).await?;
         let (line, now) = (Line::Open(Box::new(socket)), Instant::now());
         let (url, trust) = (url.to_owned(), trust.clone());
-        let mut connection = Self { client, line, url, trust, epoch: now, heard: now };
+        let mut connection = Self { client, line, url, trust, epoch: now, heard: now, silence: SILENCE };
         connection
             .flush()
             .await
@@ -204,10 +207,10 @@ impl<G: Game> Connection<G> {
         Self { client: self.client.returning(returning), ..self }
     }
 
-    /// Does not come back: when the connection breaks, [`Connection::receive`] says so.
+    /// Does not come back: when the connection breaks, [`Connection::receive`] says so. A silent server is waited for.
     #[must_use]
     pub fn once(self) -> Self {
-        Self { client: self.client.once(), ..self }
+        Self { client: self.client.once(), silence: FOREVER, ..self }
     }
 
     /// The time that [`Client`]'s methods take here.
@@ -225,7 +228,7 @@ impl<G: Game> Connection<G> {
         loop {
             match &mut self.line {
                 Line::Open(socket) => {
-                    let silence = tokio::time::Instant::from_std(self.heard + SILENCE);
+                    let silence = tokio::time::Instant::from_std(self.heard + self.silence);
                     let came = tokio::time::timeout_at(silence, socket.next()).await;
                     if let Some(done) = self.take(came.unwrap_or(None))? {
                         return Ok(done);
