@@ -22,6 +22,8 @@
 
 mod trust;
 
+use std::future::poll_fn;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -177,13 +179,14 @@ impl<G: Game> Connection<G> {
         self.epoch.elapsed()
     }
 
-    /// Waits for one message and gives it to the client. May be cancelled without loss.
+    /// Waits for one message and gives it to the client; meanwhile sends what the client wants sent, as far as the
+    /// socket takes it. May be cancelled without loss.
     ///
     /// # Errors
     /// The connection is over.
     pub async fn receive(&mut self) -> Result<(), ConnectionError> {
         loop {
-            match self.socket.next().await {
+            match poll_fn(|context| self.poll_next(context)).await {
                 Some(Ok(Message::Binary(bytes))) => {
                     let now = self.now();
                     return Ok(self.client.handle_message(now, &bytes)?);
@@ -203,6 +206,18 @@ impl<G: Game> Connection<G> {
                 None => return Err(ConnectionError::Closed { code: 1006, reason: "connection lost".to_owned() }),
             }
         }
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Message, SocketError>>> {
+        while self.socket.poll_ready_unpin(context).is_ready() {
+            let Some(message) = self.client.poll_transmit() else { break };
+            // why a socket takes nothing any more is told by what is read from it
+            if self.socket.start_send_unpin(Message::Binary(message.into())).is_err() {
+                break;
+            }
+        }
+        let _ = self.socket.poll_flush_unpin(context);
+        self.socket.poll_next_unpin(context)
     }
 
     /// Sends what the client wants sent.

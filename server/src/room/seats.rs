@@ -2,6 +2,7 @@
 
 use tickwire_shared::{Profile, SeatId, Tick};
 
+use super::flight::Flight;
 use super::inputs::Inputs;
 use crate::handover::LinkAddress;
 use crate::sync::View;
@@ -12,11 +13,20 @@ pub(super) struct Occupant {
     pub(super) link: LinkAddress,
     pub(super) profile: Profile,
     pub(super) inputs: Inputs,
+    pub(super) flight: Flight,
     pub(super) view: View,
     /// When its client last asked for keyframes.
     pub(super) resynced: Option<Tick>,
     /// The link holds bytes of an earlier frame: nothing is composed until they are gone.
     pub(super) blocked: bool,
+}
+
+impl Occupant {
+    /// The frame under way was not sent and will not be.
+    pub(super) fn retract(&mut self) {
+        self.view.retract();
+        self.flight.retract();
+    }
 }
 
 /// All seats of a room.
@@ -40,6 +50,7 @@ impl Seats {
             link,
             profile,
             inputs: Inputs::default(),
+            flight: Flight::default(),
             view: View::default(),
             resynced: None,
             blocked: false,

@@ -228,7 +228,7 @@ impl Pair {
         let mut inputs = Vec::new();
         while let Some(message) = self.up.take(now_ms) {
             let verdict = self.session.handle_message(now, &message, &mut inputs);
-            assert!(matches!(verdict, Verdict::Nothing | Verdict::Reply(_)), "{verdict:?} at {now_ms} ms");
+            assert!(matches!(verdict, Verdict::Nothing | Verdict::Heard(_) | Verdict::Reply(_)), "{verdict:?} at {now_ms} ms");
         }
         for input in inputs {
             self.room.input(self.seat, LINK, input, now);

@@ -2,7 +2,8 @@
 //!
 //! The first byte is the tag. *Cold* messages ([`ClientMessage`], [`ServerMessage`]) are rare; they are serde types in
 //! bincode 2's standard configuration, whose first byte is the variant's number. *Hot* messages have tags of their own
-//! and a layout by hand: [`frame`] from the server once per tick, [`input`] from the client once per tick.
+//! and a layout by hand: [`frame`] from the server once per tick, [`input`] from the client once per tick, and [`heard`]
+//! when it is asked.
 //!
 //! ```text
 //! client                              server
@@ -10,6 +11,7 @@
 //!                        <-  welcome, joined (or refused, then close)
 //!   input   each tick    ->
 //!                        <-  frame   each tick
+//!   heard                ->  (answers a frame that asks)
 //!   ping                 ->  pong
 //!   desync, resync       ->  keyframes of what is wrong, in the next frame
 //!   leave                ->  close
@@ -17,6 +19,7 @@
 
 pub mod close;
 pub mod frame;
+pub mod heard;
 pub mod input;
 pub mod limits;
 mod message;
@@ -27,9 +30,11 @@ pub use message::{ClientMessage, ServerMessage, decode_command, decode_payload, 
 /// The subprotocol's name in the WebSocket handshake.
 pub const SUBPROTOCOL: &str = "tickwire.1";
 /// The version that a hello carries.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// First byte of a [`frame`].
 pub const TAG_FRAME: u8 = 0xf0;
 /// First byte of an [`input`] message.
 pub const TAG_INPUT: u8 = 0xf1;
+/// First byte of a [`heard`] message.
+pub const TAG_HEARD: u8 = 0xf2;

@@ -26,7 +26,9 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         let kind = KindLayout::new(&schema.input).expect("it is sound");
         let mut message = Vec::new();
         let input = [0; protocol::limits::INPUT_LANES_MAX];
-        protocol::input::encode(&kind, Tick(2), protocol::input::ViewLag(20), &[input; 3], &mut message);
+        let heard = protocol::input::HeardAge(1);
+        let told = protocol::input::Told { newest: Tick(2), lag: protocol::input::ViewLag(20), heard };
+        protocol::input::encode(&kind, &told, &[input; 3], &mut message);
         message
     };
     let frame = frame(&FrameHead { hash: Some(7), ..head(100) }, &[3], &[(5, true, b"abc"), (200, false, b"")], true);
