@@ -13,11 +13,12 @@
 //! room for one fresh delta. Nothing has to be tried in between: on TCP the question arrives, or the connection ends.
 //!
 //! A round trip that is longer than the shortest of late by more than 100 ms is a queue (LEDBAT, RFC 6817: base delay,
-//! target). It is ours if less was taken than was sent meanwhile; another's queue does not shrink when we send less.
-//! Then the rate at which bytes were taken (BBR, draft-ietf-ccwg-bbr: delivery rate) limits what is composed, and what
-//! is under way: rate times shortest round trip and target. The limit grows while the queue is short and shrinks while
-//! it is long (LEDBAT's linear controller) until it is no limit any more. Patience with an answer is that of TCP's
-//! timer (RFC 6298).
+//! target). It is ours if less was taken than was sent meanwhile and the next round trip, with one frame under way, is
+//! longer still; another's queue does not shrink when we send less, and counts as part of the way. Ours does: the rate
+//! at which bytes were taken (BBR, draft-ietf-ccwg-bbr: delivery rate) limits what is composed, and what is under way:
+//! rate times shortest round trip and target. The limit grows while the queue is short and shrinks while it is long
+//! (LEDBAT's linear controller) until it is no limit any more. Patience with an answer is that of TCP's timer
+//! (RFC 6298).
 //!
 //! A client that lies about frames hurts only itself: what it claims of frames that never left is ignored, and saying
 //! that it has taken what it has not makes its own queue longer, up to what the socket takes.
@@ -33,7 +34,8 @@ const ASK_AFTER: Duration = Duration::from_millis(100);
 const QUEUE_TARGET_S: f64 = 0.1;
 /// The shortest round trip is that of the last one or two of these (BBR: 10 s).
 const BASE_AGE: Duration = Duration::from_secs(10);
-/// An answer is late when it takes longer than usual by this: a packet that was lost and sent again.
+/// An answer is late when it takes longer than usual by this, a packet that was lost and sent again, and by four times
+/// the deviation, which counts for no more than that.
 const HICCUP: Duration = Duration::from_millis(200);
 /// How long to wait for the first answer (RFC 6298), and for any.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -42,8 +44,12 @@ const WAIT_MAX: Duration = Duration::from_secs(2);
 const FRAMES_MAX: usize = 128;
 /// A limited rate changes by at most this share in a second, and by twice as much downwards.
 const GAIN_PER_S: f64 = 0.5;
-/// No client is limited to less.
+/// No client is limited to less, nor to less than this part of what its way took when that was first known: what makes
+/// its round trips longer then is somebody else.
 const RATE_MIN: f64 = 1024.0;
+const RATE_KEPT: f64 = 0.25;
+/// The second of two round trips is so many times as long as the first when a queue grows.
+const GROWS: f64 = 1.15;
 
 /// A frame that the client has not taken, for all we know.
 #[derive(Clone, Copy, Debug)]
@@ -85,10 +91,18 @@ pub(super) struct Flight {
     asked: Option<(Tick, Instant)>,
     heard_at: Option<Instant>,
     round_trip: Option<RoundTrip>,
-    /// A queue of ours showed once: until the next answer there is one frame at a time.
-    doubt: bool,
-    /// Bytes a second that the client's way takes, where that is less than it could be sent; and since when so many.
-    limit: Option<(f64, Instant)>,
+    /// A queue of so many seconds may be ours: until the next answer there is one frame at a time.
+    doubt_s: Option<f64>,
+    limit: Option<Limit>,
+}
+
+/// Bytes a second that the client's way takes, where that is less than it could be sent.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    rate: f64,
+    least: f64,
+    /// Since when it is so many.
+    since: Instant,
 }
 
 impl Flight {
@@ -99,7 +113,7 @@ impl Flight {
         let frames_min = if self.limit.is_some() { 1 } else { 2 };
         let is_full = self.bytes() + self.last_bytes > self.window(most) && self.under_way.len() >= frames_min;
         let is_late = now.saturating_duration_since(asked_at) > self.patience();
-        !(self.doubt || is_full || is_late || self.under_way.len() >= FRAMES_MAX)
+        !(self.doubt_s.is_some() || is_full || is_late || self.under_way.len() >= FRAMES_MAX)
     }
 
     /// A frame leaves; tells whether it is to ask.
@@ -115,7 +129,7 @@ impl Flight {
         }
         let is_quiet = self.heard_at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_AFTER);
         let half_full = 2 * self.bytes() >= self.window(most) || 2 * self.under_way.len() >= FRAMES_MAX;
-        let asks = is_quiet || half_full || self.doubt || self.limit.is_some();
+        let asks = is_quiet || half_full || self.doubt_s.is_some() || self.limit.is_some();
         if asks {
             self.asked = Some((tick, now));
         }
@@ -148,7 +162,7 @@ impl Flight {
 
     /// Bytes a second that the client can be sent, where its way takes less than that.
     pub(super) fn limit_bytes_per_s(&self) -> Option<u32> {
-        self.limit.map(|(rate, _)| rate as u32)
+        self.limit.map(|limit| limit.rate as u32)
     }
 
     fn learn(&mut self, sent: &Sent, arrived: Instant, interval_s: f64) {
@@ -158,31 +172,30 @@ impl Flight {
         let round_trip = match &mut self.round_trip {
             Some(round_trip) => {
                 round_trip.hear(usual_s, arrived);
-                *round_trip
+                round_trip
             }
-            none => *none.insert(RoundTrip::new(usual_s, arrived)),
+            none => none.insert(RoundTrip::new(usual_s, arrived)),
         };
         let queue_s = taken_s - round_trip.base.shortest_s();
         // an input leaves up to a tick after the frame that it tells of
         let is_queue = queue_s > QUEUE_TARGET_S + interval_s;
         // from when the frame left until now
-        let (taken, meanwhile) = (sent.through - sent.taken, self.sent - sent.through);
-        match self.limit {
-            None if self.doubt => {
-                self.doubt = false;
-                if is_queue {
-                    self.limit = Some(((taken as f64 / taken_s).max(RATE_MIN), arrived));
-                }
+        let (taken, meanwhile) = ((sent.through - sent.taken) as f64, (self.sent - sent.through) as f64);
+        let last_bytes = self.last_bytes as f64;
+        if let Some(limit) = &mut self.limit {
+            limit.adapt(queue_s, arrived);
+            if !is_queue && limit.rate * interval_s > 2.0 * last_bytes {
+                self.limit = None;
             }
-            // what left meanwhile goes beside the frame itself, as what was taken does
-            None => self.doubt = is_queue && 4 * (meanwhile + self.last_bytes) > 5 * taken,
-            Some((rate, since)) => {
-                let off_target = ((QUEUE_TARGET_S - queue_s) / QUEUE_TARGET_S).clamp(-2.0, 1.0);
-                let time_s = arrived.saturating_duration_since(since).as_secs_f64().min(1.0);
-                let rate = (rate * (1.0 + GAIN_PER_S * off_target * time_s)).max(RATE_MIN);
-                let is_none = !is_queue && rate * interval_s > 2.0 * self.last_bytes as f64;
-                self.limit = (!is_none).then_some((rate, arrived));
+        } else if let Some(before_s) = self.doubt_s.take() {
+            if is_queue && queue_s > before_s * GROWS {
+                self.limit = Some(Limit::new(taken / taken_s, arrived));
+            } else if is_queue {
+                round_trip.base.raise(taken_s, arrived);
             }
+        } else if is_queue && meanwhile + last_bytes > 1.25 * taken {
+            // the last one stands for the frame itself, which is among what was taken
+            self.doubt_s = Some(queue_s);
         }
     }
 
@@ -193,8 +206,8 @@ impl Flight {
     fn window(&self, most: usize) -> u64 {
         let most = most as u64;
         match (self.limit, &self.round_trip) {
-            (Some((rate, _)), Some(round_trip)) => {
-                most.min((rate * (round_trip.base.shortest_s() + QUEUE_TARGET_S)) as u64)
+            (Some(limit), Some(round_trip)) => {
+                most.min((limit.rate * (round_trip.base.shortest_s() + QUEUE_TARGET_S)) as u64)
             }
             _ => most,
         }
@@ -203,7 +216,8 @@ impl Flight {
     /// How long an answer may take.
     fn patience(&self) -> Duration {
         self.round_trip.map_or(FIRST_WAIT, |RoundTrip { mean_s, deviation_s, .. }| {
-            (HICCUP + Duration::from_secs_f64(mean_s + 4.0 * deviation_s)).min(WAIT_MAX)
+            let unsteady = Duration::from_secs_f64(4.0 * deviation_s).min(HICCUP);
+            (Duration::from_secs_f64(mean_s) + unsteady + HICCUP).min(WAIT_MAX)
         })
     }
 }
@@ -225,8 +239,29 @@ impl RoundTrip {
     }
 }
 
+impl Limit {
+    fn new(rate: f64, now: Instant) -> Self {
+        Self { rate: rate.max(RATE_MIN), least: (RATE_KEPT * rate).max(RATE_MIN), since: now }
+    }
+
+    fn adapt(&mut self, queue_s: f64, now: Instant) {
+        let off_target = ((QUEUE_TARGET_S - queue_s) / QUEUE_TARGET_S).clamp(-2.0, 1.0);
+        let time_s = now.saturating_duration_since(self.since).as_secs_f64().min(1.0);
+        self.rate = (self.rate * (1.0 + GAIN_PER_S * off_target * time_s)).max(self.least);
+        self.since = now;
+    }
+}
+
 impl Base {
+    /// No round trip is as short as those before any more.
+    fn raise(&mut self, taken_s: f64, now: Instant) {
+        *self = Self { since: now, now_s: taken_s, before_s: taken_s };
+    }
+
     fn shortest_s(&self) -> f64 {
         self.now_s.min(self.before_s)
     }
 }
+
+#[cfg(test)]
+mod tests;
