@@ -104,7 +104,7 @@ static KEYS: [Key; 55] = [
     ),
     key(
         "net.unacked_max_bytes",
-        "bytes of frames that a client may not have taken yet; 0: no limit",
+        "bytes under way to one client; 0: no limit",
         Count(0..=67_108_864, |c| &mut c.net.unacked_max_bytes),
     ),
     key("net.connections_max", "most connections at once", Count(1..=10_000_000, |c| &mut c.net.connections_max)),

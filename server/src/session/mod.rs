@@ -355,7 +355,8 @@ mod tests {
     #[test]
     fn an_answer_to_a_frame_is_heard_once_there_is_a_seat() {
         let mut session = session();
-        let answer = |session: &mut Session| session.handle_message(Instant::now(), &heard::encode(Tick(7)), &mut vec![]);
+        let answer =
+            |session: &mut Session| session.handle_message(Instant::now(), &heard::encode(Tick(7)), &mut vec![]);
         assert!(matches!(answer(&mut session), Verdict::Refuse(CloseReason::ProtocolError, _)));
         session.handle_seated(SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) }, Tick(5), 30);
         assert_eq!(answer(&mut session), Verdict::Heard(Tick(7)));

@@ -239,8 +239,7 @@ impl<G: Game> TickThread<G> {
         let (index, reactors) = (self.index, self.reactors.len());
         self.guarded(id, |thread| match Room::<G>::new(id, options, seed, index, reactors) {
             Ok(room) => {
-                let mut room =
-                    room.with_client_bytes(thread.client_bytes_per_s).with_window(thread.unacked_max_bytes);
+                let mut room = room.with_client_bytes(thread.client_bytes_per_s).with_window(thread.unacked_max_bytes);
                 if thread.keeps_capsules {
                     room.keep_capsules();
                 }

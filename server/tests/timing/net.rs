@@ -110,6 +110,8 @@ pub struct Second {
     pub invisible: u32,
     /// Draws that showed an earlier moment than the one before.
     pub backward: u32,
+    /// Draws that showed something new that was more than 0.4 s behind the room.
+    pub stale: u32,
     /// Draws that showed the same moment as the one before: nothing to show yet.
     pub still: u32,
     /// How far behind the room the drawn moment was at most, in ticks.
@@ -206,6 +208,7 @@ impl Pair {
     fn seated(rate_hz: u16) -> Self {
         let start = Instant::now();
         let mut room = Room::<Dial>::new(RoomId(1), rate_hz, 1, 0, 1).expect("the test's game starts");
+        room = room.with_window(48 * 1024);
         let seat = room.join(LINK, Profile::default()).expect("there is space");
         let schema = Schema::of::<Dial>();
         let input = KindLayout::new(&schema.input).expect("the test's kinds are sound");
@@ -228,7 +231,11 @@ impl Pair {
         let mut inputs = Vec::new();
         while let Some(message) = self.up.take(now_ms) {
             let verdict = self.session.handle_message(now, &message, &mut inputs);
-            assert!(matches!(verdict, Verdict::Nothing | Verdict::Heard(_) | Verdict::Reply(_)), "{verdict:?} at {now_ms} ms");
+            match verdict {
+                Verdict::Heard(frame) => self.room.heard(self.seat, LINK, frame, now),
+                Verdict::Nothing | Verdict::Reply(_) => {}
+                other => panic!("{other:?} at {now_ms} ms"),
+            }
         }
         for input in inputs {
             self.room.input(self.seat, LINK, input, now);
@@ -282,6 +289,9 @@ impl Pair {
         };
         let behind = f64::from(self.room.tick().0) - f64::from(x);
         self.second.behind_ticks = self.second.behind_ticks.max(behind);
+        let is_stale =
+            self.drawn.is_some_and(|before| x > before) && behind > 0.4 * f64::from(self.room.rate().per_second());
+        self.second.stale += u32::from(is_stale);
         self.second.backward += u32::from(self.drawn.is_some_and(|before| x < before));
         self.second.still += u32::from(self.drawn == Some(x));
         self.drawn = Some(x);
