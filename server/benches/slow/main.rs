@@ -96,13 +96,7 @@ fn report(rig: &mut Rig) {
         println!(
             "  {} old frames, {} bytes, not shown; the first fresh one after {:.1}, {:.1} old; first shown: {:.1} old, of a \
              newest state {:.1} old (round trip {:.1}, tick 50)",
-            at.old_frames,
-            at.old_bytes,
-            at.fresh_after_ms,
-            at.fresh_age_ms,
-            at.shown_age_ms,
-            at.held_age_ms,
-            at.rtt_ms
+            at.old_frames, at.old_bytes, at.fresh_after_ms, at.fresh_age_ms, at.shown_age_ms, at.held_age_ms, at.rtt_ms
         );
     }
 }

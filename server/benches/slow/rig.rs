@@ -127,8 +127,10 @@ impl Rig {
         let (left, withheld) = (self.left(), self.withheld());
         let mut seen = std::mem::take(&mut self.hard);
         self.phase(self.plan.stall, Some(&mut seen))?;
-        self.set_reads(Reads::AtOnce, slow)?;
+        // it alone, and not when events come
+        self.peers[0].reads = Reads::AtOnce;
         let came_back = self.come_back(&mut seen)?;
+        self.peers[0].reads = Reads::Not;
         self.slow.returns.push(came_back);
         self.hard = seen;
         self.slow.left += self.left() - left;
@@ -269,7 +271,8 @@ impl Rig {
                 }
             }
             let drawn = self.peers[0].shown();
-            if !shown && drawn != shown_before
+            if !shown
+                && drawn != shown_before
                 && let Some(drawn) = drawn
             {
                 shown = true;

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::{
-    EntityId, Game, Interest, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick, TickRate,
-    World,
+    EntityId, Game, Interest, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick,
+    TickRate, World,
 };
 
 /// Things in the square, and its side in metres: some 50 are within the radius.

@@ -110,7 +110,7 @@ pub struct Second {
     pub invisible: u32,
     /// Draws that showed an earlier moment than the one before.
     pub backward: u32,
-    /// Draws that showed something new that was more than 0.4 s behind the room.
+    /// Draws that showed what had come since the draw before, and was more than 0.4 s behind the room.
     pub stale: u32,
     /// Draws that showed the same moment as the one before: nothing to show yet.
     pub still: u32,
@@ -168,6 +168,8 @@ struct Pair {
     up: Way,
     down: Way,
     drawn: Option<f32>,
+    /// The newest state at the last draw.
+    held: Option<Tick>,
     inputs: u32,
     second: Second,
 }
@@ -222,7 +224,19 @@ impl Pair {
         let joined = session.handle_seated(address, room.tick(), rate_hz);
         client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
         let (up, down) = (Way::default(), Way::default());
-        Self { start, room, seat, session, client, up, down, drawn: None, inputs: 0, second: Second::default() }
+        Self {
+            start,
+            room,
+            seat,
+            session,
+            client,
+            up,
+            down,
+            drawn: None,
+            held: None,
+            inputs: 0,
+            second: Second::default(),
+        }
     }
 
     /// The server reads.
@@ -289,8 +303,10 @@ impl Pair {
         };
         let behind = f64::from(self.room.tick().0) - f64::from(x);
         self.second.behind_ticks = self.second.behind_ticks.max(behind);
-        let is_stale =
-            self.drawn.is_some_and(|before| x > before) && behind > 0.4 * f64::from(self.room.rate().per_second());
+        // what it had before the last draw it may show late
+        let is_news = self.held.is_some_and(|held| f64::from(x) > f64::from(held.0));
+        let is_stale = is_news && behind > 0.4 * f64::from(self.room.rate().per_second());
+        self.held = self.client.tick();
         self.second.stale += u32::from(is_stale);
         self.second.backward += u32::from(self.drawn.is_some_and(|before| x < before));
         self.second.still += u32::from(self.drawn == Some(x));
