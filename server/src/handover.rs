@@ -9,6 +9,7 @@
 //! | port | capacity | full |
 //! | --- | --- | --- |
 //! | inputs, per tick thread | [`INPUTS_CAPACITY`] | dropped and counted; the client repeats its inputs |
+//! | word of frames, among the inputs | | the newest of each link waits in the gateway |
 //! | commands, resyncs | within `ToTick` | dropped and counted |
 //! | the rest of `ToTick`, `ToReactor`, `ToControl` | [`POST_CAPACITY`] | waits at the sender, in order ([`Post`]); at most a few a link |
 //! | batches to a reactor | within `ToReactor` | the room keeps its batch and skips this tick |
@@ -169,7 +170,16 @@ pub enum ToTick {
     Stop,
 }
 
-/// One input on its way to a room.
+/// What a client tells its room at every tick.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// What the player wants.
+    Input(TickInput),
+    /// The client has taken the frame of this tick.
+    Heard(Tick),
+}
+
+/// One input, or word of a frame, on its way to a room.
 #[derive(Clone, Copy, Debug)]
 pub struct RoomInput {
     /// To this room.
@@ -178,8 +188,8 @@ pub struct RoomInput {
     pub seat: SeatId,
     /// Only if it is still this link's.
     pub link: LinkAddress,
-    /// The input.
-    pub input: TickInput,
+    /// What it says.
+    pub told: Told,
     /// When the reactor read it.
     pub arrived: Instant,
 }

@@ -123,6 +123,8 @@ pub struct Metrics {
     pub ticks: Counter,
     /// Ticks: lost because the thread had more work than time.
     pub ticks_lost: Counter,
+    /// Frames: not composed, because too much was under way to the client that it had not taken, or for too long.
+    pub frames_withheld: Counter,
     /// Frames: composed by rooms.
     pub frames_composed: Counter,
     /// Batches: not composed or not sent because the reactor was behind.

@@ -213,6 +213,7 @@ impl Server {
             let mut thread = TickThread::<G>::new(index, options.clone(), ports, Arc::clone(&running.metrics))
                 .with_client_bytes(self.config.client_bytes_per_s)
                 .with_grace_max(Duration::from_millis(self.config.session.grace_max_ms))
+                .with_window(self.config.net.unacked_max_bytes)
                 .keeping_capsules(self.config.capsules.is_some());
             running.ticks.push((channels.to_tick, spawn("tick", index, &tell_ended, move || thread.run())?));
         }

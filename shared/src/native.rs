@@ -25,9 +25,10 @@ mod blocking;
 mod dial;
 mod trust;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -220,7 +221,7 @@ impl<G: Game> Connection<G> {
     }
 
     /// Waits until something happens: a message came, which the client has then; or the connection broke, or stands
-    /// again. May be cancelled without loss.
+    /// again. Meanwhile sends what the client wants sent, as far as the socket takes it. May be cancelled without loss.
     ///
     /// # Errors
     /// The connection is over for good.
@@ -229,7 +230,8 @@ impl<G: Game> Connection<G> {
             match &mut self.line {
                 Line::Open(socket) => {
                     let silence = tokio::time::Instant::from_std(self.heard + self.silence);
-                    let came = tokio::time::timeout_at(silence, socket.next()).await;
+                    let next = poll_fn(|context| poll_next(&mut self.client, socket, context));
+                    let came = tokio::time::timeout_at(silence, next).await;
                     if let Some(done) = self.take(came.unwrap_or(None))? {
                         return Ok(done);
                     }
@@ -382,6 +384,23 @@ async fn send<G: Game>(client: &mut Client<G>, socket: &mut Socket) -> Result<()
         socket.feed(Message::Binary(message.into())).await?;
     }
     if fed { socket.flush().await } else { Ok(()) }
+}
+
+/// The next message; meanwhile what the client wants sent goes, as far as the socket takes it.
+fn poll_next<G: Game>(
+    client: &mut Client<G>,
+    socket: &mut Socket,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Message, SocketError>>> {
+    while socket.poll_ready_unpin(context).is_ready() {
+        let Some(message) = client.poll_transmit() else { break };
+        // why a socket takes nothing any more is told by what is read from it
+        if socket.start_send_unpin(Message::Binary(message.into())).is_err() {
+            break;
+        }
+    }
+    let _ = socket.poll_flush_unpin(context);
+    socket.poll_next_unpin(context)
 }
 
 /// Another one in each process and for each connection: it spreads the clients of a server that comes back. The

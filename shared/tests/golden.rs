@@ -118,9 +118,17 @@ fn inputs() {
     let kind = KindLayout::new(&schema().input).expect("sound");
     let lanes = |go, fire| [go, fire, 0, 0, 0, 0, 0, 0];
     let mut message = Vec::new();
-    let lag = input::ViewLag(0x2d);
-    input::encode(&kind, Tick(0x0102), lag, &[lanes(2, 1), lanes(2, 1), lanes(0, 0)], &mut message);
-    assert_eq!(hex(&message), "f1020100002d030e");
+    let told = input::Told { newest: Tick(0x0102), lag: input::ViewLag(0x2d), heard: input::HeardAge(7) };
+    input::encode(&kind, &told, &[lanes(2, 1), lanes(2, 1), lanes(0, 0)], &mut message);
+    assert_eq!(hex(&message), "f1020100002d07030e");
+}
+
+#[test]
+fn heard() {
+    assert_eq!(hex(&protocol::heard::encode(Tick(0x0102))), "f202010000");
+    assert_eq!(protocol::heard::decode(&protocol::heard::encode(Tick(u32::MAX))), Ok(Tick(u32::MAX)));
+    assert!(protocol::heard::decode(&[0xf2, 1, 0, 0]).is_err());
+    assert!(protocol::heard::decode(&[0xf2, 1, 0, 0, 0, 0]).is_err());
 }
 
 #[test]
@@ -193,4 +201,9 @@ fn a_frame() {
     frame::write_events([&[0x44][..]].into_iter(), &mut message);
     assert_eq!(message[0], protocol::TAG_FRAME);
     assert_eq!(hex(&message), "f0020100003f0200feffddccbbaa0201ac0201050511220133010144");
+    frame::ask(&mut message);
+    assert_eq!(hex(&message[..8]), "f0020100007f0200");
+    let mut frame = frame::Frame::default();
+    assert_eq!(frame.parse(&message), Ok(()));
+    assert!(frame.asks);
 }

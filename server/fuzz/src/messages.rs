@@ -80,20 +80,21 @@ fn read_inputs(message: &[u8]) -> bool {
     let mut accepted = false;
     for (schema, kind) in &*KINDS {
         let mut inputs = Vec::new();
-        if protocol::input::decode(kind, message, |input| inputs.push(input)).is_err() {
+        let Ok(told) = protocol::input::decode(kind, message, |input| inputs.push(input)) else {
             assert!(inputs.is_empty(), "nothing of a wrong message is told");
             continue;
-        }
+        };
         accepted = true;
         assert!((1..=INPUTS_PER_MESSAGE_MAX).contains(&inputs.len()));
         let TickInput { tick: newest, lag, .. } = inputs[inputs.len() - 1];
+        assert_eq!((newest, lag), (told.newest, told.lag));
         for (age, TickInput { tick, lanes, .. }) in inputs.iter().rev().enumerate() {
             assert_eq!(*tick, newest.offset(-(age as i32)), "unbroken, the oldest first");
             layouts::check_row(schema, lanes);
         }
         let mut written = Vec::new();
         let lanes: Vec<_> = inputs.iter().rev().map(|input| input.lanes).collect();
-        protocol::input::encode(kind, newest, lag, &lanes, &mut written);
+        protocol::input::encode(kind, &told, &lanes, &mut written);
         assert!(written.len() <= message.len());
         let mut again = Vec::new();
         protocol::input::decode(kind, &written, |input| again.push(input)).expect("we wrote it");

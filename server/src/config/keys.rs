@@ -36,7 +36,7 @@ enum Slot {
 
 use Slot::{Address, Count, File, Filter, Folder, Millis, Networks, Origins, Small, Switch, Times};
 
-static KEYS: [Key; 55] = [
+static KEYS: [Key; 56] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -101,6 +101,11 @@ static KEYS: [Key; 55] = [
         "net.unsent_max_bytes",
         "bytes in it that wait to be sent",
         Count(1_024..=16_777_216, |c| &mut c.net.unsent_max_bytes),
+    ),
+    key(
+        "net.unacked_max_bytes",
+        "bytes under way to one client; 0: no limit",
+        Count(0..=67_108_864, |c| &mut c.net.unacked_max_bytes),
     ),
     key("net.connections_max", "most connections at once", Count(1..=10_000_000, |c| &mut c.net.connections_max)),
     key("net.backlog", "connections that wait to be accepted", Times(1..=65_535, |c| &mut c.net.backlog)),

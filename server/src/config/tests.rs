@@ -59,6 +59,7 @@ fn every_field_has_its_key() {
         write_stall_timeout_ms: _,
         send_buffer_bytes: _,
         unsent_max_bytes: _,
+        unacked_max_bytes: _,
         connections_max: _,
         backlog: _,
         proxies: Proxies { networks: _, protocol: _ },
@@ -87,7 +88,7 @@ fn every_field_has_its_key() {
         too_fast_timeout_ms: _,
         grace_max_ms: _,
     } = session;
-    assert_eq!(keys::all().count(), 11 + 27 + 9 + 8);
+    assert_eq!(keys::all().count(), 11 + 28 + 9 + 8);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tickwire_shared::protocol::{SUBPROTOCOL, ServerMessage};
 use tickwire_shared::{Leave, Tick};
 use tracing::debug;
 
-use crate::handover::{Batch, LinkAddress, Pass, Post, RoomInput, SeatAddress, ToControl, ToReactor, ToTick};
+use crate::handover::{Batch, LinkAddress, Pass, Post, RoomInput, SeatAddress, ToControl, ToReactor, ToTick, Told};
 use crate::metrics::Metrics;
 use crate::net::http_head::RequestHead;
 use crate::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, PlainStream};
@@ -57,6 +57,8 @@ pub struct Gateway {
     newcomers: VecDeque<(Instant, LinkId)>,
     /// Scratch for the inputs of one message.
     inputs: Vec<TickInput>,
+    /// Which frames clients have taken, where the tick thread's port was full: nothing more may come that says it again.
+    unheard: FxHashMap<LinkId, (Tick, Instant)>,
 }
 
 impl Gateway {
@@ -74,6 +76,7 @@ impl Gateway {
             sessions: FxHashMap::default(),
             newcomers: VecDeque::new(),
             inputs: Vec::new(),
+            unheard: FxHashMap::default(),
         }
     }
 
@@ -148,6 +151,12 @@ impl Gateway {
     fn act(&mut self, io: &mut Io<'_>, link: LinkId, verdict: Verdict) {
         match verdict {
             Verdict::Nothing => self.pass_inputs(io.now(), link),
+            Verdict::Heard(frame) => {
+                self.pass_inputs(io.now(), link);
+                if !self.pass_heard(link, frame, io.now()) {
+                    self.unheard.insert(link, (frame, io.now()));
+                }
+            }
             Verdict::Reply(message) => {
                 io.queue(link, MessageKind::Binary, &message.encode());
             }
@@ -204,12 +213,29 @@ impl Gateway {
         let Some(SeatAddress { thread, room, seat }) = session.seat() else { return };
         for input in &self.inputs {
             let tick = input.tick;
-            let input = RoomInput { room, seat, link: address, input: *input, arrived };
+            let input = RoomInput { room, seat, link: address, told: Told::Input(*input), arrived };
             if !self.threads[thread].offer_input(input) {
                 self.metrics.inputs_dropped.one();
                 session.input_lost(tick);
                 break;
             }
+        }
+    }
+
+    /// Tells the room that a client has taken a frame; false when that must be tried again.
+    fn pass_heard(&mut self, link: LinkId, frame: Tick, arrived: Instant) -> bool {
+        let Some(SeatAddress { thread, room, seat }) = self.sessions.get(&link).and_then(Session::seat) else {
+            return true;
+        };
+        let told = RoomInput { room, seat, link: self.address(link), told: Told::Heard(frame), arrived };
+        self.threads[thread].offer_input(told)
+    }
+
+    fn pass_unheard(&mut self) {
+        if !self.unheard.is_empty() {
+            let mut unheard = std::mem::take(&mut self.unheard);
+            unheard.retain(|link, (frame, arrived)| !self.pass_heard(*link, *frame, *arrived));
+            self.unheard = unheard;
         }
     }
 
@@ -273,6 +299,7 @@ impl Handler for Gateway {
 
     fn closed(&mut self, link: LinkId, cause: CloseCause) {
         debug!(link = link.0, ?cause, "link closed");
+        self.unheard.remove(&link);
         if let Some(mut session) = self.sessions.remove(&link)
             && let Some(seat) = session.end()
         {
@@ -308,6 +335,7 @@ impl Handler for Gateway {
             }
         }
         self.close_silent_newcomers(io);
+        self.pass_unheard();
         self.control.flush();
         self.threads.iter_mut().for_each(TickPort::flush);
     }

@@ -187,6 +187,10 @@ pub struct NetConfig {
     /// `TCP_NOTSENT_LOWAT` for accepted sockets: with so many bytes that the kernel has not sent yet it takes no more,
     /// and says that it does when half of them have left. So a slow reader is noticed early, and reads less that is old.
     pub unsent_max_bytes: usize,
+    /// Bytes of frames that may be under way to a client, as far as it has not said itself that it has taken them; 0 is
+    /// no limit. Less when its way is slower than that. What lies in buffers that the server cannot see counts too, such
+    /// as that of the client's kernel. Bounds what one client can get: so many bytes in each round trip.
+    pub unacked_max_bytes: usize,
     /// Connections that wait for `accept`; the kernel may have a lower bound.
     pub backlog: u32,
     /// Most connections of all reactors that share them; more are answered 503.
@@ -236,6 +240,7 @@ impl Default for NetConfig {
             write_stall_timeout_ms: 15_000,
             send_buffer_bytes: 32 * 1024,
             unsent_max_bytes: 16 * 1024,
+            unacked_max_bytes: 48 * 1024,
             backlog: accept::BACKLOG,
             connections_max: descriptors::connections_max(),
             proxies: Proxies::default(),

@@ -1,5 +1,6 @@
 //! One running session of a game: a deterministic machine. Inputs and receipts go in, batches come out.
 
+mod flight;
 mod inputs;
 mod returns;
 mod rewind;
@@ -12,7 +13,7 @@ use thiserror::Error;
 use tickwire_shared::delta::{Layout, LayoutError};
 use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::limits::{EVENT_MAX_BYTES, FRAME_MAX_BYTES, INPUT_LANES_MAX};
-use tickwire_shared::protocol::{self};
+use tickwire_shared::protocol::{self, frame};
 use tickwire_shared::publish::{Published, Publisher};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{
@@ -48,6 +49,8 @@ pub enum RoomError {
 pub struct RoomCounts {
     /// Frames composed.
     pub frames_composed: u64,
+    /// Ticks at which a client got no frame, because too much was under way that it had not taken, or for too long.
+    pub frames_withheld: u64,
     /// Ticks at which a reactor's batch was not home.
     pub batches_away: u64,
     /// Events that were dropped because a client took none for too long.
@@ -100,6 +103,8 @@ pub struct Room<G: Game> {
     compose: ComposeTick,
     /// The game has said how many bytes a client may have.
     has_own_terms: bool,
+    /// Most bytes under way to a client; 0 is no limit.
+    unacked_max_bytes: usize,
     /// For each reactor: its batch, while home.
     batches: Vec<Option<Box<Batch>>>,
     /// For each of the encoder's parts, where it is in the batch that is being filled.
@@ -158,6 +163,7 @@ impl<G: Game> Room<G> {
             encoder: Encoder::default(),
             compose,
             has_own_terms: setup.client_bytes_per_s.is_some(),
+            unacked_max_bytes: 0,
             batches: (0..reactors).map(|reactor| Some(Box::new(Batch::new(id, thread, reactor)))).collect(),
             copied: Vec::new(),
             counts: RoomCounts::default(),
@@ -174,6 +180,13 @@ impl<G: Game> Room<G> {
             self.compose.terms.bytes_per_s = bytes_per_s;
         }
         self
+    }
+
+    /// Most bytes of frames that may be under way to a client, as far as [`Room::heard`] has not told that it has taken
+    /// them; less while its way is slow. 0, the default, is no limit, and nobody is asked.
+    #[must_use]
+    pub fn with_window(self, unacked_max_bytes: usize) -> Self {
+        Self { unacked_max_bytes, ..self }
     }
 
     /// Seats a client.
@@ -209,6 +222,14 @@ impl<G: Game> Room<G> {
         let occupant = self.seats.of_link(seat, link);
         let kept = occupant.is_some_and(|occupant| occupant.inputs.offer(now, input, arrived));
         self.counts.inputs_unused += u64::from(!kept);
+    }
+
+    /// The client of a seat has taken the frame of this tick, and all before it.
+    pub fn heard(&mut self, seat: SeatId, link: LinkAddress, frame: Tick, arrived: Instant) {
+        let interval = self.rate.interval();
+        if let Some(occupant) = self.seats.of_link(seat, link) {
+            occupant.flight.hear(frame, arrived, interval);
+        }
     }
 
     /// Takes a command for the next tick from the link that a seat belongs to.
@@ -268,11 +289,11 @@ impl<G: Game> Room<G> {
                     occupant.blocked = true;
                 }
                 Outcome::Skipped => {
-                    occupant.view.retract();
+                    occupant.retract();
                     occupant.blocked = true;
                 }
                 // its leave is under way
-                Outcome::Closed => occupant.view.retract(),
+                Outcome::Closed => occupant.retract(),
             }
         }
         for (link, seat) in &batch.drained {
@@ -296,7 +317,7 @@ impl<G: Game> Room<G> {
         self.encoder.clear();
         self.tick_traffic.clear();
         for reactor in 0..self.batches.len() {
-            if let Some(batch) = self.compose(reactor)
+            if let Some(batch) = self.compose(reactor, now)
                 && let Err(mut batch) = send(batch)
             {
                 self.withdraw(&batch);
@@ -431,7 +452,7 @@ impl<G: Game> Room<G> {
     }
 
     /// Fills the batch of one reactor; `None` when it is not home or nobody is there.
-    fn compose(&mut self, reactor: usize) -> Option<Box<Batch>> {
+    fn compose(&mut self, reactor: usize, now: Instant) -> Option<Box<Batch>> {
         let is_here = |occupant: &Occupant| occupant.connected().is_some_and(|link| link.reactor == reactor);
         if !self.seats.taken().any(|(_, occupant)| is_here(occupant)) {
             return None;
@@ -448,6 +469,11 @@ impl<G: Game> Room<G> {
                 batch.blocked.push((occupant.link.link, seat));
                 continue;
             }
+            if !occupant.flight.is_open(self.unacked_max_bytes, now) {
+                self.counts.frames_withheld += 1;
+                continue;
+            }
+            occupant.view.limit(occupant.flight.limit_bytes_per_s(), self.tick);
             if !occupant.view.is_due(self.tick, self.rate) {
                 continue;
             }
@@ -465,6 +491,9 @@ impl<G: Game> Room<G> {
                 self.counts.frames_too_long += 1;
                 continue;
             }
+            if occupant.flight.leave(self.unacked_max_bytes, self.tick, length, now) {
+                frame::ask(&mut batch.bytes[batch.pieces[first].clone()]);
+            }
             batch.frames.push(BatchFrame { link: occupant.link.link, seat, pieces });
             self.counts.frames_composed += 1;
             self.tick_traffic.frames += 1;
@@ -479,7 +508,7 @@ impl<G: Game> Room<G> {
         for frame in &batch.frames {
             let link = LinkAddress { reactor: batch.reactor, link: frame.link };
             if let Some(occupant) = self.seats.of_link(frame.seat, link) {
-                occupant.view.retract();
+                occupant.retract();
             }
         }
     }

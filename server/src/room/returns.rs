@@ -6,6 +6,7 @@ use tickwire_shared::protocol::ResumeClaim;
 use tickwire_shared::{Game, Leave, SeatId, Tick, TickRate};
 
 use super::Room;
+use super::flight::Flight;
 use super::inputs::Inputs;
 use crate::handover::{LinkAddress, StayId};
 
@@ -83,6 +84,8 @@ impl<G: Game> Room<G> {
         (occupant.link, occupant.blocked, occupant.resynced) = (link, false, None);
         // what it stamped before the gap was for ticks that are over
         occupant.inputs = Inputs::default();
+        // and what was under way on the connection before is lost with it
+        occupant.flight = Flight::default();
         let events_lost = occupant.view.resume(&self.store, claim);
         self.away[usize::from(seat.0)] = false;
         self.counts.seats_resumed += 1;

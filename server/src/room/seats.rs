@@ -2,6 +2,7 @@
 
 use tickwire_shared::{Profile, SeatId, Tick};
 
+use super::flight::Flight;
 use super::inputs::Inputs;
 use super::returns::Away;
 use crate::handover::{LinkAddress, StayId};
@@ -13,6 +14,7 @@ pub(super) struct Occupant {
     pub(super) link: LinkAddress,
     pub(super) profile: Profile,
     pub(super) inputs: Inputs,
+    pub(super) flight: Flight,
     pub(super) view: View,
     /// When its client last asked for keyframes.
     pub(super) resynced: Option<Tick>,
@@ -28,6 +30,14 @@ impl Occupant {
     /// The client's connection, if it has one.
     pub(super) fn connected(&self) -> Option<LinkAddress> {
         self.away.is_none().then_some(self.link)
+    }
+}
+
+impl Occupant {
+    /// The frame under way was not sent and will not be.
+    pub(super) fn retract(&mut self) {
+        self.view.retract();
+        self.flight.retract();
     }
 }
 
@@ -52,6 +62,7 @@ impl Seats {
             link,
             profile,
             inputs: Inputs::default(),
+            flight: Flight::default(),
             view: View::default(),
             resynced: None,
             blocked: false,

@@ -9,7 +9,7 @@ use tickwire_shared::delta::KindLayout;
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::{self, TickInput};
 use tickwire_shared::protocol::limits::NAME_MAX_BYTES;
-use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ServerMessage, TAG_INPUT};
+use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ServerMessage, TAG_HEARD, TAG_INPUT, heard};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{Profile, Tick};
 
@@ -39,6 +39,8 @@ pub struct GameTerms {
 pub enum Verdict {
     /// Nothing; inputs, if any, are in the list that was passed.
     Nothing,
+    /// The same, and the client has taken the frame of this tick.
+    Heard(Tick),
     /// Send this.
     Reply(ServerMessage),
     /// Find a seat for this player.
@@ -103,7 +105,8 @@ impl Session {
 
     /// A whole binary message came. Inputs that are new are added to `inputs`, the oldest first.
     pub fn handle_message(&mut self, now: Instant, message: &[u8], inputs: &mut Vec<TickInput>) -> Verdict {
-        match self.pace.take(message.len(), &self.terms.limits, now) {
+        let is_heard = message.first() == Some(&TAG_HEARD);
+        match self.pace.take(message.len(), is_heard, &self.terms.limits, now) {
             rate::Verdict::Fine => {}
             // who cannot say these is stuck
             rate::Verdict::TooFast => match ClientMessage::decode(message) {
@@ -121,6 +124,9 @@ impl Session {
         if message.first() == Some(&TAG_INPUT) {
             return self.handle_input(message, inputs);
         }
+        if is_heard {
+            return self.handle_heard(message);
+        }
         match ClientMessage::decode(message) {
             Ok(message) => self.handle_cold(message),
             Err(error) => Verdict::Refuse(CloseReason::InvalidData, error.to_string()),
@@ -137,7 +143,8 @@ impl Session {
     ) -> ServerMessage {
         self.stage = Stage::Seated(seat);
         let (Rate { per_s, burst }, rate) = (self.terms.limits.messages, u32::from(rate_hz));
-        self.pace.set(Rate { per_s: per_s.saturating_add(rate), burst: burst.saturating_add(2 * rate) });
+        let a_tick = Rate { per_s: rate, burst: 2 * rate };
+        self.pace.set(Rate { per_s: per_s.saturating_add(rate), burst: burst.saturating_add(2 * rate) }, a_tick);
         self.unshown = pass.map(|pass| (pass.stay, pass.turn));
         self.heard = false;
         // who has not shown its first token cannot come back
@@ -258,11 +265,26 @@ impl Session {
             }
         });
         match decoded {
-            Ok(()) => {
+            Ok(told) => {
                 self.heard = true;
-                Verdict::Nothing
+                told.heard.frame(told.newest).map_or(Verdict::Nothing, Verdict::Heard)
             }
             Err(error) => Verdict::Refuse(CloseReason::InvalidData, error.to_string()),
+        }
+    }
+
+    fn handle_heard(&mut self, message: &[u8]) -> Verdict {
+        match (&self.stage, heard::decode(message)) {
+            (Stage::Seated(_), Ok(tick)) => {
+                self.heard = true;
+                Verdict::Heard(tick)
+            }
+            (Stage::Ended, _) => Verdict::Nothing,
+            (_, Err(error)) => Verdict::Refuse(CloseReason::InvalidData, error.to_string()),
+            (_, Ok(_)) => {
+                let text = "an answer to a frame before there is a seat".to_owned();
+                Verdict::Refuse(CloseReason::ProtocolError, text)
+            }
         }
     }
 }
@@ -277,7 +299,7 @@ fn clean_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use tickwire_shared::SeatId;
-    use tickwire_shared::protocol::input::{InputLanes, ViewLag};
+    use tickwire_shared::protocol::input::{HeardAge, InputLanes, Told, ViewLag};
     use tickwire_shared::schema::KindSchema;
 
     use super::*;
@@ -388,7 +410,8 @@ mod tests {
         for newest in [Tick(10), Tick(11), Tick(11), Tick(13)] {
             let mut message = Vec::new();
             let lanes = [InputLanes::default(); 3];
-            input::encode(&session.terms.input, newest, ViewLag(9), &lanes, &mut message);
+            let told = Told { newest, lag: ViewLag(9), heard: HeardAge::UNKNOWN };
+            input::encode(&session.terms.input, &told, &lanes, &mut message);
             assert_eq!(session.handle_message(Instant::now(), &message, &mut inputs), Verdict::Nothing);
         }
         let ticks: Vec<u32> = inputs.iter().map(|input| input.tick.0).collect();
@@ -403,11 +426,25 @@ mod tests {
         let mut inputs = Vec::new();
         for newest in [Tick(500), Tick(300), Tick(301)] {
             let mut message = Vec::new();
-            input::encode(&session.terms.input, newest, ViewLag(9), &[InputLanes::default(); 2], &mut message);
-            assert_eq!(session.handle_message(Instant::now(), &message, &mut inputs), Verdict::Nothing);
+            let told = Told { newest, lag: ViewLag(9), heard: HeardAge(3) };
+            input::encode(&session.terms.input, &told, &[InputLanes::default(); 2], &mut message);
+            let verdict = session.handle_message(Instant::now(), &message, &mut inputs);
+            assert_eq!(verdict, Verdict::Heard(newest.offset(-3)));
         }
         let ticks: Vec<u32> = inputs.iter().map(|input| input.tick.0).collect();
         assert_eq!(ticks, [499, 500, 299, 300, 301]);
+    }
+
+    #[test]
+    fn an_answer_to_a_frame_is_heard_once_there_is_a_seat() {
+        let mut session = session();
+        let answer =
+            |session: &mut Session| session.handle_message(Instant::now(), &heard::encode(Tick(7)), &mut vec![]);
+        assert!(matches!(answer(&mut session), Verdict::Refuse(CloseReason::ProtocolError, _)));
+        session.handle_seated(SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) }, (Tick(5), 30), None, None);
+        assert_eq!(answer(&mut session), Verdict::Heard(Tick(7)));
+        let verdict = session.handle_message(Instant::now(), &[TAG_HEARD, 1], &mut vec![]);
+        assert!(matches!(verdict, Verdict::Refuse(CloseReason::InvalidData, _)));
     }
 
     #[test]

@@ -27,7 +27,10 @@ pub(super) enum Verdict {
 pub(super) struct Pace {
     started: Instant,
     allowed: Rate,
+    /// Answers to frames, beside the messages.
+    answers_allowed: Rate,
     messages: Meter,
+    answers: Meter,
     bytes: Meter,
     resyncs: Meter,
     /// The first message dropped since the rate was last kept for a while, and the last.
@@ -36,22 +39,26 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(allowed: Rate, now: Instant) -> Self {
-        let [messages, bytes, resyncs] = [Meter::default(); 3];
-        Self { started: now, allowed, messages, bytes, resyncs, over: None }
+        let [messages, answers, bytes, resyncs] = [Meter::default(); 4];
+        let answers_allowed = Rate { per_s: 1, burst: 1 };
+        Self { started: now, allowed, answers_allowed, messages, answers, bytes, resyncs, over: None }
     }
 
-    /// Allows another rate of messages from now on, with a full burst.
-    pub(super) fn set(&mut self, allowed: Rate) {
-        self.allowed = allowed;
-        self.messages = Meter::default();
+    /// Allows another rate of messages from now on, and beside them one of answers to frames, with full bursts.
+    pub(super) fn set(&mut self, allowed: Rate, answers_allowed: Rate) {
+        (self.allowed, self.answers_allowed) = (allowed, answers_allowed);
+        (self.messages, self.answers) = (Meter::default(), Meter::default());
         self.over = None;
     }
 
-    /// A message came.
-    pub(super) fn take(&mut self, bytes: usize, limits: &SessionLimits, now: Instant) -> Verdict {
+    /// A message came; perhaps one that answers a frame: the server has asked for it, so it counts as a message only
+    /// when there are too many.
+    pub(super) fn take(&mut self, bytes: usize, is_answer: bool, limits: &SessionLimits, now: Instant) -> Verdict {
         let now_us = self.micros(now);
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        if self.messages.take(self.allowed, 1, now_us) && self.bytes.take(limits.bytes, bytes, now_us) {
+        let is_asked_for = is_answer && self.answers.take(self.answers_allowed, 1, now_us);
+        let in_time = is_asked_for || self.messages.take(self.allowed, 1, now_us);
+        if in_time && self.bytes.take(limits.bytes, bytes, now_us) {
             if self.over.is_some_and(|(_, last)| now.saturating_duration_since(last) > FORGIVEN_AFTER) {
                 self.over = None;
             }
@@ -81,7 +88,7 @@ mod tests {
     const ALLOWED: Rate = Rate { per_s: 60, burst: 120 };
 
     fn run(pace: &mut Pace, from: Instant, messages: u32, bytes: usize, every: Duration) -> Vec<Verdict> {
-        (0..messages).map(|i| pace.take(bytes, &SessionLimits::default(), from + every * i)).collect()
+        (0..messages).map(|i| pace.take(bytes, false, &SessionLimits::default(), from + every * i)).collect()
     }
 
     #[test]
@@ -135,5 +142,19 @@ mod tests {
         let verdicts = run(&mut pace, later, 60, 1, Duration::from_millis(17));
         assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Fine));
         assert_eq!(pace.over, None);
+    }
+
+    #[test]
+    fn answers_to_frames_count_only_when_there_are_too_many() {
+        let start = Instant::now();
+        let mut pace = Pace::new(ALLOWED, start);
+        pace.set(ALLOWED, Rate { per_s: 30, burst: 60 });
+        let mut fine = |is_answer, count: usize| {
+            let verdicts = (0..count).map(|_| pace.take(5, is_answer, &SessionLimits::default(), start));
+            verdicts.filter(|verdict| *verdict == Verdict::Fine).count()
+        };
+        assert_eq!(fine(true, 60), 60);
+        assert_eq!(fine(false, 100), 100, "the messages have their own allowance");
+        assert_eq!(fine(true, 100), 20, "and what is above that of answers is one of them");
     }
 }

@@ -1,8 +1,8 @@
 //! How much of its view a client is sent with a frame: what is far more rarely, and of what is too much the most urgent.
 //!
 //! Clients of a cell share its ticks, so that their baselines stay the same and a part serves all of them. What is left
-//! out keeps its older baseline; its urgency grows until it is sent. A client whose socket cannot follow gets every
-//! second frame until it has followed for a while. The private part always goes.
+//! out keeps its older baseline; its urgency grows until it is sent. A client whose socket or way cannot follow gets every
+//! second frame until it has followed for a while, and no more bytes than the way takes. The private part always goes.
 
 use tickwire_shared::Tick;
 
@@ -68,16 +68,31 @@ pub(super) struct Purse {
     credit: i64,
     filled: Option<Tick>,
     rate_hz: u16,
+    limit: Option<u32>,
 }
 
 impl Purse {
-    /// How many bytes there are at a tick; may be below zero.
+    /// The client's way takes so many bytes a second, whatever the terms are.
+    pub(super) fn limit(&mut self, bytes_per_s: Option<u32>) {
+        self.limit = bytes_per_s;
+    }
+
+    /// How many bytes there are at a tick; may be below zero. Without any limit, as many as there can be.
     pub(super) fn bytes(&mut self, terms: &Terms, tick: Tick) -> i64 {
+        let of_terms = Some(terms.bytes_per_s).filter(|bytes_per_s| *bytes_per_s > 0);
+        let Some(bytes_per_s) = of_terms.into_iter().chain(self.limit).min() else {
+            self.rate_hz = 0;
+            return i64::MAX;
+        };
         let ticks = self.filled.map_or(SAVED_TICKS, |filled| i64::from(tick.since(filled)).clamp(0, SAVED_TICKS));
         self.filled = Some(tick);
         self.rate_hz = terms.rate_hz;
-        let a_tick = i64::from(terms.bytes_per_s);
+        let a_tick = i64::from(bytes_per_s);
         self.credit = (self.credit + ticks * a_tick).min(SAVED_TICKS * a_tick);
+        if self.limit.is_some() {
+            // what left before it was known, or in one long part, is on a way that is waited for
+            self.credit = self.credit.max(-SAVED_TICKS * a_tick);
+        }
         self.credit / i64::from(terms.rate_hz.max(1))
     }
 
@@ -104,6 +119,11 @@ impl Pace {
         if self.skipped >= SKIPPED_MAX || self.halved.is_some() {
             self.halved = Some(tick);
         }
+    }
+
+    /// It gets every second frame for a while.
+    pub(super) fn halve(&mut self, tick: Tick) {
+        self.halved = Some(tick);
     }
 
     /// Whether it is to be served at this tick, where it can be.

@@ -203,6 +203,14 @@ impl View {
         self.pace.skip(tick);
     }
 
+    /// The client's way takes no more than so many bytes a second; none is no limit.
+    pub fn limit(&mut self, bytes_per_s: Option<u32>, tick: Tick) {
+        self.purse.limit(bytes_per_s);
+        if bytes_per_s.is_some() {
+            self.pace.halve(tick);
+        }
+    }
+
     /// Whether the client, which can be sent to, is to get a frame at this tick.
     pub fn is_due(&mut self, tick: Tick, rate: TickRate) -> bool {
         self.pace.is_due(tick, rate.per_second())
@@ -394,7 +402,7 @@ impl View {
             // behind a handle
             encoder.sealed(chosen.part).len() as i64 + 1
         };
-        let mut bytes = if terms.bytes_per_s > 0 { self.purse.bytes(terms, *now) } else { i64::MAX };
+        let mut bytes = self.purse.bytes(terms, *now);
         if bytes > AMPLE_FRAMES * self.proposal.bytes as i64 + AMPLE_BYTES {
             for chosen in parts {
                 make(&self.open[chosen.place], chosen);

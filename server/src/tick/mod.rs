@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::handover::{
     Batch, LinkAddress, Pass, Post, ReactorPort, RoomId, RoomInput, SEAT_GONE, SeatAddress, StayId, ToControl,
-    ToReactor, ToTick,
+    ToReactor, ToTick, Told,
 };
 use crate::metrics::Metrics;
 use crate::room::{Returned, Room, RoomCounts};
@@ -59,6 +59,7 @@ pub struct TickThread<G: Game> {
     rooms: FxHashMap<RoomId, Room<G>>,
     client_bytes_per_s: u32,
     grace_max: Duration,
+    unacked_max_bytes: usize,
     schedule: Schedule,
     metrics: Arc<Metrics>,
     fields: Fields,
@@ -124,6 +125,7 @@ impl<G: Game> TickThread<G> {
             rooms: FxHashMap::default(),
             client_bytes_per_s: 0,
             grace_max: Duration::MAX,
+            unacked_max_bytes: 0,
             schedule: Schedule::default(),
             metrics,
             fields: Fields::of::<G>(),
@@ -146,6 +148,13 @@ impl<G: Game> TickThread<G> {
     #[must_use]
     pub fn with_grace_max(self, grace_max: Duration) -> Self {
         Self { grace_max, ..self }
+    }
+
+    /// Bytes of frames that may be under way to a client, as far as it has not said that it has taken them; 0, the
+    /// default, is no limit.
+    #[must_use]
+    pub fn with_window(self, unacked_max_bytes: usize) -> Self {
+        Self { unacked_max_bytes, ..self }
     }
 
     /// The same; its rooms make capsules of wrong states for control, if that `keeps` them.
@@ -199,7 +208,10 @@ impl<G: Game> TickThread<G> {
         for _ in 0..self.inputs.len() {
             let Ok(input) = self.inputs.try_recv() else { break };
             if let Some(room) = self.rooms.get_mut(&input.room) {
-                room.input(input.seat, input.link, input.input, input.arrived);
+                match input.told {
+                    Told::Input(told) => room.input(input.seat, input.link, told, input.arrived),
+                    Told::Heard(frame) => room.heard(input.seat, input.link, frame, input.arrived),
+                }
             }
         }
     }
@@ -239,7 +251,8 @@ impl<G: Game> TickThread<G> {
         let (index, reactors) = (self.index, self.reactors.len());
         self.guarded(id, |thread| match Room::<G>::new(id, options, seed, index, reactors) {
             Ok(room) => {
-                let mut room = room.with_client_bytes(thread.client_bytes_per_s).with_grace_max(thread.grace_max);
+                let room = room.with_client_bytes(thread.client_bytes_per_s).with_window(thread.unacked_max_bytes);
+                let mut room = room.with_grace_max(thread.grace_max);
                 if thread.keeps_capsules {
                     room.keep_capsules();
                 }
@@ -403,6 +416,7 @@ fn drop_room<G: Game>(room: Room<G>) {
 
 fn count(metrics: &Metrics, counts: &RoomCounts) {
     metrics.frames_composed.add(counts.frames_composed);
+    metrics.frames_withheld.add(counts.frames_withheld);
     metrics.batches_away.add(counts.batches_away);
     metrics.events_dropped.add(counts.events_dropped);
     metrics.inputs_unused.add(counts.inputs_unused);

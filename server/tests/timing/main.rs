@@ -135,6 +135,8 @@ fn a_client_that_slept_is_there_again_at_once() {
     let told = play(&Conditions { client_runs, ..Conditions::fair(30, 20.0) }, 13);
     assert_drawn(&told, "the client sleeps for 3 s");
     assert!(told[9].behind_ticks < told[4].behind_ticks + 1.0, "{} behind", told[9].behind_ticks);
+    let stale: u32 = told[1..].iter().map(|second| second.stale).sum();
+    assert_eq!(stale, 0, "what lay in its buffer was shown");
     for second in &told[9..] {
         assert_inputs(second, 1000.0 / 30.0, "the client slept");
     }

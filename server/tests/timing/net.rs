@@ -110,6 +110,8 @@ pub struct Second {
     pub invisible: u32,
     /// Draws that showed an earlier moment than the one before.
     pub backward: u32,
+    /// Draws that showed what had come since the draw before, and was more than 0.4 s behind the room.
+    pub stale: u32,
     /// Draws that showed the same moment as the one before: nothing to show yet.
     pub still: u32,
     /// How far behind the room the drawn moment was at most, in ticks.
@@ -166,6 +168,8 @@ struct Pair {
     up: Way,
     down: Way,
     drawn: Option<f32>,
+    /// The newest state at the last draw.
+    held: Option<Tick>,
     inputs: u32,
     second: Second,
 }
@@ -206,6 +210,7 @@ impl Pair {
     fn seated(rate_hz: u16) -> Self {
         let start = Instant::now();
         let mut room = Room::<Dial>::new(RoomId(1), rate_hz, 1, 0, 1).expect("the test's game starts");
+        room = room.with_window(48 * 1024);
         let seat = room.join(LINK, Profile::default()).expect("there is space");
         let schema = Schema::of::<Dial>();
         let input = KindLayout::new(&schema.input).expect("the test's kinds are sound");
@@ -219,7 +224,19 @@ impl Pair {
         let joined = session.handle_seated(address, (room.tick(), rate_hz), None, None);
         client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
         let (up, down) = (Way::default(), Way::default());
-        Self { start, room, seat, session, client, up, down, drawn: None, inputs: 0, second: Second::default() }
+        Self {
+            start,
+            room,
+            seat,
+            session,
+            client,
+            up,
+            down,
+            drawn: None,
+            held: None,
+            inputs: 0,
+            second: Second::default(),
+        }
     }
 
     /// The server reads.
@@ -228,7 +245,11 @@ impl Pair {
         let mut inputs = Vec::new();
         while let Some(message) = self.up.take(now_ms) {
             let verdict = self.session.handle_message(now, &message, &mut inputs);
-            assert!(matches!(verdict, Verdict::Nothing | Verdict::Reply(_)), "{verdict:?} at {now_ms} ms");
+            match verdict {
+                Verdict::Heard(frame) => self.room.heard(self.seat, LINK, frame, now),
+                Verdict::Nothing | Verdict::Reply(_) => {}
+                other => panic!("{other:?} at {now_ms} ms"),
+            }
         }
         for input in inputs {
             self.room.input(self.seat, LINK, input, now);
@@ -282,6 +303,11 @@ impl Pair {
         };
         let behind = f64::from(self.room.tick().0) - f64::from(x);
         self.second.behind_ticks = self.second.behind_ticks.max(behind);
+        // what it had before the last draw it may show late
+        let is_news = self.held.is_some_and(|held| f64::from(x) > f64::from(held.0));
+        let is_stale = is_news && behind > 0.4 * f64::from(self.room.rate().per_second());
+        self.held = self.client.tick();
+        self.second.stale += u32::from(is_stale);
         self.second.backward += u32::from(self.drawn.is_some_and(|before| x < before));
         self.second.still += u32::from(self.drawn == Some(x));
         self.drawn = Some(x);

@@ -44,6 +44,8 @@ pub(crate) struct Clock {
     before: Option<Line>,
     wait: Wait,
     playback: Option<Playback>,
+    /// The latest arrival may have lain in a buffer.
+    held: bool,
     lead: Lead,
     last: Option<Last>,
 }
@@ -66,6 +68,7 @@ impl Clock {
             before: None,
             wait: Wait::default(),
             playback: None,
+            held: false,
             lead: Lead::new(interval.as_secs_f64()),
             last: None,
         }
@@ -101,7 +104,15 @@ impl Clock {
                 Arrival::Steady
             }
         };
-        self.steer(now_s);
+        // What comes much too late may be what lay in a buffer while nobody read: it is not shown. The next one that comes
+        // in its own time tells.
+        let comes_late = arrival == Arrival::Restarted && error_s.is_some_and(|error_s| error_s > 0.0);
+        self.held = comes_late && (burst || !self.held);
+        if self.held {
+            self.hold(now_s);
+        } else {
+            self.steer(now_s);
+        }
         let late = error_s.is_some_and(|error_s| error_s > self.period_s() / 4.0);
         self.last = Some(Last { at_s: now_s, tick, late });
         arrival
@@ -166,6 +177,13 @@ impl Clock {
         playback.steer(now_s, newest, target, line.period_s(), self.wait.mean());
     }
 
+    /// What is drawn stays.
+    fn hold(&mut self, now_s: f64) {
+        if let (Some(playback), Some(last)) = (&mut self.playback, self.last) {
+            playback.hold(now_s, last.tick);
+        }
+    }
+
     fn gap_s(&self) -> f64 {
         GAP_S + 2.0 * self.period_s()
     }
@@ -215,6 +233,38 @@ mod tests {
         assert_eq!(clock.arrived(ms(2000.0), Tick(1)), Arrival::Restarted);
         let tick = clock.input_tick(ms(2000.0)).expect("a frame has just come");
         assert!((1..8).contains(&tick.0), "{tick:?} right after tick 1");
+    }
+
+    #[test]
+    fn what_lay_in_a_buffer_is_not_shown() {
+        let mut clock = Clock::new(TickRate::hz(50), Tick(0));
+        for i in 0..100u32 {
+            clock.arrived(ms(f64::from(i) * 20.0), Tick(i));
+        }
+        // nobody reads for 30 s; the buffer has ten frames
+        let at_s = 32.0;
+        for i in 100..110u32 {
+            clock.arrived(ms(at_s * 1e3 + f64::from(i % 10) * 0.1), Tick(i));
+        }
+        let held = clock.drawn(ms(at_s * 1e3 + 50.0));
+        assert!((98.0..=99.0).contains(&held), "tick {held} was drawn");
+        clock.arrived(ms(at_s * 1e3 + 60.0), Tick(1603));
+        let shown = clock.drawn(ms(at_s * 1e3 + 60.0));
+        assert!((1600.0..1603.0).contains(&shown), "tick {shown} was drawn");
+    }
+
+    #[test]
+    fn after_a_pause_of_the_server_what_is_drawn_goes_on_with_the_second_frame() {
+        let mut clock = Clock::new(TickRate::hz(50), Tick(0));
+        for i in 0..100u32 {
+            clock.arrived(ms(f64::from(i) * 20.0), Tick(i));
+        }
+        let held = clock.drawn(ms(1990.0));
+        for i in 100..150u32 {
+            clock.arrived(ms(4000.0 + f64::from(i) * 20.0), Tick(i));
+        }
+        let drawn = clock.drawn(ms(4000.0 + 149.0 * 20.0));
+        assert!(held < 100.0 && (145.0..149.0).contains(&drawn), "tick {drawn} is drawn, before it was {held}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::{ClientError, State, Stats};
 use crate::delta::{KindLayout, Layout, LayoutError};
 use crate::game::{EntityId, Profile, SeatId};
 use crate::protocol::frame::{Frame, InputAck};
-use crate::protocol::input::{InputLanes, ViewLag};
+use crate::protocol::input::{HeardAge, InputLanes, Told, ViewLag};
 use crate::protocol::limits::INPUT_LANES_MAX;
 use crate::protocol::{self, ClientMessage, ResumeToken, ServerMessage, TAG_FRAME};
 use crate::replica::{Between, Change, Replica};
@@ -68,6 +68,8 @@ pub struct UntypedClient {
     clock: Clock,
     inputs: Inputs,
     frame: Frame,
+    /// The newest frame that was taken, whether or not it could be applied.
+    heard: Option<Tick>,
     /// When keyframes were last asked for, while what is held is wrong: frames that build on it are not applied; one
     /// with `reset` ends this.
     healing: Option<Duration>,
@@ -132,6 +134,7 @@ impl UntypedClient {
             clock: Clock::new(TickRate::default(), Tick(0)),
             inputs: Inputs::default(),
             frame: Frame::default(),
+            heard: None,
             healing: None,
             doubt: None,
             last_ping: None,
@@ -201,7 +204,9 @@ impl UntypedClient {
         self.inputs.add(Sent { tick, left: now, lead_s: self.clock.lead_s(), lanes: all });
         let (inputs, count) = self.inputs.message();
         let mut message = Vec::with_capacity(16);
-        protocol::input::encode(&self.input_layout, tick, self.view_lag(now, tick), &inputs[..count], &mut message);
+        let heard = HeardAge::of(tick, self.heard);
+        let told = Told { newest: tick, lag: self.view_lag(now, tick), heard };
+        protocol::input::encode(&self.input_layout, &told, &inputs[..count], &mut message);
         self.transmit(message);
         true
     }
@@ -365,6 +370,10 @@ impl UntypedClient {
         let head = self.frame.head;
         if self.replica.tick().is_some_and(|last| !head.tick.is_after(last)) {
             return Err(ClientError::Unexpected("frame of an older tick"));
+        }
+        self.heard = Some(head.tick);
+        if self.frame.asks {
+            self.transmit(protocol::heard::encode(head.tick));
         }
         if self.clock.arrived(now, head.tick) == Arrival::Restarted {
             self.inputs.restart();

@@ -10,7 +10,8 @@
 //! [events]  count · { length · bytes }
 //! ```
 //! All counts, lengths and handles are varints. Closed channels are dropped before parts are read; a keyframe opens its
-//! channel. With the flag `reset` the client forgets all channels and owned entities first.
+//! channel. With the flag `reset` the client forgets all channels and owned entities first. With the flag `asks` it says
+//! at once that it has taken the frame ([`heard`](super::heard)); before that, little more may come.
 
 use std::ops::Range;
 
@@ -25,6 +26,9 @@ const HASH: u8 = 4;
 const CLOSED: u8 = 8;
 const OWNED: u8 = 16;
 const EVENTS: u8 = 32;
+const ASKS: u8 = 64;
+/// Where the flags are in a frame.
+const FLAGS_AT: usize = 5;
 
 /// What the server tells about a client's inputs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,6 +82,13 @@ pub fn write_head(head: &FrameHead, closed: &[u16], parts: usize, owned: bool, e
     varint::write(parts as u32, out);
 }
 
+/// Makes a frame one that the client says at once that it has taken. `head` is what [`write_head`] wrote, or more.
+pub fn ask(head: &mut [u8]) {
+    if let Some(flags) = head.get_mut(FLAGS_AT) {
+        *flags |= ASKS;
+    }
+}
+
 /// Appends the head of a part whose `length` bytes follow.
 pub fn write_part_head(handle: u16, keyframe: bool, length: usize, out: &mut Vec<u8>) {
     varint::write(handle.into(), out);
@@ -115,6 +126,8 @@ pub struct FramePart {
 pub struct Frame {
     /// The head.
     pub head: FrameHead,
+    /// The server waits for word that the client has taken it.
+    pub asks: bool,
     /// Channels that are no longer subscribed to.
     pub closed: Vec<u16>,
     /// Channels that changed.
@@ -146,9 +159,10 @@ impl Frame {
         }
         let tick = Tick(u32::from_le_bytes(bytes.array("tick")?));
         let flags = bytes.byte("flags")?;
-        if flags >= EVENTS << 1 {
+        if flags >= ASKS << 1 {
             return Err(DecodeError::OutOfRange("flags"));
         }
+        self.asks = flags & ASKS != 0;
         self.head = FrameHead { tick, reset: flags & RESET != 0, ack: None, hash: None };
         if flags & ACK != 0 {
             let age = i16::from_le_bytes(bytes.array("ack")?);

@@ -1,10 +1,11 @@
 //! The input message: what a player wants at a tick, and at a few before it.
 //!
 //! ```text
-//! tag · tick of the newest u32 LE · lag u8 · count u8 · newest, then older ones: same as the one before? or its fields
+//! tag · tick of the newest u32 LE · lag u8 · heard u8 · count u8 · newest, then older ones: same as the one before? or its fields
 //! ```
 //! Older inputs repeat what the server may not have taken; they cost a bit each while nothing changes. The lag is that
-//! of the newest, and stands for the older ones too.
+//! of the newest, and stands for the older ones too. Heard is which frame is the newest that the client has taken:
+//! [`HeardAge`].
 
 use super::limits::{INPUT_LANES_MAX, INPUTS_PER_MESSAGE_MAX};
 use super::{TAG_INPUT, varint::ByteReader};
@@ -35,6 +36,30 @@ impl ViewLag {
     }
 }
 
+/// So many ticks before an input's tick lies that of the newest frame that its client has taken. 255 says nothing: it is
+/// longer ago, or there was none. A frame that is newer than the input is told as one of the input's tick, which is
+/// older and so no lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HeardAge(pub u8);
+
+impl HeardAge {
+    /// Says nothing.
+    pub const UNKNOWN: Self = Self(u8::MAX);
+
+    /// For an input of `input`, whose client's newest frame is that of `frame`.
+    #[must_use]
+    pub fn of(input: Tick, frame: Option<Tick>) -> Self {
+        // `as` saturates after the clamp
+        frame.map_or(Self::UNKNOWN, |frame| Self(input.since(frame).clamp(0, u8::MAX.into()) as u8))
+    }
+
+    /// The frame's tick, of an input of `input`.
+    #[must_use]
+    pub fn frame(self, input: Tick) -> Option<Tick> {
+        (self != Self::UNKNOWN).then(|| input.offset(-i32::from(self.0)))
+    }
+}
+
 /// One input as it travels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TickInput {
@@ -46,13 +71,24 @@ pub struct TickInput {
     pub lanes: InputLanes,
 }
 
-/// Appends a message with `inputs`: the newest first, which is for `newest`, each next one for the tick before.
+/// What a message tells beside the inputs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Told {
+    /// The tick of the newest input.
+    pub newest: Tick,
+    /// How old the picture was that the player saw.
+    pub lag: ViewLag,
+    /// The newest frame that the client has taken.
+    pub heard: HeardAge,
+}
+
+/// Appends a message with `inputs`: the newest first, each next one for the tick before.
 /// At most [`INPUTS_PER_MESSAGE_MAX`]; more are left out.
-pub fn encode(kind: &KindLayout, newest: Tick, lag: ViewLag, inputs: &[InputLanes], out: &mut Vec<u8>) {
+pub fn encode(kind: &KindLayout, told: &Told, inputs: &[InputLanes], out: &mut Vec<u8>) {
     let inputs = &inputs[..inputs.len().min(INPUTS_PER_MESSAGE_MAX)];
     out.push(TAG_INPUT);
-    out.extend_from_slice(&newest.0.to_le_bytes());
-    out.extend_from_slice(&[lag.0, inputs.len() as u8]);
+    out.extend_from_slice(&told.newest.0.to_le_bytes());
+    out.extend_from_slice(&[told.lag.0, told.heard.0, inputs.len() as u8]);
     let mut bits = BitWriter::new(out);
     let mut before: Option<&InputLanes> = None;
     for input in inputs {
@@ -68,17 +104,18 @@ pub fn encode(kind: &KindLayout, newest: Tick, lag: ViewLag, inputs: &[InputLane
     bits.finish();
 }
 
-/// Calls `each` for the inputs of a message, the oldest first.
+/// Calls `each` for the inputs of a message, the oldest first; gives what else it tells.
 ///
 /// # Errors
 /// The message is malformed; `each` was not called then.
-pub fn decode(kind: &KindLayout, message: &[u8], mut each: impl FnMut(TickInput)) -> Result<(), DecodeError> {
+pub fn decode(kind: &KindLayout, message: &[u8], mut each: impl FnMut(TickInput)) -> Result<Told, DecodeError> {
     let mut bytes = ByteReader::new(message);
     if bytes.byte("tag")? != TAG_INPUT {
         return Err(DecodeError::OutOfRange("tag"));
     }
     let newest = Tick(u32::from_le_bytes(bytes.array("tick")?));
     let lag = ViewLag(bytes.byte("lag")?);
+    let heard = HeardAge(bytes.byte("heard")?);
     let count = usize::from(bytes.byte("count")?);
     if count == 0 || count > INPUTS_PER_MESSAGE_MAX {
         return Err(DecodeError::OutOfRange("count"));
@@ -96,5 +133,5 @@ pub fn decode(kind: &KindLayout, message: &[u8], mut each: impl FnMut(TickInput)
     for (age, lanes) in inputs[..count].iter().enumerate().rev() {
         each(TickInput { tick: newest.offset(-(age as i32)), lag, lanes: *lanes });
     }
-    Ok(())
+    Ok(Told { newest, lag, heard })
 }

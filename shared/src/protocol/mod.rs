@@ -2,7 +2,8 @@
 //!
 //! The first byte is the tag. *Cold* messages ([`ClientMessage`], [`ServerMessage`]) are rare; they are serde types in
 //! bincode 2's standard configuration, whose first byte is the variant's number. *Hot* messages have tags of their own
-//! and a layout by hand: [`frame`] from the server once per tick, [`input`] from the client once per tick.
+//! and a layout by hand: [`frame`] from the server once per tick, [`input`] from the client once per tick, and [`heard`]
+//! when it is asked.
 //!
 //! ```text
 //! client                              server
@@ -10,6 +11,7 @@
 //!                        <-  welcome, joined (or refused, then close)
 //!   input   each tick    ->
 //!                        <-  frame   each tick
+//!   heard                ->  (answers a frame that asks)
 //!   ping                 ->  pong
 //!   desync, resync       ->  keyframes of what is wrong, in the next frame
 //!   leave                ->  close
@@ -20,6 +22,7 @@
 
 pub mod close;
 pub mod frame;
+pub mod heard;
 pub mod input;
 pub mod limits;
 mod message;
@@ -38,3 +41,5 @@ pub const VERSION: u16 = 4;
 pub const TAG_FRAME: u8 = 0xf0;
 /// First byte of an [`input`] message.
 pub const TAG_INPUT: u8 = 0xf1;
+/// First byte of a [`heard`] message.
+pub const TAG_HEARD: u8 = 0xf2;

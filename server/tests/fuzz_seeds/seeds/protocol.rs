@@ -26,7 +26,9 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         let kind = KindLayout::new(&schema.input).expect("it is sound");
         let mut message = Vec::new();
         let input = [0; protocol::limits::INPUT_LANES_MAX];
-        protocol::input::encode(&kind, Tick(2), protocol::input::ViewLag(20), &[input; 3], &mut message);
+        let heard = protocol::input::HeardAge(1);
+        let told = protocol::input::Told { newest: Tick(2), lag: protocol::input::ViewLag(20), heard };
+        protocol::input::encode(&kind, &told, &[input; 3], &mut message);
         message
     };
     let frame = frame(&FrameHead { hash: Some(7), ..head(100) }, &[3], &[(5, true, b"abc"), (200, false, b"")], true);
@@ -62,10 +64,10 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         ("bad-unknown-tag", vec![0xF2, 0, 0]),
         ("bad-frame-cut-short", frame[..frame.len() - 2].into()),
         ("bad-frame-with-bytes-behind", [&frame[..], &[0]].concat()),
-        ("bad-frame-of-unknown-flags", [&frame[..5], &[0x40], &frame[6..]].concat()),
+        ("bad-frame-of-unknown-flags", [&frame[..5], &[0x80], &frame[6..]].concat()),
         ("bad-frame-of-endless-parts", [&frame[..5], &[0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F]].concat()),
-        ("bad-inputs-of-none", [&inputs[..6], &[0]].concat()),
-        ("bad-inputs-of-nine", [&inputs[..6], &[9], &inputs[7..]].concat()),
+        ("bad-inputs-of-none", [&inputs[..7], &[0]].concat()),
+        ("bad-inputs-of-nine", [&inputs[..7], &[9], &inputs[8..]].concat()),
         ("bad-hello-with-bytes-behind", [&hello[..], &[0]].concat()),
         ("bad-command-of-2-to-the-40th-bytes", vec![4, 253, 0, 0, 0, 0, 0, 1, 0, 0]),
         ("bad-schema-of-2-to-the-32nd-kinds", vec![0, 1, 1, 1, b'a', 0, 252, 0xFF, 0xFF, 0xFF, 0xFF]),

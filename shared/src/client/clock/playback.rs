@@ -64,10 +64,16 @@ impl Playback {
         Self { at_s: now_s, moment, ticks_per_s: 0.0 }
     }
 
-    /// Turns towards `target`. `newest` is the state that was the newest until now: nothing later was shown.
-    pub(super) fn steer(&mut self, now_s: f64, newest: f64, target: f64, period_s: f64, mean_wait: f64) {
+    /// Stays where it is until it is steered. `newest` as there.
+    pub(super) fn hold(&mut self, now_s: f64, newest: f64) {
         self.moment = self.moment(now_s).min(newest).max(self.moment);
         self.at_s = now_s;
+        self.ticks_per_s = 0.0;
+    }
+
+    /// Turns towards `target`. `newest` is the state that was the newest until now: nothing later was shown.
+    pub(super) fn steer(&mut self, now_s: f64, newest: f64, target: f64, period_s: f64, mean_wait: f64) {
+        self.hold(now_s, newest);
         let mut off = target - self.moment;
         if off > (JUMP_S / period_s).max(2.0) {
             self.moment = target;

@@ -1,0 +1,102 @@
+//! What players notice of those who read slowly or not at all, and what these are shown.
+//!
+//! ```text
+//! cargo bench -p tickwire-server --bench slow                1,000 players, 100 of them slow, one stands still for 30 s
+//! cargo bench -p tickwire-server --bench slow -- --quick     a hundred players: about 20 s
+//! ```
+//! A real server and its players share this process and loopback; sockets have the system's buffers, but for what the
+//! server sets by default. Phases take turns: everybody reads; then some read 16 kbit/s, whatever lies in their
+//! kernel's buffer (so their kernels take all that is sent, which is worse than a slow wire), and one reads nothing. The
+//! players are one thread, whose own lateness is in the intervals of both kinds of phases alike.
+//!
+//! Bytes of a slow client are what lies in the kernels of both ends; what the server holds back itself would show as
+//! frames that a socket did not take whole, which are counted. The age of a state is from the computing of its tick.
+//! The first thing that one shows who reads again lies behind the newest that it has by the usual delay of playback;
+//! both ages are told.
+
+mod peer;
+mod queues;
+mod rig;
+mod scene;
+
+use std::io;
+use std::time::Duration;
+
+use clap::Parser;
+use rig::{Plan, Rig, percentile};
+
+/// Measures what slow readers do to others, and what they are shown themselves.
+#[derive(Parser, Debug)]
+struct Args {
+    /// A hundred players, short phases
+    #[arg(long)]
+    quick: bool,
+
+    /// All players, the slow ones among them
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(10..))]
+    players: u16,
+
+    /// Seconds that one stands still, in each round
+    #[arg(long, default_value_t = 30)]
+    stall_s: u64,
+
+    /// Rounds
+    #[arg(long, default_value_t = 2)]
+    rounds: usize,
+
+    /// Given by cargo bench
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> io::Result<()> {
+    let args = Args::parse();
+    let players = if args.quick { args.players.min(100) } else { args.players };
+    let stall_s = if args.quick { args.stall_s.min(5) } else { args.stall_s };
+    tickwire_server::net::descriptors::raise();
+    let plan = Plan {
+        players: players.into(),
+        slow: usize::from(players) / 10,
+        bytes_per_s: 2000.0,
+        fair: Duration::from_secs(if args.quick { 4 } else { 14 }),
+        stall: Duration::from_secs(stall_s),
+        rounds: args.rounds,
+    };
+    println!(
+        "{} players at 20 Hz; {} read 16 kbit/s and one stands still for {stall_s} s, in {} rounds",
+        plan.players, plan.slow, plan.rounds
+    );
+    let mut rig = Rig::start(plan)?;
+    rig.run(|what| println!("  {what}"))?;
+    report(&mut rig);
+    rig.stop();
+    Ok(())
+}
+
+fn report(rig: &mut Rig) {
+    let mut line = |name: &str, intervals: &mut [f32]| {
+        let [p50, p99, p999] = [50.0, 99.0, 99.9].map(|percent| percentile(intervals, percent));
+        println!("  {name:<22} {p50:8.2} {p99:8.2} {p999:8.2}   {:>9} intervals", intervals.len());
+        p99
+    };
+    println!("\nothers' intervals, ms      p50      p99    p99.9");
+    let fair = line("everybody reads", &mut rig.fair.intervals_ms);
+    let hard = line("some slow, one stalled", &mut rig.hard.intervals_ms);
+    println!("  the p99 moved by {:.2} ms", hard - fair);
+    let slow = &mut rig.slow;
+    println!(
+        "\nbytes in the kernels for one client at most: {} of a slow one, {} of the stalled one; {} frames were not taken \
+         whole, {} were withheld",
+        slow.most_bytes, slow.stalled_most_bytes, slow.left, slow.withheld
+    );
+    let [p50, p95] = [50.0, 95.0].map(|percent| percentile(&mut slow.ages_ms, percent));
+    println!("age of what a slow one holds: p50 {p50:.0} ms, p95 {p95:.0} ms");
+    println!("\nthe stalled one reads again; ms");
+    for at in &slow.returns {
+        println!(
+            "  {} old frames, {} bytes, not shown; the first fresh one after {:.1}, {:.1} old; first shown: {:.1} old, of a \
+             newest state {:.1} old (round trip {:.1}, tick 50)",
+            at.old_frames, at.old_bytes, at.fresh_after_ms, at.fresh_age_ms, at.shown_age_ms, at.held_age_ms, at.rtt_ms
+        );
+    }
+}

@@ -1,0 +1,184 @@
+//! A player: the client core on a socket that does not block.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use tickwire_shared::client::Client;
+use tickwire_shared::protocol::{SUBPROTOCOL, TAG_FRAME};
+use tickwire_shared::{EntityId, Profile, Tick};
+
+use super::scene::{Circles, Keys, Thing};
+
+const BINARY: u8 = 0x82;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
+
+/// How a player reads.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Reads {
+    /// All that is there, at once.
+    AtOnce,
+    /// So many bytes a second, whatever is there.
+    Slowly(f64),
+    /// Nothing.
+    Not,
+}
+
+pub struct Peer {
+    pub socket: TcpStream,
+    pub client: Client<Circles>,
+    pub reads: Reads,
+    /// Bytes that a slow one may read, and up to when that was reckoned.
+    allowed: f64,
+    reckoned: Instant,
+    started: Instant,
+    unread: Vec<u8>,
+    unsent: Vec<u8>,
+}
+
+/// What one turn brought.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Got {
+    pub frames: u32,
+    pub bytes: usize,
+    pub tick: Option<Tick>,
+}
+
+impl Peer {
+    /// Connects, and asks for a seat.
+    pub fn connect(server: SocketAddr, name: usize) -> io::Result<Self> {
+        let mut socket = TcpStream::connect(server)?;
+        socket.set_nodelay(true)?;
+        let request = format!(
+            "GET /ws HTTP/1.1\r\nHost: {server}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n"
+        );
+        socket.write_all(request.as_bytes())?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            socket.read_exact(&mut byte)?;
+            head.push(byte[0]);
+        }
+        if !head.starts_with(b"HTTP/1.1 101 ") {
+            return Err(io::Error::other(format!("no upgrade: {}", String::from_utf8_lossy(&head))));
+        }
+        socket.set_nonblocking(true)?;
+        let client = Client::new(Profile { name: format!("peer-{name}") }).map_err(io::Error::other)?;
+        let now = Instant::now();
+        let mut peer = Self {
+            socket,
+            client,
+            reads: Reads::AtOnce,
+            allowed: 0.0,
+            reckoned: now,
+            started: now,
+            unread: Vec::new(),
+            unsent: Vec::new(),
+        };
+        peer.flush()?;
+        Ok(peer)
+    }
+
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Reads as it reads, plays on.
+    pub fn turn(&mut self, now: Instant, scratch: &mut [u8]) -> io::Result<Got> {
+        let since_s = now.saturating_duration_since(self.reckoned).as_secs_f64();
+        self.reckoned = now;
+        let most = match self.reads {
+            Reads::AtOnce => scratch.len(),
+            Reads::Not => return Ok(Got::default()),
+            Reads::Slowly(bytes_per_s) => {
+                // a twentieth of a second may be saved up
+                self.allowed = (self.allowed + since_s * bytes_per_s).min(bytes_per_s / 20.0).max(1.0);
+                self.allowed as usize
+            }
+        };
+        let mut got = Got::default();
+        loop {
+            match self.socket.read(&mut scratch[..most]) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => {
+                    got.bytes += count;
+                    self.unread.extend_from_slice(&scratch[..count]);
+                    if self.reads != Reads::AtOnce {
+                        self.allowed -= count as f64;
+                        break;
+                    }
+                    if count < most {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        let mut read = 0;
+        while let Some((head, length)) = whole_message(&self.unread[read..]) {
+            let (opcode, start) = (self.unread[read], read + head);
+            read = start + length;
+            let payload = &self.unread[start..read];
+            match opcode {
+                BINARY => {
+                    let now = self.started.elapsed();
+                    self.client.handle_message(now, payload).map_err(io::Error::other)?;
+                    got.frames += u32::from(payload.first() == Some(&TAG_FRAME));
+                }
+                PING => self.unsent.extend(masked(PONG, payload)),
+                other => return Err(io::Error::other(format!("a message with opcode {other:#x}"))),
+            }
+        }
+        self.unread.drain(..read);
+        if got.frames > 0 {
+            got.tick = self.client.tick();
+            self.client.input(self.started.elapsed(), &Keys::default());
+            while self.client.poll_event().is_some() {}
+        }
+        self.flush()?;
+        Ok(got)
+    }
+
+    /// The moment that is drawn now, in ticks.
+    pub fn shown(&self) -> Option<f64> {
+        let mut things = self.client.sample(self.now());
+        things.find_map(|(id, thing)| match thing {
+            Thing::Dial(dial) if id == EntityId(0) => Some(f64::from(dial.tick)),
+            _ => None,
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while let Some(message) = self.client.poll_transmit() {
+            self.unsent.extend(masked(BINARY, &message));
+        }
+        if !self.unsent.is_empty() {
+            match self.socket.write(&self.unsent) {
+                Ok(count) => drop(self.unsent.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A client's frame; the mask is zero, which is legal.
+fn masked(opcode: u8, payload: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    assert!(payload.len() < 126, "players say little");
+    [opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0].into_iter().chain(payload.iter().copied())
+}
+
+/// The lengths of a message's head and payload, when all of it is there.
+fn whole_message(bytes: &[u8]) -> Option<(usize, usize)> {
+    let (head, length) = match *bytes.get(1)? {
+        126 => (4, u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]).into()),
+        127 => (10, usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?),
+        length => (2, usize::from(length)),
+    };
+    (bytes.len() >= head + length).then_some((head, length))
+}

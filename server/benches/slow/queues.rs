@@ -1,0 +1,27 @@
+//! What the kernel holds for connections on this machine, as `/proc/net/tcp` tells it.
+
+use std::collections::HashMap;
+use std::fs;
+
+/// By the client's port: bytes in the server's send queue that the other end's kernel has not confirmed (`SIOCOUTQ`),
+/// and in the client's receive queue that it has not read (`FIONREAD`).
+pub fn waiting(server_port: u16) -> HashMap<u16, (usize, usize)> {
+    let mut waiting: HashMap<u16, (usize, usize)> = HashMap::new();
+    let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    for line in table.lines().skip(1) {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let (Some(local), Some(remote)) = (port(&words, 1), port(&words, 2)) else { continue };
+        let Some((sending, receiving)) = words.get(4).and_then(|queues| queues.split_once(':')) else { continue };
+        let bytes = |hex| usize::from_str_radix(hex, 16).unwrap_or(0);
+        if local == server_port && remote != 0 {
+            waiting.entry(remote).or_default().0 = bytes(sending);
+        } else if remote == server_port {
+            waiting.entry(local).or_default().1 = bytes(receiving);
+        }
+    }
+    waiting
+}
+
+fn port(words: &[&str], at: usize) -> Option<u16> {
+    u16::from_str_radix(words.get(at)?.split_once(':')?.1, 16).ok()
+}
