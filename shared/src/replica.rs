@@ -1,10 +1,4 @@
 //! The client's copy of what it may see: channels as they were last sent, entities with a short past for motion.
-//!
-//! # What a frame says of a channel
-//! A part builds on the channel as it was at the last frame, and a channel that a frame does not name was not changed by
-//! it. Unless the server had no room for it: then the channel comes later, behind a mark, and the mark tells at which
-//! earlier frame the client's copy was true for the last time. A mark is a part without bits, with a handle that no
-//! channel has ([`late_mark`]); it is for all parts up to the next mark, or to the end.
 
 mod tracked;
 
@@ -18,32 +12,16 @@ use crate::delta::{
     DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, decode_delta, decode_keyframe, decode_row,
 };
 use crate::game::EntityId;
-use crate::protocol::frame::{Frame, FramePart};
-use crate::protocol::limits::{CHANNELS_MAX, OWNED_MAX};
+use crate::protocol::frame::{Frame, LATE_MAX};
+use crate::protocol::limits::OWNED_MAX;
 use crate::tick::Tick;
 pub(crate) use tracked::PAST_MAX;
 use tracked::{Lanes, Tracked};
 
-/// Ticks that a channel may be left out of frames before it can only come as a keyframe.
-const LATE_MAX: u8 = 32;
-/// Most channels that a client has open; the handles from here on are marks.
-pub const OPEN_MAX: usize = CHANNELS_MAX - LATE_MAX as usize;
 /// Frames whose ticks are kept: as many as may be late, and three more that tell motion.
 const FRAMES_KEPT: usize = LATE_MAX as usize + 8;
 /// After a part that was late others are expected to be for so many ticks.
 const LATE_FOR: i32 = 32;
-
-/// The handle that marks parts of channels that the client last had as they were so many ticks before the frame, 1 to 32.
-#[must_use]
-pub const fn late_mark(ticks: u8) -> u16 {
-    CHANNELS_MAX as u16 - ticks as u16
-}
-
-/// The ticks of a mark, if the part is one.
-fn late_ticks(part: &FramePart) -> Option<u8> {
-    let is_mark = !part.keyframe && part.bits.is_empty() && usize::from(part.handle) >= OPEN_MAX;
-    is_mark.then(|| (CHANNELS_MAX - usize::from(part.handle)) as u8)
-}
 
 /// What came and went with a frame, told by [`Replica::apply`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -312,12 +290,9 @@ impl Replica {
         if !frame.head.reset && frame.closed.iter().any(|handle| !self.channels.contains_key(handle)) {
             return Err(DecodeError::NoBaseline("channel"));
         }
-        let mut true_at = self.tick;
         for part in &frame.parts {
-            if let Some(ticks) = late_ticks(part) {
-                true_at = Some(frame.head.tick.offset(-i32::from(ticks)));
-                continue;
-            }
+            let late = frame.head.tick.offset(-i32::from(part.late));
+            let true_at = if part.late > 0 { Some(late) } else { self.tick };
             let bits = &message[part.bits.clone()];
             let mut rows = self.spare_rows.pop().unwrap_or_default();
             let mut changed = self.spare_lanes.zeros(0);

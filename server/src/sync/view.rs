@@ -9,9 +9,8 @@ use std::sync::Arc;
 
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{Held, Part, encode_row};
-use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
+use tickwire_shared::protocol::frame::{self, Contents, FrameHead, InputAck};
 use tickwire_shared::protocol::limits::OWNED_MAX;
-use tickwire_shared::replica::late_mark;
 use tickwire_shared::{Area, SeatId, Sight, Tick, TickRate};
 
 use super::budget::{self, NEVER_TICKS, Pace, Purse, Terms, urgency};
@@ -243,29 +242,9 @@ impl View {
         let head = FrameHead { tick: shared.tick, reset, ack, hash };
         let has_events = self.proposal.events > 0;
         let (first_piece, mut start) = (sink.pieces.len(), sink.bytes.len());
-        let groups = late_groups(&mut shared.parts);
-        frame::write_head(&head, &shared.closed, shared.parts.len() + groups, owned, has_events, sink.bytes);
-        let mut late = 0;
-        for chosen in &shared.parts {
-            if chosen.late != late {
-                late = chosen.late;
-                frame::write_part_head(late_mark(late), false, 0, sink.bytes);
-            }
-            write_handle(self.open[chosen.place].handle, sink.bytes);
-            encoder.ledger.send(chosen.part);
-            let (length, first_bytes) = encoder.first_bytes(chosen.part);
-            if length <= first_bytes.len() {
-                let end = sink.bytes.len() + length;
-                sink.bytes.extend_from_slice(first_bytes);
-                sink.bytes.truncate(end);
-            } else if length < SHARED_BYTES {
-                sink.bytes.extend_from_slice(encoder.sealed(chosen.part));
-            } else {
-                sink.pieces.push(start..sink.bytes.len());
-                sink.share(chosen.part as usize, encoder.sealed(chosen.part));
-                start = sink.bytes.len();
-            }
-        }
+        group_by_late(&mut shared.parts);
+        let contents = Contents { owned, events: has_events, parts: shared.parts.len() };
+        frame::write_head(&head, self.frame, &shared.closed, contents, sink.bytes);
         let own = sink.bytes.len();
         if owned {
             frame::write_owned(&shared.owned_bits, sink.bytes);
@@ -276,6 +255,40 @@ impl View {
         }
         encoder.ledger.owned += 8 * (events - own) as u64;
         encoder.ledger.events += 8 * (sink.bytes.len() - events) as u64;
+        let (mut late, last) = (0, shared.parts.len().saturating_sub(1));
+        for (at, chosen) in shared.parts.iter().enumerate() {
+            if chosen.late != late {
+                late = chosen.late;
+                frame::write_late(late, sink.bytes);
+            }
+            frame::write_part_head(self.open[chosen.place].handle, encoder.is_keyframe(chosen.part), None, sink.bytes);
+            encoder.ledger.send(chosen.part);
+            if at == last {
+                // it has what is left of the frame, and so no length
+                let length_bytes = encoder.length_bytes(chosen.part);
+                let sealed = encoder.sealed(chosen.part);
+                if sealed.len() < SHARED_BYTES {
+                    sink.bytes.extend_from_slice(&sealed[length_bytes..]);
+                } else {
+                    sink.pieces.push(start..sink.bytes.len());
+                    sink.share(chosen.part as usize, sealed, length_bytes);
+                    start = sink.bytes.len();
+                }
+                continue;
+            }
+            let (length, first_bytes) = encoder.first_bytes(chosen.part);
+            if length <= first_bytes.len() {
+                let end = sink.bytes.len() + length;
+                sink.bytes.extend_from_slice(first_bytes);
+                sink.bytes.truncate(end);
+            } else if length < SHARED_BYTES {
+                sink.bytes.extend_from_slice(encoder.sealed(chosen.part));
+            } else {
+                sink.pieces.push(start..sink.bytes.len());
+                sink.share(chosen.part as usize, encoder.sealed(chosen.part), 0);
+                start = sink.bytes.len();
+            }
+        }
         if sink.bytes.len() > start {
             sink.pieces.push(start..sink.bytes.len());
         }
@@ -458,7 +471,8 @@ impl View {
 }
 
 impl FrameSink<'_> {
-    fn share(&mut self, part: usize, bits: &[u8]) {
+    /// Adds a part as it is shared, but for its first bytes, which are `less`.
+    fn share(&mut self, part: usize, bits: &[u8], less: usize) {
         if self.copied.len() <= part {
             self.copied.resize(part + 1, None);
         }
@@ -467,7 +481,7 @@ impl FrameSink<'_> {
             self.bytes.extend_from_slice(bits);
             start..self.bytes.len()
         });
-        self.pieces.push(piece.clone());
+        self.pieces.push(piece.start + less..piece.end);
     }
 }
 
@@ -529,19 +543,9 @@ impl Chooser<'_> {
     }
 }
 
-/// Brings parts together that build on states of the same tick, those of the last frame first; tells how many other
-/// groups there are.
-fn late_groups(parts: &mut [Chosen]) -> usize {
-    if parts.iter().all(|chosen| chosen.late == 0) {
-        return 0;
+/// Brings parts together that build on states of the same tick, those of the last frame first.
+fn group_by_late(parts: &mut [Chosen]) {
+    if parts.iter().any(|chosen| chosen.late != 0) {
+        parts.sort_unstable_by_key(|chosen| (chosen.late, chosen.place));
     }
-    parts.sort_unstable_by_key(|chosen| (chosen.late, chosen.place));
-    parts.chunk_by(|a, b| a.late == b.late).filter(|group| group[0].late != 0).count()
-}
-
-/// A channel's handle, which the frame's layout knows only together with a length: one of 0 is one byte.
-#[inline]
-fn write_handle(handle: u16, out: &mut Vec<u8>) {
-    frame::write_part_head(handle, false, 0, out);
-    out.pop();
 }

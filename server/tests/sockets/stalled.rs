@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 use tickwire_server::Running;
 use tickwire_shared::client::Client;
-use tickwire_shared::protocol::{ClientMessage, TAG_FRAME, VERSION};
+use tickwire_shared::protocol::{ClientMessage, VERSION, frame};
 use tickwire_shared::{Profile, Tick};
 
 use crate::swirl::{self, Swirl};
@@ -47,7 +47,7 @@ impl Reader {
                 let message = std::mem::replace(&mut self.unread, rest);
                 let before = self.client.tick();
                 self.client.handle_message(self.started.elapsed(), &message[head..]).expect("a sound message");
-                let is_frame = message.get(head) == Some(&TAG_FRAME);
+                let is_frame = frame::is_frame(&message[head..]);
                 assert!(!is_frame || self.client.tick() != before, "a frame that could not be applied");
                 return (message.len(), self.client.tick().filter(|_| is_frame));
             }

@@ -21,10 +21,10 @@ pub use stats::Stats;
 use crate::bits::DecodeError;
 use crate::delta::{KindLayout, Layout, LayoutError};
 use crate::game::{EntityId, Game, Profile, SeatId};
-use crate::protocol::frame::{Frame, InputAck};
+use crate::protocol::frame::{self, Frame, InputAck};
 use crate::protocol::input::ViewLag;
 use crate::protocol::limits::{INPUT_LANES_MAX, REPORT_CHANNELS_MAX};
-use crate::protocol::{self, ClientMessage, ServerMessage, TAG_FRAME};
+use crate::protocol::{self, ClientMessage, ServerMessage};
 use crate::replica::{Change, Replica};
 use crate::schema::{Replicate, Schema, World};
 use crate::tick::{Tick, TickRate};
@@ -184,7 +184,7 @@ impl<G: Game> Client<G> {
     /// The server broke the protocol: close the connection.
     pub fn handle_message(&mut self, now: Duration, message: &[u8]) -> Result<(), ClientError> {
         self.stats.bytes_in += message.len() as u64;
-        if message.first() == Some(&TAG_FRAME) {
+        if frame::is_frame(message) {
             return self.handle_frame(now, message);
         }
         let message = ServerMessage::decode(message)?;
