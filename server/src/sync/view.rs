@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{Held, Part, encode_row};
 use tickwire_shared::protocol::frame::{self, Contents, FrameHead, InputAck};
-use tickwire_shared::protocol::limits::OWNED_MAX;
+use tickwire_shared::protocol::limits::{FRAME_MAX_BYTES, OWNED_MAX};
 use tickwire_shared::{Area, SeatId, Sight, Tick, TickRate};
 
 use super::budget::{self, NEVER_TICKS, Pace, Purse, Terms, urgency};
@@ -34,6 +34,8 @@ const SHARED_BYTES: usize = 512;
 /// A client whose bytes last for so many frames like the last one, and so many more, gets all there is.
 const AMPLE_FRAMES: i64 = 2;
 const AMPLE_BYTES: i64 = 1024;
+/// Parts' bytes in one frame, at most: the private part and events need space as well.
+const PARTS_MAX_BYTES: i64 = (FRAME_MAX_BYTES - FRAME_MAX_BYTES / 4) as i64;
 /// No part's number.
 const UNMADE: u32 = u32::MAX;
 
@@ -395,10 +397,11 @@ impl View {
         };
         let mut bytes = if terms.bytes_per_s > 0 { self.purse.bytes(terms, *now) } else { i64::MAX };
         if bytes > AMPLE_FRAMES * self.proposal.bytes as i64 + AMPLE_BYTES {
-            for chosen in parts {
-                make(&self.open[chosen.place], chosen);
+            let length: i64 = parts.iter_mut().map(|chosen| make(&self.open[chosen.place], chosen)).sum();
+            if length <= PARTS_MAX_BYTES {
+                return;
             }
-            return;
+            // one who sees a large world for the first time: the rest comes with the next frames
         }
         urgent.clear();
         urgent.extend(parts.iter().enumerate().map(|(at, chosen)| {
@@ -409,13 +412,20 @@ impl View {
         }));
         // of equals the first, so that nothing depends on how it is sorted
         urgent.sort_unstable_by(|(a, a_at), (b, b_at)| b.total_cmp(a).then(a_at.cmp(b_at)));
+        let mut space = PARTS_MAX_BYTES;
         for (_, at) in &*urgent {
-            let open = &mut self.open[parts[*at].place];
+            let (chosen, whole) = (&mut parts[*at], space == PARTS_MAX_BYTES);
+            let open = &mut self.open[chosen.place];
             if bytes > 0 {
-                bytes -= make(open, &mut parts[*at]);
-            } else {
-                open.next = if open.next == Next::Opened { Next::Unopened } else { Next::Same };
+                let length = make(open, chosen);
+                // one that is longer than a frame may be is not let wait for ever: it is refused, and counted
+                if whole || length <= space {
+                    (bytes, space) = (bytes - length, space - length);
+                    continue;
+                }
             }
+            chosen.part = UNMADE;
+            open.next = if open.next == Next::Opened { Next::Unopened } else { Next::Same };
         }
         parts.retain(|chosen| chosen.part != UNMADE);
     }
