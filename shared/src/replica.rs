@@ -1,5 +1,6 @@
 //! The client's copy of what it may see: channels as they were last sent, entities with a short past for motion.
 
+mod history;
 mod tracked;
 
 use std::collections::VecDeque;
@@ -9,7 +10,8 @@ use rustc_hash::FxHashMap;
 
 use crate::bits::{BitReader, DecodeError};
 use crate::delta::{
-    DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, decode_delta, decode_keyframe, decode_row,
+    DeltaScratch, Earlier, EntityRow, Held, Layout, Part, Past, RowBuffer, Rows, decode_delta, decode_keyframe,
+    decode_row,
 };
 use crate::game::EntityId;
 use crate::protocol::frame::{Frame, LATE_MAX};
@@ -43,6 +45,10 @@ pub struct Replica {
     /// Generations and ticks of the last frames, the newest last.
     frames: VecDeque<(u64, Tick)>,
     late: Late,
+    /// Somebody may be gone or missing: was in a channel that was closed, or told of without it.
+    unsettled: bool,
+    /// Somebody is gone and still drawn.
+    departed: bool,
     /// What was before this is drawn no more.
     drawn: Option<Tick>,
     changes: Vec<Change>,
@@ -82,6 +88,8 @@ struct Decoded {
     /// When the client's copy was true for the last time.
     true_at: Option<Tick>,
     rows: RowBuffer,
+    /// Others are in it than before, as far as is known.
+    listed: bool,
     /// Places of the rows that were there before and have changed.
     changed: Vec<u32>,
 }
@@ -94,8 +102,10 @@ struct Channel {
     held: Held,
     /// Places of the rows that the newest frame changed.
     moved: Vec<u32>,
-    /// The generation of the frame that brought the newest state.
-    updated: u64,
+    /// The generation of the last frame that may have told of others than the one before.
+    listed: u64,
+    /// How much later than the others it last came, in ticks.
+    late: i32,
     /// The generation of the last frame as of which `held` is.
     current: u64,
 }
@@ -104,7 +114,7 @@ impl Channel {
     fn keyframe(rows: RowBuffer, tick: Tick, generation: u64) -> Self {
         let rows = Arc::new(rows);
         let states = [Arc::clone(&rows), Arc::clone(&rows), rows];
-        Self { states, held: Held::keyframe(tick), moved: Vec::new(), updated: generation, current: generation }
+        Self { states, held: Held::keyframe(tick), moved: Vec::new(), listed: generation, late: 0, current: generation }
     }
 
     /// As of the frame of `tick` it was as before; gives back states that nobody needs any more.
@@ -116,8 +126,8 @@ impl Channel {
     ) -> Result<(), DecodeError> {
         let as_of = frames.iter().rev().find(|(_, of)| *of == tick).map(|(generation, _)| *generation);
         let as_of = as_of.filter(|as_of| *as_of >= self.current).ok_or(DecodeError::NoBaseline("tick"))?;
-        let since = self.current + 1..=as_of;
-        for (_, tick) in frames.iter().filter(|(generation, _)| since.contains(generation)) {
+        let first = frames.partition_point(|(generation, _)| *generation <= self.current);
+        for (_, tick) in frames.iter().skip(first).take_while(|(generation, _)| *generation <= as_of) {
             let unchanged = Arc::clone(&self.states[0]);
             self.moved.clear();
             spare.extend(self.frame(unchanged, *tick));
@@ -172,6 +182,8 @@ impl Replica {
             tick: None,
             frames: VecDeque::new(),
             late: Late::default(),
+            unsettled: false,
+            departed: false,
             drawn: None,
             changes: Vec::new(),
             generation: 0,
@@ -199,7 +211,7 @@ impl Replica {
         }
         let mut decoded = std::mem::take(&mut self.decoded);
         for part in decoded.drain(..) {
-            self.track(part.handle, part.true_at, &part.rows, tick);
+            self.track(&part, tick);
             self.update(part, tick);
         }
         self.decoded = decoded;
@@ -273,15 +285,13 @@ impl Replica {
     /// go back.
     pub fn forget_before(&mut self, origin: Tick, moment: f64) {
         self.drawn = Some(origin.offset(moment.floor() as i32));
-        let lanes = &mut self.spare_lanes;
-        self.entities.retain(|_, tracked| {
-            let needed =
-                tracked.gone.is_none_or(|gone| f64::from(gone.since(origin)) > tracked.lag.behind(origin, moment));
-            if !needed {
-                tracked.forget(lanes);
-            }
-            needed
-        });
+        if self.departed {
+            let is_needed = |tracked: &Tracked| {
+                tracked.gone.is_none_or(|gone| f64::from(gone.since(origin)) > tracked.lag.behind(origin, moment))
+            };
+            self.entities.retain(|_, tracked| is_needed(tracked));
+            self.departed = self.entities.values().any(|tracked| tracked.gone.is_some());
+        }
     }
 
     /// Decodes all of a frame into `decoded` and `decoded_owned`; nothing else changes.
@@ -296,6 +306,7 @@ impl Replica {
             let bits = &message[part.bits.clone()];
             let mut rows = self.spare_rows.pop().unwrap_or_default();
             let mut changed = self.spare_lanes.zeros(0);
+            let mut listed = true;
             if part.keyframe {
                 decode_keyframe(&self.layout, bits, &mut rows)?;
             } else {
@@ -305,9 +316,10 @@ impl Replica {
                 base.stay(true_at, &self.frames, &mut self.spare_rows)?;
                 decode_delta(&self.layout, &base.past(frame.head.tick), bits, &mut self.scratch, &mut rows)?;
                 changed.extend_from_slice(self.scratch.changed());
+                listed = self.scratch.lists_others();
             }
             let true_at = if part.keyframe { self.tick } else { true_at };
-            self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, true_at, rows, changed });
+            self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, true_at, rows, listed, changed });
         }
         self.spare_lanes.take_all(self.decoded_owned.drain(..).map(|owned| owned.row));
         frame.owned.clone().map_or(Ok(()), |owned| self.decode_owned(&message[owned]))
@@ -332,6 +344,7 @@ impl Replica {
 
     /// Drops the channels that the frame closes.
     fn close(&mut self, frame: &Frame) {
+        self.unsettled |= frame.head.reset || !frame.closed.is_empty();
         if frame.head.reset {
             self.channels.clear();
         }
@@ -342,10 +355,13 @@ impl Replica {
 
     /// Takes the new state of a channel.
     fn update(&mut self, part: Decoded, tick: Tick) {
-        let Decoded { handle, keyframe, rows, changed, .. } = part;
+        let Decoded { handle, keyframe, rows, changed, listed, .. } = part;
         match self.channels.get_mut(&handle) {
             Some(channel) if !keyframe => {
-                (channel.updated, channel.current) = (self.generation, self.generation);
+                channel.current = self.generation;
+                if listed {
+                    channel.listed = self.generation;
+                }
                 self.spare_lanes.take_all(std::iter::once(std::mem::replace(&mut channel.moved, changed)));
                 self.spare_rows.extend(channel.frame(Arc::new(rows), tick));
             }
@@ -353,38 +369,52 @@ impl Replica {
         }
     }
 
-    /// Notes the state of a channel's entities at `tick`; until `true_at` the one before was theirs.
-    fn track(&mut self, handle: u16, true_at: Option<Tick>, rows: &RowBuffer, tick: Tick) {
-        let late = self.tick.zip(true_at).map_or(0, |(last, true_at)| last.since(true_at));
+    /// Notes the state of a part's entities at `tick`: of those that changed, where it is known that the others are the
+    /// same as before.
+    fn track(&mut self, part: &Decoded, tick: Tick) {
+        let late = self.tick.zip(part.true_at).map_or(0, |(last, true_at)| last.since(true_at));
         if late > 0 {
             // the longest of late
             let longest = if tick.since(self.late.seen) > LATE_FOR { late } else { self.late.ticks.max(late) };
             self.late = Late { ticks: longest, seen: tick };
         }
-        let rows = rows.rows();
-        for entity in rows.entities {
-            let Some(kind) = self.layout.kind(entity.kind) else { continue };
-            let tracked = self.entities.entry(entity.id).or_insert_with(|| {
-                self.changes.push(Change::Spawned(entity.id));
-                Tracked::new(entity.kind, tick)
-            });
-            if tracked.gone.is_some() || tracked.kind != entity.kind {
-                if tracked.gone.is_none() {
-                    self.changes.push(Change::Despawned(entity.id));
-                }
-                self.changes.push(Change::Spawned(entity.id));
-                tracked.forget(&mut self.spare_lanes);
-                *tracked = Tracked::new(entity.kind, tick);
-            }
-            tracked.channel = handle;
-            tracked.seen = self.generation;
-            tracked.missing = None;
-            tracked.lag.turn(tick, late as f32);
-            if let Some(drawn) = self.drawn {
-                tracked.forget_before(drawn, &mut self.spare_lanes);
-            }
-            tracked.note(kind, tick, true_at, rows.row(kind, entity), &mut self.spare_lanes);
+        let channel = self.channels.get_mut(&part.handle);
+        let all = part.listed || channel.as_ref().is_none_or(|channel| channel.late != late);
+        if let Some(channel) = channel {
+            channel.late = late;
         }
+        self.unsettled |= part.listed;
+        let rows = part.rows.rows();
+        if all {
+            rows.entities.iter().for_each(|entity| self.track_entity(part, late, (rows, entity), tick));
+        } else {
+            let changed = part.changed.iter().filter_map(|place| rows.entities.get(*place as usize));
+            changed.for_each(|entity| self.track_entity(part, late, (rows, entity), tick));
+        }
+    }
+
+    #[inline]
+    fn track_entity(&mut self, part: &Decoded, late: i32, (rows, entity): (Rows<'_>, &EntityRow), tick: Tick) {
+        let Some(kind) = self.layout.kind(entity.kind) else { return };
+        let tracked = self.entities.entry(entity.id).or_insert_with(|| {
+            self.changes.push(Change::Spawned(entity.id));
+            Tracked::new(entity.kind, kind.lanes(), tick)
+        });
+        if tracked.gone.is_some() || tracked.kind != entity.kind {
+            if tracked.gone.is_none() {
+                self.changes.push(Change::Despawned(entity.id));
+            }
+            self.changes.push(Change::Spawned(entity.id));
+            tracked.restart(entity.kind, kind.lanes(), tick);
+        }
+        tracked.channel = part.handle;
+        tracked.seen = self.generation;
+        tracked.missing = None;
+        tracked.lag.turn(tick, late as f32);
+        if let Some(drawn) = self.drawn {
+            tracked.forget_before(drawn);
+        }
+        tracked.note(kind, tick, part.true_at, rows.row(kind, entity));
     }
 
     /// Takes the frame's list of the seat's entities. What left it has no owner-only state any more.
@@ -397,7 +427,7 @@ impl Replica {
             let tracked = self.entities.get_mut(&left.id).filter(|tracked| tracked.kind == left.kind);
             if let (Some(layout), Some(tracked)) = (self.layout.kind(left.kind), tracked) {
                 left.row.fill(0);
-                tracked.note_owner(layout, tick, self.tick, &left.row, &mut self.spare_lanes);
+                tracked.note_owner(layout, tick, self.tick, &left.row);
             }
         }
     }
@@ -407,7 +437,7 @@ impl Replica {
         for owned in &self.owned {
             let tracked = self.entities.get_mut(&owned.id).filter(|tracked| tracked.kind == owned.kind);
             if let (Some(layout), Some(tracked)) = (self.layout.kind(owned.kind), tracked) {
-                tracked.note_owner(layout, tick, self.tick, &owned.row, &mut self.spare_lanes);
+                tracked.note_owner(layout, tick, self.tick, &owned.row);
             }
         }
     }
@@ -415,17 +445,22 @@ impl Replica {
     /// Finds what the frame's channels no longer have: entities of a channel that is closed, or that was updated
     /// without them. Where channels come late they may be on their way to another.
     fn settle(&mut self, tick: Tick) {
+        if !std::mem::take(&mut self.unsettled) {
+            return;
+        }
         let (generation, first) = (self.generation, self.changes.len());
         let patience = if tick.since(self.late.seen) > LATE_FOR { 0 } else { self.late.ticks };
         for (id, tracked) in &mut self.entities {
             if tracked.gone.is_some() || tracked.seen == generation {
                 continue;
             }
-            if self.channels.get(&tracked.channel).is_none_or(|channel| channel.updated == generation) {
+            if self.channels.get(&tracked.channel).is_none_or(|channel| channel.listed == generation) {
                 tracked.missing.get_or_insert(tick);
             }
+            self.unsettled |= tracked.missing.is_some();
             if tracked.missing.is_some_and(|missing| tick.since(missing) >= patience) {
                 tracked.gone = Some(tick);
+                self.departed = true;
                 self.changes.push(Change::Despawned(*id));
             }
         }
