@@ -8,7 +8,7 @@ use tickwire_bots::behaviour::Pilot;
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{Layout, Part, RowBuffer, encode_keyframe, encode_row};
 use tickwire_shared::protocol::ServerMessage;
-use tickwire_shared::protocol::frame::{FrameHead, write_head, write_owned, write_part_head};
+use tickwire_shared::protocol::frame::{Contents, FrameHead, write_head, write_owned, write_part_head};
 use tickwire_shared::publish::{Published, PutEntity};
 use tickwire_shared::{Client, Game, Profile, Publisher, Rng, Schema, SeatId, Setup, Step, Tick, TickRate, World};
 
@@ -84,10 +84,10 @@ impl Table {
         encode_keyframe(&self.layout, rows.rows(), &mut part);
         let mut frame = Vec::new();
         let head = FrameHead { tick: self.tick, reset: true, ..FrameHead::default() };
-        write_head(&head, &[], 1, true, false, &mut frame);
-        write_part_head(0, true, part.len(), &mut frame);
-        frame.extend_from_slice(&part);
+        write_head(&head, None, &[], Contents { owned: true, events: false, parts: 1 }, &mut frame);
         write_owned(&owned, &mut frame);
+        write_part_head(0, true, None, &mut frame);
+        frame.extend_from_slice(&part);
         frame
     }
 

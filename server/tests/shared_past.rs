@@ -92,7 +92,7 @@ proptest! {
                 client.view.look(if far { 500.0 } else { 30.0 }, 0.0);
                 let mut pieces = Vec::new();
                 let mut sink = FrameSink { bytes: &mut bytes, pieces: &mut pieces, copied: &mut copied };
-                client.view.compose((SeatId(0), |_| true), None, (&store, &grid), &mut encoder, &mut compose, &mut sink);
+                client.view.compose((SeatId(0), |_| true), (None, false), (&store, &grid), &mut encoder, &mut compose, &mut sink);
                 if fate == Fate::Skipped {
                     client.view.retract();
                     continue;

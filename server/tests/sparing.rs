@@ -4,10 +4,11 @@ use proptest::prelude::*;
 use tickwire_server::sync::{ComposeTick, Encoder, FrameSink, Grid, Store, Terms, View};
 use tickwire_shared::delta::Layout;
 use tickwire_shared::protocol::frame::Frame;
+use tickwire_shared::protocol::limits::FRAME_MAX_BYTES;
 use tickwire_shared::publish::{Published, PutEntity};
 use tickwire_shared::replica::{Change, Replica};
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
-use tickwire_shared::{EntityId, Interest, Layer, Place, SeatId, Tick};
+use tickwire_shared::{EntityId, Interest, Layer, Place, SeatId, Sight, Tick};
 
 const RADIUS: f32 = 40.0;
 const SIDE: u32 = 200;
@@ -235,6 +236,37 @@ fn a_client_gets_no_more_than_its_bytes_and_the_nearest_first() {
     assert!((bytes / 10) < BYTES_PER_S as usize * 11 / 10, "{} bytes/s", bytes / 10);
     assert!(bytes / 10 > BYTES_PER_S as usize * 8 / 10, "{} bytes/s", bytes / 10);
     assert!(near + 0.3 < far, "near {near} ticks old, far {far}");
+}
+
+/// A frame of all that is there would be longer than a client takes.
+#[test]
+fn one_who_sees_a_world_larger_than_a_frame_gets_it_in_several() {
+    const BODIES: u32 = 200_000;
+    let mut room = Room::new(BODIES, Terms { bytes_per_s: 0, rate_hz: RATE_HZ, far_is_rarer: false });
+    let mut client = Client::new();
+    client.view.sight(Sight::All);
+    client.view.look(100.0, 100.0);
+    let mut first = 0;
+    for frame in 0..6 {
+        room.step();
+        let message = room.frame(&mut client);
+        assert!(message.len() <= FRAME_MAX_BYTES, "{} bytes", message.len());
+        client.receive(&message);
+        let held = client.replica.newest_all().count();
+        if frame == 0 {
+            first = held;
+            // the nearest come first
+            let near =
+                client.replica.newest_all().filter(|(_, _, row)| away((100.0, 100.0), [row[0], row[1], 0]) < 40.0);
+            let all = (0..BODIES).filter(|id| away((100.0, 100.0), body(*id, 1)) < 40.0);
+            assert_eq!(near.count(), all.count());
+        }
+    }
+    assert!(first < BODIES as usize, "{first} at once: the world is too small for this test");
+    let now = room.compose.tick;
+    for id in 0..BODIES {
+        assert!(client.age(id, now, 6).is_some(), "{id} is missing or wrong");
+    }
 }
 
 #[test]

@@ -1,11 +1,6 @@
 //! The client's copy of what it may see: channels as they were last sent, entities with a short past for motion.
-//!
-//! # What a frame says of a channel
-//! A part builds on the channel as it was at the last frame, and a channel that a frame does not name was not changed by
-//! it. Unless the server had no room for it: then the channel comes later, behind a mark, and the mark tells at which
-//! earlier frame the client's copy was true for the last time. A mark is a part without bits, with a handle that no
-//! channel has ([`late_mark`]); it is for all parts up to the next mark, or to the end.
 
+mod history;
 mod tracked;
 
 use std::collections::VecDeque;
@@ -15,35 +10,20 @@ use rustc_hash::FxHashMap;
 
 use crate::bits::{BitReader, DecodeError};
 use crate::delta::{
-    DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, decode_delta, decode_keyframe, decode_row,
+    DeltaScratch, Earlier, EntityRow, Held, Layout, Part, Past, RowBuffer, Rows, decode_delta, decode_keyframe,
+    decode_row,
 };
 use crate::game::EntityId;
-use crate::protocol::frame::{Frame, FramePart};
-use crate::protocol::limits::{CHANNELS_MAX, OWNED_MAX, REPORT_CHANNELS_MAX};
+use crate::protocol::frame::{Frame, LATE_MAX};
+use crate::protocol::limits::{OWNED_MAX, REPORT_CHANNELS_MAX};
 use crate::tick::Tick;
 pub(crate) use tracked::PAST_MAX;
 use tracked::{Lanes, Tracked};
 
-/// Ticks that a channel may be left out of frames before it can only come as a keyframe.
-const LATE_MAX: u8 = 32;
-/// Most channels that a client has open; the handles from here on are marks.
-pub const OPEN_MAX: usize = CHANNELS_MAX - LATE_MAX as usize;
 /// Frames whose ticks are kept: as many as may be late, and three more that tell motion.
 const FRAMES_KEPT: usize = LATE_MAX as usize + 8;
 /// After a part that was late others are expected to be for so many ticks.
 const LATE_FOR: i32 = 32;
-
-/// The handle that marks parts of channels that the client last had as they were so many ticks before the frame, 1 to 32.
-#[must_use]
-pub const fn late_mark(ticks: u8) -> u16 {
-    CHANNELS_MAX as u16 - ticks as u16
-}
-
-/// The ticks of a mark, if the part is one.
-fn late_ticks(part: &FramePart) -> Option<u8> {
-    let is_mark = !part.keyframe && part.bits.is_empty() && usize::from(part.handle) >= OPEN_MAX;
-    is_mark.then(|| (CHANNELS_MAX - usize::from(part.handle)) as u8)
-}
 
 /// What came and went with a frame, told by [`Replica::apply`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +45,10 @@ pub struct Replica {
     /// Generations and ticks of the last frames, the newest last.
     frames: VecDeque<(u64, Tick)>,
     late: Late,
+    /// Somebody may be gone or missing: was in a channel that was closed, or told of without it.
+    unsettled: bool,
+    /// Somebody is gone and still drawn.
+    departed: bool,
     /// What was before this is drawn no more.
     drawn: Option<Tick>,
     changes: Vec<Change>,
@@ -104,6 +88,8 @@ struct Decoded {
     /// When the client's copy was true for the last time.
     true_at: Option<Tick>,
     rows: RowBuffer,
+    /// Others are in it than before, as far as is known.
+    listed: bool,
     /// Places of the rows that were there before and have changed.
     changed: Vec<u32>,
 }
@@ -116,8 +102,10 @@ struct Channel {
     held: Held,
     /// Places of the rows that the newest frame changed.
     moved: Vec<u32>,
-    /// The generation of the frame that brought the newest state.
-    updated: u64,
+    /// The generation of the last frame that may have told of others than the one before.
+    listed: u64,
+    /// How much later than the others it last came, in ticks.
+    late: i32,
     /// The generation of the last frame as of which `held` is.
     current: u64,
 }
@@ -126,7 +114,7 @@ impl Channel {
     fn keyframe(rows: RowBuffer, tick: Tick, generation: u64) -> Self {
         let rows = Arc::new(rows);
         let states = [Arc::clone(&rows), Arc::clone(&rows), rows];
-        Self { states, held: Held::keyframe(tick), moved: Vec::new(), updated: generation, current: generation }
+        Self { states, held: Held::keyframe(tick), moved: Vec::new(), listed: generation, late: 0, current: generation }
     }
 
     /// As of the frame of `tick` it was as before; gives back states that nobody needs any more.
@@ -138,8 +126,8 @@ impl Channel {
     ) -> Result<(), DecodeError> {
         let as_of = frames.iter().rev().find(|(_, of)| *of == tick).map(|(generation, _)| *generation);
         let as_of = as_of.filter(|as_of| *as_of >= self.current).ok_or(DecodeError::NoBaseline("tick"))?;
-        let since = self.current + 1..=as_of;
-        for (_, tick) in frames.iter().filter(|(generation, _)| since.contains(generation)) {
+        let first = frames.partition_point(|(generation, _)| *generation <= self.current);
+        for (_, tick) in frames.iter().skip(first).take_while(|(generation, _)| *generation <= as_of) {
             let unchanged = Arc::clone(&self.states[0]);
             self.moved.clear();
             spare.extend(self.frame(unchanged, *tick));
@@ -194,6 +182,8 @@ impl Replica {
             tick: None,
             frames: VecDeque::new(),
             late: Late::default(),
+            unsettled: false,
+            departed: false,
             drawn: None,
             changes: Vec::new(),
             generation: 0,
@@ -221,7 +211,7 @@ impl Replica {
         }
         let mut decoded = std::mem::take(&mut self.decoded);
         for part in decoded.drain(..) {
-            self.track(part.handle, part.true_at, &part.rows, tick);
+            self.track(&part, tick);
             self.update(part, tick);
         }
         self.decoded = decoded;
@@ -315,15 +305,13 @@ impl Replica {
     /// go back.
     pub fn forget_before(&mut self, origin: Tick, moment: f64) {
         self.drawn = Some(origin.offset(moment.floor() as i32));
-        let lanes = &mut self.spare_lanes;
-        self.entities.retain(|_, tracked| {
-            let needed =
-                tracked.gone.is_none_or(|gone| f64::from(gone.since(origin)) > tracked.lag.behind(origin, moment));
-            if !needed {
-                tracked.forget(lanes);
-            }
-            needed
-        });
+        if self.departed {
+            let is_needed = |tracked: &Tracked| {
+                tracked.gone.is_none_or(|gone| f64::from(gone.since(origin)) > tracked.lag.behind(origin, moment))
+            };
+            self.entities.retain(|_, tracked| is_needed(tracked));
+            self.departed = self.entities.values().any(|tracked| tracked.gone.is_some());
+        }
     }
 
     /// Decodes all of a frame into `decoded` and `decoded_owned`; nothing else changes.
@@ -332,15 +320,13 @@ impl Replica {
         if !frame.head.reset && frame.closed.iter().any(|handle| !self.channels.contains_key(handle)) {
             return Err(DecodeError::NoBaseline("channel"));
         }
-        let mut true_at = self.tick;
         for part in &frame.parts {
-            if let Some(ticks) = late_ticks(part) {
-                true_at = Some(frame.head.tick.offset(-i32::from(ticks)));
-                continue;
-            }
+            let late = frame.head.tick.offset(-i32::from(part.late));
+            let true_at = if part.late > 0 { Some(late) } else { self.tick };
             let bits = &message[part.bits.clone()];
             let mut rows = self.spare_rows.pop().unwrap_or_default();
             let mut changed = self.spare_lanes.zeros(0);
+            let mut listed = true;
             if part.keyframe {
                 decode_keyframe(&self.layout, bits, &mut rows)?;
             } else {
@@ -350,9 +336,10 @@ impl Replica {
                 base.stay(true_at, &self.frames, &mut self.spare_rows)?;
                 decode_delta(&self.layout, &base.past(frame.head.tick), bits, &mut self.scratch, &mut rows)?;
                 changed.extend_from_slice(self.scratch.changed());
+                listed = self.scratch.lists_others();
             }
             let true_at = if part.keyframe { self.tick } else { true_at };
-            self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, true_at, rows, changed });
+            self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, true_at, rows, listed, changed });
         }
         self.spare_lanes.take_all(self.decoded_owned.drain(..).map(|owned| owned.row));
         frame.owned.clone().map_or(Ok(()), |owned| self.decode_owned(&message[owned]))
@@ -377,6 +364,7 @@ impl Replica {
 
     /// Drops the channels that the frame closes.
     fn close(&mut self, frame: &Frame) {
+        self.unsettled |= frame.head.reset || !frame.closed.is_empty();
         if frame.head.reset {
             self.channels.clear();
         }
@@ -387,10 +375,13 @@ impl Replica {
 
     /// Takes the new state of a channel.
     fn update(&mut self, part: Decoded, tick: Tick) {
-        let Decoded { handle, keyframe, rows, changed, .. } = part;
+        let Decoded { handle, keyframe, rows, changed, listed, .. } = part;
         match self.channels.get_mut(&handle) {
             Some(channel) if !keyframe => {
-                (channel.updated, channel.current) = (self.generation, self.generation);
+                channel.current = self.generation;
+                if listed {
+                    channel.listed = self.generation;
+                }
                 self.spare_lanes.take_all(std::iter::once(std::mem::replace(&mut channel.moved, changed)));
                 self.spare_rows.extend(channel.frame(Arc::new(rows), tick));
             }
@@ -398,38 +389,52 @@ impl Replica {
         }
     }
 
-    /// Notes the state of a channel's entities at `tick`; until `true_at` the one before was theirs.
-    fn track(&mut self, handle: u16, true_at: Option<Tick>, rows: &RowBuffer, tick: Tick) {
-        let late = self.tick.zip(true_at).map_or(0, |(last, true_at)| last.since(true_at));
+    /// Notes the state of a part's entities at `tick`: of those that changed, where it is known that the others are the
+    /// same as before.
+    fn track(&mut self, part: &Decoded, tick: Tick) {
+        let late = self.tick.zip(part.true_at).map_or(0, |(last, true_at)| last.since(true_at));
         if late > 0 {
             // the longest of late
             let longest = if tick.since(self.late.seen) > LATE_FOR { late } else { self.late.ticks.max(late) };
             self.late = Late { ticks: longest, seen: tick };
         }
-        let rows = rows.rows();
-        for entity in rows.entities {
-            let Some(kind) = self.layout.kind(entity.kind) else { continue };
-            let tracked = self.entities.entry(entity.id).or_insert_with(|| {
-                self.changes.push(Change::Spawned(entity.id, entity.kind));
-                Tracked::new(entity.kind, tick)
-            });
-            if tracked.gone.is_some() || tracked.kind != entity.kind {
-                if tracked.gone.is_none() {
-                    self.changes.push(Change::Despawned(entity.id, tracked.kind));
-                }
-                self.changes.push(Change::Spawned(entity.id, entity.kind));
-                tracked.forget(&mut self.spare_lanes);
-                *tracked = Tracked::new(entity.kind, tick);
-            }
-            tracked.channel = handle;
-            tracked.seen = self.generation;
-            tracked.missing = None;
-            tracked.lag.turn(tick, late as f32);
-            if let Some(drawn) = self.drawn {
-                tracked.forget_before(drawn, &mut self.spare_lanes);
-            }
-            tracked.note(kind, tick, true_at, rows.row(kind, entity), &mut self.spare_lanes);
+        let channel = self.channels.get_mut(&part.handle);
+        let all = part.listed || channel.as_ref().is_none_or(|channel| channel.late != late);
+        if let Some(channel) = channel {
+            channel.late = late;
         }
+        self.unsettled |= part.listed;
+        let rows = part.rows.rows();
+        if all {
+            rows.entities.iter().for_each(|entity| self.track_entity(part, late, (rows, entity), tick));
+        } else {
+            let changed = part.changed.iter().filter_map(|place| rows.entities.get(*place as usize));
+            changed.for_each(|entity| self.track_entity(part, late, (rows, entity), tick));
+        }
+    }
+
+    #[inline]
+    fn track_entity(&mut self, part: &Decoded, late: i32, (rows, entity): (Rows<'_>, &EntityRow), tick: Tick) {
+        let Some(kind) = self.layout.kind(entity.kind) else { return };
+        let tracked = self.entities.entry(entity.id).or_insert_with(|| {
+            self.changes.push(Change::Spawned(entity.id, entity.kind));
+            Tracked::new(entity.kind, kind.lanes(), tick)
+        });
+        if tracked.gone.is_some() || tracked.kind != entity.kind {
+            if tracked.gone.is_none() {
+                self.changes.push(Change::Despawned(entity.id, tracked.kind));
+            }
+            self.changes.push(Change::Spawned(entity.id, entity.kind));
+            tracked.restart(entity.kind, kind.lanes(), tick);
+        }
+        tracked.channel = part.handle;
+        tracked.seen = self.generation;
+        tracked.missing = None;
+        tracked.lag.turn(tick, late as f32);
+        if let Some(drawn) = self.drawn {
+            tracked.forget_before(drawn);
+        }
+        tracked.note(kind, tick, part.true_at, rows.row(kind, entity));
     }
 
     /// Takes the frame's list of the seat's entities. What left it has no owner-only state any more.
@@ -442,7 +447,7 @@ impl Replica {
             let tracked = self.entities.get_mut(&left.id).filter(|tracked| tracked.kind == left.kind);
             if let (Some(layout), Some(tracked)) = (self.layout.kind(left.kind), tracked) {
                 left.row.fill(0);
-                tracked.note_owner(layout, tick, self.tick, &left.row, &mut self.spare_lanes);
+                tracked.note_owner(layout, tick, self.tick, &left.row);
             }
         }
     }
@@ -452,7 +457,7 @@ impl Replica {
         for owned in &self.owned {
             let tracked = self.entities.get_mut(&owned.id).filter(|tracked| tracked.kind == owned.kind);
             if let (Some(layout), Some(tracked)) = (self.layout.kind(owned.kind), tracked) {
-                tracked.note_owner(layout, tick, self.tick, &owned.row, &mut self.spare_lanes);
+                tracked.note_owner(layout, tick, self.tick, &owned.row);
             }
         }
     }
@@ -460,17 +465,22 @@ impl Replica {
     /// Finds what the frame's channels no longer have: entities of a channel that is closed, or that was updated
     /// without them. Where channels come late they may be on their way to another.
     fn settle(&mut self, tick: Tick) {
+        if !std::mem::take(&mut self.unsettled) {
+            return;
+        }
         let (generation, first) = (self.generation, self.changes.len());
         let patience = if tick.since(self.late.seen) > LATE_FOR { 0 } else { self.late.ticks };
         for (id, tracked) in &mut self.entities {
             if tracked.gone.is_some() || tracked.seen == generation {
                 continue;
             }
-            if self.channels.get(&tracked.channel).is_none_or(|channel| channel.updated == generation) {
+            if self.channels.get(&tracked.channel).is_none_or(|channel| channel.listed == generation) {
                 tracked.missing.get_or_insert(tick);
             }
+            self.unsettled |= tracked.missing.is_some();
             if tracked.missing.is_some_and(|missing| tick.since(missing) >= patience) {
                 tracked.gone = Some(tick);
+                self.departed = true;
                 self.changes.push(Change::Despawned(*id, tracked.kind));
             }
         }

@@ -4,8 +4,8 @@ use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{
     DeltaScratch, Earlier, KindLayout, Layout, Part, Past, RowBuffer, Tables, encode_delta, encode_keyframe, encode_row,
 };
-use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
-use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ResumeToken, ServerMessage, input};
+use tickwire_shared::protocol::frame::{self, Contents, FrameHead, InputAck};
+use tickwire_shared::protocol::{ClientMessage, ResumeClaim, ResumeToken, ServerMessage, input};
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 use tickwire_shared::{EntityId, Tick};
 
@@ -176,7 +176,7 @@ fn a_rotation() {
     let layout = Layout::new(&Schema { kinds, tables, ..schema() }).expect("sound");
     bytes.clear();
     encode_delta(&layout, &past, states[3].rows(), &mut DeltaScratch::default(), &mut bytes);
-    assert_eq!(hex(&bytes), "9ffb3ff0");
+    assert_eq!(hex(&bytes), "bd11ea7700250540");
 }
 
 #[test]
@@ -192,18 +192,22 @@ fn owner_only_fields() {
 #[test]
 fn a_frame() {
     let ack = InputAck { tick: Tick(0x0100), margin_100us: -2 };
-    let head = FrameHead { tick: Tick(0x0102), reset: true, ack: Some(ack), hash: Some(0xaabb_ccdd) };
+    let head = FrameHead { tick: Tick(0x0102), reset: true, ack: Some(ack), hash: Some(0xaabb_ccdd), asks: true };
     let mut message = Vec::new();
-    frame::write_head(&head, &[1, 300], 1, true, true, &mut message);
-    frame::write_part_head(5, true, 2, &mut message);
-    message.extend_from_slice(&[0x11, 0x22]);
+    frame::write_head(&head, None, &[1, 300], Contents { owned: true, events: true, parts: 2 }, &mut message);
     frame::write_owned(&[0x33], &mut message);
     frame::write_events([&[0x44][..]].into_iter(), &mut message);
-    assert_eq!(message[0], protocol::TAG_FRAME);
-    assert_eq!(hex(&message), "f0020100003f0200feffddccbbaa0201ac0201050511220133010144");
-    frame::ask(&mut message);
-    assert_eq!(hex(&message[..8]), "f0020100007f0200");
-    let mut frame = frame::Frame::default();
-    assert_eq!(frame.parse(&message), Ok(()));
-    assert!(frame.asks);
+    frame::write_part_head(5, true, Some(2), &mut message);
+    message.extend_from_slice(&[0x11, 0x22]);
+    frame::write_late(3, &mut message);
+    frame::write_part_head(6, false, None, &mut message);
+    message.extend_from_slice(&[0x55]);
+    assert_eq!(hex(&message), "df0f020100000200feffddccbbaa0201ac0202013301".to_owned() + "01440b021122fa3f0c55");
+
+    message.clear();
+    let head = FrameHead { reset: false, ack: None, hash: None, asks: false, ..head };
+    frame::write_head(&head, Some(Tick(0x0100)), &[], Contents { parts: 1, ..Contents::default() }, &mut message);
+    frame::write_part_head(5, false, None, &mut message);
+    message.extend_from_slice(&[0x11, 0x22]);
+    assert_eq!(hex(&message), "a0020a1122");
 }

@@ -74,7 +74,7 @@ fn main() -> io::Result<()> {
 }
 
 fn report(rig: &mut Rig) {
-    let mut line = |name: &str, intervals: &mut [f32]| {
+    let line = |name: &str, intervals: &mut [f32]| {
         let [p50, p99, p999] = [50.0, 99.0, 99.9].map(|percent| percentile(intervals, percent));
         println!("  {name:<22} {p50:8.2} {p99:8.2} {p999:8.2}   {:>9} intervals", intervals.len());
         p99

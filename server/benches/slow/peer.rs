@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use tickwire_shared::client::Client;
-use tickwire_shared::protocol::{SUBPROTOCOL, TAG_FRAME};
+use tickwire_shared::protocol::{SUBPROTOCOL, frame};
 use tickwire_shared::{EntityId, Profile, Tick};
 
 use super::scene::{Circles, Keys, Thing};
@@ -127,7 +127,7 @@ impl Peer {
                 BINARY => {
                     let now = self.started.elapsed();
                     self.client.handle_message(now, payload).map_err(io::Error::other)?;
-                    got.frames += u32::from(payload.first() == Some(&TAG_FRAME));
+                    got.frames += u32::from(frame::is_frame(payload));
                 }
                 PING => self.unsent.extend(masked(PONG, payload)),
                 other => return Err(io::Error::other(format!("a message with opcode {other:#x}"))),

@@ -8,7 +8,7 @@ use tickwire_server::sync::{Channel, ComposeTick, Encoder, FrameSink, Grid, Stor
 use tickwire_shared::delta::{
     DeltaScratch, Earlier, Held, Layout, Past, RowBuffer, Training, decode_delta, decode_keyframe,
 };
-use tickwire_shared::protocol::frame::{self, Frame, FrameHead};
+use tickwire_shared::protocol::frame::{self, Contents, Frame, FrameHead};
 use tickwire_shared::publish::{Published, PutEntity};
 use tickwire_shared::replica::Replica;
 use tickwire_shared::schema::{KindSchema, Schema};
@@ -167,7 +167,8 @@ impl Sender {
         self.view.confirm();
         let message: Vec<u8> = pieces.iter().flat_map(|piece| &bytes[piece.clone()]).copied().collect();
         let left_out = self.store.unchanged_since(Channel::EVERYWHERE, tick.offset(-1));
-        let timed = copied.get(part).is_some_and(Option::is_some);
+        // the frame's only part is at its end
+        let timed = message.ends_with(self.encoder.bits(part));
         ensure!(timed || left_out, "the part that was timed is not the one that was sent");
         Ok((message, encoding))
     }
@@ -180,8 +181,11 @@ impl Sender {
         let encoding = start.elapsed();
         let bits = self.encoder.bits(part);
         let mut message = Vec::new();
-        frame::write_head(&FrameHead { tick, ..FrameHead::default() }, &[], 1, false, false, &mut message);
-        frame::write_part_head(0, keyframe, bits.len(), &mut message);
+        let (head, contents) =
+            (FrameHead { tick, ..FrameHead::default() }, Contents { parts: 1, ..Contents::default() });
+        let last = Some(tick.offset(-1)).filter(|last| last.0 > 0);
+        frame::write_head(&head, last, &[], contents, &mut message);
+        frame::write_part_head(0, keyframe, None, &mut message);
         message.extend_from_slice(bits);
         Ok((message, encoding))
     }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! input   flags · { what · milliseconds since · length · bytes }
-//! what    0 a message · 1 a frame, from its flags on, of the next tick · 2 the player's input · 3 a look
+//! what    0 a message · 1 a frame of the next tick, without it · 2 the player's input · 3 a look
 //!         4 the seat is given back · 5 the connection breaks, and another one stands
 //! ```
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tickwire_arena::{Arena, Entity, Input};
 use tickwire_shared::client::{Returning, State};
-use tickwire_shared::protocol::{ResumeToken, ServerMessage, TAG_FRAME};
+use tickwire_shared::protocol::{ResumeToken, ServerMessage};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{Client, Profile, Tick};
 
@@ -41,7 +41,7 @@ pub fn hold(input: &[u8]) -> bool {
             0 => client.handle_message(now, bytes),
             1 => {
                 tick = tick.next();
-                client.handle_message(now, &[&[TAG_FRAME][..], &tick.0.to_le_bytes(), bytes].concat())
+                slices::frame(tick, bytes).map_or(Ok(()), |message| client.handle_message(now, &message))
             }
             2 => {
                 client.input(now, &Input::default());

@@ -6,22 +6,23 @@
 
 use std::sync::LazyLock;
 
-use tickwire_shared::Game;
 use tickwire_shared::delta::{KindLayout, Layout, RowBuffer, decode_keyframe};
-use tickwire_shared::protocol::frame::{self, Frame};
+use tickwire_shared::protocol::frame::{self, Contents, Frame, OPEN_MAX};
 use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::limits::{
-    CHANNELS_MAX, CLIENT_MESSAGE_MAX_BYTES, EVENTS_PER_FRAME_MAX, INPUTS_PER_MESSAGE_MAX, SERVER_MESSAGE_MAX_BYTES,
+    CLIENT_MESSAGE_MAX_BYTES, EVENTS_PER_FRAME_MAX, INPUTS_PER_MESSAGE_MAX, SERVER_MESSAGE_MAX_BYTES,
 };
-use tickwire_shared::protocol::{self, ClientMessage, ServerMessage, TAG_FRAME, TAG_INPUT};
+use tickwire_shared::protocol::{self, ClientMessage, ServerMessage, TAG_INPUT};
 use tickwire_shared::schema::{KindSchema, Schema};
+use tickwire_shared::{Game, Tick};
 
 use super::layouts;
 
 pub fn hold(message: &[u8]) -> bool {
     match message.first() {
-        Some(&TAG_FRAME) => read_frame(message),
-        Some(&TAG_INPUT) => read_inputs(message),
+        // one's last frame was of the tick before
+        Some(&TAG_INPUT) => read_inputs(message) | read_frame(message),
+        Some(first) if first & protocol::FRAME != 0 => read_frame(message),
         Some(_) => read_cold(message),
         None => ClientMessage::decode(message).is_ok() || ServerMessage::decode(message).is_ok(),
     }
@@ -29,15 +30,16 @@ pub fn hold(message: &[u8]) -> bool {
 
 fn read_frame(message: &[u8]) -> bool {
     assert!(ClientMessage::decode(message).is_err() && ServerMessage::decode(message).is_err());
-    let mut read = Frame::default();
+    const LAST: Tick = Tick(u32::MAX - 100);
+    let mut read = Frame::after(LAST);
     if read.parse(message).is_err() {
         return false;
     }
-    assert!(read.closed.len() <= CHANNELS_MAX && read.parts.len() <= CHANNELS_MAX);
+    assert!(read.closed.len() <= OPEN_MAX && read.parts.len() <= OPEN_MAX);
     assert!(read.events.len() <= EVENTS_PER_FRAME_MAX);
-    let ranges = read.parts.iter().map(|part| &part.bits).chain(&read.owned).chain(&read.events);
+    let ranges = read.owned.iter().chain(&read.events).chain(read.parts.iter().map(|part| &part.bits));
     let ends = ranges.fold(0, |end, range| {
-        assert!(end < range.start && range.start <= range.end, "pieces are in order, a length in front of each");
+        assert!(end < range.start && range.start <= range.end, "pieces are in order, something in front of each");
         range.end
     });
     assert!(ends <= message.len());
@@ -46,23 +48,30 @@ fn read_frame(message: &[u8]) -> bool {
     let events: Vec<&[u8]> = read.events.iter().map(|range| &message[range.clone()]).collect();
     let mut written = Vec::new();
     let parts = read.parts.len();
-    frame::write_head(&read.head, &read.closed, parts, owned.is_some(), !events.is_empty(), &mut written);
-    for part in &read.parts {
-        let bits = &message[part.bits.clone()];
-        frame::write_part_head(part.handle, part.keyframe, bits.len(), &mut written);
-        written.extend_from_slice(bits);
-    }
+    let contents = Contents { owned: owned.is_some(), events: !events.is_empty(), parts };
+    frame::write_head(&read.head, Some(LAST), &read.closed, contents, &mut written);
     owned.inspect(|bits| frame::write_owned(bits, &mut written));
     if !events.is_empty() {
         frame::write_events(events.iter().copied(), &mut written);
     }
+    let mut late = 0;
+    for (at, part) in read.parts.iter().enumerate() {
+        if part.late != late {
+            late = part.late;
+            frame::write_late(late, &mut written);
+        }
+        let bits = &message[part.bits.clone()];
+        frame::write_part_head(part.handle, part.keyframe, (at + 1 < parts).then_some(bits.len()), &mut written);
+        written.extend_from_slice(bits);
+    }
     assert!(written.len() <= message.len(), "we write nothing longer than it needs to be");
 
-    let mut again = Frame::default();
+    let mut again = Frame::after(LAST);
     again.parse(&written).expect("we wrote it");
     assert_eq!((&again.head, &again.closed), (&read.head, &read.closed));
     let pieces = |frame: &Frame, message: &[u8]| {
-        let parts = frame.parts.iter().map(|part| (part.handle, part.keyframe, message[part.bits.clone()].to_vec()));
+        let parts =
+            frame.parts.iter().map(|part| (part.handle, part.keyframe, part.late, message[part.bits.clone()].to_vec()));
         let owned = frame.owned.clone().map(|range| message[range].to_vec());
         let events = frame.events.iter().map(|range| message[range.clone()].to_vec());
         (parts.collect::<Vec<_>>(), owned, events.collect::<Vec<_>>())

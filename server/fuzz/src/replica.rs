@@ -2,7 +2,7 @@
 //! True: all were applied.
 //!
 //! ```text
-//! input   { length · ticks since the frame before · a frame from its flags on }
+//! input   { length · ticks since the frame before · a frame without its tick }
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,10 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tickwire_shared::delta::{
     DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, decode_delta, decode_keyframe,
 };
-use tickwire_shared::protocol::TAG_FRAME;
 use tickwire_shared::protocol::frame::Frame;
-use tickwire_shared::protocol::limits::CHANNELS_MAX;
-use tickwire_shared::replica::{Change, OPEN_MAX, Replica};
+use tickwire_shared::replica::{Change, Replica};
 use tickwire_shared::{EntityId, Tick};
 
 use super::{layouts, slices};
@@ -32,7 +30,7 @@ pub fn hold(input: &[u8]) -> bool {
         let Some(slice) = slices::take(&mut rest) else { break };
         let Some((step, body)) = slice.split_first() else { continue };
         tick = tick.offset(i32::from(*step).max(1));
-        let message = [&[TAG_FRAME][..], &tick.0.to_le_bytes(), body].concat();
+        let Some(message) = slices::frame(tick, body) else { continue };
         if frame.parse(&message).is_err() {
             applied = false;
             continue;
@@ -111,14 +109,10 @@ impl Model {
         }
         let before = self.channels.clone();
         let mut updated = BTreeSet::new();
-        let mut late = 0;
         for part in &frame.parts {
-            if !part.keyframe && part.bits.is_empty() && usize::from(part.handle) >= OPEN_MAX {
-                late = (CHANNELS_MAX - usize::from(part.handle)) as i32;
-                // who has left its channel may turn up in another that is late
-                self.sound = false;
-                continue;
-            }
+            let late = i32::from(part.late);
+            // who has left its channel may turn up in another that is late
+            self.sound &= late == 0;
             assert!(updated.insert(part.handle), "a channel twice in a frame is refused");
             let (bits, mut rows) = (&message[part.bits.clone()], RowBuffer::default());
             let now = frame.head.tick;

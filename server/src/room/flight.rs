@@ -116,24 +116,29 @@ impl Flight {
         !(self.doubt_s.is_some() || is_full || is_late || self.under_way.len() >= FRAMES_MAX)
     }
 
-    /// A frame leaves; tells whether it is to ask.
-    pub(super) fn leave(&mut self, most: usize, tick: Tick, bytes: usize, now: Instant) -> bool {
-        if most == 0 {
+    /// Whether the next frame is to ask.
+    pub(super) fn is_to_ask(&self, most: usize, now: Instant) -> bool {
+        if most == 0 || self.asked.is_some() {
             return false;
+        }
+        let is_quiet = self.heard_at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_AFTER);
+        // it will be about as long as the last one
+        let bytes = self.bytes() + self.last_bytes;
+        let half_full = 2 * bytes >= self.window(most) || 2 * (self.under_way.len() + 1) >= FRAMES_MAX;
+        is_quiet || half_full || self.doubt_s.is_some() || self.limit.is_some()
+    }
+
+    /// A frame leaves, which may be one that asks.
+    pub(super) fn leave(&mut self, most: usize, (tick, asks): (Tick, bool), bytes: usize, now: Instant) {
+        if most == 0 {
+            return;
         }
         self.last_bytes = bytes as u64;
         self.sent += self.last_bytes;
         self.under_way.push_back(Sent { tick, at: now, through: self.sent, taken: self.taken });
-        if self.asked.is_some() {
-            return false;
-        }
-        let is_quiet = self.heard_at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_AFTER);
-        let half_full = 2 * self.bytes() >= self.window(most) || 2 * self.under_way.len() >= FRAMES_MAX;
-        let asks = is_quiet || half_full || self.doubt_s.is_some() || self.limit.is_some();
         if asks {
             self.asked = Some((tick, now));
         }
-        asks
     }
 
     /// The frame that left last did not.

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tickwire_shared::delta::{Layout, LayoutError};
+use tickwire_shared::protocol;
 use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::limits::{EVENT_MAX_BYTES, FRAME_MAX_BYTES, INPUT_LANES_MAX};
-use tickwire_shared::protocol::{self, frame};
 use tickwire_shared::publish::{Published, Publisher};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{
@@ -483,7 +483,8 @@ impl<G: Game> Room<G> {
             let state = (&self.store, &self.grid);
             let sees = |area| self.game.sees(seat, area);
             let (ack, encoder) = (occupant.inputs.ack(), &mut self.encoder);
-            occupant.view.compose((seat, sees), ack, state, encoder, &mut self.compose, &mut sink);
+            let asks = occupant.flight.is_to_ask(self.unacked_max_bytes, now);
+            occupant.view.compose((seat, sees), (ack, asks), state, encoder, &mut self.compose, &mut sink);
             let pieces = first..batch.pieces.len();
             let length: usize = batch.pieces[pieces.clone()].iter().map(std::ops::Range::len).sum();
             if length > FRAME_MAX_BYTES {
@@ -491,9 +492,7 @@ impl<G: Game> Room<G> {
                 self.counts.frames_too_long += 1;
                 continue;
             }
-            if occupant.flight.leave(self.unacked_max_bytes, self.tick, length, now) {
-                frame::ask(&mut batch.bytes[batch.pieces[first].clone()]);
-            }
+            occupant.flight.leave(self.unacked_max_bytes, (self.tick, asks), length, now);
             batch.frames.push(BatchFrame { link: occupant.link.link, seat, pieces });
             self.counts.frames_composed += 1;
             self.tick_traffic.frames += 1;

@@ -71,6 +71,7 @@ struct PartAt {
     /// Of the bits.
     bits: u32,
     end: u32,
+    keyframe: bool,
 }
 
 /// Rows that changed from one tick to another: places in the later one.
@@ -237,14 +238,13 @@ impl Encoder {
         self.made.bytes += end - bits;
         let fields = if base.is_some() { self.scratch.spent() } else { &self.spent };
         self.ledger.note((end - bits) * 8, base.is_none(), fields.bits());
-        // its length without the handle, which is each client's own
-        frame::write_part_head(0, base.is_none(), end - bits, &mut self.bytes);
-        let length = end + 1..self.bytes.len();
+        frame::write_part_length(end - bits, &mut self.bytes);
+        let length = end..self.bytes.len();
         let start = bits - length.len();
         self.bytes.copy_within(length, start);
         self.bytes.truncate(end);
         self.bytes.resize(end + COPIED_BYTES, 0);
-        self.parts.push(PartAt { start: start as u32, bits: bits as u32, end: end as u32 });
+        self.parts.push(PartAt { start: start as u32, bits: bits as u32, end: end as u32, keyframe: base.is_none() });
         (self.parts.len() - 1) as u32
     }
 
@@ -272,6 +272,19 @@ impl Encoder {
             changed.places.clear();
             changed.places.extend_from_slice(self.scratch.changed());
         }
+    }
+
+    /// Whether a part builds on nothing.
+    #[inline]
+    pub(super) fn is_keyframe(&self, part: u32) -> bool {
+        self.parts[part as usize].keyframe
+    }
+
+    /// How long the length in front of a part's bits is.
+    #[inline]
+    pub(super) fn length_bytes(&self, part: u32) -> usize {
+        let PartAt { start, bits, .. } = self.parts[part as usize];
+        (bits - start) as usize
     }
 
     /// A part as it travels behind its handle: its length and its bits.

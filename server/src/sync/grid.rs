@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tickwire_shared::replica::OPEN_MAX;
+use tickwire_shared::protocol::frame::OPEN_MAX;
 use tickwire_shared::{Area, Interest, Place, SeatId, Sight};
 
 use super::channel::{Cell, Channel};

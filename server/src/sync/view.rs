@@ -11,9 +11,8 @@ use std::sync::Arc;
 
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{Held, Part, encode_row};
-use tickwire_shared::protocol::frame::{self, FrameHead, InputAck};
-use tickwire_shared::protocol::limits::OWNED_MAX;
-use tickwire_shared::replica::late_mark;
+use tickwire_shared::protocol::frame::{self, Contents, FrameHead, InputAck};
+use tickwire_shared::protocol::limits::{FRAME_MAX_BYTES, OWNED_MAX};
 use tickwire_shared::{Area, SeatId, Sight, Tick, TickRate};
 
 use super::budget::{self, NEVER_TICKS, Pace, Purse, Terms, urgency};
@@ -38,6 +37,8 @@ const SHARED_BYTES: usize = 512;
 /// A client whose bytes last for so many frames like the last one, and so many more, gets all there is.
 const AMPLE_FRAMES: i64 = 2;
 const AMPLE_BYTES: i64 = 1024;
+/// Parts' bytes in one frame, at most: the private part and events need space as well.
+const PARTS_MAX_BYTES: i64 = (FRAME_MAX_BYTES - FRAME_MAX_BYTES / 4) as i64;
 /// No part's number.
 const UNMADE: u32 = u32::MAX;
 
@@ -79,6 +80,8 @@ pub struct View {
     /// Handles that a client that came back has and that lead on to nothing here.
     stale: Vec<u16>,
     needs_reset: bool,
+    /// The client came back, and has had no frame on the new connection: it may have had others on the old one.
+    returned: bool,
     purse: Purse,
     pace: Pace,
     /// Channels that are wrong at the client: their next part is a keyframe.
@@ -177,6 +180,7 @@ impl View {
     pub fn confirm(&mut self) {
         self.purse.charge(self.proposal.bytes);
         self.proposal.confirmed = true;
+        self.returned = false;
         self.owned = self.proposal.owned;
         self.acked = self.proposal.acked;
         self.hashed = self.proposal.hashed;
@@ -227,7 +231,7 @@ impl View {
     pub fn compose(
         &mut self,
         (seat, sees): (SeatId, impl Fn(Area) -> bool),
-        ack: Option<InputAck>,
+        (ack, asks): (Option<InputAck>, bool),
         (store, grid): (&Store, &Grid),
         encoder: &mut Encoder,
         shared: &mut ComposeTick,
@@ -261,32 +265,12 @@ impl View {
         // an ack is news once
         let ack = ack.filter(|ack| self.acked != Some(*ack));
 
-        let head = FrameHead { tick: shared.tick, reset, ack, hash };
+        let head = FrameHead { tick: shared.tick, reset, ack, hash, asks };
         let has_events = self.proposal.events > 0;
         let (first_piece, mut start) = (sink.pieces.len(), sink.bytes.len());
-        let groups = late_groups(&mut shared.parts);
-        frame::write_head(&head, &shared.closed, shared.parts.len() + groups, owned, has_events, sink.bytes);
-        let mut late = 0;
-        for chosen in &shared.parts {
-            if chosen.late != late {
-                late = chosen.late;
-                frame::write_part_head(late_mark(late), false, 0, sink.bytes);
-            }
-            write_handle(self.open[chosen.place].handle, sink.bytes);
-            encoder.ledger.send(chosen.part);
-            let (length, first_bytes) = encoder.first_bytes(chosen.part);
-            if length <= first_bytes.len() {
-                let end = sink.bytes.len() + length;
-                sink.bytes.extend_from_slice(first_bytes);
-                sink.bytes.truncate(end);
-            } else if length < SHARED_BYTES {
-                sink.bytes.extend_from_slice(encoder.sealed(chosen.part));
-            } else {
-                sink.pieces.push(start..sink.bytes.len());
-                sink.share(chosen.part as usize, encoder.sealed(chosen.part));
-                start = sink.bytes.len();
-            }
-        }
+        group_by_late(&mut shared.parts);
+        let contents = Contents { owned, events: has_events, parts: shared.parts.len() };
+        frame::write_head(&head, self.frame.filter(|_| !self.returned), &shared.closed, contents, sink.bytes);
         let own = sink.bytes.len();
         if owned {
             frame::write_owned(&shared.owned_bits, sink.bytes);
@@ -297,10 +281,57 @@ impl View {
         }
         encoder.ledger.owned += 8 * (events - own) as u64;
         encoder.ledger.events += 8 * (sink.bytes.len() - events) as u64;
+        start = self.write_parts(start, encoder, &shared.parts, sink);
         if sink.bytes.len() > start {
             sink.pieces.push(start..sink.bytes.len());
         }
         self.proposal.bytes = sink.pieces[first_piece..].iter().map(Range::len).sum();
+    }
+
+    /// Writes the parts behind what stands in `sink` from `start` on, which is no piece yet; tells the same of what is
+    /// behind them.
+    fn write_parts(
+        &self,
+        mut start: usize,
+        encoder: &mut Encoder,
+        parts: &[Chosen],
+        sink: &mut FrameSink<'_>,
+    ) -> usize {
+        let (mut late, last) = (0, parts.len().saturating_sub(1));
+        for (at, chosen) in parts.iter().enumerate() {
+            if chosen.late != late {
+                late = chosen.late;
+                frame::write_late(late, sink.bytes);
+            }
+            frame::write_part_head(self.open[chosen.place].handle, encoder.is_keyframe(chosen.part), None, sink.bytes);
+            encoder.ledger.send(chosen.part);
+            if at == last {
+                // it has what is left of the frame, and so no length
+                let length_bytes = encoder.length_bytes(chosen.part);
+                let sealed = encoder.sealed(chosen.part);
+                if sealed.len() < SHARED_BYTES {
+                    sink.bytes.extend_from_slice(&sealed[length_bytes..]);
+                } else {
+                    sink.pieces.push(start..sink.bytes.len());
+                    sink.share(chosen.part as usize, sealed, length_bytes);
+                    start = sink.bytes.len();
+                }
+                continue;
+            }
+            let (length, first_bytes) = encoder.first_bytes(chosen.part);
+            if length <= first_bytes.len() {
+                let end = sink.bytes.len() + length;
+                sink.bytes.extend_from_slice(first_bytes);
+                sink.bytes.truncate(end);
+            } else if length < SHARED_BYTES {
+                sink.bytes.extend_from_slice(encoder.sealed(chosen.part));
+            } else {
+                sink.pieces.push(start..sink.bytes.len());
+                sink.share(chosen.part as usize, encoder.sealed(chosen.part), 0);
+                start = sink.bytes.len();
+            }
+        }
+        start
     }
 
     /// What the client is to see.
@@ -404,10 +435,11 @@ impl View {
         };
         let mut bytes = self.purse.bytes(terms, *now);
         if bytes > AMPLE_FRAMES * self.proposal.bytes as i64 + AMPLE_BYTES {
-            for chosen in parts {
-                make(&self.open[chosen.place], chosen);
+            let length: i64 = parts.iter_mut().map(|chosen| make(&self.open[chosen.place], chosen)).sum();
+            if length <= PARTS_MAX_BYTES {
+                return;
             }
-            return;
+            // one who sees a large world for the first time: the rest comes with the next frames
         }
         urgent.clear();
         urgent.extend(parts.iter().enumerate().map(|(at, chosen)| {
@@ -418,13 +450,20 @@ impl View {
         }));
         // of equals the first, so that nothing depends on how it is sorted
         urgent.sort_unstable_by(|(a, a_at), (b, b_at)| b.total_cmp(a).then(a_at.cmp(b_at)));
+        let mut space = PARTS_MAX_BYTES;
         for (_, at) in &*urgent {
-            let open = &mut self.open[parts[*at].place];
+            let (chosen, whole) = (&mut parts[*at], space == PARTS_MAX_BYTES);
+            let open = &mut self.open[chosen.place];
             if bytes > 0 {
-                bytes -= make(open, &mut parts[*at]);
-            } else {
-                open.next = if open.next == Next::Opened { Next::Unopened } else { Next::Same };
+                let length = make(open, chosen);
+                // one that is longer than a frame may be is not let wait for ever: it is refused, and counted
+                if whole || length <= space {
+                    (bytes, space) = (bytes - length, space - length);
+                    continue;
+                }
             }
+            chosen.part = UNMADE;
+            open.next = if open.next == Next::Opened { Next::Unopened } else { Next::Same };
         }
         parts.retain(|chosen| chosen.part != UNMADE);
     }
@@ -480,7 +519,8 @@ impl View {
 }
 
 impl FrameSink<'_> {
-    fn share(&mut self, part: usize, bits: &[u8]) {
+    /// Adds a part as it is shared, but for its first bytes, which are `less`.
+    fn share(&mut self, part: usize, bits: &[u8], less: usize) {
         if self.copied.len() <= part {
             self.copied.resize(part + 1, None);
         }
@@ -489,7 +529,7 @@ impl FrameSink<'_> {
             self.bytes.extend_from_slice(bits);
             start..self.bytes.len()
         });
-        self.pieces.push(piece.clone());
+        self.pieces.push(piece.start + less..piece.end);
     }
 }
 
@@ -551,19 +591,9 @@ impl Chooser<'_> {
     }
 }
 
-/// Brings parts together that build on states of the same tick, those of the last frame first; tells how many other
-/// groups there are.
-fn late_groups(parts: &mut [Chosen]) -> usize {
-    if parts.iter().all(|chosen| chosen.late == 0) {
-        return 0;
+/// Brings parts together that build on states of the same tick, those of the last frame first.
+fn group_by_late(parts: &mut [Chosen]) {
+    if parts.iter().any(|chosen| chosen.late != 0) {
+        parts.sort_unstable_by_key(|chosen| (chosen.late, chosen.place));
     }
-    parts.sort_unstable_by_key(|chosen| (chosen.late, chosen.place));
-    parts.chunk_by(|a, b| a.late == b.late).filter(|group| group[0].late != 0).count()
-}
-
-/// A channel's handle, which the frame's layout knows only together with a length: one of 0 is one byte.
-#[inline]
-fn write_handle(handle: u16, out: &mut Vec<u8>) {
-    frame::write_part_head(handle, false, 0, out);
-    out.pop();
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tickwire_server::Running;
 use tickwire_shared::client::Client;
-use tickwire_shared::protocol::TAG_FRAME;
+use tickwire_shared::protocol::frame;
 use tickwire_shared::{Profile, Tick};
 
 use crate::swirl::{self, Swirl};
@@ -44,7 +44,7 @@ impl Reader {
                 let before = self.client.tick();
                 self.client.handle_message(self.started.elapsed(), &message[head..]).expect("a sound message");
                 self.flush();
-                let is_frame = message.get(head) == Some(&TAG_FRAME);
+                let is_frame = frame::is_frame(&message[head..]);
                 assert!(!is_frame || self.client.tick() != before, "a frame that could not be applied");
                 return (message.len(), self.client.tick().filter(|_| is_frame));
             }

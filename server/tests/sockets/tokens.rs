@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tickwire_server::Running;
 use tickwire_shared::protocol::close::CloseReason;
-use tickwire_shared::protocol::{ClientMessage, ResumeClaim, ResumeToken, ServerMessage, TAG_FRAME, VERSION};
+use tickwire_shared::protocol::{ClientMessage, ResumeClaim, ResumeToken, ServerMessage, VERSION, frame};
 use tickwire_shared::schema::Schema;
 
 use crate::roaming::{self, Roaming, Witness};
@@ -99,7 +99,7 @@ impl Hand {
                 let code = u16::from_be_bytes([payload[0], payload[1]]);
                 Said::Closed(code, String::from_utf8_lossy(&payload[2..]).into_owned())
             }
-            (_, Some(&TAG_FRAME)) => Said::Frame,
+            _ if frame::is_frame(&payload) => Said::Frame,
             _ => Said::Message(ServerMessage::decode(&payload).expect("a sound message")),
         }
     }

@@ -16,10 +16,10 @@ use super::reconnect::Reconnect;
 use super::{ClientError, State, Stats};
 use crate::delta::{KindLayout, Layout, LayoutError};
 use crate::game::{EntityId, Profile, SeatId};
-use crate::protocol::frame::{Frame, InputAck};
+use crate::protocol::frame::{self, Frame, InputAck};
 use crate::protocol::input::{HeardAge, InputLanes, Told, ViewLag};
 use crate::protocol::limits::INPUT_LANES_MAX;
-use crate::protocol::{self, ClientMessage, ResumeToken, ServerMessage, TAG_FRAME};
+use crate::protocol::{self, ClientMessage, ResumeToken, ServerMessage};
 use crate::replica::{Between, Change, Replica};
 use crate::schema::Schema;
 use crate::tick::{Tick, TickRate};
@@ -150,7 +150,7 @@ impl UntypedClient {
     /// The server broke the protocol: close the connection.
     pub fn handle_message(&mut self, now: Duration, message: &[u8]) -> Result<(), ClientError> {
         self.stats.bytes_in += message.len() as u64;
-        if message.first() == Some(&TAG_FRAME) {
+        if frame::is_frame(message) {
             return self.handle_frame(now, message);
         }
         let message = ServerMessage::decode(message)?;

@@ -1,5 +1,6 @@
 //! The border between what a delta says and the bits that say it: an entropy coder is a [`Put`] and its [`Take`].
 
+use super::forecast::Surprise;
 use super::layout::Unit;
 use crate::bits::{BitReader, BitWriter, DecodeError};
 use crate::rice;
@@ -10,10 +11,11 @@ pub(super) enum Question<'a> {
     /// Has a row that moved changed at all; the size of its last step and of how wrong its forecasts were, as a power
     /// of two.
     Moves(u8),
-    /// Has this unit changed: one that was expected to or not, of a row that moves or not.
-    Changed { unit: &'a Unit, expected: bool, moves: bool },
-    /// Is another component of a rotation the largest than was expected; how near the second one was.
-    Another(u8),
+    /// Has this unit changed: one that was expected to or not, of a row that moves or not;
+    /// `size` as above.
+    Changed { unit: &'a Unit, expected: bool, moves: bool, size: u8 },
+    /// Is another component of a rotation the largest than was expected; how near the second one was, and `size`.
+    Another { near: u8, size: u8 },
     /// Has a row changed elsewhere than was expected.
     Marked,
 }
@@ -27,25 +29,29 @@ pub(super) enum Count {
     Gap,
 }
 
-/// Which way a forecast was wrong the last time, and how far: the next error leans by it. And whether it looks further
-/// ahead than one step.
+/// What a residual follows on: the next error leans by it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Lean {
-    pub(super) place: u8,
+    /// What the lane went further in its last step than in the one before.
+    pub(super) by: i64,
+    /// How far it is expected to go.
+    pub(super) step: i64,
+    /// The forecast looks further ahead than one step.
     pub(super) far: bool,
 }
 
 impl Lean {
-    /// How many places there are.
-    pub(super) const COUNT: usize = 32;
-    pub(super) const NONE: Self = Self { place: 0, far: false };
+    pub(super) const NONE: Self = Self { by: 0, step: 0, far: false };
+}
 
-    /// `by` what a lane went further in its last step than in the one before.
-    #[inline(always)]
-    pub(super) fn new(by: i64, far: bool) -> Self {
-        let size = (64 - by.unsigned_abs().leading_zeros()).min(15) as u8;
-        Self { place: size << 1 | u8::from(by < 0), far }
-    }
+/// What is known of a residual beforehand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sureness {
+    /// How far off the forecast may be: see [`Forecast::class`](super::forecast::Forecast::class).
+    pub(super) class: usize,
+    pub(super) lean: Lean,
+    /// How far off those before it in the row were.
+    pub(super) surprise: Surprise,
 }
 
 /// The writing half.
@@ -58,7 +64,7 @@ pub(super) trait Put {
 
     fn answer(&mut self, question: Question<'_>, answer: bool);
     /// A residual whose zigzag form has at most `width` bits.
-    fn residual(&mut self, unit: &Unit, class: usize, lean: Lean, residual: i64, width: u8);
+    fn residual(&mut self, unit: &Unit, sure: Sureness, residual: i64, width: u8);
     /// A number of `bits` bits, 0 to 32.
     fn bits(&mut self, value: u32, bits: u8);
     fn mark(&self) -> Self::Mark;
@@ -92,7 +98,7 @@ pub(super) trait Take {
     const WHOLE_BITS: bool;
 
     fn answer(&mut self, question: Question<'_>) -> Result<bool, DecodeError>;
-    fn residual(&mut self, unit: &Unit, class: usize, lean: Lean, width: u8) -> Result<i64, DecodeError>;
+    fn residual(&mut self, unit: &Unit, sure: Sureness, width: u8) -> Result<i64, DecodeError>;
     fn bits(&mut self, bits: u8) -> Result<u32, DecodeError>;
     /// An upper bound for how many more things of a bit each there may be.
     fn left(&self) -> usize;
@@ -127,8 +133,8 @@ impl Put for BitWriter<'_> {
     }
 
     #[inline(always)]
-    fn residual(&mut self, unit: &Unit, class: usize, _: Lean, residual: i64, width: u8) {
-        rice::write(residual, unit.rice[class], width, self);
+    fn residual(&mut self, unit: &Unit, sure: Sureness, residual: i64, width: u8) {
+        rice::write(residual, unit.rice[sure.class], width, self);
     }
 
     #[inline]
@@ -160,8 +166,8 @@ impl Take for BitReader<'_> {
     }
 
     #[inline(always)]
-    fn residual(&mut self, unit: &Unit, class: usize, _: Lean, width: u8) -> Result<i64, DecodeError> {
-        rice::read(unit.rice[class], width, self)
+    fn residual(&mut self, unit: &Unit, sure: Sureness, width: u8) -> Result<i64, DecodeError> {
+        rice::read(unit.rice[sure.class], width, self)
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 //! The decoder. Its mirror is `encode.rs`: a change here is a change there. Every number is checked before it is used.
 
-use super::coder::{Count, Question, Take};
+use super::coder::{Count, Question, Sureness, Take};
 use super::encode::{DeltaScratch, Marked, gap_order};
 use super::forecast::{Forecast, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Layout, Part, Unit};
@@ -29,6 +29,8 @@ pub fn decode_keyframe(layout: &Layout, bytes: &[u8], out: &mut RowBuffer) -> Re
 /// What a delta's decoder keeps in a [`DeltaScratch`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lists {
+    /// Rows were removed or entered.
+    pub(super) lists_others: bool,
     /// Rows of the base that are still there: place in the base, place in the new state. Empty when that is all of them,
     /// in the same places.
     kept: Vec<(usize, usize)>,
@@ -69,7 +71,8 @@ fn decode_with<T: Take>(
     let leans = take.bits(1)? != 0;
     let earlier = if leans { Some(past.earlier.ok_or(DecodeError::NoBaseline("state"))?) } else { None };
     let past = Past { base: past.base, earlier };
-    let kept = if take.bits(1)? != 0 {
+    lists.lists_others = take.bits(1)? != 0;
+    let kept = if lists.lists_others {
         lists.decode_structure(layout, past.base, &mut take, out)?;
         lists.kept.len()
     } else {
@@ -202,7 +205,7 @@ fn decode_rows<T: Take>(
             return Ok(());
         }
         changed.push(after as u32);
-        decode_kept(kind, &past, says, surprise, rows, row)
+        decode_kept(kind, &past, says, (surprise, size), rows, row)
     };
     for (at, place) in lists.moving.iter().enumerate() {
         let place = *place as usize;
@@ -224,7 +227,7 @@ fn decode_kept(
     kind: &KindLayout,
     past: &RowPast<'_>,
     says: Says,
-    mut surprise: Surprise,
+    (mut surprise, size): (Surprise, u8),
     rows: &mut impl Take,
     row: &mut [u32],
 ) -> Result<(), DecodeError> {
@@ -236,11 +239,11 @@ fn decode_kept(
         if !unit.motion || (asked && !moves) {
             let expected = past.expects(unit);
             let told = expected || asked;
-            if !told || !rows.answer(Question::Changed { unit, expected, moves })? {
+            if !told || !rows.answer(Question::Changed { unit, expected, moves, size })? {
                 continue;
             }
         }
-        decode_unit(unit, past, asked, &mut surprise, rows, row)?;
+        decode_unit(unit, past, asked.then_some(size), &mut surprise, rows, row)?;
     }
     Ok(())
 }
@@ -302,7 +305,7 @@ impl<'a> Entered<'a> {
 fn decode_unit(
     unit: &Unit,
     past: &RowPast<'_>,
-    asked: bool,
+    asked: Option<u8>,
     surprise: &mut Surprise,
     rows: &mut impl Take,
     row: &mut [u32],
@@ -320,7 +323,9 @@ fn decode_unit(
         }
         Coding::Quat { bits: width } => {
             let mut turned = past.turned(unit, width);
-            if asked && rows.answer(Question::Another(turned.near))? {
+            if let Some(size) = asked
+                && rows.answer(Question::Another { near: turned.near, size })?
+            {
                 turned.largest = rows.bits(2)?;
                 turned.forecasts = past.quat(unit, width, turned.largest);
             }
@@ -350,7 +355,8 @@ fn decode_residual(
     surprise: &mut Surprise,
     rows: &mut impl Take,
 ) -> Result<i64, DecodeError> {
-    let residual = rows.residual(unit, forecast.class(*surprise), forecast.lean, width)?;
+    let sure = Sureness { class: forecast.class(*surprise), lean: forecast.lean, surprise: *surprise };
+    let residual = rows.residual(unit, sure, width)?;
     surprise.note(residual);
     Ok(residual)
 }

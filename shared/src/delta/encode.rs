@@ -1,6 +1,6 @@
 //! The encoder. Its mirror is `decode.rs`: a change here is a change there.
 
-use super::coder::{Count, Put, Question};
+use super::coder::{Count, Put, Question, Sureness};
 use super::forecast::{Forecast, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Layout, Part, Unit, bits_for};
 use super::past::{Past, RowPasts};
@@ -112,6 +112,12 @@ impl DeltaScratch {
         &self.changed
     }
 
+    /// After decoding a delta: whether rows were removed or entered.
+    #[must_use]
+    pub fn lists_others(&self) -> bool {
+        self.decoding.lists_others
+    }
+
     /// After encoding a delta: what each field took.
     #[must_use]
     pub fn spent(&self) -> &Spent {
@@ -207,21 +213,21 @@ impl DeltaScratch {
         } else if !moves {
             return;
         }
-        let (surprise, size) = if P::WHOLE_BITS { <_>::default() } else { past.unrest(kind) };
+        let unrest = if P::WHOLE_BITS { <_>::default() } else { past.unrest(kind) };
         let mut marked = false;
         if !P::WHOLE_BITS {
             if moves {
-                rows.answer(Question::Moves(size), changed);
+                rows.answer(Question::Moves(unrest.1), changed);
             }
             if changed {
-                encode_asked(kind, &past, to, moves, surprise, rows);
+                encode_asked(kind, &past, to, moves, unrest, rows);
             }
         } else if changed {
             let mark = rows.mark();
-            marked = !encode_plain(kind, &past, to, surprise, rows);
+            marked = !encode_plain(kind, &past, to, rows);
             if marked {
                 rows.rewind(mark);
-                encode_marks(kind, &past, to, moves, surprise, rows);
+                encode_marks(kind, &past, to, moves, rows);
             }
         }
         if moves {
@@ -282,24 +288,19 @@ fn encode_entered<'a>(
 
 /// The units that are expected to change. Tells whether that is all: if not, what was written is of no use.
 #[inline]
-fn encode_plain(
-    kind: &KindLayout,
-    past: &RowPast<'_>,
-    row: &[u32],
-    mut surprise: Surprise,
-    rows: &mut impl Put,
-) -> bool {
+fn encode_plain(kind: &KindLayout, past: &RowPast<'_>, row: &[u32], rows: &mut impl Put) -> bool {
+    let mut surprise = Surprise::default();
     for unit in kind.units(Part::Public) {
         rows.begin();
         let differs = unit.motion || unit.differs(past.base, row);
         if !unit.motion {
             if past.expects(unit) {
-                rows.answer(Question::Changed { unit, expected: true, moves: true }, differs);
+                rows.answer(Question::Changed { unit, expected: true, moves: true, size: 0 }, differs);
             } else if differs {
                 return false;
             }
         }
-        if differs && !encode_unit(unit, past, unit.of(row), false, &mut surprise, rows) {
+        if differs && !encode_unit(unit, past, unit.of(row), None, &mut surprise, rows) {
             return false;
         }
         rows.end(unit);
@@ -309,15 +310,8 @@ fn encode_plain(
 
 /// The same, and a flag for each of the other units; of a row that did not move for all of them.
 #[cold]
-fn encode_marks(
-    kind: &KindLayout,
-    past: &RowPast<'_>,
-    row: &[u32],
-    moves: bool,
-    surprise: Surprise,
-    rows: &mut impl Put,
-) {
-    encode_asked(kind, past, row, moves, surprise, rows);
+fn encode_marks(kind: &KindLayout, past: &RowPast<'_>, row: &[u32], moves: bool, rows: &mut impl Put) {
+    encode_asked(kind, past, row, moves, <_>::default(), rows);
 }
 
 /// Each unit is asked for, but those of a row that moves which are made for motion.
@@ -327,7 +321,7 @@ fn encode_asked(
     past: &RowPast<'_>,
     row: &[u32],
     moves: bool,
-    mut surprise: Surprise,
+    (mut surprise, size): (Surprise, u8),
     rows: &mut impl Put,
 ) {
     for unit in kind.units(Part::Public) {
@@ -335,22 +329,22 @@ fn encode_asked(
         let is_asked = !unit.motion || !moves;
         let differs = !is_asked || unit.differs(past.base, row);
         if is_asked {
-            rows.answer(Question::Changed { unit, expected: past.expects(unit), moves }, differs);
+            rows.answer(Question::Changed { unit, expected: past.expects(unit), moves, size }, differs);
         }
         if differs {
-            encode_unit(unit, past, unit.of(row), true, &mut surprise, rows);
+            encode_unit(unit, past, unit.of(row), Some(size), &mut surprise, rows);
         }
         rows.end(unit);
     }
 }
 
-/// Tells whether it could be said: a rotation whose largest component is another than was expected has to be `asked`.
+/// Tells whether it could be said: a rotation whose largest component is another than was expected has to be `asked`, and with which size.
 #[inline(always)]
 fn encode_unit(
     unit: &Unit,
     past: &RowPast<'_>,
     to: &[u32],
-    asked: bool,
+    asked: Option<u8>,
     surprise: &mut Surprise,
     rows: &mut impl Put,
 ) -> bool {
@@ -368,8 +362,8 @@ fn encode_unit(
         Coding::Quat { bits: width } => {
             let mut turned = past.turned(unit, width);
             let another = to[0] != turned.largest;
-            if asked {
-                rows.answer(Question::Another(turned.near), another);
+            if let Some(size) = asked {
+                rows.answer(Question::Another { near: turned.near, size }, another);
                 if another {
                     rows.bits(to[0], 2);
                     turned.forecasts = past.quat(unit, width, to[0]);
@@ -396,7 +390,8 @@ fn encode_residual(
     surprise: &mut Surprise,
     rows: &mut impl Put,
 ) {
-    rows.residual(unit, forecast.class(*surprise), forecast.lean, residual, width);
+    let sure = Sureness { class: forecast.class(*surprise), lean: forecast.lean, surprise: *surprise };
+    rows.residual(unit, sure, residual, width);
     surprise.note(residual);
 }
 

@@ -60,7 +60,7 @@ pub(super) struct Turned {
 
 /// How far off the forecasts of a row have been so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Surprise(u64);
+pub(super) struct Surprise(pub(super) u64);
 
 impl<'a> RowPast<'a> {
     /// Whether a unit is expected to change: it is made for motion, or it changed the last time.
@@ -113,7 +113,7 @@ impl<'a> RowPast<'a> {
         let forecasts = match &self.earlier {
             Some(([before, older], pace)) => {
                 let seen = |row: &[u32]| quat.seen_from(now, Quat::lanes_of(row, unit.first));
-                Forecast::turned([base, seen(before), seen(older)], pace)
+                Forecast::turned(quat, [base, seen(before), seen(older)], pace)
             }
             None => base.map(|lane| Forecast::unknown(lane.into(), width)),
         };
@@ -129,7 +129,7 @@ impl<'a> RowPast<'a> {
         let quat = Quat::new(width);
         let seen = |row: &[u32]| quat.seen_from(largest, Quat::lanes_of(row, unit.first));
         match &self.earlier {
-            Some(([before, older], pace)) => Forecast::turned([seen(self.base), seen(before), seen(older)], pace),
+            Some(([before, older], pace)) => Forecast::turned(quat, [seen(self.base), seen(before), seen(older)], pace),
             None => seen(self.base).map(|lane| Forecast::unknown(lane.into(), width)),
         }
     }
@@ -140,6 +140,13 @@ impl Pace {
     pub(super) fn new(spacing: u8, ahead: u8) -> Self {
         let times = u64::from(ahead.checked_div(spacing).unwrap_or(0));
         Self { spacing, ahead, rounding: 16 * times.saturating_sub(1) }
+    }
+
+    /// How many times as much as in one step a turning body leaves the straight line, in halves.
+    #[inline(always)]
+    fn bends(&self) -> i64 {
+        let (ahead, spacing) = (i64::from(self.ahead), i64::from(self.spacing.max(1)));
+        if ahead == spacing { 2 } else { ahead * (ahead + spacing) / (spacing * spacing) }
     }
 
     /// What `by` in one spacing comes to in the time ahead. `by` has 34 bits at most.
@@ -164,15 +171,23 @@ impl Forecast {
         Self { at: base, doubt: 8 << (width / 4), lean: Lean::NONE }
     }
 
-    /// Of three components, in three states.
+    /// Of three components, in three states. A body that goes on turning follows a circle.
     #[inline(always)]
-    fn turned([base, before, older]: [[u32; 3]; 3], pace: &Pace) -> [Self; 3] {
-        let one = |i: usize| {
+    fn turned(quat: Quat, [base, before, older]: [[u32; 3]; 3], pace: &Pace) -> [Self; 3] {
+        let [a, b, c]: [[i64; 2]; 3] = [0, 1, 2].map(|i| {
             let (base, before, older) = (i64::from(base[i]), i64::from(before[i]), i64::from(older[i]));
-            Self::new(base, [base.wrapping_sub(before), before.wrapping_sub(older)], pace, Motion::Steady)
+            [base.wrapping_sub(before), before.wrapping_sub(older)]
+        });
+        let straight = |i: usize, steps: [i64; 2]| Self::new(base[i].into(), steps, pace, Motion::Steady);
+        let plain = [straight(0, a), straight(1, b), straight(2, c)];
+        let Some(bend) = quat.bend(base, [a[0], b[0], c[0]], pace.bends()) else { return plain };
+        let bent = |i: usize, steps: [i64; 2]| {
+            let [now, ahead] = bend(base[i]);
+            let mut forecast = Self::new(base[i].into(), [steps[0].wrapping_add(now), steps[1]], pace, Motion::Steady);
+            forecast.at = plain[i].at.wrapping_sub(ahead);
+            forecast
         };
-        // not `from_fn`: its calls are not always inlined
-        [one(0), one(1), one(2)]
+        [bent(0, a), bent(1, b), bent(2, c)]
     }
 
     /// `steps`: the last one, and the one before.
@@ -191,7 +206,7 @@ impl Forecast {
         // steps have 34 bits at most, times at most 32: nothing wraps
         let doubt =
             step.unsigned_abs().wrapping_add(surprise.unsigned_abs().wrapping_mul(8)).wrapping_add(pace.rounding);
-        Self { at: base.wrapping_add(step), doubt, lean: Lean::new(surprise, pace.ahead > pace.spacing) }
+        Self { at: base.wrapping_add(step), doubt, lean: Lean { by: surprise, step, far: pace.ahead > pace.spacing } }
     }
 
     /// The forecast within 0 to `span`.

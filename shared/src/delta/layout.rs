@@ -195,6 +195,16 @@ impl KindLayout {
         row.len() == self.lanes && self.public.iter().chain(&self.owner).all(|unit| unit.coding.fits(unit.of(row)))
     }
 
+    /// Copies the lanes of `from` that travel to everybody into `to`.
+    pub(crate) fn copy_public_lanes(&self, from: &[u32], to: &mut [u32]) {
+        if self.owner.is_empty() {
+            return to.copy_from_slice(from);
+        }
+        for unit in &self.public {
+            to[unit.first..unit.first + unit.lanes].copy_from_slice(unit.of(from));
+        }
+    }
+
     /// Copies the owner-only lanes of `from` into `to`.
     pub fn copy_owner_lanes(&self, from: &[u32], to: &mut [u32]) {
         for unit in &self.owner {

@@ -1,6 +1,6 @@
 //! What each field takes: a coder that counts bits beside the one that writes them.
 
-use super::coder::{Lean, Put, Question};
+use super::coder::{Put, Question, Sureness};
 use super::layout::Unit;
 use crate::bits::BitWriter;
 
@@ -65,8 +65,8 @@ impl Put for Counted<'_, '_> {
     }
 
     #[inline(always)]
-    fn residual(&mut self, unit: &Unit, class: usize, lean: Lean, residual: i64, width: u8) {
-        self.bits.residual(unit, class, lean, residual, width);
+    fn residual(&mut self, unit: &Unit, sure: Sureness, residual: i64, width: u8) {
+        self.bits.residual(unit, sure, residual, width);
     }
 
     #[inline(always)]

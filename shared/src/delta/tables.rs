@@ -2,16 +2,21 @@
 //! of a game's description, so both ends have the same.
 //!
 //! One byte a question, (2 · byte + 1) / 512 for a yes. A residual is asked for as zero or not, its sign, the place of
-//! its highest bit in unary, and the two bits below that; what is lower is as likely one as the other.
+//! its highest bit in unary, and the two bits below that; what is lower is as likely one as the other. Whether it is
+//! zero, and how long if it is short, is asked by how wrong the lane's own forecast was the last time and how wrong those
+//! before it in the row were, each in 12 levels; what else there is by the class of doubt that is made of both. Directions
+//! are told from where the lane leans: a scene and its mirror image are one.
 //!
 //! ```text
 //! 4 models (pushed, seldom, turn, quat), one step ahead and further:
-//!     32 classes of doubt: { zero? · 15 × more bits? · 8 × second bit · 16 × third bit }
-//!     32 leans: negative?
-//! 6 codings × 4: changed? · 16 × another largest component? · 16 × moves? · 2 counts: 32 × more bits?
+//!     12 × 12 levels: { zero? · 2 (the other way, with the lean) × 4 × more bits? }
+//!     32 classes of doubt: { 11 × more bits? · 8 × second bit · 16 × third bit }
+//!     16 sizes of the lean × 32 of the step: against the lean?
+//! 6 codings × 4 × 16 sizes: changed? · 16 × 16 sizes: another largest component? · 16 sizes: moves?
+//! 2 counts: 32 × more bits?
 //! ```
 
-use super::coder::{Count, Lean, Put, Question, Take};
+use super::coder::{Count, Put, Question, Sureness, Take};
 use super::forecast::Motion;
 use super::layout::{Coding, LayoutError, Unit};
 use crate::bits::DecodeError;
@@ -20,14 +25,23 @@ use crate::range::{Chance, RangeReader, RangeWriter};
 const MODELS: usize = 4;
 const CODINGS: usize = MODELS + 2;
 const CLASSES: usize = 32;
+const LEVELS: usize = 12;
+/// Lengths that are asked for by level.
+const SHORT: usize = 4;
+/// Questions of two levels.
+const CELL: usize = 1 + 2 * SHORT;
+const CELLS: usize = LEVELS * LEVELS * CELL;
 /// Questions of one class.
-const LENGTHS: usize = 15;
+const LENGTHS: usize = 11;
 const SECONDS: usize = 8;
-const CLASS: usize = 1 + LENGTHS + SECONDS + 2 * SECONDS;
-const MODEL: usize = CLASSES * CLASS + Lean::COUNT;
+const CLASS: usize = LENGTHS + SECONDS + 2 * SECONDS;
+const LEANS: usize = 16;
+const STEPS: usize = 32;
+const MODEL: usize = CELLS + CLASSES * CLASS + LEANS * STEPS;
+const SIZES: usize = 16;
 const CHANGED: usize = 2 * MODELS * MODEL;
-const ANOTHER: usize = CHANGED + 4 * CODINGS;
-const MOVES: usize = ANOTHER + 16;
+const ANOTHER: usize = CHANGED + 4 * CODINGS * SIZES;
+const MOVES: usize = ANOTHER + 16 * SIZES;
 const COUNTS: usize = MOVES + 16;
 const QUESTIONS: usize = COUNTS + 2 * 32;
 /// Bits of a residual's magnitude, at most.
@@ -64,10 +78,11 @@ fn coding(unit: &Unit) -> usize {
 
 fn question(question: Question<'_>) -> usize {
     match question {
-        Question::Changed { unit, expected, moves } => {
-            CHANGED + 4 * coding(unit) + 2 * usize::from(moves) + usize::from(expected)
+        Question::Changed { unit, expected, moves, size } => {
+            let of = 4 * coding(unit) + 2 * usize::from(moves) + usize::from(expected);
+            CHANGED + of * SIZES + usize::from(size.min(15))
         }
-        Question::Another(near) => ANOTHER + usize::from(near.min(15)),
+        Question::Another { near, size } => ANOTHER + usize::from(near.min(15)) * SIZES + usize::from(size.min(15)),
         Question::Moves(size) => MOVES + usize::from(size.min(15)),
         // each answer of such a row is asked for
         Question::Marked => QUESTIONS - 1,
@@ -79,11 +94,63 @@ fn more(count: Count, bits: u8) -> usize {
     COUNTS + usize::from(bits.min(30)) + if count == Count::Gap { 32 } else { 0 }
 }
 
-/// Where the questions about a residual begin: of its class, and that of its sign.
+/// The level of how wrong something was.
 #[inline]
-fn residual(unit: &Unit, class: usize, lean: Lean) -> (usize, usize) {
-    let model = (coding(unit) + if lean.far { MODELS } else { 0 }) * MODEL;
-    (model + class.min(CLASSES - 1) * CLASS, model + CLASSES * CLASS + usize::from(lean.place))
+fn level(by: u64) -> usize {
+    const FIRST: [u8; 16] = [0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 6, 6, 6, 6, 7, 7];
+    match FIRST.get(by as usize).filter(|_| by < 16) {
+        Some(level) => (*level).into(),
+        None => match by {
+            ..22 => 7,
+            22..41 => 8,
+            41..81 => 9,
+            81..161 => 10,
+            _ => LEVELS - 1,
+        },
+    }
+}
+
+/// Where the questions about a residual begin.
+#[derive(Clone, Copy)]
+struct Asked {
+    cell: usize,
+    class: usize,
+    sign: usize,
+    /// The lean is to lower numbers.
+    down: bool,
+}
+
+impl Asked {
+    #[inline]
+    fn new(unit: &Unit, sure: Sureness) -> Self {
+        let Sureness { class, lean, surprise } = sure;
+        let model = (coding(unit) + if lean.far { MODELS } else { 0 }) * MODEL;
+        let (by, step) = (lean.by.unsigned_abs(), lean.step.unsigned_abs());
+        let down = if by > 0 { lean.by < 0 } else { lean.step < 0 };
+        let size = |of: u64| (64 - of.leading_zeros()) as usize;
+        let place = if by < 6 { by as usize } else { (3 + size(by)).min(LEANS - 1) };
+        let steps = 2 * size(step).min(STEPS / 2 - 1) + usize::from((lean.step < 0) != down);
+        Self {
+            cell: model + (level(by) * LEVELS + level(surprise.0)) * CELL,
+            class: model + CELLS + class.min(CLASSES - 1) * CLASS,
+            sign: model + CELLS + CLASSES * CLASS + place * STEPS + steps,
+            down,
+        }
+    }
+
+    /// Whether it has more than so many bits, where it is `against` the lean.
+    #[inline]
+    fn more(&self, bits: usize, against: bool) -> usize {
+        match bits.checked_sub(SHORT) {
+            None => self.cell + 1 + if against { 0 } else { SHORT } + bits,
+            Some(longer) => self.class + longer.min(LENGTHS - 1),
+        }
+    }
+
+    #[inline]
+    fn seconds(&self) -> usize {
+        self.class + LENGTHS
+    }
 }
 
 /// Answers, in the order of the questions, until the whole message is known.
@@ -131,23 +198,24 @@ impl Put for Answers {
     }
 
     #[inline]
-    fn residual(&mut self, unit: &Unit, class: usize, lean: Lean, value: i64, _: u8) {
-        let (class, sign) = residual(unit, class, lean);
-        self.likely(class, value != 0);
+    fn residual(&mut self, unit: &Unit, sure: Sureness, value: i64, _: u8) {
+        let asked = Asked::new(unit, sure);
+        self.likely(asked.cell, value != 0);
         if value == 0 {
             return;
         }
-        self.likely(sign, value < 0);
+        let against = (value < 0) != asked.down;
+        self.likely(asked.sign, against);
         let magnitude = value.unsigned_abs();
         let length = magnitude.ilog2() as usize;
         for more in 0..length {
-            self.likely(class + 1 + more.min(LENGTHS - 1), true);
+            self.likely(asked.more(more, against), true);
         }
-        self.likely(class + 1 + length.min(LENGTHS - 1), false);
+        self.likely(asked.more(length, against), false);
         if length == 0 {
             return;
         }
-        let (seconds, at) = (class + 1 + LENGTHS, (length - 1).min(SECONDS - 1));
+        let (seconds, at) = (asked.seconds(), (length - 1).min(SECONDS - 1));
         let second = magnitude >> (length - 1) & 1;
         self.likely(seconds + at, second != 0);
         if length == 1 {
@@ -216,15 +284,16 @@ impl Take for Likely<'_> {
     }
 
     #[inline]
-    fn residual(&mut self, unit: &Unit, class: usize, lean: Lean, _: u8) -> Result<i64, DecodeError> {
-        let (class, sign) = residual(unit, class, lean);
-        if !self.likely(class) {
+    fn residual(&mut self, unit: &Unit, sure: Sureness, _: u8) -> Result<i64, DecodeError> {
+        let asked = Asked::new(unit, sure);
+        if !self.likely(asked.cell) {
             self.range.check()?;
             return Ok(0);
         }
-        let negative = self.likely(sign);
+        let against = self.likely(asked.sign);
+        let negative = against != asked.down;
         let mut length = 0;
-        while self.likely(class + 1 + length.min(LENGTHS - 1)) {
+        while self.likely(asked.more(length, against)) {
             length += 1;
             if length >= MAGNITUDE_BITS_MAX as usize {
                 return Err(DecodeError::OutOfRange("field"));
@@ -232,7 +301,7 @@ impl Take for Likely<'_> {
         }
         let mut magnitude = 1u64;
         if length > 0 {
-            let (seconds, at) = (class + 1 + LENGTHS, (length - 1).min(SECONDS - 1));
+            let (seconds, at) = (asked.seconds(), (length - 1).min(SECONDS - 1));
             let second = usize::from(self.likely(seconds + at));
             magnitude = 2 | second as u64;
             if length > 1 {
@@ -303,17 +372,18 @@ impl Training {
         }
     }
 
-    /// The tables. A question that came up seldom is answered as the same one of the class before.
+    /// The tables. A question that came up seldom is answered as the same one of the level or class before.
     #[must_use]
     pub fn tables(&self) -> Vec<u8> {
         let mut chances: Vec<Chance> = Vec::with_capacity(QUESTIONS);
         for (at, [no, yes]) in self.counts.iter().enumerate() {
             let in_model = at % MODEL;
-            let like = if at < CHANGED && (CLASS..CLASSES * CLASS).contains(&in_model) {
-                u64::from(chances[at - CLASS])
-            } else {
-                128
+            let before = match in_model {
+                _ if at >= CHANGED => None,
+                ..CELLS => [LEVELS * CELL, CELL].into_iter().find(|before| *before <= in_model),
+                _ => Some(CLASS).filter(|_| (CELLS + CLASS..CELLS + CLASSES * CLASS).contains(&in_model)),
             };
+            let like = before.map_or(128, |before| u64::from(chances[at - before]));
             // as if eight answers had been seen before
             let chance = (256 * yes + 8 * like) / (no + yes + 8);
             chances.push(chance.min(255) as u8);

@@ -1,34 +1,61 @@
 //! The frame: all that a client receives of a tick, in one WebSocket message.
 //!
 //! ```text
-//! tag · tick u32 LE · flags u8
+//! first     1 · more? ack? hash? owned? events? part? parts?      one byte, the highest bit first
+//! [more]    reset? whole tick? closed? asks?      only when one of them is
+//! tick      its lowest byte: the next such tick after the client's last frame; or u32 LE
 //! [ack]     age of the acked input's tick i16 LE · margin i16 LE (tenths of a millisecond)
 //! [hash]    u32 LE over the client's whole view as of this frame
 //! [closed]  count · { channel handle }
-//! parts     count · { channel handle · length << 1 | keyframe · bits }
+//! [parts]   count, where it is neither none nor one
 //! [owned]   length · bits: count · { id · kind · owner-only fields }
 //! [events]  count · { length · bytes }
+//! parts     { [late mark] · channel handle << 1 | keyframe · length · bits }, the last one without its length: what is left
+//! late mark what a handle of 4,096 less 1 to 32 would be
 //! ```
 //! All counts, lengths and handles are varints. Closed channels are dropped before parts are read; a keyframe opens its
 //! channel. With the flag `reset` the client forgets all channels and owned entities first. With the flag `asks` it says
 //! at once that it has taken the frame ([`heard`](super::heard)); before that, little more may come.
+//!
+//! # What a frame says of a channel
+//! A part builds on the channel as it was at the last frame, and a channel that a frame does not name was not changed by
+//! it. Unless the server had no room for it: then the channel comes later, behind a late mark, and the mark tells how
+//! many ticks before this frame the earlier frame was at which the client's copy was true for the last time. It is for all
+//! parts up to the next mark, or to the end.
 
 use std::ops::Range;
 
 use super::limits::{CHANNELS_MAX, EVENTS_PER_FRAME_MAX, FRAME_MAX_BYTES};
-use super::{TAG_FRAME, varint, varint::ByteReader};
+use super::{FRAME, varint, varint::ByteReader};
 use crate::bits::DecodeError;
 use crate::tick::Tick;
 
-const RESET: u8 = 1;
+const MORE: u8 = 1;
 const ACK: u8 = 2;
 const HASH: u8 = 4;
-const CLOSED: u8 = 8;
-const OWNED: u8 = 16;
-const EVENTS: u8 = 32;
-const ASKS: u8 = 64;
-/// Where the flags are in a frame.
-const FLAGS_AT: usize = 5;
+const OWNED: u8 = 8;
+const EVENTS: u8 = 16;
+const PART: u8 = 32;
+const PARTS: u8 = 64;
+
+/// Behind [`MORE`].
+const RESET: u8 = 1;
+const WHOLE_TICK: u8 = 2;
+const CLOSED: u8 = 4;
+const ASKS: u8 = 8;
+
+/// Ticks that a channel may be left out of frames before it can only come as a keyframe.
+pub const LATE_MAX: u8 = 32;
+/// Most channels that a client has open: the handles from here on are late marks.
+pub const OPEN_MAX: usize = CHANNELS_MAX - LATE_MAX as usize;
+/// Ticks after the frame before that one byte can tell.
+const SHORT_MAX: i32 = 255;
+
+/// Whether a server's message is a frame.
+#[must_use]
+pub fn is_frame(message: &[u8]) -> bool {
+    message.first().is_some_and(|first| first & FRAME != 0)
+}
 
 /// What the server tells about a client's inputs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,21 +77,44 @@ pub struct FrameHead {
     pub ack: Option<InputAck>,
     /// Low half of the hash over the view after this frame.
     pub hash: Option<u32>,
+    /// The server waits for word that the client has taken it.
+    pub asks: bool,
 }
 
-/// Appends a frame's head. `parts` is how many [`write_part_head`]s follow.
-pub fn write_head(head: &FrameHead, closed: &[u16], parts: usize, owned: bool, events: bool, out: &mut Vec<u8>) {
+/// What stands in a frame behind its head.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Contents {
+    /// A [`write_owned`] follows.
+    pub owned: bool,
+    /// Then a [`write_events`].
+    pub events: bool,
+    /// Then so many [`write_part_head`]s, each with its bits.
+    pub parts: usize,
+}
+
+/// Appends a frame's head. `last` is the tick of the last frame that the client got, if it got one.
+pub fn write_head(head: &FrameHead, last: Option<Tick>, closed: &[u16], contents: Contents, out: &mut Vec<u8>) {
     let flag = |on: bool, bit: u8| if on { bit } else { 0 };
-    out.push(TAG_FRAME);
-    out.extend_from_slice(&head.tick.0.to_le_bytes());
+    let is_short = last.is_some_and(|last| (1..=SHORT_MAX).contains(&head.tick.since(last)));
+    let more = flag(head.reset, RESET)
+        | flag(!is_short, WHOLE_TICK)
+        | flag(!closed.is_empty(), CLOSED)
+        | flag(head.asks, ASKS);
     out.push(
-        flag(head.reset, RESET)
+        FRAME
+            | flag(more != 0, MORE)
             | flag(head.ack.is_some(), ACK)
             | flag(head.hash.is_some(), HASH)
-            | flag(!closed.is_empty(), CLOSED)
-            | flag(owned, OWNED)
-            | flag(events, EVENTS),
+            | flag(contents.owned, OWNED)
+            | flag(contents.events, EVENTS)
+            | flag(contents.parts == 1, PART)
+            | flag(contents.parts > 1, PARTS),
     );
+    if more != 0 {
+        out.push(more);
+    }
+    let tick = head.tick.0.to_le_bytes();
+    out.extend_from_slice(if is_short { &tick[..1] } else { &tick });
     if let Some(ack) = head.ack {
         let age = head.tick.since(ack.tick).clamp(i16::MIN.into(), i16::MAX.into()) as i16;
         out.extend_from_slice(&age.to_le_bytes());
@@ -79,20 +129,28 @@ pub fn write_head(head: &FrameHead, closed: &[u16], parts: usize, owned: bool, e
             varint::write((*handle).into(), out);
         }
     }
-    varint::write(parts as u32, out);
-}
-
-/// Makes a frame one that the client says at once that it has taken. `head` is what [`write_head`] wrote, or more.
-pub fn ask(head: &mut [u8]) {
-    if let Some(flags) = head.get_mut(FLAGS_AT) {
-        *flags |= ASKS;
+    if contents.parts > 1 {
+        varint::write(contents.parts as u32, out);
     }
 }
 
-/// Appends the head of a part whose `length` bytes follow.
-pub fn write_part_head(handle: u16, keyframe: bool, length: usize, out: &mut Vec<u8>) {
-    varint::write(handle.into(), out);
-    varint::write((length as u32) << 1 | u32::from(keyframe), out);
+/// Appends the mark for parts of channels that the client last had as they were `ticks` before the frame, 1 to
+/// [`LATE_MAX`].
+pub fn write_late(ticks: u8, out: &mut Vec<u8>) {
+    varint::write((CHANNELS_MAX as u32 - u32::from(ticks)) << 1, out);
+}
+
+/// Appends the head of a part, whose bits follow: `length` bytes, or for the frame's last part what is left.
+pub fn write_part_head(handle: u16, keyframe: bool, length: Option<usize>, out: &mut Vec<u8>) {
+    varint::write(u32::from(handle) << 1 | u32::from(keyframe), out);
+    if let Some(length) = length {
+        write_part_length(length, out);
+    }
+}
+
+/// Appends a part's length, for one whose bits stand behind it already.
+pub fn write_part_length(length: usize, out: &mut Vec<u8>) {
+    varint::write(length as u32, out);
 }
 
 /// Appends the owned block's bits with their length.
@@ -117,11 +175,15 @@ pub struct FramePart {
     pub handle: u16,
     /// Not a delta.
     pub keyframe: bool,
+    /// So many ticks before this frame the client's copy was true for the last time, by a late mark; 0 without one: at
+    /// the frame before.
+    pub late: u8,
     /// Where its bits are in the message.
     pub bits: Range<usize>,
 }
 
-/// A parsed frame: where its pieces are. Kept and filled again, so that it allocates nothing once warm.
+/// A parsed frame: where its pieces are. One for all frames of a connection: it knows the tick of the last one, and
+/// allocates nothing once warm.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
     /// The head.
@@ -136,9 +198,17 @@ pub struct Frame {
     pub owned: Option<Range<usize>>,
     /// Each event's bytes.
     pub events: Vec<Range<usize>>,
+    /// The tick of the last frame.
+    last: Option<Tick>,
 }
 
 impl Frame {
+    /// For one who got a frame of `tick` before.
+    #[must_use]
+    pub fn after(tick: Tick) -> Self {
+        Self { last: Some(tick), ..Self::default() }
+    }
+
     /// Parses `message`; at most [`FRAME_MAX_BYTES`].
     ///
     /// # Errors
@@ -148,60 +218,91 @@ impl Frame {
             return Err(DecodeError::Malformed);
         }
         let mut bytes = ByteReader::new(message);
-        let slice = |bytes: &mut ByteReader<'_>, length: usize| {
-            let left = bytes.clone().rest().len();
-            bytes.take(length, "bytes")?;
-            let start = message.len() - left;
-            Ok::<_, DecodeError>(start..start + length)
-        };
-        if bytes.byte("tag")? != TAG_FRAME {
+        let first = bytes.byte("tag")?;
+        if first & FRAME == 0 {
             return Err(DecodeError::OutOfRange("tag"));
         }
-        let tick = Tick(u32::from_le_bytes(bytes.array("tick")?));
-        let flags = bytes.byte("flags")?;
-        if flags >= ASKS << 1 {
+        let more = if first & MORE != 0 { bytes.byte("flags")? } else { 0 };
+        if more >= ASKS << 1 {
             return Err(DecodeError::OutOfRange("flags"));
         }
-        self.asks = flags & ASKS != 0;
-        self.head = FrameHead { tick, reset: flags & RESET != 0, ack: None, hash: None };
-        if flags & ACK != 0 {
+        let tick = if more & WHOLE_TICK != 0 {
+            Tick(u32::from_le_bytes(bytes.array("tick")?))
+        } else {
+            let (low, last) = (bytes.byte("tick")?, self.last.ok_or(DecodeError::NoBaseline("tick"))?);
+            last.offset(low.wrapping_sub(last.0 as u8).into())
+        };
+        self.head = FrameHead { tick, reset: more & RESET != 0, ack: None, hash: None, asks: more & ASKS != 0 };
+        if first & ACK != 0 {
             let age = i16::from_le_bytes(bytes.array("ack")?);
             let margin_100us = i16::from_le_bytes(bytes.array("margin")?);
             self.head.ack = Some(InputAck { tick: tick.offset(-i32::from(age)), margin_100us });
         }
-        if flags & HASH != 0 {
+        if first & HASH != 0 {
             self.head.hash = Some(u32::from_le_bytes(bytes.array("hash")?));
         }
         self.closed.clear();
-        if flags & CLOSED != 0 {
+        if more & CLOSED != 0 {
             let mut named = Handles::default();
             for _ in 0..bytes.count(CHANNELS_MAX, "closed count")? {
-                self.closed.push(named.take(&mut bytes, "closed handle")?);
+                self.closed.push(named.take(bytes.count(OPEN_MAX - 1, "closed handle")?, "closed handle")?);
+            }
+        }
+        let parts = match first & (PART | PARTS) {
+            0 => 0,
+            PART => 1,
+            PARTS => bytes.count(OPEN_MAX, "part count")?,
+            _ => return Err(DecodeError::OutOfRange("flags")),
+        };
+        self.parse_rest(first, parts, message.len(), &mut bytes)?;
+        bytes.all()?;
+        self.last = Some(tick);
+        Ok(())
+    }
+
+    /// What stands behind the head of a message of `end` bytes.
+    fn parse_rest(
+        &mut self,
+        first: u8,
+        parts: usize,
+        end: usize,
+        bytes: &mut ByteReader<'_>,
+    ) -> Result<(), DecodeError> {
+        self.owned = None;
+        if first & OWNED != 0 {
+            let length = bytes.varint("owned length")?;
+            self.owned = Some(slice(bytes, length as usize, end)?);
+        }
+        self.events.clear();
+        if first & EVENTS != 0 {
+            for _ in 0..bytes.count(EVENTS_PER_FRAME_MAX, "event count")? {
+                let length = bytes.varint("event length")?;
+                self.events.push(slice(bytes, length as usize, end)?);
             }
         }
         self.parts.clear();
-        let mut named = Handles::default();
-        for _ in 0..bytes.count(CHANNELS_MAX, "part count")? {
-            let handle = named.take(&mut bytes, "handle")?;
-            let length = bytes.varint("part length")?;
-            let bits = slice(&mut bytes, (length >> 1) as usize)?;
-            self.parts.push(FramePart { handle, keyframe: length & 1 != 0, bits });
-        }
-        self.owned = None;
-        if flags & OWNED != 0 {
-            let length = bytes.varint("owned length")?;
-            self.owned = Some(slice(&mut bytes, length as usize)?);
-        }
-        self.events.clear();
-        if flags & EVENTS != 0 {
-            for _ in 0..bytes.count(EVENTS_PER_FRAME_MAX, "event count")? {
-                let length = bytes.varint("event length")?;
-                let event = slice(&mut bytes, length as usize)?;
-                self.events.push(event);
+        let (mut named, mut late) = (Handles::default(), 0);
+        for left in (0..parts).rev() {
+            let mut code = bytes.varint("handle")? as usize;
+            // a mark is not there alone
+            if code & 1 == 0 && (OPEN_MAX..CHANNELS_MAX).contains(&(code >> 1)) {
+                late = (CHANNELS_MAX - (code >> 1)) as u8;
+                code = bytes.varint("handle")? as usize;
             }
+            let handle = named.take(code >> 1, "handle")?;
+            let length = if left > 0 { bytes.varint("part length")? as usize } else { bytes.clone().rest().len() };
+            let bits = slice(bytes, length, end)?;
+            self.parts.push(FramePart { handle, keyframe: code & 1 != 0, late, bits });
         }
-        bytes.all()
+        Ok(())
     }
+}
+
+/// Takes `length` bytes of a message of `end`: where they are.
+fn slice(bytes: &mut ByteReader<'_>, length: usize, end: usize) -> Result<Range<usize>, DecodeError> {
+    let start = end - bytes.clone().rest().len();
+    bytes.take(length, "bytes")?;
+    Ok(start..start + length)
 }
 
 /// The handles that a list has named so far: none may be there twice, since the second part of a channel would build on
@@ -215,8 +316,10 @@ impl Default for Handles {
 }
 
 impl Handles {
-    fn take(&mut self, bytes: &mut ByteReader<'_>, what: &'static str) -> Result<u16, DecodeError> {
-        let handle = bytes.count(CHANNELS_MAX - 1, what)?;
+    fn take(&mut self, handle: usize, what: &'static str) -> Result<u16, DecodeError> {
+        if handle >= OPEN_MAX {
+            return Err(DecodeError::OutOfRange(what));
+        }
         let (word, bit) = (&mut self.0[handle / 64], 1 << (handle % 64));
         if *word & bit != 0 {
             return Err(DecodeError::OutOfRange(what));
@@ -232,61 +335,131 @@ mod tests {
 
     use super::*;
 
+    /// An owned block, two events, and two parts of which the second is late.
+    fn all_there_is(head: &FrameHead, last: Option<Tick>) -> Vec<u8> {
+        let mut message = Vec::new();
+        write_head(head, last, &[3, 300], Contents { owned: true, events: true, parts: 2 }, &mut message);
+        write_owned(b"own", &mut message);
+        write_events([&b"e1"[..], b""].into_iter(), &mut message);
+        write_part_head(5, true, Some(3), &mut message);
+        message.extend_from_slice(b"abc");
+        write_late(32, &mut message);
+        write_part_head(200, false, None, &mut message);
+        message.extend_from_slice(b"de");
+        message
+    }
+
     #[test]
     fn a_frame_comes_back_as_it_was_written() {
         let ack = InputAck { tick: Tick(103), margin_100us: -7 };
-        let head = FrameHead { tick: Tick(100), reset: true, ack: Some(ack), hash: Some(9) };
-        let mut message = Vec::new();
-        write_head(&head, &[3, 300], 2, true, true, &mut message);
-        write_part_head(5, true, 3, &mut message);
-        message.extend_from_slice(b"abc");
-        write_part_head(200, false, 0, &mut message);
-        write_owned(b"own", &mut message);
-        write_events([&b"e1"[..], b""].into_iter(), &mut message);
+        let head = FrameHead { tick: Tick(100), reset: true, ack: Some(ack), hash: Some(9), asks: true };
+        let mut message = all_there_is(&head, None);
 
         let mut frame = Frame::default();
         frame.parse(&message).expect("it is well formed");
         assert_eq!(frame.head, head);
         assert_eq!(frame.closed, [3, 300]);
-        let parts: Vec<_> = frame.parts.iter().map(|p| (p.handle, p.keyframe, &message[p.bits.clone()])).collect();
-        assert_eq!(parts, [(5, true, &b"abc"[..]), (200, false, b"")]);
+        let parts: Vec<_> =
+            frame.parts.iter().map(|p| (p.handle, p.keyframe, p.late, &message[p.bits.clone()])).collect();
+        assert_eq!(parts, [(5, true, 0, &b"abc"[..]), (200, false, 32, b"de")]);
         assert_eq!(&message[frame.owned.clone().expect("it was written")], b"own");
         let events: Vec<_> = frame.events.iter().map(|e| &message[e.clone()]).collect();
         assert_eq!(events, [&b"e1"[..], b""]);
 
-        for cut in 0..message.len() {
+        // the last part has what is left, so its bits may end anywhere
+        for cut in 0..message.len() - 2 {
             assert!(frame.parse(&message[..cut]).is_err(), "a frame cut at {cut} was accepted");
         }
+        message.clear();
+        write_head(&head, None, &[], Contents::default(), &mut message);
         message.push(0);
         assert_eq!(frame.parse(&message), Err(DecodeError::Trailing));
     }
 
     #[test]
-    fn a_frame_that_names_a_channel_twice_is_refused() {
+    fn nothing_but_a_part_takes_three_bytes_more() {
         let mut message = Vec::new();
-        write_head(&FrameHead::default(), &[], 3, false, false, &mut message);
-        for handle in [300, 2, 300] {
-            write_part_head(handle, true, 1, &mut message);
-            message.push(0);
+        write_head(
+            &FrameHead { tick: Tick(70_000), ..FrameHead::default() },
+            Some(Tick(69_999)),
+            &[],
+            Contents { parts: 1, ..Contents::default() },
+            &mut message,
+        );
+        write_part_head(63, false, None, &mut message);
+        assert_eq!(message.len(), 3);
+    }
+
+    #[test]
+    fn a_byte_tells_a_tick_after_the_last_frame() {
+        let message = |tick: Tick, last: Option<Tick>| {
+            let mut message = Vec::new();
+            write_head(&FrameHead { tick, ..FrameHead::default() }, last, &[], Contents::default(), &mut message);
+            message
+        };
+        for last in [Tick(0), Tick(255), Tick(1000), Tick(u32::MAX), Tick(u32::MAX - 200)] {
+            for ahead in [1, 2, 100, 254, 255, 256, 257, 1000, 1 << 30, -1, 0] {
+                let tick = last.offset(ahead);
+                let bytes = message(tick, Some(last));
+                assert_eq!(bytes.len() == 2, (1..=255).contains(&ahead));
+                let mut frame = Frame::after(last);
+                frame.parse(&bytes).expect("it is well formed");
+                assert_eq!(frame.head.tick, tick);
+            }
         }
-        assert_eq!(Frame::default().parse(&message), Err(DecodeError::OutOfRange("handle")));
+        // one who joins, one who lost some, and one whose frame was refused
+        assert_eq!(message(Tick(7), None).len(), 6);
+        let mut frame = Frame::default();
+        assert_eq!(frame.parse(&message(Tick(7), Some(Tick(6)))), Err(DecodeError::NoBaseline("tick")));
+        frame.parse(&message(Tick(7), None)).expect("it is well formed");
+        frame.parse(&message(Tick(200), Some(Tick(7)))).expect("it is well formed");
+        assert!(frame.parse(&[FRAME | MORE, 0xff]).is_err());
+        frame.parse(&message(Tick(300), Some(Tick(200)))).expect("it is well formed");
+        assert_eq!(frame.head.tick, Tick(300));
+    }
 
-        message.clear();
-        write_head(&FrameHead::default(), &[7, 7], 0, false, false, &mut message);
-        assert_eq!(Frame::default().parse(&message), Err(DecodeError::OutOfRange("closed handle")));
-
+    #[test]
+    fn a_frame_that_names_a_channel_twice_is_refused() {
+        let write = |closed: &[u16], handles: &[u16]| {
+            let (mut message, contents) = (Vec::new(), Contents { parts: handles.len(), ..Contents::default() });
+            write_head(&FrameHead::default(), None, closed, contents, &mut message);
+            for (at, handle) in handles.iter().enumerate() {
+                write_part_head(*handle, true, (at + 1 < handles.len()).then_some(1), &mut message);
+                message.push(0);
+            }
+            Frame::default().parse(&message)
+        };
+        assert_eq!(write(&[], &[300, 2, 300]), Err(DecodeError::OutOfRange("handle")));
+        assert_eq!(write(&[7, 7], &[]), Err(DecodeError::OutOfRange("closed handle")));
+        assert_eq!(write(&[], &[OPEN_MAX as u16]), Err(DecodeError::OutOfRange("handle")));
         // closed and opened anew in one frame is another thing
-        message.clear();
-        write_head(&FrameHead::default(), &[7], 1, false, false, &mut message);
-        write_part_head(7, true, 0, &mut message);
-        assert_eq!(Frame::default().parse(&message), Ok(()));
+        assert_eq!(write(&[7], &[7]), Ok(()));
+    }
+
+    #[test]
+    fn late_marks_are_for_what_follows_and_never_alone() {
+        let (mut message, contents) = (Vec::new(), Contents { parts: 3, ..Contents::default() });
+        write_head(&FrameHead::default(), None, &[], contents, &mut message);
+        write_part_head(1, false, Some(0), &mut message);
+        write_late(1, &mut message);
+        write_part_head(2, false, Some(0), &mut message);
+        let cut = message.len();
+        write_part_head(3, false, None, &mut message);
+        let mut frame = Frame::default();
+        frame.parse(&message).expect("it is well formed");
+        assert_eq!(frame.parts.iter().map(|part| part.late).collect::<Vec<_>>(), [0, 1, 1]);
+        message.truncate(cut);
+        write_late(2, &mut message);
+        assert_eq!(frame.parse(&message), Err(DecodeError::Missing("handle")));
+        write_late(3, &mut message);
+        assert_eq!(frame.parse(&message), Err(DecodeError::OutOfRange("handle")));
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_parsed_without_a_panic(mut bytes in prop::collection::vec(any::<u8>(), 1..80)) {
-            bytes[0] = TAG_FRAME;
-            let mut frame = Frame::default();
+            bytes[0] |= FRAME;
+            let mut frame = Frame::after(Tick(9));
             if frame.parse(&bytes).is_ok() {
                 prop_assert!(frame.parts.iter().all(|part| part.bits.end <= bytes.len()));
             }

@@ -1,9 +1,8 @@
 //! The protocol `tickwire.1`: what travels in WebSocket binary messages.
 //!
 //! The first byte is the tag. *Cold* messages ([`ClientMessage`], [`ServerMessage`]) are rare; they are serde types in
-//! bincode 2's standard configuration, whose first byte is the variant's number. *Hot* messages have tags of their own
-//! and a layout by hand: [`frame`] from the server once per tick, [`input`] from the client once per tick, and [`heard`]
-//! when it is asked.
+//! bincode 2's standard configuration, whose first byte is the variant's number. *Hot* messages have a layout by hand:
+//! [`frame`] from the server once per tick, [`input`] from the client once per tick, and [`heard`] when it is asked.
 //!
 //! ```text
 //! client                              server
@@ -37,8 +36,8 @@ pub const SUBPROTOCOL: &str = "tickwire.1";
 /// The version that a hello carries.
 pub const VERSION: u16 = 4;
 
-/// First byte of a [`frame`].
-pub const TAG_FRAME: u8 = 0xf0;
+/// The bit that the first byte of a [`frame`] has, and that of no cold message of a server.
+pub const FRAME: u8 = 0x80;
 /// First byte of an [`input`] message.
 pub const TAG_INPUT: u8 = 0xf1;
 /// First byte of a [`heard`] message.

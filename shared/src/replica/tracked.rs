@@ -1,8 +1,7 @@
 //! One entity and its past.
 
-use std::collections::VecDeque;
-
 use super::Between;
+use super::history::History;
 use crate::delta::{KindLayout, Part};
 use crate::game::EntityId;
 use crate::tick::Tick;
@@ -33,7 +32,7 @@ pub(super) struct Tracked {
     /// When it was first seen; not drawn before, however short the past that is kept.
     spawned: Tick,
     /// Its states, each from when it became so, the newest last.
-    past: VecDeque<(Tick, Vec<u32>)>,
+    past: History,
 }
 
 /// How much later than the others an entity is drawn, in ticks: as late as its channel comes. It changes slowly, so that
@@ -90,17 +89,10 @@ impl Lanes {
         row.resize(lanes, 0);
         row
     }
-
-    fn copy(&mut self, of: &[u32]) -> Vec<u32> {
-        let mut row = self.0.pop().unwrap_or_default();
-        row.clear();
-        row.extend_from_slice(of);
-        row
-    }
 }
 
 impl Tracked {
-    pub(super) fn new(kind: u16, spawned: Tick) -> Self {
+    pub(super) fn new(kind: u16, lanes: usize, spawned: Tick) -> Self {
         Self {
             kind,
             channel: 0,
@@ -109,51 +101,31 @@ impl Tracked {
             gone: None,
             lag: Lag::default(),
             spawned,
-            past: VecDeque::new(),
+            past: History::new(lanes),
         }
     }
 
     /// Notes the public lanes of `row`, which has no others. `previous` is the tick of the frame before: what was not
     /// mentioned since had not changed until then, so motion starts there.
-    pub(super) fn note(
-        &mut self,
-        layout: &KindLayout,
-        tick: Tick,
-        previous: Option<Tick>,
-        row: &[u32],
-        spare: &mut Lanes,
-    ) {
-        let Some((_, newest)) = self.past.back() else {
-            let row = spare.copy(row);
-            return self.push(tick, row, spare);
+    pub(super) fn note(&mut self, layout: &KindLayout, tick: Tick, previous: Option<Tick>, row: &[u32]) {
+        let Some((_, newest)) = self.past.last() else {
+            return self.push(tick, |new| new.copy_from_slice(row));
         };
         if layout.differs(Part::Public, newest, row) {
-            let mut changed = spare.copy(row);
-            layout.copy_owner_lanes(newest, &mut changed);
-            self.change(tick, previous, changed, spare);
+            self.change(tick, previous, |new| layout.copy_public_lanes(row, new));
         }
     }
 
     /// Notes the owner-only lanes of `row`.
-    pub(super) fn note_owner(
-        &mut self,
-        layout: &KindLayout,
-        tick: Tick,
-        previous: Option<Tick>,
-        row: &[u32],
-        spare: &mut Lanes,
-    ) {
-        let Some((_, newest)) = self.past.back().filter(|(_, newest)| layout.differs(Part::Owner, newest, row)) else {
-            return;
-        };
-        let mut changed = spare.copy(newest);
-        layout.copy_owner_lanes(row, &mut changed);
-        self.change(tick, previous, changed, spare);
+    pub(super) fn note_owner(&mut self, layout: &KindLayout, tick: Tick, previous: Option<Tick>, row: &[u32]) {
+        if self.past.last().is_some_and(|(_, newest)| layout.differs(Part::Owner, newest, row)) {
+            self.change(tick, previous, |new| layout.copy_owner_lanes(row, new));
+        }
     }
 
     /// The newest state, while it is there: kind and row.
     pub(super) fn newest(&self) -> Option<(u16, &[u32])> {
-        let (_, row) = self.past.back().filter(|_| self.gone.is_none())?;
+        let (_, row) = self.past.last().filter(|_| self.gone.is_none())?;
         Some((self.kind, row))
     }
 
@@ -164,49 +136,55 @@ impl Tracked {
         if when(self.spawned) > moment || self.gone.is_some_and(|gone| when(gone) <= moment) {
             return None;
         }
-        let (earlier, later) = match self.past.iter().position(|(tick, _)| when(*tick) > moment) {
-            None => (self.past.back()?, self.past.back()?),
+        let (earlier, later) = match self.past.iter().position(|(tick, _)| when(tick) > moment) {
+            None => (self.past.last()?, self.past.last()?),
             // older than what is kept
-            Some(0) => (&self.past[0], &self.past[0]),
-            Some(later) => (&self.past[later - 1], &self.past[later]),
+            Some(0) => (self.past.get(0)?, self.past.get(0)?),
+            Some(later) => (self.past.get(later - 1)?, self.past.get(later)?),
         };
         let (from, to) = (when(earlier.0), when(later.0));
         let t = if to > from { ((moment - from) / (to - from)) as f32 } else { 0.0 };
-        Some(Between { id, kind: self.kind, earlier: &earlier.1, later: &later.1, t })
+        Some(Between { id, kind: self.kind, earlier: earlier.1, later: later.1, t })
     }
 
     /// Forgets states that only a moment before `drawn` would need.
-    pub(super) fn forget_before(&mut self, drawn: Tick, spare: &mut Lanes) {
+    #[inline]
+    pub(super) fn forget_before(&mut self, drawn: Tick) {
         let drawn = drawn.offset(-self.lag.most());
         while self.past.get(1).is_some_and(|(tick, _)| !tick.is_after(drawn)) {
-            spare.take_all(self.past.pop_front().map(|(_, row)| row).into_iter());
+            self.past.pop_front();
         }
     }
 
-    /// Forgets all states.
-    pub(super) fn forget(&mut self, spare: &mut Lanes) {
-        spare.take_all(self.past.drain(..).map(|(_, row)| row));
+    /// It is another one from now on, or the same again.
+    pub(super) fn restart(&mut self, kind: u16, lanes: usize, spawned: Tick) {
+        let mut past = std::mem::replace(&mut self.past, History::new(lanes));
+        let reused = self.kind == kind;
+        *self = Self::new(kind, lanes, spawned);
+        if reused {
+            past.clear();
+            self.past = past;
+        }
     }
 
     /// The newest state is another from `tick` on. A state of this very tick is only being completed.
-    fn change(&mut self, tick: Tick, previous: Option<Tick>, row: Vec<u32>, spare: &mut Lanes) {
-        if let Some((at, newest)) = self.past.back_mut() {
-            if *at == tick {
-                let replaced = std::mem::replace(newest, row);
-                return spare.take_all(std::iter::once(replaced));
+    fn change(&mut self, tick: Tick, previous: Option<Tick>, fill: impl FnOnce(&mut [u32])) {
+        if let Some((at, _)) = self.past.last() {
+            if at == tick {
+                return self.past.last_mut().map_or((), fill);
             }
-            if let Some(previous) = previous.filter(|previous| previous.is_after(*at) && tick.is_after(*previous)) {
-                let still = spare.copy(newest);
-                self.push(previous, still, spare);
+            if let Some(previous) = previous.filter(|previous| previous.is_after(at) && tick.is_after(*previous)) {
+                self.push(previous, |_| {});
             }
         }
-        self.push(tick, row, spare);
+        self.push(tick, fill);
     }
 
-    fn push(&mut self, tick: Tick, row: Vec<u32>, spare: &mut Lanes) {
+    /// Adds a state like the newest one, but for what `fill` changes.
+    fn push(&mut self, tick: Tick, fill: impl FnOnce(&mut [u32])) {
         if self.past.len() >= PAST_MAX {
-            spare.take_all(self.past.pop_front().map(|(_, row)| row).into_iter());
+            self.past.pop_front();
         }
-        self.past.push_back((tick, row));
+        self.past.push_like_last(tick, fill);
     }
 }

@@ -124,6 +124,31 @@ impl Quat {
         (place, (64 - margin.leading_zeros()) as u8)
     }
 
+    /// How far a body that turned by `step` in one step leaves the straight line: for a component, by how much in that
+    /// step, and in the time ahead, where it is `times` halves of that; none where it is less than a lane.
+    #[inline(always)]
+    pub(crate) fn bend(self, now: [u32; 3], step: [i64; 3], times: i64) -> Option<impl Fn(u32) -> [i64; 2]> {
+        let middle = i64::from(self.middle());
+        let square = |of: [i64; 3]| of.iter().fold(0i64, |sum, one| sum.wrapping_add(one.wrapping_mul(*one)));
+        let seen = square(step);
+        // the largest component turns as well, so it is twice as much at most as a rule
+        if seen.wrapping_mul(times) < middle {
+            return None;
+        }
+        let at = now.map(|lane| i64::from(lane) - middle);
+        let hidden = self.whole().wrapping_sub(square(at)).max(1);
+        let along = (0..3).fold(0i64, |sum, i| sum.wrapping_add(at[i].wrapping_mul(step[i])));
+        let turned = seen.wrapping_add((along as f64 * along as f64 / hidden as f64) as i64);
+        let shift = 2 * u32::from(self.bits) - 1;
+        let most = 1 << (shift - 1);
+        let (once, ahead) = (turned.clamp(0, most), (turned.min(most).wrapping_mul(times) / 2).clamp(0, most));
+        Some(move |lane: u32| {
+            let at = i64::from(lane) - middle;
+            let half = 1i64 << (shift - 1);
+            [(at * once + half) >> shift, (at * ahead + half) >> shift]
+        })
+    }
+
     /// A unit, which is √2 · (middle - 1) lanes long, squared.
     #[inline(always)]
     fn whole(self) -> i64 {

@@ -113,7 +113,8 @@ impl Rig {
     fn send(&mut self, now_ms: f64, now: Instant) {
         let limited = self.flight.limit_bytes_per_s().map_or(usize::MAX, |rate| rate as usize / 10);
         let bytes = self.frame_bytes.min(limited);
-        let asks = self.flight.leave(MOST, self.tick, bytes, now);
+        let asks = self.flight.is_to_ask(MOST, now);
+        self.flight.leave(MOST, (self.tick, asks), bytes, now);
         self.free_ms = self.free_ms.max(now_ms) + bytes as f64 / self.way.bytes_per_s * 1e3;
         self.down.push_back((self.tick, asks, self.free_ms + self.way.one_way_ms + self.way.foreign_ms));
         self.told.left += 1;
@@ -201,7 +202,8 @@ fn big_frames_fill_the_window_and_no_more() {
 #[test]
 fn what_a_client_says_of_frames_that_never_left_is_ignored() {
     let (mut flight, now) = (Flight::default(), Instant::now());
-    assert!(flight.leave(MOST, Tick(5), 100, now), "the first one asks");
+    assert!(flight.is_to_ask(MOST, now), "the first one asks");
+    flight.leave(MOST, (Tick(5), true), 100, now);
     flight.hear(Tick(6), now, INTERVAL);
     flight.hear(Tick(4), now, INTERVAL);
     assert!(flight.asked.is_some() && flight.bytes() == 100);
@@ -243,7 +245,8 @@ proptest! {
                     tick = tick.next();
                     now += INTERVAL;
                     if flight.is_open(most, now) {
-                        flight.leave(most, tick, bytes, now);
+                        let asks = flight.is_to_ask(most, now);
+                        flight.leave(most, (tick, asks), bytes, now);
                         retractable = true;
                     }
                 }

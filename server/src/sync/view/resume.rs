@@ -77,6 +77,7 @@ impl View {
         self.open.retain_mut(|open| open.settle(&last));
         self.proposal = Proposal::default();
         self.heals.clear();
+        self.returned = true;
         self.stale.clear();
         (self.owned, self.acked, self.hashed) = (None, None, None);
         match claim.tick.filter(|tick| !self.needs_reset && store.at(*tick).is_some()) {

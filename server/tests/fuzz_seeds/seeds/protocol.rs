@@ -5,7 +5,9 @@ use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{
     DeltaScratch, KindLayout, Layout, Part, Past, RowBuffer, encode_delta, encode_keyframe, encode_row,
 };
-use tickwire_shared::protocol::frame::{FrameHead, InputAck, write_events, write_head, write_owned, write_part_head};
+use tickwire_shared::protocol::frame::{
+    Contents, FrameHead, InputAck, write_events, write_head, write_late, write_owned, write_part_head,
+};
 use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ResumeToken, ServerMessage};
 use tickwire_shared::{EntityId, Replicate, Schema, Tick, World};
 
@@ -31,7 +33,17 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         protocol::input::encode(&kind, &told, &[input; 3], &mut message);
         message
     };
-    let frame = frame(&FrameHead { hash: Some(7), ..head(100) }, &[3], &[(5, true, b"abc"), (200, false, b"")], true);
+    let parts = [(5, true, &b"abc"[..]), (200, false, b"")];
+    let frame = frame(&FrameHead { hash: Some(7), ..head(100) }, &[3], &parts, Some(&owned(&[])));
+    let late = {
+        let (mut message, tick) = (Vec::new(), Tick(u32::MAX - 90));
+        let contents = Contents { parts: 2, ..Contents::default() };
+        write_head(&FrameHead { tick, ..FrameHead::default() }, Some(tick.offset(-10)), &[], contents, &mut message);
+        write_part_head(1, false, Some(0), &mut message);
+        write_late(3, &mut message);
+        write_part_head(2, false, None, &mut message);
+        message
+    };
     let token = ResumeToken([7; 32]);
     let claim = ResumeClaim {
         token,
@@ -52,6 +64,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         ("ok-joined", server(ServerMessage::Joined { room: 1, seat: 2, tick: Tick(3), rate_hz: 30, token: None })),
         ("ok-refused", server(ServerMessage::Refused { reason: "The room is full.".into() })),
         ("ok-frame", frame.clone()),
+        ("ok-frame-with-a-late-part", late.clone()),
         ("ok-inputs", inputs.clone()),
         ("ok-desync", client(ClientMessage::Desync { tick: Tick(9), hashes: vec![(0, 1), (300, u32::MAX)] })),
         ("ok-resume", client(ClientMessage::Resume(claim.clone()))),
@@ -61,13 +74,15 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("bad-resume-with-a-short-token", client(ClientMessage::Resume(claim))[..30].into()),
         ("bad-resume-of-2-to-the-40th-channels", [&[7; 33][..], &[0, 0, 0, 253, 0, 0, 0, 0, 0, 1, 0, 0]].concat()),
-        ("bad-unknown-tag", vec![0xF2, 0, 0]),
+        ("bad-unknown-tag", vec![0x7F, 0, 0]),
         ("bad-frame-cut-short", frame[..frame.len() - 2].into()),
-        ("bad-frame-with-bytes-behind", [&frame[..], &[0]].concat()),
-        ("bad-frame-of-unknown-flags", [&frame[..5], &[0x80], &frame[6..]].concat()),
-        ("bad-frame-of-endless-parts", [&frame[..5], &[0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F]].concat()),
-        ("bad-inputs-of-none", [&inputs[..7], &[0]].concat()),
-        ("bad-inputs-of-nine", [&inputs[..7], &[9], &inputs[8..]].concat()),
+        ("bad-frame-with-bytes-behind", vec![0x80, 0, 0]),
+        ("bad-frame-of-unknown-flags", [&frame[..1], &[0x0A], &frame[2..]].concat()),
+        ("bad-frame-of-one-part-and-several", [&[frame[0] | 0x60], &frame[1..]].concat()),
+        ("bad-frame-of-endless-parts", vec![0xC0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F]),
+        ("bad-frame-that-ends-with-a-late-mark", [&late[..late.len() - 1]].concat()),
+        ("bad-inputs-of-none", [&inputs[..6], &[0]].concat()),
+        ("bad-inputs-of-nine", [&inputs[..6], &[9], &inputs[7..]].concat()),
         ("bad-hello-with-bytes-behind", [&hello[..], &[0]].concat()),
         ("bad-command-of-2-to-the-40th-bytes", vec![4, 253, 0, 0, 0, 0, 0, 1, 0, 0]),
         ("bad-schema-of-2-to-the-32nd-kinds", vec![0, 1, 1, 1, b'a', 0, 252, 0xFF, 0xFF, 0xFF, 0xFF]),
@@ -81,19 +96,25 @@ fn head(tick: u32) -> FrameHead {
     FrameHead { tick: Tick(tick), reset: false, ack: Some(ack), hash: None }
 }
 
-/// A frame with these closed channels and parts; `extras`: an owned block of none and two events.
-fn frame(head: &FrameHead, closed: &[u16], parts: &[(u16, bool, &[u8])], extras: bool) -> Vec<u8> {
+/// A frame with these closed channels and parts; with an owned block it has two events as well.
+fn frame(head: &FrameHead, closed: &[u16], parts: &[(u16, bool, &[u8])], owned: Option<&[u8]>) -> Vec<u8> {
     let mut message = Vec::new();
-    write_head(head, closed, parts.len(), extras, extras, &mut message);
-    for (handle, keyframe, bits) in parts {
-        write_part_head(*handle, *keyframe, bits.len(), &mut message);
-        message.extend_from_slice(bits);
-    }
-    if extras {
-        write_owned(&owned(&[]), &mut message);
+    let contents = Contents { owned: owned.is_some(), events: owned.is_some(), parts: parts.len() };
+    write_head(head, None, closed, contents, &mut message);
+    if let Some(owned) = owned {
+        write_owned(owned, &mut message);
         write_events([&b"e1"[..], b""].into_iter(), &mut message);
     }
+    for (at, (handle, keyframe, bits)) in parts.iter().enumerate() {
+        write_part_head(*handle, *keyframe, (at + 1 < parts.len()).then_some(bits.len()), &mut message);
+        message.extend_from_slice(bits);
+    }
     message
+}
+
+/// What is left of a frame with a whole tick without that.
+fn without_tick(message: &[u8]) -> Vec<u8> {
+    [&message[..2], &message[6..]].concat()
 }
 
 fn owned(entities: &[(u32, u16, &KindLayout, &[u32])]) -> Vec<u8> {
@@ -167,24 +188,19 @@ fn replicas() -> Vec<Seed> {
     let every = LAYOUT.kind(0).expect("the first kind");
     let mut private = [0; 20];
     (private[4], private[18], private[19]) = (150, 1, 0x7A);
-    let with_owned = |bits: &[u8], mut message: Vec<u8>| {
-        // the flag of an owned block
-        message[5] |= 16;
-        write_owned(bits, &mut message);
-        message
+    let with = |owned: Option<&[u8]>, parts: &[(u16, bool, &[u8])], closed: &[u16], reset: bool| {
+        frame(&FrameHead { reset, ..FrameHead::default() }, closed, parts, owned)
     };
-    let plain = |parts: &[(u16, bool, &[u8])], closed: &[u16], reset: bool| {
-        frame(&FrameHead { reset, ..FrameHead::default() }, closed, parts, false)
-    };
-    let open =
-        with_owned(&owned(&[(1, 0, every, &private[..every.lanes()])]), plain(&[(4, true, &keyframe(&a))], &[], true));
+    let plain = |parts: &[(u16, bool, &[u8])], closed: &[u16], reset: bool| with(None, parts, closed, reset);
+    let mine = owned(&[(1, 0, every, &private[..every.lanes()])]);
+    let open = with(Some(&mine), &[(4, true, &keyframe(&a))], &[], true);
     let go_on = plain(&[(4, false, &delta(&a, &b))], &[], false);
     let move_on = plain(&[(5, true, &keyframe(&c))], &[4], false);
     let twice = plain(&[(5, true, &keyframe(&a)), (5, true, &keyframe(&c))], &[], false);
     let anew = plain(&[(5, true, &keyframe(&a))], &[], true);
-    // ticks, then the frame from its flags on
+    // ticks, then the frame
     let script = |frames: &[&[u8]]| -> Vec<u8> {
-        frames.iter().flat_map(|message| slice(&[&[3], &message[5..]].concat())).collect()
+        frames.iter().flat_map(|message| slice(&[&[3], &without_tick(message)[..]].concat())).collect()
     };
     vec![
         ("replica", "ok-channel-opens-changes-and-moves", script(&[&open, &go_on, &move_on, &anew])),
@@ -212,11 +228,11 @@ fn clients() -> Vec<Seed> {
     let past = Past { base: base.rows(), earlier: None };
     encode_delta(&layout, &past, at(11.0).rows(), &mut DeltaScratch::default(), &mut second);
     let hash = at(11.0).rows().hash(&layout) as u32;
-    let first = frame(&FrameHead { reset: true, ..head(1001) }, &[], &[(1, true, &first)], false);
+    let first = frame(&FrameHead { reset: true, ..head(1001) }, &[], &[(1, true, &first)], None);
     let second =
-        |hash| frame(&FrameHead { hash: Some(hash), ack: None, ..head(1002) }, &[], &[(1, false, &second)], false);
+        |hash| frame(&FrameHead { hash: Some(hash), ack: None, ..head(1002) }, &[], &[(1, false, &second)], None);
     // a frame 33 ms after what was before it
-    let arrives = |message: &[u8]| [&[1, 33], &slice(&message[5..])[..]].concat();
+    let arrives = |message: &[u8]| [&[1, 33], &slice(&without_tick(message))[..]].concat();
     let (plays, looks, leaves) = ([2, 16, 0], [3, 16, 0], [4, 16, 0]);
     let pong = [&[0, 1], &slice(&ServerMessage::Pong { stamp_ms: 7000 }.encode())[..]].concat();
     let session = |hash: u32| {
