@@ -36,7 +36,9 @@ pub struct Encoder {
     settled: Option<Tick>,
     /// Parts that found no place in their slot.
     rare_parts: FxHashMap<(SlotId, u16), u32>,
-    hashes: FxHashMap<(SlotId, Tick), u64>,
+    /// By slot, of the newest state; and of older ones.
+    hashes: Vec<Option<u64>>,
+    older_hashes: FxHashMap<(SlotId, Tick), u64>,
     /// By slot, and by how many ticks ahead a delta leads: the rows that the last such one changed.
     changed: Vec<[Changed; SPACINGS]>,
     scratch: DeltaScratch,
@@ -71,6 +73,8 @@ struct PartAt {
     /// Of the bits.
     bits: u32,
     end: u32,
+    /// How many frames have it.
+    receivers: u32,
 }
 
 /// Rows that changed from one tick to another: places in the later one.
@@ -87,6 +91,7 @@ impl Encoder {
         self.parts.clear();
         self.rare_parts.clear();
         self.hashes.clear();
+        self.older_hashes.clear();
         self.is_settled = false;
         self.made = Made::default();
         self.ledger.clear();
@@ -95,7 +100,7 @@ impl Encoder {
     /// Adds to `sum` where the bits of the tick's frames went, but for how many frames and bits there were: for one who
     /// has composed all of them. Forgets it.
     pub fn traffic(&mut self, sum: &mut Traffic) {
-        self.ledger.close(sum);
+        self.ledger.close(self.parts.iter().map(|part| part.receivers), sum);
     }
 
     /// What was encoded since [`Encoder::clear`].
@@ -236,7 +241,7 @@ impl Encoder {
         let (bits, end) = (start, self.bytes.len());
         self.made.bytes += end - bits;
         let fields = if base.is_some() { self.scratch.spent() } else { &self.spent };
-        self.ledger.note((end - bits) * 8, base.is_none(), fields.bits());
+        self.ledger.note((end - bits) * 8, base.is_none(), channel.layer(), fields.bits());
         // its length without the handle, which is each client's own
         frame::write_part_head(0, base.is_none(), end - bits, &mut self.bytes);
         let length = end + 1..self.bytes.len();
@@ -244,7 +249,7 @@ impl Encoder {
         self.bytes.copy_within(length, start);
         self.bytes.truncate(end);
         self.bytes.resize(end + COPIED_BYTES, 0);
-        self.parts.push(PartAt { start: start as u32, bits: bits as u32, end: end as u32 });
+        self.parts.push(PartAt { start: start as u32, bits: bits as u32, end: end as u32, receivers: 0 });
         (self.parts.len() - 1) as u32
     }
 
@@ -281,20 +286,28 @@ impl Encoder {
         &self.bytes[start as usize..end as usize]
     }
 
-    /// How long a part is with its length, and its first bytes, with whatever follows if it is shorter.
+    /// One more frame has a part: how long it is with its length, and its first bytes, with whatever follows if it is
+    /// shorter.
     #[inline]
-    pub(super) fn first_bytes(&self, part: u32) -> (usize, &[u8; COPIED_BYTES]) {
-        let PartAt { start, end, .. } = self.parts[part as usize];
+    pub(super) fn send(&mut self, part: u32) -> (usize, &[u8; COPIED_BYTES]) {
+        let PartAt { start, end, receivers, .. } = &mut self.parts[part as usize];
+        *receivers += 1;
+        let (start, end) = (*start, *end);
         let first = self.bytes[start as usize..].first_chunk().expect("there are so many bytes behind the last part");
         ((end - start) as usize, first)
     }
 
     /// The hash of a channel as it was at `tick`, which must be in the ring.
     pub(super) fn hash(&mut self, store: &Store, (channel, slot): (Channel, SlotId), tick: Tick) -> u64 {
-        *self
-            .hashes
-            .entry((slot, tick))
-            .or_insert_with(|| store.at(tick).map_or(0, |snapshot| snapshot.rows(channel).hash(store.layout())))
+        let hash = || store.at(tick).map_or(0, |snapshot| snapshot.rows(channel).hash(store.layout()));
+        if self.settled != Some(tick) {
+            return *self.older_hashes.entry((slot, tick)).or_insert_with(hash);
+        }
+        let slot = slot as usize;
+        if self.hashes.len() <= slot {
+            self.hashes.resize(slot + 1, None);
+        }
+        *self.hashes[slot].get_or_insert_with(hash)
     }
 }
 
