@@ -18,8 +18,8 @@ const FAR: f32 = 2.2 * RADIUS;
 const NEAR: f32 = RADIUS * (1.0 - 0.1);
 /// What is nearer than this is never old, be what is far sent more rarely or not: up to there cells are due each tick.
 const FRESH: f32 = RADIUS * (0.6 - 0.1);
-/// How many ticks old anything may be.
-pub const PAST_TICKS: usize = 3;
+/// How many ticks old anything may be: one that goes from one far cell to another waits for the turns of both.
+pub const PAST_TICKS: usize = 6;
 
 /// See the module.
 pub struct Client {
