@@ -89,7 +89,7 @@ impl Room {
         let (mut bytes, mut pieces, mut copied) = (Vec::new(), Vec::new(), Vec::new());
         let mut sink = FrameSink { bytes: &mut bytes, pieces: &mut pieces, copied: &mut copied };
         let (seat, state) = ((SeatId(0), |_| true), (&self.store, &self.grid));
-        client.view.compose(seat, None, state, &mut self.encoder, &mut self.compose, &mut sink);
+        client.view.compose(seat, (None, false), state, &mut self.encoder, &mut self.compose, &mut sink);
         pieces.iter().flat_map(|piece| &bytes[piece.clone()]).copied().collect()
     }
 }
@@ -342,4 +342,75 @@ fn what_comes_more_rarely_is_drawn_as_smoothly() {
     // while what walks away falls back behind the others
     let (uneven, steps) = run(true);
     assert!(uneven * 80 < steps, "{uneven} of {steps} steps are uneven");
+}
+
+/// What the client tells of when its hash is not as it should be, with one channel wrong; and which.
+fn report(client: &Client) -> (Vec<(u16, u32)>, u16) {
+    let mut hashes: Vec<(u16, u32)> = client.replica.channel_hashes().collect();
+    hashes.sort_unstable();
+    let middle = hashes.len() / 2;
+    hashes[middle].1 ^= 1;
+    (hashes.clone(), hashes[middle].0)
+}
+
+#[test]
+fn what_was_left_out_is_not_taken_for_wrong() {
+    for (bytes_per_s, far_is_rarer) in [(3000, false), (0, true)] {
+        let mut room = Room::new(400, Terms { bytes_per_s, rate_hz: RATE_HZ, far_is_rarer });
+        let mut client = Client::new();
+        let (mut told, mut healed, mut old) = (None, 0, 0);
+        for tick in 0..400 {
+            room.step();
+            client.view.look(100.0, 100.0);
+            let message = room.frame(&mut client);
+            client.receive(&message);
+            let now = room.compose.tick;
+            if tick < 40 {
+                continue;
+            }
+            // the way to the server takes a while
+            match &told {
+                None if client.frame.head.hash.is_some() => {
+                    let ages = (0..400).filter_map(|id| client.age(id, now, 40));
+                    old += ages.filter(|age| *age > 0).count();
+                    told = Some((now, report(&client)));
+                }
+                Some((then, (hashes, handle))) if now.since(*then) == 5 => {
+                    let mut wrong = 0;
+                    client.view.heal(&room.store, *then, hashes, |_, _| wrong += 1);
+                    assert_eq!(wrong, 1, "only what is wrong: {handle} of {} channels at {then:?}", hashes.len());
+                    (told, healed) = (None, healed + 1);
+                }
+                _ => {}
+            }
+        }
+        assert!(healed > 5 && old > 20, "{healed} were healed, while {old} bodies were older than the frame");
+    }
+}
+
+#[test]
+fn what_could_not_be_healed_for_want_of_bytes_is_healed_later() {
+    let mut room = Room::new(200, Terms { bytes_per_s: 100_000, rate_hz: RATE_HZ, far_is_rarer: false });
+    let mut client = Client::new();
+    let tick = |room: &mut Room, client: &mut Client, bytes_per_s| {
+        room.compose.terms.bytes_per_s = bytes_per_s;
+        room.step();
+        client.view.look(100.0, 100.0);
+        let message = room.frame(client);
+        client.receive(&message);
+        client.frame.parts.iter().filter(|part| part.keyframe).map(|part| part.handle).collect::<Vec<u16>>()
+    };
+    for _ in 0..40 {
+        tick(&mut room, &mut client, 100_000);
+    }
+    let (hashes, handle) = report(&client);
+    let mut wrong = 0;
+    let then = room.compose.tick;
+    client.view.heal(&room.store, then, &hashes, |_, _| wrong += 1);
+    assert_eq!(wrong, 1);
+    for _ in 0..5 {
+        assert!(tick(&mut room, &mut client, 1).is_empty(), "there are no bytes for it");
+    }
+    let healed: Vec<u16> = (0..10).flat_map(|_| tick(&mut room, &mut client, 100_000)).collect();
+    assert_eq!(healed.iter().filter(|of| **of == handle).count(), 1, "{handle}, once: {healed:?}");
 }

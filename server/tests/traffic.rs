@@ -6,9 +6,10 @@ use tickwire_server::handover::{LinkAddress, RoomId};
 use tickwire_server::metrics::traffic::TrafficCounters;
 use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::Room;
-use tickwire_server::sync::Spending;
+use tickwire_server::sync::{Parts, Spending};
 use tickwire_shared::{
-    EntityId, Game, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick, To, World,
+    EntityId, Game, Layer, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Sight, Step, Teams,
+    Tick, To, World,
 };
 
 const LAMPS: u32 = 10;
@@ -17,6 +18,8 @@ const CLIENTS: u16 = 3;
 /// Lamps that stand still, and blink.
 struct Lamps {
     tick: Tick,
+    /// Some are not for everybody.
+    shaded: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, World)]
@@ -51,10 +54,10 @@ impl Game for Lamps {
     type Input = Nothing;
     type Command = ();
     type Event = u64;
-    type Options = ();
+    type Options = bool;
 
-    fn new((): (), _: &mut Setup) -> Result<Self, Refusal> {
-        Ok(Self { tick: Tick(0) })
+    fn new(shaded: bool, _: &mut Setup) -> Result<Self, Refusal> {
+        Ok(Self { tick: Tick(0), shaded })
     }
     fn join(&mut self, _: SeatId, _: &Profile) -> Result<(), Refusal> {
         Ok(())
@@ -67,6 +70,13 @@ impl Game for Lamps {
         }
     }
     fn publish(&self, out: &mut Publisher<'_, Thing>) {
+        if self.shaded {
+            let lamp = Lamp { place: [self.tick.0 as f32, 9.0], lit: true, oil: 0 };
+            out.sight(SeatId(0), Sight::Teams(Teams::one(3)));
+            out.sight(SeatId(1), Sight::Teams(Teams::one(3)));
+            out.within(Layer::Teams(Teams::one(3))).put(EntityId(200), Place::Everywhere, &lamp);
+            out.within(Layer::Seat(SeatId(2))).put(EntityId(201), Place::Everywhere, &lamp);
+        }
         out.put(EntityId(100), Place::Everywhere, &Sign { text: "lamps".to_owned() });
         for id in 0..LAMPS {
             let lit = (self.tick.0 + id).is_multiple_of(4);
@@ -96,7 +106,11 @@ fn step(room: &mut Room<Lamps>) -> u64 {
 }
 
 fn room() -> Room<Lamps> {
-    let mut room = Room::new(RoomId(1), (), 1, 0, 1).expect("the test's game starts");
+    room_of(false)
+}
+
+fn room_of(shaded: bool) -> Room<Lamps> {
+    let mut room = Room::new(RoomId(1), shaded, 1, 0, 1).expect("the test's game starts");
     for client in 0..CLIENTS {
         let link = LinkAddress { reactor: 0, link: LinkId(client.into()) };
         assert_eq!(room.join(link, Profile::default()), Ok(SeatId(client)));
@@ -116,10 +130,41 @@ fn the_first_frames_bits_are_those_of_each_field() {
     assert_eq!(traffic.fields, [3 + 8 * 5, 10 * lamps, 10 * lamps, lamps].map(shared));
     assert!(traffic.structure.encoded >= lamps, "who is there takes some bits: {traffic:?}");
     let parts: u64 = traffic.fields.iter().map(|field| field.sent).sum::<u64>() + traffic.structure.sent;
-    assert_eq!(traffic.keyframes.sent, parts, "nothing but keyframes");
+    assert_eq!(traffic.keyframes().sent, parts, "nothing but keyframes");
     // each is told its lamp: count, id, kind, oil; padded, behind a length
     assert_eq!(traffic.owned, u64::from(CLIENTS) * 8 * (1 + (2u64 + 32 + 16 + 8).div_ceil(8)));
     assert_eq!(traffic.heads() + parts + traffic.owned, bits);
+}
+
+#[test]
+fn bits_are_told_apart_by_whom_they_are_for() {
+    let mut room = room_of(true);
+    step(&mut room);
+    let first = room.traffic().layers;
+    let lamp = |receivers: u64, of: Parts| {
+        assert!(of.keyframes.encoded > 21, "a whole lamp: {of:?}");
+        assert_eq!(of.keyframes.sent, receivers * of.keyframes.encoded);
+        assert_eq!(of.deltas, Spending::default());
+    };
+    lamp(CLIENTS.into(), first.public);
+    lamp(2, first.teams);
+    lamp(1, first.seat);
+    for _ in 0..100 {
+        step(&mut room);
+    }
+    let (traffic, now) = (room.traffic(), room.traffic().layers);
+    for (layer, before, receivers) in [(now.teams, first.teams, 2), (now.seat, first.seat, 1)] {
+        assert_eq!(layer.keyframes, before.keyframes, "nobody joined");
+        assert!(layer.deltas.encoded >= 100, "they move: {layer:?}");
+        assert_eq!(layer.deltas.sent, receivers * layer.deltas.encoded);
+    }
+    let parts: u64 = traffic.fields.iter().map(|field| field.sent).sum::<u64>() + traffic.structure.sent;
+    let layers = [now.public, now.teams, now.seat];
+    assert_eq!(
+        layers.iter().map(|of| of.deltas.sent + of.keyframes.sent).sum::<u64>(),
+        parts,
+        "all parts are in a layer"
+    );
 }
 
 #[test]
@@ -136,7 +181,7 @@ fn only_what_changes_takes_bits_and_nothing_is_left_out() {
     // whoever stands still or blinks says nothing of its sign, and of places next to nothing: a residual of a bit
     assert_eq!(traffic.fields[0], first.fields[0]);
     let lit = traffic.fields[3].sent - first.fields[3].sent;
-    assert!(lit > 0 && traffic.keyframes == first.keyframes, "{traffic:?}");
+    assert!(lit > 0 && traffic.keyframes() == first.keyframes(), "{traffic:?}");
     assert!(traffic.events > 210 / 7 * u64::from(CLIENTS) * 8, "{traffic:?}");
     assert!(traffic.owned > first.owned, "oil burns");
     let parts: u64 = traffic.fields.iter().map(|field| field.sent).sum::<u64>() + traffic.structure.sent;

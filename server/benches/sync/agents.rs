@@ -27,6 +27,8 @@ pub struct Crowd {
     pub seats: u16,
     /// Every client sees the whole square.
     pub everything: bool,
+    /// What is far is sent more rarely.
+    pub far_is_rarer: bool,
     /// Rocks, which never move.
     pub rocks: Rocks,
 }
@@ -44,7 +46,7 @@ pub enum Rocks {
 
 impl Default for Crowd {
     fn default() -> Self {
-        Self { agents: 10_000, seats: 64, everything: false, rocks: Rocks::None }
+        Self { agents: 10_000, seats: 64, everything: false, far_is_rarer: false, rocks: Rocks::None }
     }
 }
 
@@ -153,6 +155,7 @@ impl Game for Agents {
         setup.seats = options.seats;
         setup.interest = if options.everything { Interest::Everything } else { Interest::Radius(RADIUS) };
         let (agents, minds): (Vec<_>, _) = (0..options.agents).map(|_| wanderer(&mut setup.rng)).unzip();
+        setup.far_is_rarer = options.far_is_rarer;
         let owners = vec![None; agents.len()];
         let count = if options.rocks == Rocks::None { 0 } else { options.agents };
         let rock = |rng: &mut Rng| Rock { x: rng.between(0.0, SIDE), y: rng.between(0.0, SIDE), size: 3 };

@@ -1,16 +1,17 @@
 //! A room's engine with its phases told apart: the same calls in the same order as in `Room::step`.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use tickwire_server::sync::{ComposeTick, Encoder, FrameSink, Grid, Made, Store, View};
+use tickwire_server::sync::{ComposeTick, Encoder, FrameSink, Grid, Made, Store, Terms, View};
 use tickwire_shared::delta::Layout;
 use tickwire_shared::publish::{Published, Publisher};
 use tickwire_shared::{Game, Leave, Profile, Rng, Schema, SeatId, Setup, Step, Tick, TickRate};
 
 use crate::agents::{Agents, Crowd, Nothing};
-use crate::client::Client;
+use crate::client::{Client, PAST_TICKS};
 use crate::world::{Coded, WholeWorld};
 
 /// More than a processor's own caches hold.
@@ -24,7 +25,8 @@ pub struct Rig {
     tick: Tick,
     inputs: Vec<Option<Nothing>>,
     published: Published,
-    before: Published,
+    /// What was published before, the newest first.
+    before: VecDeque<Published>,
     grid: Grid,
     store: Store,
     encoder: Encoder,
@@ -79,7 +81,9 @@ pub struct Phases {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Decoded {
     pub frames: usize,
-    pub in_view: usize,
+    /// Entities that are held, cells reaching over the circle; and those within it.
+    pub held: usize,
+    pub within: usize,
     pub updates: usize,
     pub bytes: usize,
     pub took: Duration,
@@ -94,8 +98,11 @@ impl Rig {
         let game = Agents::new(options, &mut setup).expect("the agents refuse nothing");
         let every = (seats / decoding.max(1)).max(1);
         let clients = (0..decoding.min(seats))
-            .map(|n| Client::new(SeatId((n * every) as u16), layout.clone(), everything))
+            .map(|n| Client::new(SeatId((n * every) as u16), layout.clone(), everything, setup.far_is_rarer))
             .collect();
+        let mut compose = ComposeTick::default();
+        let (rate_hz, far_is_rarer) = (setup.rate.per_second(), setup.far_is_rarer);
+        compose.terms = Terms { bytes_per_s: 0, rate_hz, far_is_rarer };
         Self {
             game,
             rng: setup.rng,
@@ -103,11 +110,11 @@ impl Rig {
             tick: Tick(0),
             inputs: Vec::new(),
             published: Published::default(),
-            before: Published::default(),
+            before: VecDeque::new(),
             grid: Grid::new(setup.interest),
             store: Store::new(layout),
             encoder: Encoder::default(),
-            compose: ComposeTick::default(),
+            compose,
             views: Vec::new(),
             batch: Batch::default(),
             clients,
@@ -140,7 +147,8 @@ impl Rig {
         let (mut commands, mut events) = (Vec::new(), Vec::new());
         let mut step = Step::new(self.tick, self.rate, &self.inputs, &mut commands, &mut events, &mut self.rng);
         self.game.tick(&mut step);
-        std::mem::swap(&mut self.published, &mut self.before);
+        let oldest = if self.before.len() < PAST_TICKS { None } else { self.before.pop_back() };
+        self.before.push_front(std::mem::replace(&mut self.published, oldest.unwrap_or_default()));
 
         let publish = timed(|| {
             self.published.clear();
@@ -156,9 +164,11 @@ impl Rig {
         });
         self.encoder.clear();
         self.compose.tick = self.tick;
+        let before = self.views.clone();
         let first = timed(|| self.compose());
         let bytes = self.batch.bytes.len();
-        self.views.iter_mut().for_each(View::retract);
+        // nothing that the first time has found out is known the second time, but for what clients share
+        self.views = before;
         self.forget_caches();
         phases.compose = timed(|| self.compose());
         assert_eq!(self.batch.bytes.len(), bytes, "composed again, the frames are the same");
@@ -194,7 +204,14 @@ impl Rig {
             let first = batch.pieces.len();
             let mut sink = FrameSink { bytes: &mut batch.bytes, pieces: &mut batch.pieces, copied: &mut batch.copied };
             let state = (&self.store, &self.grid);
-            view.compose((SeatId(seat), |_| true), None, state, &mut self.encoder, &mut self.compose, &mut sink);
+            view.compose(
+                (SeatId(seat), |_| true),
+                (None, false),
+                state,
+                &mut self.encoder,
+                &mut self.compose,
+                &mut sink,
+            );
             batch.frames.push(first..batch.pieces.len());
         }
     }

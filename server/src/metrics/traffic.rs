@@ -15,8 +15,12 @@ pub struct TrafficCounters {
     pub heads: Counter,
     /// Bits: who is there, who came and went, who changed.
     pub structure: Shared,
-    /// Bits: those of fields and structure that are in keyframes.
-    pub keyframes: Shared,
+    /// Bits: those of fields and structure that are in channels for everybody.
+    pub public: LayerTraffic,
+    /// Bits: those that are in channels for some teams.
+    pub teams: LayerTraffic,
+    /// Bits: those that are in channels for one seat.
+    pub seat: LayerTraffic,
     /// Bits: owner-only fields.
     pub owned: Counter,
     /// Bits: events of the game.
@@ -31,6 +35,15 @@ pub struct Shared {
     pub encoded: Counter,
     /// Sent, to each who received them.
     pub sent: Counter,
+}
+
+/// Bits of fields and structure in the channels of a kind of layer.
+#[derive(Debug, Default)]
+pub struct LayerTraffic {
+    /// What changed.
+    pub deltas: Shared,
+    /// What came into view: joins, new cells, heals.
+    pub keyframes: Shared,
 }
 
 /// One field of the game's kinds.
@@ -83,9 +96,17 @@ impl Display for TrafficCounters {
         for (name, sent, encoded) in rows {
             writeln!(out, "{:>5.1} %  {:>14}  {:>14}  {name}", share(sent), sent / 8, encoded / 8)?;
         }
-        let Shared { encoded, sent } = &self.keyframes;
-        let (sent, encoded) = (sent.value(), encoded.value());
-        write!(out, "{:>5.1} %  {:>14}  {:>14}  of these in keyframes", share(sent), sent / 8, encoded / 8)
+        write!(out, "of these, by whom they are for:")?;
+        for (name, layer) in [("everybody", &self.public), ("teams", &self.teams), ("one seat", &self.seat)] {
+            for (what, bits) in [("deltas", &layer.deltas), ("keyframes", &layer.keyframes)] {
+                let (sent, encoded) = (bits.sent.value(), bits.encoded.value());
+                if encoded > 0 {
+                    let (share, sent, encoded) = (share(sent), sent / 8, encoded / 8);
+                    write!(out, "\n{share:>5.1} %  {sent:>14}  {encoded:>14}  {name}, {what}")?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -101,6 +122,8 @@ mod tests {
         traffic.heads.add(160);
         traffic.structure.sent.add(640);
         traffic.structure.encoded.add(64);
+        traffic.teams.keyframes.sent.add(320);
+        traffic.teams.keyframes.encoded.add(160);
         let table = traffic.to_string();
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines[0], "10 frames of 20.0 bytes");
@@ -108,5 +131,7 @@ mod tests {
         assert_eq!(lines[3].split_whitespace().take(4).collect::<Vec<_>>(), ["40.0", "%", "80", "8"]);
         assert!(lines[4].ends_with("heads of frames and parts") && lines[4].contains("10.0 %"), "{table}");
         assert!(table.contains("Ship.x"), "{table}");
+        let last: Vec<&str> = lines[lines.len() - 1].split_whitespace().collect();
+        assert_eq!(last, ["20.0", "%", "40", "20", "teams,", "keyframes"], "what nobody was sent is not listed");
     }
 }

@@ -36,7 +36,9 @@ pub struct Encoder {
     settled: Option<Tick>,
     /// Parts that found no place in their slot.
     rare_parts: FxHashMap<(SlotId, u16), u32>,
-    hashes: FxHashMap<(SlotId, Tick), u64>,
+    /// By slot, of the newest state; and of older ones.
+    hashes: Vec<Option<u64>>,
+    older_hashes: FxHashMap<(SlotId, Tick), u64>,
     /// By slot, and by how many ticks ahead a delta leads: the rows that the last such one changed.
     changed: Vec<[Changed; SPACINGS]>,
     scratch: DeltaScratch,
@@ -72,6 +74,8 @@ struct PartAt {
     bits: u32,
     end: u32,
     keyframe: bool,
+    /// How many frames have it.
+    receivers: u32,
 }
 
 /// Rows that changed from one tick to another: places in the later one.
@@ -88,6 +92,7 @@ impl Encoder {
         self.parts.clear();
         self.rare_parts.clear();
         self.hashes.clear();
+        self.older_hashes.clear();
         self.is_settled = false;
         self.made = Made::default();
         self.ledger.clear();
@@ -96,7 +101,7 @@ impl Encoder {
     /// Adds to `sum` where the bits of the tick's frames went, but for how many frames and bits there were: for one who
     /// has composed all of them. Forgets it.
     pub fn traffic(&mut self, sum: &mut Traffic) {
-        self.ledger.close(sum);
+        self.ledger.close(self.parts.iter().map(|part| part.receivers), sum);
     }
 
     /// What was encoded since [`Encoder::clear`].
@@ -237,14 +242,15 @@ impl Encoder {
         let (bits, end) = (start, self.bytes.len());
         self.made.bytes += end - bits;
         let fields = if base.is_some() { self.scratch.spent() } else { &self.spent };
-        self.ledger.note((end - bits) * 8, base.is_none(), fields.bits());
+        self.ledger.note((end - bits) * 8, base.is_none(), channel.layer(), fields.bits());
         frame::write_part_length(end - bits, &mut self.bytes);
         let length = end..self.bytes.len();
         let start = bits - length.len();
         self.bytes.copy_within(length, start);
         self.bytes.truncate(end);
         self.bytes.resize(end + COPIED_BYTES, 0);
-        self.parts.push(PartAt { start: start as u32, bits: bits as u32, end: end as u32, keyframe: base.is_none() });
+        let keyframe = base.is_none();
+        self.parts.push(PartAt { start: start as u32, bits: bits as u32, end: end as u32, keyframe, receivers: 0 });
         (self.parts.len() - 1) as u32
     }
 
@@ -287,6 +293,13 @@ impl Encoder {
         (bits - start) as usize
     }
 
+    /// Whether these parts, which are made, would take more than `most` bytes in one frame.
+    #[inline]
+    pub(super) fn overflows(&self, most: i64, parts: impl Iterator<Item = u32>) -> bool {
+        // mostly all parts together do not
+        self.bytes.len() as i64 > most && parts.map(|part| self.sealed(part).len() as i64 + 1).sum::<i64>() > most
+    }
+
     /// A part as it travels behind its handle: its length and its bits.
     #[inline]
     pub(super) fn sealed(&self, part: u32) -> &[u8] {
@@ -294,20 +307,28 @@ impl Encoder {
         &self.bytes[start as usize..end as usize]
     }
 
-    /// How long a part is with its length, and its first bytes, with whatever follows if it is shorter.
+    /// One more frame has a part: how long it is with its length, and its first bytes, with whatever follows if it is
+    /// shorter.
     #[inline]
-    pub(super) fn first_bytes(&self, part: u32) -> (usize, &[u8; COPIED_BYTES]) {
-        let PartAt { start, end, .. } = self.parts[part as usize];
+    pub(super) fn send(&mut self, part: u32) -> (usize, &[u8; COPIED_BYTES]) {
+        let PartAt { start, end, receivers, .. } = &mut self.parts[part as usize];
+        *receivers += 1;
+        let (start, end) = (*start, *end);
         let first = self.bytes[start as usize..].first_chunk().expect("there are so many bytes behind the last part");
         ((end - start) as usize, first)
     }
 
     /// The hash of a channel as it was at `tick`, which must be in the ring.
     pub(super) fn hash(&mut self, store: &Store, (channel, slot): (Channel, SlotId), tick: Tick) -> u64 {
-        *self
-            .hashes
-            .entry((slot, tick))
-            .or_insert_with(|| store.at(tick).map_or(0, |snapshot| snapshot.rows(channel).hash(store.layout())))
+        let hash = || store.at(tick).map_or(0, |snapshot| snapshot.rows(channel).hash(store.layout()));
+        if self.settled != Some(tick) {
+            return *self.older_hashes.entry((slot, tick)).or_insert_with(hash);
+        }
+        let slot = slot as usize;
+        if self.hashes.len() <= slot {
+            self.hashes.resize(slot + 1, None);
+        }
+        *self.hashes[slot].get_or_insert_with(hash)
     }
 }
 

@@ -6,6 +6,7 @@ use tickwire_shared::protocol::frame::OPEN_MAX;
 use tickwire_shared::{Area, Interest, Place, SeatId, Sight};
 
 use super::channel::{Cell, Channel};
+use super::scope::Scope;
 use super::store::Snapshot;
 
 /// [`Cell::MAX`] as places are reckoned; what lies further out belongs to the border cells.
@@ -13,6 +14,8 @@ const CELL_MAX: f32 = Cell::MAX as f32;
 /// The view radius in cells, and how much further out a cell may be that was in view.
 const VIEW: f32 = 2.0;
 const STAY: f32 = 0.5;
+/// What reckoning a distance may be wrong by, in cells; far out a number has no more than ten bits for a part of a cell.
+const DOUBT: f32 = 0.01;
 
 /// See the module.
 #[derive(Debug)]
@@ -55,25 +58,30 @@ impl Grid {
 
     /// Adds to `channels` those of `now` that `eye` receives, sorted, at most [`OPEN_MAX`]. Cells that are `held`
     /// stay a little longer than new ones would come; `sees` may shut any.
-    pub fn in_view(
+    ///
+    /// When all of them are held and `sees` shuts none, it stays so for as long as the result tells.
+    pub(super) fn in_view(
         &self,
         eye: &Eye,
         now: &Snapshot,
         held: impl Fn(Cell) -> bool,
         sees: impl Fn(Area) -> bool,
         channels: &mut Vec<Channel>,
-    ) {
-        if eye.sight == Sight::All {
+    ) -> Option<Scope> {
+        let scope = if eye.sight == Sight::All {
             channels.extend(now.channels_from(Cell::EVERYWHERE));
+            Some(Scope::new(eye, now, i16::MIN..=i16::MAX, f32::INFINITY))
         } else {
             let everywhere = now.channels_from(Cell::EVERYWHERE);
             let everywhere = everywhere.take_while(|channel| channel.cell() == Cell::EVERYWHERE);
             channels.extend(everywhere.filter(|channel| eye.allows(*channel)));
-            self.around(eye, now, held, sees, channels);
-        }
+            self.around(eye, now, held, sees, channels)
+        };
         if channels.len() > OPEN_MAX {
             self.keep_nearest(eye.look.unwrap_or_default(), channels);
+            return None;
         }
+        scope
     }
 
     /// Adds the channels of cells within the radius of where `eye` looks.
@@ -84,14 +92,18 @@ impl Grid {
         held: impl Fn(Cell) -> bool,
         sees: impl Fn(Area) -> bool,
         channels: &mut Vec<Channel>,
-    ) {
-        let (Some(size), Some((x, y))) = (self.cell_size(), eye.look) else { return };
+    ) -> Option<Scope> {
+        let (Some(size), Some((x, y))) = (self.cell_size(), eye.look) else {
+            return Some(Scope::new(eye, now, 0..=0, f32::INFINITY));
+        };
         let (x, y) = within_the_grid(size, x, y);
         let home = cell_at(size, x, y).numbers();
         // from here on in cells: the radius is two
         let (within_x, within_y) = (x / size - f32::from(home.0), y / size - f32::from(home.1));
-        let (low, high) = (home.0.saturating_sub(3), home.0.saturating_add(3));
-        for (column, there) in now.columns(low..=high) {
+        let columns = home.0.saturating_sub(3)..=home.0.saturating_add(3);
+        // cells that are further out than what may stay are so much too far to come
+        let (mut slack, mut is_dark) = (STAY, false);
+        for (column, there) in now.columns(columns.clone()) {
             let aside = off(f32::from(column - home.0), within_x);
             let Some(border) = rows_within(VIEW + STAY, aside, (home.1, within_y)) else { continue };
             let near = rows_within(VIEW, aside, (home.1, within_y));
@@ -112,13 +124,29 @@ impl Grid {
                     there = rest;
                 }
                 if channels.len() > before {
-                    let is_near = near.as_ref().is_some_and(|near| near.contains(&cell));
-                    if !((is_near || held(cell)) && sees(area(size, cell))) {
+                    let away = length(aside, off(f32::from(cell.numbers().1 - home.1), within_y));
+                    let stays = near.as_ref().is_some_and(|near| near.contains(&cell)) || held(cell);
+                    slack = slack.min(if stays { VIEW + STAY - away } else { away - VIEW });
+                    let is_seen = stays && sees(area(size, cell));
+                    is_dark |= stays && !is_seen;
+                    if !is_seen {
                         channels.truncate(before);
                     }
                 }
             }
         }
+        let slack = (slack - DOUBT).max(0.0) * size;
+        (!is_dark).then(|| Scope::new(eye, now, columns, slack))
+    }
+
+    /// Whether `sees` shuts none of these cells, which come in order.
+    #[inline]
+    pub(super) fn none_is_shut(&self, cells: impl Iterator<Item = Cell>, sees: impl Fn(Area) -> bool) -> bool {
+        let Some(size) = self.cell_size() else { return true };
+        let mut last = Cell::EVERYWHERE;
+        // once a cell, whatever the number of its layers
+        let mut cells = cells.filter(|cell| std::mem::replace(&mut last, *cell) != *cell);
+        cells.all(|cell| sees(area(size, cell)))
     }
 
     /// Whether one with `eye` may know what happens at a point.
@@ -142,6 +170,15 @@ impl Grid {
             }
             _ => 0.0,
         }
+    }
+
+    /// A number for the part of the world where one looks, some views wide; neighbours have different ones.
+    pub(super) fn block(&self, look: Option<(f32, f32)>) -> u32 {
+        const CELLS: i16 = 8;
+        let (Some(size), Some((x, y))) = (self.cell_size(), look) else { return 0 };
+        let (x, y) = within_the_grid(size, x, y);
+        let (column, row) = cell_at(size, x, y).numbers();
+        (i32::from(column.div_euclid(CELLS)) * 5 + i32::from(row.div_euclid(CELLS)) * 3).cast_unsigned()
     }
 
     /// Drops the channels that are furthest from a point; those of everywhere are the nearest.
@@ -184,6 +221,12 @@ fn off(number: f32, at: f32) -> f32 {
     (number - at).max(at - number - 1.0).max(0.0)
 }
 
+/// Quicker than `hypot`, whose care for extremes nobody needs here.
+#[inline]
+fn length(x: f32, y: f32) -> f32 {
+    (x * x + y * y).sqrt()
+}
+
 /// The first and last row of a column `aside` of a point that are within `reach` of it; `row` is the point's, and how
 /// far within. In cells.
 #[inline]
@@ -215,7 +258,7 @@ fn area(size: f32, cell: Cell) -> Area {
 fn distance(size: f32, cell: Cell, x: f32, y: f32) -> f32 {
     let (column, row) = cell.numbers();
     let (dx, dy) = (off(column.into(), x / size) * size, off(row.into(), y / size) * size);
-    (dx * dx + dy * dy).sqrt()
+    length(dx, dy)
 }
 
 #[cfg(test)]

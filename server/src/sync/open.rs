@@ -41,13 +41,13 @@ pub(super) enum Next {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Last {
     pub(super) tick: Tick,
-    confirmed: bool,
+    pub(super) confirmed: bool,
     /// What channels in step held before it.
     before: Held,
     /// What channels in step hold after it.
     pub(super) after: Held,
     /// What was in step still is, if the frame had it.
-    keeps_step: bool,
+    pub(super) keeps_step: bool,
 }
 
 impl Last {

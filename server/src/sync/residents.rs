@@ -11,6 +11,9 @@ use super::grid::Grid;
 /// Entities that are gone are forgotten every so many ticks.
 const FORGET_EVERY: u32 = 64;
 
+/// No row.
+const NOWHERE: u32 = u32::MAX;
+
 /// Something in a channel. In the order of the rows of a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Entry {
@@ -59,6 +62,10 @@ pub(super) struct Residents {
     pub(super) entering: Vec<Entry>,
     /// Who is whose; in order.
     pub(super) owned: Vec<(SeatId, EntityId, u32)>,
+    /// By number, where the row is of one that is in the channel of the tick before, of the same kind and in no set;
+    /// else nowhere. Apart from all else that is known of it, since this is asked of each in the order of channels, which
+    /// is no order here.
+    going_on: Vec<u32>,
 }
 
 /// A set as it was last put.
@@ -79,6 +86,7 @@ impl Residents {
         self.next = 0;
         self.entering.clear();
         self.owned.clear();
+        self.going_on.fill(NOWHERE);
         let mut doubled = self.settle_sets(published, grid);
         for entity in &published.entities {
             match self.put(entity, 0, grid) {
@@ -107,6 +115,14 @@ impl Residents {
     #[inline]
     pub(super) fn is_new(&self, resident: &Resident) -> bool {
         resident.seen == self.now
+    }
+
+    /// The row of `lanes` lanes of one that is in no set, and in the same channel and of the same kind as at the tick
+    /// before.
+    #[inline]
+    pub(super) fn row_going_on<'a>(&self, number: u32, lanes: usize, published: &'a Published) -> Option<&'a [u32]> {
+        let first = self.going_on[number as usize];
+        (first != NOWHERE).then(|| &published.lanes[first as usize..first as usize + lanes])
     }
 
     /// The row of `lanes` lanes of one that was put at the newest tick.
@@ -169,6 +185,8 @@ impl Residents {
         let channel = Channel::new(cell, put.layer);
         if !was_here || resident.channel != channel {
             self.entering.push(Entry { channel, id: put.id, number, in_set: false });
+        } else if source == 0 && resident.kind == put.kind {
+            self.going_on[number as usize] = put.first_lane as u32;
         }
         resident.channel = channel;
         resident.kind = put.kind;
@@ -220,6 +238,7 @@ impl Residents {
             }
             None => {
                 self.all.push(resident);
+                self.going_on.push(NOWHERE);
                 (self.all.len() - 1) as u32
             }
         };

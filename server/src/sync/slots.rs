@@ -34,6 +34,9 @@ pub(super) struct Slots {
     numbers: FxHashMap<Channel, SlotId>,
     slots: Vec<Slot>,
     free: Vec<SlotId>,
+    /// Of the channels in which something is, in order; and when that was so.
+    order: Vec<SlotId>,
+    settled: Option<Tick>,
 }
 
 impl Slot {
@@ -70,13 +73,22 @@ impl Slots {
     pub(super) fn settle(&mut self, store: &Store) {
         let Some(now) = store.newest() else { return };
         let tick = now.tick();
-        for channel in now.channels() {
-            let number = self.number(channel, tick);
-            self.slots[number as usize].seen = tick;
+        // they rarely are others than a tick ago
+        if !self.settled.is_some_and(|settled| now.has_all_channels_of(settled)) {
+            let mut order = std::mem::take(&mut self.order);
+            order.clear();
+            order.extend(now.channels().map(|channel| self.number(channel, tick)));
+            self.order = order;
+        }
+        self.settled = Some(tick);
+        for (number, (_, changed)) in self.order.iter().zip(now.changes()) {
+            let slot = &mut self.slots[*number as usize];
+            (slot.seen, slot.occupied, slot.count) = (tick, true, 0);
+            slot.unchanged = tick.since(changed).max(0).cast_unsigned();
         }
         for (number, slot) in (0..).zip(&mut self.slots) {
-            let Some(channel) = slot.channel else { continue };
             let idle = tick.since(slot.seen);
+            let Some(channel) = slot.channel.filter(|_| idle != 0) else { continue };
             if idle > Store::RING as i32 {
                 slot.channel = None;
                 self.numbers.remove(&channel);
@@ -84,7 +96,7 @@ impl Slots {
                 continue;
             }
             slot.count = 0;
-            slot.occupied = idle == 0;
+            slot.occupied = false;
             let changed = store.changed_at(channel);
             slot.unchanged = changed.map_or(u32::MAX, |changed| tick.since(changed).max(0).cast_unsigned());
         }

@@ -10,19 +10,33 @@ use tickwire_shared::{SeatId, Tick};
 
 use super::channel::{Cell, Channel};
 use super::grid::Grid;
-use super::residents::{Entry, Resident, Residents};
+use super::residents::{Entry, Residents};
 
 /// All rows of one tick.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     tick: Tick,
     channels: Vec<(Channel, Range<usize>)>,
-    /// Where each column of the grid begins in `channels`.
-    columns: Vec<(i16, usize)>,
+    /// When the public fields of each channel last changed.
+    changed: Vec<Tick>,
+    columns: Vec<Column>,
+    /// When there last were other columns, and when there last were other channels.
+    columns_since: Tick,
+    channels_since: Tick,
     entities: Vec<EntityRow>,
     lanes: Vec<u32>,
     /// Sorted by seat, then id.
     owned: Vec<(SeatId, EntityRow)>,
+}
+
+/// A column of the grid in which something is.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    number: i16,
+    /// Its first channel's place.
+    first: usize,
+    /// When there last were other channels in it.
+    since: Tick,
 }
 
 impl Snapshot {
@@ -40,11 +54,23 @@ impl Snapshot {
     /// The rows of a channel; none when nothing is there.
     #[must_use]
     pub fn rows(&self, channel: Channel) -> Rows<'_> {
-        let range = self
-            .channels
-            .binary_search_by_key(&channel, |(channel, _)| *channel)
-            .map_or(0..0, |place| self.channels[place].1.clone());
+        let range = self.place(channel).map_or(0..0, |place| self.channels[place].1.clone());
         Rows { entities: &self.entities[range], lanes: &self.lanes }
+    }
+
+    /// Of a channel that holds something, among those.
+    fn place(&self, channel: Channel) -> Option<usize> {
+        self.channels.binary_search_by_key(&channel, |(channel, _)| *channel).ok()
+    }
+
+    /// The channels that hold something, in order, and when their public fields last changed.
+    pub(super) fn changes(&self) -> impl ExactSizeIterator<Item = (Channel, Tick)> {
+        self.channels.iter().zip(&self.changed).map(|((channel, _), changed)| (*channel, *changed))
+    }
+
+    /// Whether something is in the same channels as at `tick`, and ever since.
+    pub(super) fn has_all_channels_of(&self, tick: Tick) -> bool {
+        !self.channels_since.is_after(tick)
     }
 
     /// The channels that hold something, in order, from those of `cell` on.
@@ -58,11 +84,47 @@ impl Snapshot {
         &self,
         numbers: RangeInclusive<i16>,
     ) -> impl Iterator<Item = (i16, &[(Channel, Range<usize>)])> {
-        let from = self.columns.partition_point(|(column, _)| column < numbers.start());
-        let ends = self.columns[from..].iter().skip(1).map(|(_, first)| *first).chain([self.channels.len()]);
+        let from = self.columns.partition_point(|column| column.number < *numbers.start());
+        let ends = self.columns[from..].iter().skip(1).map(|column| column.first).chain([self.channels.len()]);
         let columns = self.columns[from..].iter().zip(ends);
-        let columns = columns.take_while(move |((column, _), _)| column <= numbers.end());
-        columns.map(|((column, first), end)| (*column, &self.channels[*first..end]))
+        let columns = columns.take_while(move |(column, _)| column.number <= *numbers.end());
+        columns.map(|(column, end)| (column.number, &self.channels[column.first..end]))
+    }
+
+    /// Whether something is in the same channels of these columns, and of everywhere, as at `tick` and ever since.
+    #[inline]
+    pub(super) fn has_channels_of(&self, tick: Tick, numbers: &RangeInclusive<i16>) -> bool {
+        self.has_all_channels_of(tick) || self.has_columns_of(tick, numbers)
+    }
+
+    fn has_columns_of(&self, tick: Tick, numbers: &RangeInclusive<i16>) -> bool {
+        let everywhere = Cell::EVERYWHERE.numbers().0;
+        let mut columns = self.columns.iter().filter(|of| of.number == everywhere || numbers.contains(&of.number));
+        !self.columns_since.is_after(tick) && columns.all(|column| !column.since.is_after(tick))
+    }
+
+    /// Notes where there are other channels than in the snapshot `before`.
+    fn compare_channels(&mut self, before: &Self) {
+        let (now, all) = (self.tick, i16::MIN..=i16::MAX);
+        let same =
+            self.columns.iter().map(|column| column.number).eq(before.columns.iter().map(|column| column.number));
+        self.columns_since = if same { before.columns_since } else { now };
+        let mut old = before.columns.iter().zip(before.columns(all.clone()).map(|(_, channels)| channels)).peekable();
+        self.channels_since = self.columns_since;
+        for at in 0..self.columns.len() {
+            let Column { number, first, .. } = self.columns[at];
+            let end = self.columns.get(at + 1).map_or(self.channels.len(), |next| next.first);
+            let here = self.channels[first..end].iter().map(|(channel, _)| channel);
+            while old.next_if(|(column, _)| column.number < number).is_some() {}
+            let same = old.next_if(|(column, there)| {
+                column.number == number && here.eq(there.iter().map(|(channel, _)| channel))
+            });
+            let since = same.map_or(now, |(column, _)| column.since);
+            self.columns[at].since = since;
+            if since.is_after(self.channels_since) {
+                self.channels_since = since;
+            }
+        }
     }
 
     /// The rows that belong to a seat, owner-only fields included.
@@ -86,7 +148,8 @@ pub struct Store {
     layout: Layout,
     /// The newest last.
     ring: VecDeque<Snapshot>,
-    changed_at: FxHashMap<Channel, Tick>,
+    /// When the channels in which nothing is any more lost what was in them.
+    emptied: FxHashMap<Channel, Tick>,
     residents: Residents,
     /// What the rows of the newest snapshot are of, and space for the next one's.
     order: Vec<Entry>,
@@ -107,7 +170,7 @@ impl Store {
         Self {
             layout,
             ring: VecDeque::new(),
-            changed_at: FxHashMap::default(),
+            emptied: FxHashMap::default(),
             residents: Residents::default(),
             order: Vec::new(),
             next_order: Vec::new(),
@@ -127,7 +190,16 @@ impl Store {
         }
         if self.forgot.is_none_or(|last| tick.since(last) >= Self::RING as i32) {
             self.forgot = Some(tick);
-            self.changed_at.retain(|_, changed| tick.since(*changed) <= Self::RING as i32);
+            self.emptied.retain(|_, changed| tick.since(*changed) <= Self::RING as i32);
+        }
+        if let Some(before) = self.ring.back() {
+            snapshot.compare_channels(before);
+            if snapshot.channels_since == tick {
+                let gone = before.channels().filter(|channel| snapshot.place(*channel).is_none());
+                self.emptied.extend(gone.map(|channel| (channel, tick)));
+            }
+        } else {
+            (snapshot.columns_since, snapshot.channels_since) = (tick, tick);
         }
         self.ring.push_back(snapshot);
         doubled
@@ -168,25 +240,32 @@ impl Store {
     /// When the public fields of `channel` last changed; `None` when that was before all that the ring has.
     #[must_use]
     pub fn changed_at(&self, channel: Channel) -> Option<Tick> {
-        self.changed_at.get(&channel).copied()
+        let now = self.newest()?;
+        now.place(channel).map(|place| now.changed[place]).or_else(|| self.emptied.get(&channel).copied())
     }
 
     /// Tells of each seat for which what it owns, or an owner-only field of it, differs between two snapshots.
     pub(super) fn owned_changes(&self, before: &Snapshot, now: &Snapshot, mut changed: impl FnMut(SeatId)) {
+        let differs = |a: &EntityRow, b: &EntityRow| {
+            self.layout.kind(a.kind).is_some_and(|kind| {
+                !kind.units(Part::Owner).is_empty()
+                    && kind.differs(Part::Owner, before.all_rows().row(kind, a), now.all_rows().row(kind, b))
+            })
+        };
+        let name = |(seat, row): &(SeatId, EntityRow)| (*seat, row.id, row.kind);
+        if before.owned.iter().map(name).eq(now.owned.iter().map(name)) {
+            // nearly always
+            let pairs = before.owned.iter().zip(&now.owned);
+            return pairs.filter(|((_, a), (_, b))| differs(a, b)).for_each(|(_, (seat, _))| changed(*seat));
+        }
         let [mut old, mut new] = [before, now].map(|all| all.owned.chunk_by(|(a, _), (b, _)| a == b).peekable());
         loop {
             let seats = [old.peek(), new.peek()].map(|rows| rows.map(|rows| rows[0].0));
             let Some(seat) = seats.into_iter().flatten().min() else { return };
             let a = old.next_if(|rows| rows[0].0 == seat).unwrap_or_default();
             let b = new.next_if(|rows| rows[0].0 == seat).unwrap_or_default();
-            let same = a.len() == b.len()
-                && a.iter().zip(b).all(|((_, a), (_, b))| {
-                    a.id == b.id
-                        && a.kind == b.kind
-                        && self.layout.kind(a.kind).is_none_or(|kind| {
-                            !kind.differs(Part::Owner, before.all_rows().row(kind, a), now.all_rows().row(kind, b))
-                        })
-                });
+            let same =
+                a.iter().map(name).eq(b.iter().map(name)) && !a.iter().zip(b).any(|((_, a), (_, b))| differs(a, b));
             if !same {
                 changed(seat);
             }
@@ -204,6 +283,7 @@ impl Store {
         let mut snapshot = if self.ring.len() >= Self::RING { self.ring.pop_front() } else { None }.unwrap_or_default();
         snapshot.tick = tick;
         snapshot.channels.clear();
+        snapshot.changed.clear();
         snapshot.columns.clear();
         snapshot.entities.clear();
         snapshot.lanes.clear();
@@ -225,7 +305,7 @@ impl Store {
             now,
             order: &mut self.next_order,
             places: &mut self.places,
-            changed_at: &mut self.changed_at,
+            before_place: 0,
             changed: None,
         };
         merge.order.clear();
@@ -264,7 +344,8 @@ struct Merge<'a> {
     now: &'a mut Snapshot,
     order: &'a mut Vec<Entry>,
     places: &'a mut Vec<u32>,
-    changed_at: &'a mut FxHashMap<Channel, Tick>,
+    /// Of the first channel of the snapshot before that is not before the last one of this.
+    before_place: usize,
     /// The last channel of which it is noted that it has changed.
     changed: Option<Channel>,
 }
@@ -277,11 +358,24 @@ impl Merge<'_> {
         let lanes = self.layout.kind(resident.kind).map_or(0, KindLayout::lanes);
         let first = self.now.lanes.len();
         self.now.lanes.extend_from_slice(Residents::row(resident, lanes, self.published));
-        self.add(new, resident, first);
+        self.add(Entry { in_set: resident.in_set, ..*new }, resident.kind, first);
     }
 
     /// The one whose row was at `place`, if it is still there.
+    #[inline]
     fn keep(&mut self, place: usize, entry: &Entry) {
+        let before = &self.before.entities[place];
+        if let Some(kind) = self.layout.kind(before.kind)
+            && let Some(row) = self.residents.row_going_on(entry.number, kind.lanes(), self.published)
+        {
+            self.take(kind, before, Entry { in_set: false, ..*entry }, row);
+        } else {
+            self.keep_rare(place, entry);
+        }
+    }
+
+    /// The same for one that may have changed its channel or its kind, be gone, or be in a set.
+    fn keep_rare(&mut self, place: usize, entry: &Entry) {
         let resident = self.residents.get(entry.number);
         let is_new = self.residents.is_new(resident);
         if !(is_new || resident.in_set) || resident.channel != entry.channel {
@@ -291,22 +385,22 @@ impl Merge<'_> {
         } else if self.before.entities[place].kind != resident.kind {
             self.enter(entry);
         } else if let Some(kind) = self.layout.kind(resident.kind) {
-            self.take(kind, &self.before.entities[place], entry, resident);
+            let row = Residents::row(resident, kind.lanes(), self.published);
+            self.take(kind, &self.before.entities[place], Entry { in_set: resident.in_set, ..*entry }, row);
         }
     }
 
     /// One that was there before: its row is copied and compared in one go.
     #[inline]
-    fn take(&mut self, kind: &KindLayout, before: &EntityRow, entry: &Entry, resident: &Resident) {
-        let before = self.before.all_rows().row(kind, before);
-        let row = Residents::row(resident, kind.lanes(), self.published);
+    fn take(&mut self, kind: &KindLayout, was: &EntityRow, entry: Entry, row: &[u32]) {
+        let before = self.before.all_rows().row(kind, was);
         let (mut differs, first) = (0, self.now.lanes.len());
         let compared = row.iter().zip(before).map(|(now, before)| {
             differs |= now ^ before;
             *now
         });
         self.now.lanes.extend(compared);
-        self.add(entry, resident, first);
+        self.add(entry, was.kind, first);
         if differs != 0 && self.changed != Some(entry.channel) && kind.differs(Part::Public, before, row) {
             self.note_change(entry.channel);
         }
@@ -326,14 +420,15 @@ impl Merge<'_> {
     }
 
     /// One whose lanes, from `first` on, are the last ones.
-    fn add(&mut self, entry: &Entry, resident: &Resident, first: usize) {
+    #[inline]
+    fn add(&mut self, entry: Entry, kind: u16, first: usize) {
         let number = entry.number as usize;
         if self.places.len() <= number {
             self.places.resize(number + 1, 0);
         }
         self.places[number] = self.now.entities.len() as u32;
-        self.now.entities.push(EntityRow { id: entry.id, kind: resident.kind, first });
-        self.order.push(Entry { in_set: resident.in_set, ..*entry });
+        self.now.entities.push(EntityRow { id: entry.id, kind, first });
+        self.order.push(entry);
         self.grow(entry.channel, 1);
     }
 
@@ -344,10 +439,16 @@ impl Merge<'_> {
             Some((last, range)) if *last == channel => range.end = end,
             _ => {
                 let column = channel.cell().numbers().0;
-                if self.now.columns.last().is_none_or(|(last, _)| *last != column) {
-                    self.now.columns.push((column, self.now.channels.len()));
+                if self.now.columns.last().is_none_or(|last| last.number != column) {
+                    self.now.columns.push(Column {
+                        number: column,
+                        first: self.now.channels.len(),
+                        since: self.now.tick,
+                    });
                 }
                 self.now.channels.push((channel, end - rows..end));
+                let changed = self.changed_before(channel).filter(|_| self.changed != Some(channel));
+                self.now.changed.push(changed.unwrap_or(self.now.tick));
             }
         }
     }
@@ -355,7 +456,20 @@ impl Merge<'_> {
     fn note_change(&mut self, channel: Channel) {
         if self.changed != Some(channel) {
             self.changed = Some(channel);
-            self.changed_at.insert(channel, self.now.tick);
+            // else it comes yet, or nothing is in it any more
+            if self.now.channels.last().is_some_and(|(last, _)| *last == channel)
+                && let Some(changed) = self.now.changed.last_mut()
+            {
+                *changed = self.now.tick;
+            }
         }
+    }
+
+    /// When a channel last changed, as the snapshot before knows; channels are asked about in order.
+    fn changed_before(&mut self, channel: Channel) -> Option<Tick> {
+        let channels = &self.before.channels[self.before_place..];
+        self.before_place += channels.iter().take_while(|(before, _)| *before < channel).count();
+        let (before, _) = self.before.channels.get(self.before_place)?;
+        (*before == channel).then(|| self.before.changed[self.before_place])
     }
 }

@@ -1,8 +1,11 @@
-//! Where the bytes go: by field, by what says who is there and who changed, by heads, and by what is one client's own.
+//! Where the bytes go: by field, by what says who is there and who changed, by heads, and by what is one client's own;
+//! and by whom the channels are for.
 //!
 //! A part's fields are counted once, when it is made; how often it was sent is counted when frames are composed.
 
 use std::ops::AddAssign;
+
+use tickwire_shared::Layer;
 
 /// Bits of frames by purpose, of a tick or of many.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -15,12 +18,32 @@ pub struct Traffic {
     pub fields: Vec<Spending>,
     /// Who is there, who came and went, who changed: what parts have beside their fields.
     pub structure: Spending,
-    /// Keyframes, fields and structure: how much of the two they are.
-    pub keyframes: Spending,
+    /// Fields and structure once more, by the layer of their channel.
+    pub layers: Layers,
     /// Owner-only fields.
     pub owned: u64,
     /// Events of the game.
     pub events: u64,
+}
+
+/// Bits of parts by the layer of their channel. There may be thousands of channels, but they are for one of three.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Layers {
+    /// [`Layer::Public`].
+    pub public: Parts,
+    /// [`Layer::Teams`], whichever.
+    pub teams: Parts,
+    /// [`Layer::Seat`], whichever.
+    pub seat: Parts,
+}
+
+/// Bits of parts by what they build on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Parts {
+    /// On what the client holds.
+    pub deltas: Spending,
+    /// On nothing: joins, cells that came into view, heals.
+    pub keyframes: Spending,
 }
 
 /// Bits that many clients may share.
@@ -38,6 +61,16 @@ impl Traffic {
     pub fn heads(&self) -> u64 {
         let fields: u64 = self.fields.iter().map(|field| field.sent).sum();
         self.bits.saturating_sub(fields + self.structure.sent + self.owned + self.events)
+    }
+
+    /// Of fields and structure, what is in keyframes.
+    #[must_use]
+    pub fn keyframes(&self) -> Spending {
+        let Layers { public, teams, seat } = self.layers;
+        let mut sum = public.keyframes;
+        sum += teams.keyframes;
+        sum += seat.keyframes;
+        sum
     }
 
     /// Forgets all, keeps the memory.
@@ -59,9 +92,24 @@ impl AddAssign<&Self> for Traffic {
             *field += *other;
         }
         self.structure += other.structure;
-        self.keyframes += other.keyframes;
+        self.layers += other.layers;
         self.owned += other.owned;
         self.events += other.events;
+    }
+}
+
+impl AddAssign for Layers {
+    fn add_assign(&mut self, other: Self) {
+        self.public += other.public;
+        self.teams += other.teams;
+        self.seat += other.seat;
+    }
+}
+
+impl AddAssign for Parts {
+    fn add_assign(&mut self, other: Self) {
+        self.deltas += other.deltas;
+        self.keyframes += other.keyframes;
     }
 }
 
@@ -86,20 +134,14 @@ pub(super) struct Ledger {
 struct Entry {
     bits: u32,
     keyframe: bool,
-    receivers: u32,
+    layer: Layer,
 }
 
 impl Ledger {
     /// A part of so many bits; its number is how many were noted before.
-    pub(super) fn note(&mut self, bits: usize, keyframe: bool, fields: &[u32]) {
-        self.parts.push(Entry { bits: bits as u32, keyframe, receivers: 0 });
+    pub(super) fn note(&mut self, bits: usize, keyframe: bool, layer: Layer, fields: &[u32]) {
+        self.parts.push(Entry { bits: bits as u32, keyframe, layer });
         self.fields.extend_from_slice(fields);
-    }
-
-    /// One more frame has a part.
-    #[inline]
-    pub(super) fn send(&mut self, part: u32) {
-        self.parts[part as usize].receivers += 1;
     }
 
     /// Begins anew.
@@ -109,22 +151,26 @@ impl Ledger {
         self.fields.clear();
     }
 
-    /// Sums up, and begins anew.
-    pub(super) fn close(&mut self, sum: &mut Traffic) {
+    /// Sums up, and begins anew; for each part, how many frames had it.
+    pub(super) fn close(&mut self, receivers: impl Iterator<Item = u32>, sum: &mut Traffic) {
         let units = self.fields.len().checked_div(self.parts.len()).unwrap_or(0);
         sum.fields.resize(units.max(sum.fields.len()), Spending::default());
         let mut rows = self.fields.chunks_exact(units.max(1));
-        for part in &self.parts {
-            let times = |bits: u64| Spending { encoded: bits, sent: bits * u64::from(part.receivers) };
+        for (part, receivers) in self.parts.iter().zip(receivers) {
+            let times = |bits: u64| Spending { encoded: bits, sent: bits * u64::from(receivers) };
             let mut fields = 0;
             for (field, bits) in sum.fields.iter_mut().zip(rows.next().unwrap_or_default()) {
                 fields += u64::from(*bits);
                 *field += times((*bits).into());
             }
             sum.structure += times(u64::from(part.bits).saturating_sub(fields));
-            if part.keyframe {
-                sum.keyframes += times(part.bits.into());
-            }
+            let layer = match part.layer {
+                Layer::Public => &mut sum.layers.public,
+                Layer::Teams(_) => &mut sum.layers.teams,
+                Layer::Seat(_) => &mut sum.layers.seat,
+            };
+            let kind = if part.keyframe { &mut layer.keyframes } else { &mut layer.deltas };
+            *kind += times(part.bits.into());
         }
         (sum.owned, sum.events) = (sum.owned + self.owned, sum.events + self.events);
         self.clear();

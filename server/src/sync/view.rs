@@ -10,20 +10,24 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tickwire_shared::bits::BitWriter;
-use tickwire_shared::delta::{Held, Part, encode_row};
+use tickwire_shared::delta::{Part, encode_row};
 use tickwire_shared::protocol::frame::{self, Contents, FrameHead, InputAck};
 use tickwire_shared::protocol::limits::{FRAME_MAX_BYTES, OWNED_MAX};
 use tickwire_shared::{Area, SeatId, Sight, Tick, TickRate};
 
-use super::budget::{self, NEVER_TICKS, Pace, Purse, Terms, urgency};
+use super::budget::{NEVER_TICKS, Pace, Purse, Terms, urgency};
 use super::channel::{Cell, Channel};
-use super::encode::{Encoder, NOTHING, base_of, late_base_of, step_base};
+use super::choose::{Chooser, Chosen, UNMADE, group_by_late};
+use super::encode::Encoder;
 use super::grid::{Eye, Grid};
+use super::hashed::Hashed;
 use super::open::{Last, Next, Open, number};
+use super::scope::Scope;
 use super::store::Store;
 use resume::Written;
 
-/// A client's state hash is sent when so many ticks have passed since the last one that it got.
+/// A client's state hash is sent every so many ticks: when it is the turn of all who look from about where it does, or
+/// when half as many more have passed.
 const HASH_EVERY: i32 = 16;
 /// Events that wait for one client; beyond it the oldest is dropped and counted.
 const EVENTS_MAX: usize = 256;
@@ -39,11 +43,9 @@ const AMPLE_FRAMES: i64 = 2;
 const AMPLE_BYTES: i64 = 1024;
 /// Parts' bytes in one frame, at most: the private part and events need space as well.
 const PARTS_MAX_BYTES: i64 = (FRAME_MAX_BYTES - FRAME_MAX_BYTES / 4) as i64;
-/// No part's number.
-const UNMADE: u32 = u32::MAX;
 
 /// What a frame that is under way will have changed when it was written. What it does to the channels stands with them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Proposal {
     tick: Tick,
     /// It was written; taken account of with the next frame.
@@ -53,15 +55,13 @@ struct Proposal {
     hashed: Option<Tick>,
     events: usize,
     bytes: usize,
-    /// How many of the channels to heal are in it.
-    heals: usize,
     /// How many of the stale handles are in it.
     stale: usize,
     reset: bool,
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct View {
     /// The tick of the last frame that the client got, but for that of the proposal.
     frame: Option<Tick>,
@@ -84,8 +84,11 @@ pub struct View {
     returned: bool,
     purse: Purse,
     pace: Pace,
-    /// Channels that are wrong at the client: their next part is a keyframe.
-    heals: Vec<Channel>,
+    /// While it holds, and with a frame that opens and closes nothing, the channels are those that are open.
+    scope: Option<Scope>,
+    /// Channels that are wrong at the client, sorted: each is due a keyframe.
+    wrong: Vec<Channel>,
+    states_hashed: Hashed,
     proposal: Proposal,
 }
 
@@ -105,18 +108,6 @@ pub struct ComposeTick {
     urgent: Vec<(f32, usize)>,
     used_handles: Vec<u64>,
     owned_bits: Vec<u8>,
-}
-
-/// A part that the frame is to have.
-#[derive(Clone, Copy, Debug)]
-struct Chosen {
-    /// Of the channel, among those of the view.
-    place: usize,
-    /// What it builds on.
-    base: u16,
-    part: u32,
-    /// How old the state is that it builds on, where that is not the one of the client's last frame; else 0.
-    late: u8,
 }
 
 /// Where a frame's pieces go: the bytes of a batch, each shared part copied into it once.
@@ -163,17 +154,17 @@ impl View {
     pub fn heal(&mut self, store: &Store, tick: Tick, hashes: &[(u16, u32)], mut wrong: impl FnMut(Channel, u32)) {
         let mut hashes = hashes.to_vec();
         hashes.sort_unstable();
-        if let Some(then) = store.at(tick) {
-            for Open { channel, handle, .. } in &self.open {
-                // one that the client does not tell of came later
-                let Ok(at) = hashes.binary_search_by_key(handle, |(handle, _)| *handle) else { continue };
-                if then.rows(*channel).hash(store.layout()) as u32 != hashes[at].1 && !self.heals.contains(channel) {
-                    self.heals.push(*channel);
-                    wrong(*channel, hashes[at].1);
-                }
+        for Open { channel, handle, .. } in &self.open {
+            // one that the client does not tell of came later
+            let Ok(at) = hashes.binary_search_by_key(handle, |(handle, _)| *handle) else { continue };
+            let Some(then) = self.states_hashed.state(tick, *channel).and_then(|tick| store.at(tick)) else { continue };
+            let Err(place) = self.wrong.binary_search(channel) else { continue };
+            if then.rows(*channel).hash(store.layout()) as u32 != hashes[at].1 {
+                self.wrong.insert(place, *channel);
+                wrong(*channel, hashes[at].1);
             }
         }
-        self.needs_reset |= self.heals.is_empty();
+        self.needs_reset |= self.wrong.is_empty();
     }
 
     /// The frame under way was written, or will be, as a whole.
@@ -186,9 +177,7 @@ impl View {
         self.hashed = self.proposal.hashed;
         self.events.drain(..self.proposal.events).for_each(|event| self.written.add(event));
         self.stale.drain(..self.proposal.stale);
-        self.heals.drain(..self.proposal.heals);
         self.proposal.events = 0;
-        self.proposal.heals = 0;
         self.proposal.stale = 0;
         self.proposal.reset = false;
     }
@@ -197,7 +186,6 @@ impl View {
     pub fn retract(&mut self) {
         self.needs_reset |= self.proposal.reset;
         self.proposal.events = 0;
-        self.proposal.heals = 0;
         self.proposal.stale = 0;
         self.proposal.reset = false;
     }
@@ -241,24 +229,35 @@ impl View {
         let last = Last::new(self.frame, self.proposal.tick, self.proposal.confirmed);
         if std::mem::take(&mut self.proposal.confirmed) {
             self.frame = Some(last.tick);
+            self.forget_healed();
         }
         let reset = std::mem::take(&mut self.needs_reset);
         if reset {
             self.open.clear();
+            self.scope = None;
+            self.wrong.clear();
             self.owned = None;
         }
         self.proposal.tick = shared.tick;
         self.proposal.reset = reset;
-        self.choose_channels((seat, sees), &last, (store, grid), shared);
-        self.choose_parts(&last, grid, encoder, shared);
-        self.make_parts(&last, (store, grid), encoder, shared);
+        let scope = self.scope.take().filter(|scope| self.is_still(scope, (seat, &sees), (store, grid)));
+        let is_still = scope.is_some();
+        self.scope = if is_still { scope } else { self.choose_channels((seat, sees), &last, (store, grid), shared) };
+        let bytes = self.bytes_left(shared);
+        if !self.choose_parts(&last, (store, grid), encoder, shared, (is_still, bytes.is_none())) {
+            self.scope = None;
+        }
+        // one who sees a large world for the first time: the rest comes with the next frames
+        let parts = shared.parts.iter().map(|chosen| chosen.part);
+        if let Some(bytes) = bytes.or_else(|| encoder.overflows(PARTS_MAX_BYTES, parts).then_some(i64::MAX)) {
+            self.make_urgent_parts(bytes, &last, (store, grid), encoder, shared);
+        }
         let owned = self.choose_owned(seat, store, encoder, shared);
         self.proposal.events = self.choose_events();
-        self.proposal.heals = self.heals.len();
         self.proposal.stale = self.stale.len();
+        let heals = self.wrong.iter().any(|channel| self.has_keyframe(channel));
         // who was wrong is told soon that it is right again
-        let hash_due =
-            reset || !self.heals.is_empty() || self.hashed.is_none_or(|last| shared.tick.since(last) >= HASH_EVERY);
+        let hash_due = reset || heals || self.is_hash_due(grid, shared.tick);
         let hash = if hash_due { self.hash(&last, store, encoder, shared.tick) } else { None };
         self.proposal.hashed = hash.map_or(self.hashed, |_| Some(shared.tick));
         self.proposal.acked = ack;
@@ -266,11 +265,23 @@ impl View {
         let ack = ack.filter(|ack| self.acked != Some(*ack));
 
         let head = FrameHead { tick: shared.tick, reset, ack, hash, asks };
+        self.write(&head, owned, encoder, shared, sink);
+    }
+
+    /// Writes what was chosen.
+    fn write(
+        &mut self,
+        head: &FrameHead,
+        owned: bool,
+        encoder: &mut Encoder,
+        shared: &mut ComposeTick,
+        sink: &mut FrameSink<'_>,
+    ) {
         let has_events = self.proposal.events > 0;
         let (first_piece, mut start) = (sink.pieces.len(), sink.bytes.len());
         group_by_late(&mut shared.parts);
         let contents = Contents { owned, events: has_events, parts: shared.parts.len() };
-        frame::write_head(&head, self.frame.filter(|_| !self.returned), &shared.closed, contents, sink.bytes);
+        frame::write_head(head, self.frame.filter(|_| !self.returned), &shared.closed, contents, sink.bytes);
         let own = sink.bytes.len();
         if owned {
             frame::write_owned(&shared.owned_bits, sink.bytes);
@@ -304,7 +315,7 @@ impl View {
                 frame::write_late(late, sink.bytes);
             }
             frame::write_part_head(self.open[chosen.place].handle, encoder.is_keyframe(chosen.part), None, sink.bytes);
-            encoder.ledger.send(chosen.part);
+            let (length, first_bytes) = encoder.send(chosen.part);
             if at == last {
                 // it has what is left of the frame, and so no length
                 let length_bytes = encoder.length_bytes(chosen.part);
@@ -318,7 +329,6 @@ impl View {
                 }
                 continue;
             }
-            let (length, first_bytes) = encoder.first_bytes(chosen.part);
             if length <= first_bytes.len() {
                 let end = sink.bytes.len() + length;
                 sink.bytes.extend_from_slice(first_bytes);
@@ -334,14 +344,21 @@ impl View {
         start
     }
 
-    /// What the client is to see.
+    /// Whether all that the client is to see is open, and nothing else, as when it looked around.
+    fn is_still(&self, scope: &Scope, (seat, sees): (SeatId, impl Fn(Area) -> bool), state: (&Store, &Grid)) -> bool {
+        let (store, grid) = state;
+        store.newest().is_some_and(|now| scope.holds(&self.eye(seat), now))
+            && (self.sight == Sight::All || grid.none_is_shut(self.open.iter().map(|open| open.channel.cell()), sees))
+    }
+
+    /// What the client is to see; and for how long, once that is open.
     fn choose_channels(
         &self,
         (seat, sees): (SeatId, impl Fn(Area) -> bool),
         last: &Last,
         (store, grid): (&Store, &Grid),
         shared: &mut ComposeTick,
-    ) {
+    ) -> Option<Scope> {
         // asked for in order
         let at = std::cell::Cell::new(0);
         let held = |cell: Cell| {
@@ -351,42 +368,62 @@ impl View {
             layers.copied().any(|mut open| open.settle(last))
         };
         shared.wanted.clear();
-        if let Some(now) = store.newest() {
-            grid.in_view(&self.eye(seat), now, held, sees, &mut shared.wanted);
-        }
+        grid.in_view(&self.eye(seat), store.newest()?, held, sees, &mut shared.wanted)
+    }
+
+    /// The client's bytes, where they may not last for all there is.
+    fn bytes_left(&mut self, shared: &ComposeTick) -> Option<i64> {
+        let is_limited = shared.terms.bytes_per_s > 0;
+        let bytes = is_limited.then(|| self.purse.bytes(&shared.terms, shared.tick));
+        bytes.filter(|bytes| *bytes <= AMPLE_FRAMES * self.proposal.bytes as i64 + AMPLE_BYTES)
     }
 
     /// For each wanted channel: nothing when the client has it as it is, a delta, or a keyframe. The others that it has
-    /// it loses.
-    fn choose_parts(&mut self, last: &Last, grid: &Grid, encoder: &mut Encoder, shared: &mut ComposeTick) {
-        let ComposeTick { tick: now, terms, wanted, closed, had, parts, .. } = shared;
+    /// it loses. Tells whether it has all of them and no other; that is known when all `is_still` as it was. If there
+    /// `is_ample` room the parts are made too.
+    fn choose_parts(
+        &mut self,
+        last: &Last,
+        (store, grid): (&Store, &Grid),
+        encoder: &mut Encoder,
+        shared: &mut ComposeTick,
+        (is_still, is_ample): (bool, bool),
+    ) -> bool {
+        let ComposeTick { tick, terms, wanted, closed, had, parts, .. } = shared;
         closed.clear();
         closed.extend_from_slice(&self.stale);
         parts.clear();
-        let age = |tick: Tick| now.since(tick).cast_unsigned();
+        let age = |since: Tick| tick.since(since).cast_unsigned();
+        let open = &mut self.open;
         let mut chooser = Chooser {
             last,
-            now: *now,
+            store,
+            now: *tick,
             step_age: age(last.after.newest()),
             frame_age: self.frame.map_or(0, age),
             distance: terms.far_is_rarer.then_some(self.look).flatten().map(|look| (grid, look)),
-            heals: &self.heals,
+            wrong: &self.wrong,
+            is_ample,
             encoder,
             parts,
         };
+        if is_still {
+            chooser.choose_all(open);
+            return true;
+        }
         let mut same = 0;
-        for (open, channel) in self.open.iter_mut().zip(&*wanted) {
+        for (open, channel) in open.iter_mut().zip(&*wanted) {
             if open.channel != *channel || !open.settle(last) {
                 break;
             }
             chooser.choose(open, same);
             same += 1;
         }
-        if same == wanted.len() && same == self.open.len() {
-            return;
+        if same == wanted.len() && same == open.len() {
+            return true;
         }
         had.clear();
-        had.extend(self.open.drain(same..));
+        had.extend(open.drain(same..));
         let mut had = had.iter_mut().peekable();
         let mut lose = |lost: &mut Open, open: &mut Vec<Open>| {
             if lost.settle(last) {
@@ -397,67 +434,59 @@ impl View {
         let mut opened = false;
         for channel in &wanted[same..] {
             while let Some(lost) = had.next_if(|open| open.channel < *channel) {
-                lose(lost, &mut self.open);
+                lose(lost, open);
             }
-            let place = self.open.len();
+            let place = open.len();
             let had = had.next_if(|open| open.channel == *channel).copied();
-            if let Some(mut open) = had
-                && open.settle(last)
+            if let Some(mut had) = had
+                && had.settle(last)
             {
-                chooser.choose(&mut open, place);
-                self.open.push(open);
-            } else if let Some(open) = chooser.open(*channel, place) {
-                self.open.push(open);
+                chooser.choose(&mut had, place);
+                open.push(had);
+            } else if let Some(new) = chooser.open(*channel, place) {
+                open.push(new);
                 opened = true;
             }
         }
-        had.for_each(|lost| lose(lost, &mut self.open));
+        had.for_each(|lost| lose(lost, open));
         if opened {
-            number(&mut self.open, &mut shared.used_handles);
+            number(open, &mut shared.used_handles);
+            let opened = open.iter().filter(|open| open.next == Next::Opened);
+            opened.for_each(|open| self.states_hashed.open(*tick, open.channel));
         }
+        false
     }
 
-    /// Makes the parts: all of them, or where the client's bytes may not last for that, the most urgent.
-    fn make_parts(
+    /// Makes as many parts as there are `bytes` for, the most urgent.
+    fn make_urgent_parts(
         &mut self,
+        mut bytes: i64,
         last: &Last,
         (store, grid): (&Store, &Grid),
         encoder: &mut Encoder,
         shared: &mut ComposeTick,
     ) {
-        let ComposeTick { tick: now, terms, parts, urgent, .. } = shared;
-        let mut make = |open: &Open, chosen: &mut Chosen| {
-            let held = if open.in_step { last.after } else { open.held };
-            let held = Some(held).filter(|_| chosen.base != NOTHING);
-            chosen.part = encoder.part_of(store, (open.channel, open.slot), chosen.base, held);
-            // behind a handle
-            encoder.sealed(chosen.part).len() as i64 + 1
-        };
-        let mut bytes = self.purse.bytes(terms, *now);
-        if bytes > AMPLE_FRAMES * self.proposal.bytes as i64 + AMPLE_BYTES {
-            let length: i64 = parts.iter_mut().map(|chosen| make(&self.open[chosen.place], chosen)).sum();
-            if length <= PARTS_MAX_BYTES {
-                return;
-            }
-            // one who sees a large world for the first time: the rest comes with the next frames
-        }
+        let ComposeTick { tick: now, parts, urgent, .. } = shared;
         urgent.clear();
         urgent.extend(parts.iter().enumerate().map(|(at, chosen)| {
             let open = &self.open[chosen.place];
             let away = grid.cells_away(self.look, open.channel.cell());
-            let waited = if open.next == Next::Opened { NEVER_TICKS } else { open.age(last, *now) };
+            let is_missed = open.next == Next::Opened || self.wrong.binary_search(&open.channel).is_ok();
+            let waited = if is_missed { NEVER_TICKS } else { open.age(last, *now) };
             (urgency(away, waited), at)
         }));
         // of equals the first, so that nothing depends on how it is sorted
         urgent.sort_unstable_by(|(a, a_at), (b, b_at)| b.total_cmp(a).then(a_at.cmp(b_at)));
         let mut space = PARTS_MAX_BYTES;
         for (_, at) in &*urgent {
-            let (chosen, whole) = (&mut parts[*at], space == PARTS_MAX_BYTES);
+            let chosen = &mut parts[*at];
             let open = &mut self.open[chosen.place];
             if bytes > 0 {
-                let length = make(open, chosen);
+                chosen.make(open, last, store, encoder);
+                // behind a handle
+                let length = encoder.sealed(chosen.part).len() as i64 + 1;
                 // one that is longer than a frame may be is not let wait for ever: it is refused, and counted
-                if whole || length <= space {
+                if length <= space || space == PARTS_MAX_BYTES {
                     (bytes, space) = (bytes - length, space - length);
                     continue;
                 }
@@ -468,8 +497,32 @@ impl View {
         parts.retain(|chosen| chosen.part != UNMADE);
     }
 
+    /// Whether the frame has a keyframe of a channel.
+    fn has_keyframe(&self, channel: &Channel) -> bool {
+        let open = self.open.binary_search_by_key(channel, |open| open.channel);
+        open.is_ok_and(|at| matches!(self.open[at].next, Next::Keyframe | Next::Opened))
+    }
+
+    /// The last frame was written: what it had a keyframe of is right, what it closed is gone.
+    fn forget_healed(&mut self) {
+        let open = &self.open;
+        self.wrong.retain(|channel| {
+            let open = open.binary_search_by_key(channel, |open| open.channel).map(|at| open[at].next);
+            open.is_ok_and(|next| matches!(next, Next::Same | Next::Frame | Next::Unopened))
+        });
+    }
+
+    /// Those who look from the same part of the world hash the same channels: at the same tick it is done once for all.
+    fn is_hash_due(&self, grid: &Grid, now: Tick) -> bool {
+        let look = self.look.filter(|_| self.sight != Sight::All);
+        let is_turn = || now.0.wrapping_add(grid.block(look)).is_multiple_of(HASH_EVERY as u32);
+        let age = self.hashed.map_or(i32::MAX, |last| now.since(last));
+        age >= HASH_EVERY * 3 / 2 || (age >= HASH_EVERY / 2 && is_turn())
+    }
+
     /// The hash over all that the client will hold; none when some of that is not known any more.
-    fn hash(&self, last: &Last, store: &Store, encoder: &mut Encoder, now: Tick) -> Option<u32> {
+    fn hash(&mut self, last: &Last, store: &Store, encoder: &mut Encoder, now: Tick) -> Option<u32> {
+        self.states_hashed.begin(now);
         let held = self.open.iter().filter(|open| !matches!(open.next, Next::Closed | Next::Unopened));
         let mut sum = 0u64;
         for open in held {
@@ -478,6 +531,7 @@ impl View {
             if !encoder.reaches(now.since(tick).cast_unsigned()) {
                 return None;
             }
+            self.states_hashed.note(now, open.channel, tick);
             sum = sum.wrapping_add(encoder.hash(store, (open.channel, open.slot), tick));
         }
         Some(sum as u32)
@@ -530,70 +584,5 @@ impl FrameSink<'_> {
             start..self.bytes.len()
         });
         self.pieces.push(piece.start + less..piece.end);
-    }
-}
-
-/// Chooses parts for one view's channels.
-struct Chooser<'a> {
-    last: &'a Last,
-    now: Tick,
-    /// How old is what channels in step hold.
-    step_age: u32,
-    /// How old is the client's last frame.
-    frame_age: u32,
-    /// For what is to be sent the more rarely the further away it is: from where.
-    distance: Option<(&'a Grid, (f32, f32))>,
-    /// Channels that are wrong at the client.
-    heals: &'a [Channel],
-    encoder: &'a mut Encoder,
-    parts: &'a mut Vec<Chosen>,
-}
-
-impl Chooser<'_> {
-    /// What the frame is to say about a channel that the client has, at `place` among its channels.
-    #[inline]
-    fn choose(&mut self, open: &mut Open, place: usize) {
-        open.slot = self.encoder.slot_of(open.channel, open.slot, self.now);
-        let held = if open.in_step { self.last.after } else { open.held };
-        let age = if open.in_step { self.step_age } else { self.now.since(held.newest()).cast_unsigned() };
-        if !self.encoder.reaches(age) || self.heals.contains(&open.channel) {
-            open.next = Next::Keyframe;
-            return self.parts.push(Chosen { place, base: NOTHING, part: UNMADE, late: 0 });
-        }
-        open.next = Next::Frame;
-        if self.encoder.slot(open.slot).is_unchanged(age) {
-            return;
-        }
-        let is_late = age != self.frame_age;
-        if !self.is_due(open.channel.cell()) || (is_late && !budget::is_round(age)) {
-            open.next = Next::Same;
-            return;
-        }
-        let base = match (open.in_step, is_late) {
-            (true, _) => step_base(age),
-            (_, false) => base_of(&held, self.now),
-            (_, true) => late_base_of(&held, self.now),
-        };
-        self.parts.push(Chosen { place, base, part: UNMADE, late: if is_late { age as u8 } else { 0 } });
-    }
-
-    fn is_due(&self, cell: Cell) -> bool {
-        let Some((grid, look)) = self.distance.filter(|_| cell != Cell::EVERYWHERE) else { return true };
-        budget::is_due(cell, self.now, budget::period(grid.cells_away(Some(look), cell)))
-    }
-
-    /// A channel that the client does not have, if there is anything in it.
-    fn open(&mut self, channel: Channel, place: usize) -> Option<Open> {
-        let slot = self.encoder.find(channel).filter(|slot| self.encoder.slot(*slot).is_occupied())?;
-        self.parts.push(Chosen { place, base: NOTHING, part: UNMADE, late: 0 });
-        let held = Held::keyframe(self.now);
-        Some(Open { channel, slot, held, handle: 0, in_step: false, next: Next::Opened })
-    }
-}
-
-/// Brings parts together that build on states of the same tick, those of the last frame first.
-fn group_by_late(parts: &mut [Chosen]) {
-    if parts.iter().any(|chosen| chosen.late != 0) {
-        parts.sort_unstable_by_key(|chosen| (chosen.late, chosen.place));
     }
 }

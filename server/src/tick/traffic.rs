@@ -5,7 +5,7 @@ use tickwire_shared::delta::Layout;
 use tickwire_shared::schema::Schema;
 
 use crate::metrics::traffic::{Shared, TrafficCounters};
-use crate::sync::{Spending, Traffic};
+use crate::sync::{Layers, Spending, Traffic};
 
 /// The game's fields, and which of them each number in a [`Traffic`] is of.
 pub(super) struct Fields {
@@ -41,7 +41,11 @@ impl Fields {
             add(&fields[*field].bits, spending);
         }
         add(&to.structure, &traffic.structure);
-        add(&to.keyframes, &traffic.keyframes);
+        let Layers { public, teams, seat } = &traffic.layers;
+        for (layer, parts) in [(&to.public, public), (&to.teams, teams), (&to.seat, seat)] {
+            add(&layer.deltas, &parts.deltas);
+            add(&layer.keyframes, &parts.keyframes);
+        }
         to.frames.add(traffic.frames);
         to.heads.add(traffic.heads());
         to.owned.add(traffic.owned);

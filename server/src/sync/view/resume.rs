@@ -12,7 +12,7 @@ use tickwire_shared::Tick;
 use tickwire_shared::delta::Held;
 use tickwire_shared::protocol::ResumeClaim;
 
-use super::{Last, Next, Proposal, Store, View};
+use super::{Hashed, Last, Next, Proposal, Store, View};
 
 /// Events that were written and may not have arrived, for a client that comes back; beyond these the oldest goes.
 const KEPT_MAX: usize = 256;
@@ -20,7 +20,7 @@ const KEPT_MAX: usize = 256;
 const KEPT_MAX_BYTES: usize = 64 * 1024;
 
 /// Events that were written, in case they did not arrive.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Written {
     /// How many there were in all; wraps.
     count: u32,
@@ -76,7 +76,9 @@ impl View {
         let last = Last::new(self.frame, self.proposal.tick, self.proposal.confirmed);
         self.open.retain_mut(|open| open.settle(&last));
         self.proposal = Proposal::default();
-        self.heals.clear();
+        self.wrong.clear();
+        self.scope = None;
+        self.states_hashed = Hashed::default();
         self.returned = true;
         self.stale.clear();
         (self.owned, self.acked, self.hashed) = (None, None, None);
