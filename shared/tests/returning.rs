@@ -28,15 +28,15 @@ impl Game for Chat {
     type Event = u8;
     type Options = ();
 
+    fn leave(&mut self, _: SeatId, _: Leave) {}
+    fn tick(&mut self, _: &mut Step<'_, Self>) {}
+    fn publish(&self, _: &mut Publisher<'_, Thing>) {}
     fn new((): (), _: &mut Setup) -> Result<Self, Refusal> {
         Ok(Self)
     }
     fn join(&mut self, _: SeatId, _: &Profile) -> Result<(), Refusal> {
         Ok(())
     }
-    fn leave(&mut self, _: SeatId, _: Leave) {}
-    fn tick(&mut self, _: &mut Step<'_, Self>) {}
-    fn publish(&self, _: &mut Publisher<'_, Thing>) {}
 }
 
 const S: Duration = Duration::from_secs(1);
