@@ -12,8 +12,10 @@
 mod describe;
 pub mod quant;
 pub mod quat;
+mod values;
 
 pub use describe::{Field, KindSchema, Quantizer, Schema};
+pub use values::{Value, ValueError};
 
 /// A struct whose fields travel. Derive it; see [`derive@crate::Replicate`] for the attributes.
 pub trait Replicate: Sized {

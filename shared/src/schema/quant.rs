@@ -66,6 +66,11 @@ impl FloatRange {
         Self { min, step, span: steps as u32 }
     }
 
+    /// Of a description, which may be a stranger's and have any numbers.
+    pub(super) const fn described(min: f64, step: f64, span: u32) -> Self {
+        Self { min, step, span }
+    }
+
     /// The lane nearest to `value`; NaN becomes 0.
     #[must_use]
     pub fn quantize(&self, value: f32) -> u32 {
@@ -109,6 +114,19 @@ impl Angle {
     pub const fn new(bits: u8) -> Self {
         assert!(bits >= 2 && bits <= 24, "an angle has 2 to 24 bits");
         Self { bits }
+    }
+
+    /// Of a description, which a [`KindLayout`](crate::delta::KindLayout) has checked.
+    pub(super) const fn described(bits: u8) -> Self {
+        Self {
+            bits: if bits < 2 {
+                2
+            } else if bits > 24 {
+                24
+            } else {
+                bits
+            },
+        }
     }
 
     const fn turn(self) -> f64 {

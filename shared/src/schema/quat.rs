@@ -28,6 +28,11 @@ impl Quat {
         Self { bits }
     }
 
+    /// Of a description, which a [`KindLayout`](crate::delta::KindLayout) has checked.
+    pub(super) fn described(bits: u8) -> Self {
+        Self { bits: bits.clamp(*Self::BITS.start(), *Self::BITS.end()) }
+    }
+
     /// Lanes that a rotation takes.
     #[must_use]
     pub const fn lanes(&self) -> usize {
