@@ -237,7 +237,7 @@ impl<'a, G: Game> Step<'a, G> {
     /// Seconds from one tick to the next.
     #[must_use]
     pub fn dt(&self) -> f32 {
-        1.0 / f32::from(self.rate.per_second())
+        self.rate.dt()
     }
 
     /// What `seat` wants at this tick; the last known wish when nothing new came in time, the default when nobody

@@ -174,8 +174,8 @@ impl Craft {
         let (state, alive) = (&self.state, self.lives());
         let waits = f32::from(self.away_ticks.unwrap_or(0)) / f32::from(TICK_HZ);
         let shown = &mut self.shown;
-        (shown.x, shown.y, shown.heading) = (state.at.x, state.at.y, state.heading);
-        (shown.vx, shown.vy, shown.spin) = (state.velocity.x, state.velocity.y, state.spin);
+        self.state = state.quantized();
+        self.state.show(shown);
         shown.thrust = self.thrust && alive;
         shown.dead = !alive;
         shown.safe = self.safe_ticks > 0;
@@ -253,6 +253,9 @@ fn blank(name: String, hue: u8, drone: bool) -> Ship {
         score: 0,
         vx: 0.0,
         vy: 0.0,
+        x_rest: 0.0,
+        y_rest: 0.0,
+        heading_rest: 0.0,
         spin: 0.0,
         heat: 0.0,
         respawn_s: 0.0,

@@ -12,6 +12,7 @@
 //!   rock.rs      asteroids                                  gun.rs    its gun
 //!   shot.rs      shots                                      pickup.rs what the beaten leave behind
 //! collide.rs     who meets whom                             hits.rs   what happens then
+//! predict.rs     what a player's client works out by itself
 //! catch_up.rs    shots at what their shooter saw
 //! kill.rs        the end of a ship                          spawn.rs  and its return
 //! drone.rs       the minds of pirates                       population.rs  how many of them, and of rocks
@@ -34,6 +35,7 @@ mod leaders;
 mod name;
 pub mod pickup;
 mod population;
+mod predict;
 pub mod rock;
 mod scene;
 pub mod ship;

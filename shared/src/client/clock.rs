@@ -38,6 +38,7 @@ pub(crate) enum Arrival {
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     interval: Duration,
+    dt: f32,
     origin: Tick,
     line: Option<Line>,
     /// The line without the latest arrival: of a burst only the newest frame counts.
@@ -61,6 +62,7 @@ impl Clock {
         let interval = rate.interval();
         Self {
             interval,
+            dt: rate.dt(),
             origin,
             line: None,
             before: None,
@@ -114,13 +116,17 @@ impl Clock {
 
     /// The tick that an input made now is for; none when there was no frame for so long that nobody knows.
     pub(crate) fn input_tick(&self, now: Duration) -> Option<Tick> {
+        self.input_moment(now).map(|moment| self.origin.offset(moment.floor() as i32))
+    }
+
+    /// As [`Clock::input_tick`], in ticks after `origin` and fractions.
+    pub(crate) fn input_moment(&self, now: Duration) -> Option<f64> {
         let (line, last) = (self.line?, self.last?);
         let now_s = now.as_secs_f64();
         if now_s - last.at_s > self.gap_s() {
             return None;
         }
-        let tick = line.tick_at(now_s) + self.lead.lead_s() / line.period_s();
-        Some(self.origin.offset(tick.floor() as i32))
+        Some(line.tick_at(now_s) + self.lead.lead_s() / line.period_s())
     }
 
     /// How far ahead of the arriving ticks inputs are stamped now.
@@ -140,6 +146,11 @@ impl Clock {
 
     pub(crate) fn interval(&self) -> Duration {
         self.interval
+    }
+
+    /// As [`Step::dt`](crate::game::Step::dt) at the server, to the bit.
+    pub(crate) fn dt(&self) -> f32 {
+        self.dt
     }
 
     pub(crate) fn origin(&self) -> Tick {
@@ -164,7 +175,8 @@ impl Clock {
         GAP_S + 2.0 * self.period_s()
     }
 
-    fn period_s(&self) -> f64 {
+    /// How long a tick takes, in seconds.
+    pub(crate) fn period_s(&self) -> f64 {
         self.line.map_or(self.interval.as_secs_f64(), |line| line.period_s())
     }
 }

@@ -72,6 +72,11 @@ impl Inputs {
         Some(found)
     }
 
+    /// The newest input that the server has used.
+    pub(crate) fn newest_acked(&self) -> Option<Tick> {
+        self.acked
+    }
+
     /// The clock restarted: what was stamped before was for ticks that mean nothing now.
     pub(crate) fn restart(&mut self) {
         self.sent.clear();

@@ -21,6 +21,14 @@ pub struct Stats {
     pub hashes_checked: u64,
     /// State hashes that differed.
     pub desyncs: u64,
+    /// How often a prediction was wrong, so that one would have seen it; see [`prediction`](crate::client::prediction).
+    pub corrections: u64,
+    /// The largest difference of a field then, in steps of its quantization.
+    pub correction_steps_max: f32,
+    /// The longest time for which something was drawn where it was not.
+    pub correction_longest: Duration,
+    /// How often an own entity was set to another place at once: [`Predict::jumped`](crate::client::Predict::jumped).
+    pub jumps: u64,
     /// Events that nobody polled in time.
     pub events_dropped: u64,
 }
