@@ -77,6 +77,18 @@ impl ShipState {
     }
 }
 
+/// Where to draw one's own ship, as [`Client::sample`](tickwire_shared::Client::sample) gives it.
+#[must_use]
+pub fn drawn_at(ship: &Ship) -> Vec2 {
+    Vec2::new(ship.x + ship.x_rest, ship.y + ship.y_rest)
+}
+
+/// Where the nose of one's own ship points when drawn.
+#[must_use]
+pub fn drawn_heading(ship: &Ship) -> f32 {
+    ship.heading + ship.heading_rest / TURN * TAU
+}
+
 const PLACE: FloatRange = FloatRange::new(FIRST as f64, LAST as f64, GRAIN as f64);
 const SPIN: FloatRange = FloatRange::new(-5.0, 5.0, SPIN_GRAIN as f64);
 const HEADING: Angle = Angle::new(8);

@@ -187,6 +187,14 @@ impl<G: Game> Client<G> {
         })
     }
 
+    /// The moment that [`Client::sample`] draws at `now`: a tick and the part of the next one. When it lies beyond
+    /// [`Client::tick`] the next state is missing, and things are only thought to have gone on.
+    #[must_use]
+    pub fn drawn(&self, now: Duration) -> (Tick, f32) {
+        let moment = self.clock.drawn(now);
+        (self.clock.origin().offset(moment.floor() as i32), moment.fract() as f32)
+    }
+
     /// The low half of the hash over all that the client holds; the same as the server's for this tick.
     #[must_use]
     pub fn state_hash(&self) -> u32 {
