@@ -26,6 +26,7 @@ pub(crate) struct Inputs {
     sent: VecDeque<Sent>,
     newest: Option<Tick>,
     acked: Option<Tick>,
+    restarts: u32,
 }
 
 impl Inputs {
@@ -72,6 +73,16 @@ impl Inputs {
         Some(found)
     }
 
+    /// The newest input that has left.
+    pub(crate) fn newest(&self) -> Option<Tick> {
+        self.newest
+    }
+
+    /// How often the clock restarted.
+    pub(crate) fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
     /// The newest input that the server has used.
     pub(crate) fn newest_acked(&self) -> Option<Tick> {
         self.acked
@@ -81,5 +92,6 @@ impl Inputs {
     pub(crate) fn restart(&mut self) {
         self.sent.clear();
         self.newest = None;
+        self.restarts = self.restarts.wrapping_add(1);
     }
 }

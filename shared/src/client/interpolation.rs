@@ -62,7 +62,7 @@ impl Moves {
 }
 
 /// How the lanes of each kind move.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Motion {
     kinds: Vec<Vec<Moves>>,
 }
@@ -79,6 +79,14 @@ impl Motion {
             fields.flat_map(|field| lanes(&field.quantizer).repeat(field.count.into())).collect()
         });
         Self { kinds: kind.collect() }
+    }
+
+    /// The same, but only the lanes of `mask` move.
+    pub(crate) fn only(mut self, mask: &[Vec<bool>]) -> Self {
+        for (moves, moving) in self.kinds.iter_mut().flatten().zip(mask.iter().flatten()) {
+            *moves = if *moving { *moves } else { Moves::Not };
+        }
+        self
     }
 
     /// The lanes of a kind; none of an unknown one.

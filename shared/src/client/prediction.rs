@@ -103,6 +103,7 @@ use std::marker::PhantomData;
 
 use thiserror::Error;
 
+use super::inputs::Inputs;
 use super::interpolation::{Motion, Moves};
 use crate::game::{EntityId, Game};
 use crate::protocol::input::InputLanes;
@@ -273,11 +274,14 @@ pub(crate) struct Moment {
     pub(crate) ticks: f64,
     pub(crate) origin: Tick,
     pub(crate) period_s: f64,
+    /// [`Step::dt`](crate::game::Step::dt).
+    pub(crate) dt: f32,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Prediction {
+    /// Of what the step works out.
     motion: Motion,
     /// For each kind: the lanes that the step works out.
     predicted: Vec<Vec<bool>>,
@@ -290,6 +294,9 @@ pub(crate) struct Prediction {
     newest: Option<Tick>,
     pace: Option<Pace>,
     corrections: Corrections,
+    restarts: u32,
+    /// What moments are counted from.
+    origin: Tick,
 }
 
 impl Prediction {
@@ -299,27 +306,33 @@ impl Prediction {
         if let Some(unknown) = G::FIELDS.iter().find(|name| !known(name)) {
             return Err(PredictError::NoSuchField(unknown));
         }
-        let mask = schema.kinds.iter().map(|kind| {
-            let lanes = kind.fields.iter().flat_map(|field| {
-                let predicted = G::FIELDS.is_empty() || G::FIELDS.contains(&field.name.as_str());
-                std::iter::repeat_n(predicted, field.quantizer.lanes() * usize::from(field.count))
-            });
-            lanes.collect()
-        });
+        let mask: Vec<Vec<bool>> = schema
+            .kinds
+            .iter()
+            .map(|kind| {
+                let lanes = kind.fields.iter().flat_map(|field| {
+                    let predicted = G::FIELDS.is_empty() || G::FIELDS.contains(&field.name.as_str());
+                    std::iter::repeat_n(predicted, field.quantizer.lanes() * usize::from(field.count))
+                });
+                lanes.collect()
+            })
+            .collect();
         Ok(Self {
-            motion: Motion::of(&schema),
-            predicted: mask.collect(),
+            motion: Motion::of(&schema).only(&mask),
+            predicted: mask,
             own: Vec::new(),
             wishes: VecDeque::new(),
             wish: InputLanes::default(),
             newest: None,
             pace: None,
             corrections: Corrections::default(),
+            restarts: 0,
+            origin: Tick(0),
         })
     }
 
-    /// The clock has started anew: what was predicted was for ticks that mean nothing now.
-    pub(crate) fn restart(&mut self) {
+    /// The clock has started anew, or the client is too far ahead: what was predicted was for ticks that mean nothing now.
+    fn restart(&mut self) {
         self.own.clear();
         self.newest = None;
         self.pace = None;
@@ -347,9 +360,19 @@ impl Prediction {
         self.steer(now);
     }
 
-    /// The frame of `tick` is there, `acked` is the newest input that the server has used, `own` are the seat's entities
-    /// in it.
-    pub(crate) fn frame<'a>(
+    /// A frame has been applied to `replica`.
+    pub(crate) fn frame<G: Game>(&mut self, now: &Moment, replica: &Replica, inputs: &Inputs, rules: &GameRules<G>) {
+        if inputs.restarts() != self.restarts {
+            self.restarts = inputs.restarts();
+            self.restart();
+        }
+        let Some(tick) = replica.tick() else { return };
+        let own = replica.owned().filter_map(|id| replica.newest(id).map(|(kind, row)| (id, kind, row)));
+        self.settle(now, tick, inputs.newest_acked(), own, &rules.around(replica, now.dt));
+    }
+
+    /// The server's word on `tick`: `acked` is the newest input that it has used, `own` are the seat's entities.
+    fn settle<'a>(
         &mut self,
         now: &Moment,
         tick: Tick,
@@ -357,6 +380,7 @@ impl Prediction {
         own: impl Iterator<Item = (EntityId, u16, &'a [u32])>,
         rules: &impl Rules,
     ) {
+        self.origin = now.origin;
         let newest = self.newest.filter(|newest| newest.is_after(tick)).unwrap_or(tick);
         if newest.since(tick) > AHEAD_MAX {
             return self.restart();
@@ -392,20 +416,14 @@ impl Prediction {
         self.own.iter().any(|own| own.id == id)
     }
 
-    /// How own entities are to be drawn; calls `draw` with each, and how far it is off what lies between its rows.
-    pub(crate) fn drawn(&self, now_s: f64, origin: Tick) -> impl Iterator<Item = (Drawn<'_>, Vec<f32>)> {
+    /// How own entities are to be drawn, and how far each lane is off what lies between the rows.
+    pub(crate) fn drawn(&self, now_s: f64) -> impl Iterator<Item = (Drawn<'_>, Vec<f32>)> {
         let moment = self.drawn_moment(now_s);
         self.own.iter().map(move |own| {
-            let (earlier, later, t) = own.between(origin, moment);
+            let (earlier, later, t) = own.between(self.origin, moment);
             let off = (0..later.len()).map(|lane| own.fade.off(now_s, lane) as f32).collect();
             (Drawn { id: own.id, kind: own.kind, earlier, later, t: t as f32 }, off)
         })
-    }
-
-    /// An own entity at the newest tick that is predicted: kind and row.
-    pub(crate) fn newest(&self, id: EntityId) -> Option<(u16, &[u32])> {
-        let own = self.own.iter().find(|own| own.id == id)?;
-        Some((own.kind, own.last()))
     }
 
     pub(crate) fn corrections(&self) -> Corrections {
