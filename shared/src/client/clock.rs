@@ -109,7 +109,12 @@ impl Clock {
         arrival
     }
 
-    /// An input that was stamped with `lead_s` came `margin_100us` early.
+    /// The player wants something now.
+    pub(crate) fn asked(&mut self, now: Duration) {
+        self.lead.asked(now.as_secs_f64());
+    }
+
+    /// An input that was stamped with `lead_s`, less what it waited for a call, came `margin_100us` early.
     pub(crate) fn margin(&mut self, lead_s: f64, margin_100us: i16) {
         self.lead.margin(lead_s, f64::from(margin_100us) * 1e-4);
     }
@@ -129,9 +134,11 @@ impl Clock {
         Some(line.tick_at(now_s) + self.lead.lead_s() / line.period_s())
     }
 
-    /// How far ahead of the arriving ticks inputs are stamped now.
-    pub(crate) fn lead_s(&self) -> f64 {
-        self.lead.lead_s()
+    /// How far ahead of the arriving ticks an input that leaves now for `tick` is stamped, less what it waited for the
+    /// call after the tick had begun.
+    pub(crate) fn lead_s(&self, now: Duration, tick: Tick) -> f64 {
+        let waited = self.input_moment(now).map_or(0.0, |moment| moment - f64::from(tick.since(self.origin)));
+        self.lead.lead_s() - waited * self.period_s()
     }
 
     /// The moment to draw, in ticks after `origin`. Never goes back.
@@ -208,7 +215,8 @@ mod tests {
         let mut clock = Clock::new(TickRate::hz(50), Tick(0));
         clock.arrived(ms(100.0), Tick(0));
         let before = clock.input_tick(ms(100.0)).expect("a frame has just come");
-        clock.margin(clock.lead_s(), -200);
+        let tick = clock.input_tick(ms(100.0)).expect("a frame has just come");
+        clock.margin(clock.lead_s(ms(100.0), tick), -200);
         assert!(clock.input_tick(ms(100.0)).expect("a frame has just come").is_after(before));
     }
 

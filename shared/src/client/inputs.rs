@@ -15,7 +15,7 @@ const SENT_MAX: usize = 128;
 pub(crate) struct Sent {
     pub(crate) tick: Tick,
     pub(crate) left: Duration,
-    /// What the clock had added to the arriving ticks.
+    /// What the clock had added to the arriving ticks, less what it waited for a call.
     pub(crate) lead_s: f64,
     pub(crate) lanes: InputLanes,
 }

@@ -164,10 +164,11 @@ impl UntypedClient {
         }
         self.ping(now);
         self.heal(now);
+        self.clock.asked(now);
         let Some(tick) = self.clock.input_tick(now).filter(|tick| self.inputs.is_new(*tick)) else { return false };
         let mut all = [0; INPUT_LANES_MAX];
         lanes(&mut all);
-        self.inputs.add(Sent { tick, left: now, lead_s: self.clock.lead_s(), lanes: all });
+        self.inputs.add(Sent { tick, left: now, lead_s: self.clock.lead_s(now, tick), lanes: all });
         let (inputs, count) = self.inputs.message();
         let mut message = Vec::with_capacity(16);
         protocol::input::encode(&self.input_layout, tick, self.view_lag(now, tick), &inputs[..count], &mut message);
