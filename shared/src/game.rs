@@ -138,7 +138,7 @@ pub struct Setup {
     /// With [`Interest::Radius`]: what is far, beyond about 0.6 of the radius, is sent at half the rate, and what lies
     /// beyond the radius at a quarter; clients draw it that much later. Default no.
     pub far_is_rarer: bool,
-    /// How far back [`Step::rewind`] goes at most; default 250 ms, zero for never. A client that shows older states, or
+    /// How far back [`Step::rewind`] and [`Step::late_inputs`] go at most; default 250 ms, zero for never. A client that shows older states, or
     /// says so, is judged by the oldest that this allows. The server keeps 32 ticks: at fast rates that is the limit.
     pub rewind_max: Duration,
     /// The room's generator, seeded by the host; the same one comes back in every [`Step`].
@@ -184,6 +184,17 @@ pub enum To {
 /// The inputs that are due at a tick, by seat; a seat without a player has none.
 pub type Inputs<I> = [Option<I>];
 
+/// An input that came too late for its tick. See [`Step::late_inputs`].
+#[derive(Clone, Debug)]
+pub struct LateInput<I> {
+    /// Whose.
+    pub seat: SeatId,
+    /// For this tick.
+    pub tick: Tick,
+    /// What they wanted.
+    pub input: I,
+}
+
 /// One tick, as the game sees it.
 pub struct Step<'a, G: Game> {
     tick: Tick,
@@ -193,6 +204,7 @@ pub struct Step<'a, G: Game> {
     events: &'a mut Vec<(To, G::Event)>,
     history: Option<&'a dyn History>,
     lags: &'a [f32],
+    late: &'a [LateInput<G::Input>],
     /// The room's generator.
     pub rng: &'a mut Rng,
 }
@@ -207,7 +219,13 @@ impl<'a, G: Game> Step<'a, G> {
         events: &'a mut Vec<(To, G::Event)>,
         rng: &'a mut Rng,
     ) -> Self {
-        Self { tick, rate, inputs, commands, events, history: None, lags: &[], rng }
+        Self { tick, rate, inputs, commands, events, history: None, lags: &[], late: &[], rng }
+    }
+
+    /// For hosts: inputs that came too late for their ticks, of each seat the oldest first.
+    #[must_use]
+    pub fn with_late(self, late: &'a [LateInput<G::Input>]) -> Self {
+        Self { late, ..self }
     }
 
     /// For hosts that keep the past: it, and how many ticks before this one each seat's client saw the others when it
@@ -245,6 +263,15 @@ impl<'a, G: Game> Step<'a, G> {
     #[must_use]
     pub fn input(&self, seat: SeatId) -> G::Input {
         self.inputs.get(usize::from(seat.0)).and_then(Option::clone).unwrap_or_default()
+    }
+
+    /// The inputs of `seat` that came since the last tick and were for earlier ones, at most [`Setup::rewind_max`] ago,
+    /// the oldest first. Those ticks went by the last wish known; a game may make up for that where nobody else is
+    /// concerned, and spare the client that predicts a correction. Until it hears that they have come, the client does
+    /// not take the server's word for those ticks. As with [`Step::rewind`], within the bound a client may come as late
+    /// as it likes.
+    pub fn late_inputs(&self, seat: SeatId) -> impl Iterator<Item = (Tick, &'a G::Input)> + use<'a, G> {
+        self.late.iter().filter(move |late| late.seat == seat).map(|late| (late.tick, &late.input))
     }
 
     /// The others as `seat` saw them when it made the input that is due now, at most [`Setup::rewind_max`] ago. How old
