@@ -16,6 +16,7 @@ mod playback;
 
 use std::time::Duration;
 
+use super::interpolation::EXTRAPOLATION_MAX;
 use crate::tick::{Tick, TickRate};
 pub(crate) use lead::Lead;
 use line::Line;
@@ -47,6 +48,21 @@ pub(crate) struct Clock {
     playback: Option<Playback>,
     lead: Lead,
     last: Option<Last>,
+    starved: Starved,
+}
+
+/// When there was nothing to draw.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Starved {
+    pub(crate) times: u64,
+    pub(crate) all_s: f64,
+}
+
+impl Starved {
+    fn add(&mut self, missing_s: f64) {
+        self.times += u64::from(missing_s > 0.0);
+        self.all_s += missing_s;
+    }
 }
 
 /// The latest arrival.
@@ -70,6 +86,7 @@ impl Clock {
             playback: None,
             lead: Lead::new(interval.as_secs_f64()),
             last: None,
+            starved: Starved::default(),
         }
     }
 
@@ -82,7 +99,8 @@ impl Clock {
         } else {
             self.before = self.line;
             if let (Some(line), Some(last)) = (&self.line, self.last) {
-                self.wait.ended(line.tick_at(now_s) - last.tick);
+                let missing = self.wait.ended(line.tick_at(now_s) - last.tick, line.period_s());
+                self.starved.add(missing * line.period_s());
             }
         }
         let gap_s = self.gap_s();
@@ -146,6 +164,21 @@ impl Clock {
         self.playback.map_or(0.0, |playback| playback.moment(now.as_secs_f64()))
     }
 
+    /// How often and for how long the drawn moment had no state after it.
+    pub(crate) fn starved(&self) -> Starved {
+        self.starved
+    }
+
+    /// How far behind the arriving ticks is drawn, in seconds.
+    pub(crate) fn behind_s(&self) -> f64 {
+        self.wait.behind(self.period_s()) * self.period_s()
+    }
+
+    /// How early inputs are meant to be there, and how early they were of late, in seconds.
+    pub(crate) fn margins_s(&self) -> (f64, f64) {
+        self.lead.margins_s()
+    }
+
     /// Mean deviation of the time between frames, in seconds.
     pub(crate) fn deviation_s(&self) -> f64 {
         self.wait.deviation() * self.period_s()
@@ -173,9 +206,10 @@ impl Clock {
     fn steer(&mut self, now_s: f64) {
         let Some(line) = &self.line else { return };
         let target = line.tick_at(now_s) - self.wait.behind(line.period_s());
-        let newest = self.last.map_or(f64::INFINITY, |last| last.tick);
+        let beyond = EXTRAPOLATION_MAX.as_secs_f64() / line.period_s();
+        let shown = self.last.map_or(f64::INFINITY, |last| last.tick + beyond);
         let playback = self.playback.get_or_insert(Playback::new(now_s, target));
-        playback.steer(now_s, newest, target, line.period_s(), self.wait.mean());
+        playback.steer(now_s, shown, target, line.period_s(), self.wait.mean());
     }
 
     fn gap_s(&self) -> f64 {

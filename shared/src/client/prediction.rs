@@ -97,6 +97,8 @@
 //! Rotations by quaternion are predicted, yet a correction of one is seen at once.
 
 mod own;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -301,9 +303,12 @@ pub(crate) struct Prediction {
 
 impl Prediction {
     pub(crate) fn new<G: Predict>() -> Result<Self, PredictError> {
-        let schema = Schema::of::<G>();
+        Self::of(&Schema::of::<G>(), G::FIELDS)
+    }
+
+    fn of(schema: &Schema, fields: &[&'static str]) -> Result<Self, PredictError> {
         let known = |name: &str| schema.kinds.iter().flat_map(|kind| &kind.fields).any(|field| field.name == name);
-        if let Some(unknown) = G::FIELDS.iter().find(|name| !known(name)) {
+        if let Some(unknown) = fields.iter().find(|name| !known(name)) {
             return Err(PredictError::NoSuchField(unknown));
         }
         let mask: Vec<Vec<bool>> = schema
@@ -311,14 +316,14 @@ impl Prediction {
             .iter()
             .map(|kind| {
                 let lanes = kind.fields.iter().flat_map(|field| {
-                    let predicted = G::FIELDS.is_empty() || G::FIELDS.contains(&field.name.as_str());
+                    let predicted = fields.is_empty() || fields.contains(&field.name.as_str());
                     std::iter::repeat_n(predicted, field.quantizer.lanes() * usize::from(field.count))
                 });
                 lanes.collect()
             })
             .collect();
         Ok(Self {
-            motion: Motion::of(&schema).only(&mask),
+            motion: Motion::of(schema).only(&mask),
             predicted: mask,
             own: Vec::new(),
             wishes: VecDeque::new(),

@@ -292,8 +292,17 @@ impl UntypedClient {
     /// Counters and estimates.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let jitter = Duration::from_secs_f64(self.clock.deviation_s());
-        Stats { jitter, events_dropped: self.events.dropped(), ..self.stats }
+        let (starved, (wanted_s, margin_s)) = (self.clock.starved(), self.clock.margins_s());
+        Stats {
+            jitter: Duration::from_secs_f64(self.clock.deviation_s()),
+            margin_ms: (margin_s * 1e3) as f32,
+            margin_wanted_ms: (wanted_s * 1e3) as f32,
+            interpolation_delay: Duration::from_secs_f64(self.clock.behind_s()),
+            underruns: starved.times,
+            underrun: Duration::from_secs_f64(starved.all_s),
+            events_dropped: self.events.dropped(),
+            ..self.stats
+        }
     }
 
     /// What inputs that leave now are for; none when nobody knows.

@@ -24,6 +24,8 @@ pub(crate) struct Lead {
     lead_s: f64,
     /// Mean of the margins less what was aimed at, without sign.
     deviation_s: f64,
+    /// Mean of the margins.
+    margin_s: f64,
     /// Acks since the (re)start.
     acks: f64,
     /// When it was last asked for, and how long the caller lets pass between calls.
@@ -35,7 +37,7 @@ pub(crate) struct Lead {
 impl Lead {
     pub(super) fn new(interval_s: f64) -> Self {
         let lead_s = 2.0 * interval_s;
-        Self { lead_s, deviation_s: 0.0, acks: 0.0, asked_s: None, pause_s: 0.0, interval_s }
+        Self { lead_s, deviation_s: 0.0, margin_s: 0.0, acks: 0.0, asked_s: None, pause_s: 0.0, interval_s }
     }
 
     /// The caller has an input now, whether one leaves or not.
@@ -55,6 +57,7 @@ impl Lead {
     /// An input that was stamped with `lead_s`, less what it waited for a call, had this margin.
     pub(super) fn margin(&mut self, lead_s: f64, margin_s: f64) {
         self.acks += 1.0;
+        self.margin_s += (margin_s - self.margin_s) * (1.0 / self.acks).max(GAIN_MIN);
         // the lead at which the input would have come just in time
         let needed_s = lead_s - margin_s;
         let error_s = needed_s + self.target_s() - self.lead_s;
@@ -62,6 +65,11 @@ impl Lead {
             self.deviation_s += (error_s.abs() - self.deviation_s) * DEVIATION_GAIN;
         }
         self.lead_s = (self.lead_s + error_s * (1.0 / self.acks).max(GAIN_MIN)).clamp(0.0, LEAD_MAX_S);
+    }
+
+    /// What is aimed at, and the mean of what was reached.
+    pub(super) fn margins_s(&self) -> (f64, f64) {
+        (self.target_s() - self.pause_s / 2.0, self.margin_s)
     }
 
     pub(super) fn lead_s(&self) -> f64 {
