@@ -19,7 +19,7 @@ use crate::player::Player;
 /// Time from one picture to the next, in seconds: no multiple of which is a tick, so that all phases occur.
 const PICTURE_S: f64 = 1.0 / 59.94;
 /// Joining and settling are not counted.
-const WARM_UP_S: f64 = 10.0;
+pub(crate) const WARM_UP_S: f64 = 10.0;
 /// The client's clock is another one: it began earlier, and runs faster.
 const CLOCK: (f64, f64) = (1234.567, 1.000_05);
 

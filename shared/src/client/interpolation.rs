@@ -49,14 +49,15 @@ impl Moves {
         }
     }
 
-    /// The shortest way that leads to the same place as `way`.
+    /// The shortest way that leads to the same place as `way`; none for what does not move.
     pub(crate) fn shortest(self, way: f64) -> f64 {
         match self {
+            Self::Not => 0.0,
             Self::Circle { bits } => {
                 let turn = f64::from(1u32 << bits);
                 (way + turn / 2.0).rem_euclid(turn) - turn / 2.0
             }
-            _ => way,
+            Self::Line => way,
         }
     }
 }

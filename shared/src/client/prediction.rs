@@ -106,7 +106,7 @@ use std::marker::PhantomData;
 use thiserror::Error;
 
 use super::inputs::Inputs;
-use super::interpolation::{Motion, Moves};
+use super::interpolation::Motion;
 use crate::game::{EntityId, Game};
 use crate::protocol::input::InputLanes;
 use crate::replica::Replica;
@@ -459,8 +459,7 @@ impl Prediction {
         }
         let lanes = self.motion.lanes(own.kind);
         let off = lanes.iter().zip(&picture).zip(own.picture(lanes, now, drawn));
-        let is_seen =
-            off.into_iter().any(|((moves, was), is)| *moves != Moves::Not && moves.shortest(was - is).abs() > 0.5);
+        let is_seen = off.into_iter().any(|((moves, was), is)| moves.shortest(was - is).abs() > 0.5);
         if foretold && !is_seen {
             return;
         }

