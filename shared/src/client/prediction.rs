@@ -97,6 +97,7 @@
 //! Rotations by quaternion are predicted, yet a correction of one is seen at once.
 
 mod own;
+mod pace;
 #[cfg(test)]
 mod tests;
 
@@ -113,6 +114,7 @@ use crate::replica::Replica;
 use crate::schema::{Replicate, Schema, World};
 use crate::tick::Tick;
 use own::Own;
+use pace::Pace;
 
 /// Ticks that are predicted at most; a client that is further ahead of the server knows nothing.
 const AHEAD_MAX: i32 = 400;
@@ -120,12 +122,6 @@ const AHEAD_MAX: i32 = 400;
 /// them into account for the ticks that they were for ([`Step::late_inputs`](crate::game::Step::late_inputs)), and if
 /// not, one correction is better than one for each frame.
 const PATIENCE_S: f64 = 0.25;
-/// The picture follows the moment that inputs are for by this share of what it is off, for each tick, within bounds.
-const STEER: f64 = 0.2;
-const STEER_MAX: f64 = 0.25;
-/// What is further off than this is caught up at once.
-const JUMP_S: f64 = 0.2;
-
 /// A game that tells how a player's own entities advance, so that clients need not wait for the server. See the
 /// [module](self).
 pub trait Predict: Game {
@@ -502,30 +498,8 @@ impl Prediction {
 
     /// Turns the picture's moment to the one that inputs are for.
     fn steer(&mut self, now: &Moment) {
-        let pace = self.pace.get_or_insert(Pace { at_s: now.now_s, moment: now.ticks, ticks_per_s: 0.0 });
         // nothing later than what is foreseen was drawn
         let last = self.newest.map_or(f64::INFINITY, |newest| f64::from(newest.next().since(now.origin)));
-        pace.moment = pace.moment(now.now_s).min(last);
-        pace.at_s = now.now_s;
-        let mut off = now.ticks - pace.moment;
-        if off.abs() > (JUMP_S / now.period_s).max(2.0) {
-            pace.moment = now.ticks;
-            off = 0.0;
-        }
-        pace.ticks_per_s = (1.0 + (off * STEER).clamp(-STEER_MAX, STEER_MAX)) / now.period_s;
-    }
-}
-
-/// Runs by itself between inputs, which only make it a little faster or slower.
-#[derive(Clone, Copy, Debug)]
-struct Pace {
-    at_s: f64,
-    moment: f64,
-    ticks_per_s: f64,
-}
-
-impl Pace {
-    fn moment(&self, now_s: f64) -> f64 {
-        self.moment + (now_s - self.at_s).max(0.0) * self.ticks_per_s
+        self.pace.get_or_insert(Pace::new(now)).steer(now, last);
     }
 }
