@@ -166,7 +166,7 @@ impl Tracked {
         }
         let (earlier, later) = match self.past.iter().position(|(tick, _)| when(*tick) > moment) {
             // where it was going may matter
-            None => (self.past.len().checked_sub(2).unwrap_or(0), self.past.len().checked_sub(1)?),
+            None => (self.past.len().saturating_sub(2), self.past.len().checked_sub(1)?),
             // older than what is kept
             Some(0) => (0, 0),
             Some(later) => (later - 1, later),
