@@ -129,10 +129,10 @@ impl<G: Game> Recording<G> {
                 Verdict::Reply(reply) => self.deliver(now, &reply.encode())?,
                 Verdict::Place(_) => {
                     let (tick, rate_hz) = (self.room.tick(), self.room.rate().per_second());
-                    let joined = self.session.handle_seated(self.address, tick, rate_hz);
+                    let joined = self.session.handle_seated(self.address, (tick, rate_hz), None, None);
                     self.deliver(now, &joined.encode())?;
                 }
-                Verdict::Nothing => {}
+                Verdict::Nothing | Verdict::Heard(_) => {}
                 other => return Err(format!("the session says {other:?}").into()),
             }
         }

@@ -74,6 +74,16 @@ fn refusal(name: &str, arguments: &str) -> String {
 }
 
 #[test]
+fn what_a_player_feels_reaches_its_goals() {
+    let output = Command::new(program("lab")).arg("5").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("corrections") && !said.contains("MISS"), "{said}");
+    let output = Command::new(program("lab")).arg("an hour").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("MINUTES"));
+}
+
+#[test]
 fn both_signals_stop_a_server_in_the_background() {
     for name in ["ws_echo", "ws_tick"] {
         for signal in ["INT", "TERM"] {

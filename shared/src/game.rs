@@ -139,8 +139,9 @@ pub struct Setup {
     /// With [`Interest::Radius`]: what is far, beyond about 0.6 of the radius, is sent at half the rate, and what lies
     /// beyond the radius at a quarter; clients draw it that much later. Default no.
     pub far_is_rarer: bool,
-    /// How far back [`Step::rewind`] goes at most; default 250 ms, zero for never. A client that shows older states, or
-    /// says so, is judged by the oldest that this allows. The server keeps 32 ticks: at fast rates that is the limit.
+    /// How far back [`Step::rewind`] and [`Step::late_inputs`] go at most; default 250 ms, zero for never. A client that
+    /// shows older states, or says so, is judged by the oldest that this allows. The server keeps 32 ticks: at fast rates
+    /// that is the limit.
     pub rewind_max: Duration,
     /// How long a seat is held whose connection broke, so that its player can come back to it; default 20 s, zero for
     /// not at all, at most what the server allows (`session.grace_max_ms`). Until then it counts as taken.
@@ -189,6 +190,17 @@ pub enum To {
 /// The inputs that are due at a tick, by seat; a seat without a player has none.
 pub type Inputs<I> = [Option<I>];
 
+/// An input that came too late for its tick. See [`Step::late_inputs`].
+#[derive(Clone, Debug)]
+pub struct LateInput<I> {
+    /// Whose.
+    pub seat: SeatId,
+    /// For this tick.
+    pub tick: Tick,
+    /// What they wanted.
+    pub input: I,
+}
+
 /// One tick, as the game sees it.
 pub struct Step<'a, G: Game> {
     tick: Tick,
@@ -199,6 +211,7 @@ pub struct Step<'a, G: Game> {
     history: Option<&'a dyn History>,
     lags: &'a [f32],
     away: &'a [bool],
+    late: &'a [LateInput<G::Input>],
     /// The room's generator.
     pub rng: &'a mut Rng,
 }
@@ -213,7 +226,13 @@ impl<'a, G: Game> Step<'a, G> {
         events: &'a mut Vec<(To, G::Event)>,
         rng: &'a mut Rng,
     ) -> Self {
-        Self { tick, rate, inputs, commands, events, history: None, lags: &[], away: &[], rng }
+        Self { tick, rate, inputs, commands, events, history: None, lags: &[], away: &[], late: &[], rng }
+    }
+
+    /// For hosts: inputs that came too late for their ticks, of each seat the oldest first.
+    #[must_use]
+    pub fn with_late(self, late: &'a [LateInput<G::Input>]) -> Self {
+        Self { late, ..self }
     }
 
     /// For hosts that keep the past: it, and how many ticks before this one each seat's client saw the others when it
@@ -250,7 +269,7 @@ impl<'a, G: Game> Step<'a, G> {
     /// Seconds from one tick to the next.
     #[must_use]
     pub fn dt(&self) -> f32 {
-        1.0 / f32::from(self.rate.per_second())
+        self.rate.dt()
     }
 
     /// What `seat` wants at this tick; the last known wish when nothing new came in time, the default when nobody
@@ -266,6 +285,15 @@ impl<'a, G: Game> Step<'a, G> {
     #[must_use]
     pub fn is_away(&self, seat: SeatId) -> bool {
         self.away.get(usize::from(seat.0)).copied().unwrap_or(false)
+    }
+
+    /// The inputs of `seat` that came since the last tick and were for earlier ones, at most [`Setup::rewind_max`] ago,
+    /// the oldest first. Those ticks went by the last wish known; a game may make up for that where nobody else is
+    /// concerned, and spare the client that predicts a correction. Until it hears that they have come, the client does
+    /// not take the server's word for those ticks. As with [`Step::rewind`], within the bound a client may come as late
+    /// as it likes.
+    pub fn late_inputs(&self, seat: SeatId) -> impl Iterator<Item = (Tick, &'a G::Input)> + use<'a, G> {
+        self.late.iter().filter(move |late| late.seat == seat).map(|late| (late.tick, &late.input))
     }
 
     /// The others as `seat` saw them when it made the input that is due now, at most [`Setup::rewind_max`] ago. How old

@@ -19,7 +19,7 @@ pub mod rng;
 pub mod schema;
 pub mod tick;
 
-pub use client::Client;
+pub use client::{Client, Predict};
 pub use game::{EntityId, Game, Interest, Leave, Profile, Refusal, SeatId, Setup, Step, To};
 pub use interest::{Area, Layer, Sight, Teams};
 pub use publish::{Place, Publisher};

@@ -168,6 +168,14 @@ pub struct Between<'a> {
     pub later: &'a [u32],
     /// 0 to 1.
     pub t: f32,
+    /// Ticks from the one row to the other; 0 when they are the same.
+    pub span: f32,
+    /// The row before `earlier`, and how many ticks before, while both are known to differ.
+    pub before: Option<(&'a [u32], f32)>,
+    /// The row after `later`, and how many ticks after.
+    pub after: Option<(&'a [u32], f32)>,
+    /// Ticks that the moment lies after `later`, for what still moved then, and as [`Replica::at_or_beyond`] bounds it.
+    pub beyond: f32,
 }
 
 impl Replica {
@@ -298,7 +306,20 @@ impl Replica {
     /// there is not. Beyond the newest state things stand still, and so they do before the oldest one that is
     /// kept. In no particular order.
     pub fn at(&self, origin: Tick, moment: f64) -> impl Iterator<Item = Between<'_>> {
-        self.entities.iter().filter_map(move |(id, tracked)| tracked.at(*id, origin, moment))
+        self.at_or_beyond(origin, moment, 0.0)
+    }
+
+    /// As [`Replica::at`], and of what moved when the newest frame came it is told how far beyond its newest state the
+    /// moment lies, `most_ticks` at most.
+    pub fn at_or_beyond(&self, origin: Tick, moment: f64, most_ticks: f32) -> impl Iterator<Item = Between<'_>> {
+        let newest = self.tick.unwrap_or(origin);
+        self.entities.iter().filter_map(move |(id, tracked)| {
+            let mut between = tracked.at(*id, origin, moment)?;
+            if between.beyond > 0.0 {
+                between.beyond = if tracked.moved_at(newest) { between.beyond.min(most_ticks) } else { 0.0 };
+            }
+            Some(between)
+        })
     }
 
     /// Lets go of what only a moment before this one would need; call it with the moment that is drawn, which may not

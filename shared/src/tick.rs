@@ -54,6 +54,12 @@ impl TickRate {
         self.0
     }
 
+    /// Seconds from one tick to the next, the same number at both ends.
+    #[must_use]
+    pub fn dt(self) -> f32 {
+        1.0 / f32::from(self.0)
+    }
+
     /// Time from one tick to the next.
     #[must_use]
     pub fn interval(self) -> Duration {

@@ -34,13 +34,18 @@ impl Inputs {
     }
 
     /// The newest input that is due at `tick`, whose step begins at `now`; and how many ticks before this one lies what
-    /// the player saw.
-    pub(super) fn due(&mut self, tick: Tick, now: Instant, interval: Duration) -> Option<(InputLanes, f32)> {
+    /// the player saw. Calls `late` with all that were due at earlier ticks, the oldest first.
+    pub(super) fn due(
+        &mut self,
+        tick: Tick,
+        now: Instant,
+        interval: Duration,
+        mut late: impl FnMut(&TickInput),
+    ) -> Option<(InputLanes, f32)> {
         let mut due = None;
-        while let Some(input) = self.waiting.pop_front() {
-            if input.0.tick.is_after(tick) {
-                self.waiting.push_front(input);
-                break;
+        while let Some(input) = self.waiting.pop_front_if(|(input, _)| !input.tick.is_after(tick)) {
+            if input.0.tick != tick {
+                late(&input.0);
             }
             due = Some(input);
         }
@@ -67,6 +72,10 @@ mod tests {
 
     const INTERVAL: Duration = Duration::from_millis(20);
 
+    fn due(inputs: &mut Inputs, tick: u32, now: Instant) -> Option<(InputLanes, f32)> {
+        inputs.due(Tick(tick), now, INTERVAL, |_| ())
+    }
+
     fn lanes(value: u32) -> InputLanes {
         let mut lanes = InputLanes::default();
         lanes[0] = value;
@@ -85,9 +94,9 @@ mod tests {
             inputs.offer(Tick(9), input(tick, tick), start);
         }
         for tick in 10..13 {
-            assert_eq!(inputs.due(Tick(tick), start, INTERVAL), Some((lanes(tick), 4.5)));
+            assert_eq!(due(&mut inputs, tick, start), Some((lanes(tick), 4.5)));
         }
-        assert_eq!(inputs.due(Tick(13), start, INTERVAL), None);
+        assert_eq!(due(&mut inputs, 13, start), None);
         assert!(!inputs.offer(Tick(13), input(12, 0), start), "what was used does not come again");
     }
 
@@ -96,8 +105,21 @@ mod tests {
         let mut inputs = Inputs::default();
         let start = Instant::now();
         inputs.offer(Tick(11), input(10, 7), start);
-        assert_eq!(inputs.due(Tick(12), start + Duration::from_millis(5), INTERVAL), Some((lanes(7), 6.5)));
+        assert_eq!(due(&mut inputs, 12, start + Duration::from_millis(5)), Some((lanes(7), 6.5)));
         assert_eq!(inputs.ack(), Some(InputAck { tick: Tick(10), margin_100us: 50 - 400 }));
+    }
+
+    #[test]
+    fn inputs_for_past_ticks_are_told_in_order() {
+        let mut inputs = Inputs::default();
+        let start = Instant::now();
+        for tick in 10..14 {
+            inputs.offer(Tick(9), input(tick, tick), start);
+        }
+        let mut late = Vec::new();
+        let used = inputs.due(Tick(12), start, INTERVAL, |input| late.push((input.tick.0, input.lanes)));
+        assert_eq!(used, Some((lanes(12), 4.5)));
+        assert_eq!(late, [(10, lanes(10)), (11, lanes(11))]);
     }
 
     #[test]

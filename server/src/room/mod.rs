@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tickwire_shared::delta::{Layout, LayoutError};
+use tickwire_shared::game::LateInput;
 use tickwire_shared::protocol;
-use tickwire_shared::protocol::input::TickInput;
+use tickwire_shared::protocol::input::{InputLanes, TickInput};
 use tickwire_shared::protocol::limits::{EVENT_MAX_BYTES, FRAME_MAX_BYTES, INPUT_LANES_MAX};
 use tickwire_shared::publish::{Published, Publisher};
 use tickwire_shared::schema::Schema;
@@ -87,6 +88,7 @@ pub struct Room<G: Game> {
     tick: Tick,
     seats: Seats,
     inputs: Vec<Option<G::Input>>,
+    late: Vec<LateInput<G::Input>>,
     lags: Lags,
     grace: Duration,
     /// By seat, whether it is held for one whose connection broke.
@@ -150,6 +152,7 @@ impl<G: Game> Room<G> {
             tick: Tick(0),
             seats,
             inputs,
+            late: Vec::new(),
             lags,
             grace: setup.grace,
             away,
@@ -391,11 +394,18 @@ impl<G: Game> Room<G> {
     }
 
     fn take_inputs(&mut self, now: Instant) {
-        let interval = self.rate.interval();
+        let (interval, now_tick) = (self.rate.interval(), self.tick);
+        let wish = |lanes: &InputLanes| G::Input::from_lanes(&lanes[..G::Input::LANES]);
+        self.late.clear();
         for (seat, occupant) in self.seats.taken_mut() {
+            let late = |TickInput { tick, lanes, .. }: &TickInput| {
+                if self.lags.reach(now_tick.since(*tick)) {
+                    self.late.push(LateInput { seat, tick: *tick, input: wish(lanes) });
+                }
+            };
             // nothing new: the last wish holds
-            if let Some((lanes, lag_ticks)) = occupant.inputs.due(self.tick, now, interval) {
-                self.inputs[usize::from(seat.0)] = Some(G::Input::from_lanes(&lanes[..G::Input::LANES]));
+            if let Some((lanes, lag_ticks)) = occupant.inputs.due(now_tick, now, interval, late) {
+                self.inputs[usize::from(seat.0)] = Some(wish(&lanes));
                 let within = self.lags.hear(seat, lag_ticks);
                 self.counts.rewinds_bounded += u64::from(!within);
             }
@@ -406,7 +416,7 @@ impl<G: Game> Room<G> {
         let past = SentStates { store: &self.store, places: &self.places };
         let lags = self.lags.bounded(self.store.kept());
         let step = Step::new(self.tick, self.rate, &self.inputs, &mut self.commands, &mut self.events, &mut self.rng);
-        self.game.tick(&mut step.with_past(&past, lags).with_away(&self.away));
+        self.game.tick(&mut step.with_past(&past, lags).with_away(&self.away).with_late(&self.late));
         self.commands.clear();
     }
 

@@ -31,6 +31,11 @@ impl Lags {
         ticks <= self.max_ticks || self.max_ticks <= 0.0
     }
 
+    /// Whether the room's bound allows to go back so many ticks.
+    pub(super) fn reach(&self, ticks: i32) -> bool {
+        ticks as f32 <= self.max_ticks
+    }
+
     /// Nobody sits there any more.
     pub(super) fn forget(&mut self, seat: SeatId) {
         self.said[usize::from(seat.0)] = 0.0;

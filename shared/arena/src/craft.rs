@@ -1,11 +1,12 @@
 //! A ship with all that belongs to it: its pilot, hull, gun, score, and the times of its life.
 
-use tickwire_shared::{EntityId, SeatId};
+use tickwire_shared::{EntityId, SeatId, Tick};
 
 use crate::drone::Mind;
 use crate::field::TICK_HZ;
 use crate::gun::GunState;
 use crate::kinds::{self, DRONE_HUE, Gift, Gun, HUES, Input, SCORE_MAX, Ship};
+use crate::late::Flight;
 use crate::pickup::REPAIR_HP;
 use crate::ship::{self, MAX_HP, ShipState};
 use crate::shot::ShotState;
@@ -42,6 +43,7 @@ pub(crate) struct Craft {
     pub(crate) id: EntityId,
     pub(crate) pilot: Pilot,
     pub(crate) state: ShipState,
+    flight: Flight,
     pub(crate) score: u32,
     /// Kills since its last death.
     pub(crate) streak: u16,
@@ -69,6 +71,7 @@ impl Craft {
             id,
             pilot,
             state: ShipState::default(),
+            flight: Flight::default(),
             score: 0,
             streak: 0,
             hp: 0,
@@ -84,10 +87,17 @@ impl Craft {
         craft
     }
 
+    /// Inputs for past ticks have come, the oldest first.
+    pub(crate) fn fly_again(&mut self, late: &[(Tick, Input)], dt: f32) {
+        self.flight.again(&mut self.state, late, dt);
+    }
+
     /// One tick of a living ship's flight; the angles off its nose under which shots leave.
-    pub(crate) fn fly(&mut self, input: &Input, dt: f32) -> &'static [f32] {
+    pub(crate) fn fly(&mut self, tick: Tick, input: &Input, dt: f32) -> &'static [f32] {
+        let before = self.state;
         self.thrust = input.thrust;
         ship::step(&mut self.state, input, dt);
+        self.flight.note(tick, before, self.state);
         self.gun.cool(dt);
         self.safe_ticks = self.safe_ticks.saturating_sub(1);
         self.blame = self.blame.and_then(|(by, ticks)| Some((by, ticks.checked_sub(1)?)));
@@ -174,8 +184,8 @@ impl Craft {
         let (state, alive) = (&self.state, self.lives());
         let waits = f32::from(self.away_ticks.unwrap_or(0)) / f32::from(TICK_HZ);
         let shown = &mut self.shown;
-        (shown.x, shown.y, shown.heading) = (state.at.x, state.at.y, state.heading);
-        (shown.vx, shown.vy, shown.spin) = (state.velocity.x, state.velocity.y, state.spin);
+        self.state = state.quantized();
+        self.state.show(shown);
         shown.thrust = self.thrust && alive;
         shown.dead = !alive;
         shown.safe = self.safe_ticks > 0;
@@ -253,6 +263,9 @@ fn blank(name: String, hue: u8, drone: bool) -> Ship {
         score: 0,
         vx: 0.0,
         vy: 0.0,
+        x_rest: 0.0,
+        y_rest: 0.0,
+        heading_rest: 0.0,
         spin: 0.0,
         heat: 0.0,
         respawn_s: 0.0,

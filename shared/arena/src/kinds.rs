@@ -24,9 +24,14 @@ pub const LEADERS: u8 = 8;
 pub const SCORE_MAX: u32 = 999_999;
 
 // Places travel in 14 bits: 1/16 unit is about a pixel, and the arena with its border fits.
-const FIRST: f32 = -512.0;
-const LAST: f32 = 512.0 - GRAIN;
-const GRAIN: f32 = 0.0625;
+pub(crate) const FIRST: f32 = -512.0;
+pub(crate) const LAST: f32 = 512.0 - GRAIN;
+pub(crate) const GRAIN: f32 = 0.0625;
+// What only a ship's owner is told is finer: server and owner go on from the same numbers. Powers of two, so that sums
+// are exact.
+pub(crate) const FINE_GRAIN: f32 = GRAIN / 64.0;
+pub(crate) const SPEED_GRAIN: f32 = 1.0 / 512.0;
+pub(crate) const SPIN_GRAIN: f32 = 0.05;
 
 /// All kinds of entities.
 #[derive(World, Clone, Debug, PartialEq)]
@@ -80,14 +85,23 @@ pub struct Ship {
     /// Points.
     #[field(min = 0, max = SCORE_MAX)]
     pub score: u32,
-    /// Speed along x; with the next two, all that [`ship::step`](crate::ship::step) needs beside the public fields.
-    #[field(min = -64.0, max = 63.9375, step = GRAIN, owner)]
+    /// Speed along x; with the next five, all that [`ship::step`](crate::ship::step) needs beside the public fields.
+    #[field(min = -64.0, max = 63.998046875, step = SPEED_GRAIN, owner)]
     pub vx: f32,
     /// Speed along y.
-    #[field(min = -64.0, max = 63.9375, step = GRAIN, owner)]
+    #[field(min = -64.0, max = 63.998046875, step = SPEED_GRAIN, owner)]
     pub vy: f32,
+    /// What to add to `x`: a slow ship moves less than its step in a tick.
+    #[field(min = -GRAIN, max = GRAIN, step = FINE_GRAIN, owner)]
+    pub x_rest: f32,
+    /// What to add to `y`.
+    #[field(min = -GRAIN, max = GRAIN, step = FINE_GRAIN, owner)]
+    pub y_rest: f32,
+    /// What to add to `heading`, in 256ths of its step.
+    #[field(min = -256, max = 255, step = 1, owner)]
+    pub heading_rest: f32,
     /// How fast the keyboard turns it right now, in radians a second.
-    #[field(min = -5.0, max = 5.0, step = 0.05, owner)]
+    #[field(min = -5.0, max = 5.0, step = SPIN_GRAIN, owner)]
     pub spin: f32,
     /// How hot the gun is, 0 to 100; too hot, it waits.
     #[field(min = 0.0, max = 100.0, step = 4.0, owner)]

@@ -12,6 +12,8 @@
 //!   rock.rs      asteroids                                  gun.rs    its gun
 //!   shot.rs      shots                                      pickup.rs what the beaten leave behind
 //! collide.rs     who meets whom                             hits.rs   what happens then
+//! predict.rs     what a player's client works out by itself
+//! late.rs        and what it flies again when inputs come late
 //! catch_up.rs    shots at what their shooter saw
 //! kill.rs        the end of a ship                          spawn.rs  and its return
 //! drone.rs       the minds of pirates                       population.rs  how many of them, and of rocks
@@ -30,10 +32,12 @@ mod gun;
 mod hits;
 mod kill;
 pub mod kinds;
+mod late;
 mod leaders;
 mod name;
 pub mod pickup;
 mod population;
+mod predict;
 pub mod rock;
 mod scene;
 pub mod ship;
@@ -46,7 +50,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tickwire_shared::{Game, Interest, Leave, Profile, Publisher, Refusal, SeatId, Setup, Step, TickRate, To};
+use tickwire_shared::{Game, Interest, Leave, Profile, Publisher, Refusal, SeatId, Setup, Step, Tick, TickRate, To};
 
 pub use craft::{DRONE_SHOT_DAMAGE, RESPAWN_TICKS, SAFE_TICKS, SHOT_DAMAGE};
 pub use field::{BORDER_DEPTH, SCREEN_HEIGHT, TICK_HZ, VIEW_RADIUS, WORLD_RADIUS};
@@ -77,7 +81,8 @@ pub struct Options {
     pub rocks: u16,
     /// Drones that keep a lone player company, at most 32; each further player sends one home.
     pub drones: u16,
-    /// How old may be, in milliseconds, what a player's shots are judged by because they saw it so, at most 1,000.
+    /// How old may be, in milliseconds, what a player's shots are judged by because they saw it so, and how late an input
+    /// may come and still count for its tick; at most 1,000.
     pub rewind_ms: u16,
 }
 
@@ -114,6 +119,8 @@ pub struct Arena {
     sweep: Sweep,
     /// Scratch of one tick.
     losses: Vec<Loss>,
+    /// Scratch of one ship.
+    late: Vec<(Tick, Input)>,
 }
 
 impl Game for Arena {
@@ -133,7 +140,8 @@ impl Game for Arena {
         setup.rewind_max = Duration::from_millis(options.rewind_ms.into());
         let mut scene = Scene::new(leaders::FIRST_FREE_ID);
         population::fill(&mut scene, &options, &mut setup.rng);
-        Ok(Self { options, scene, leaders: Leaders::default(), sweep: Sweep::default(), losses: Vec::new() })
+        let (leaders, sweep) = (Leaders::default(), Sweep::default());
+        Ok(Self { options, scene, leaders, sweep, losses: Vec::new(), late: Vec::new() })
     }
 
     fn join(&mut self, seat: SeatId, who: &Profile) -> Result<(), Refusal> {
@@ -176,14 +184,19 @@ impl Arena {
                 continue;
             }
             let input = match self.scene.crafts[i].pilot {
-                Pilot::Player(seat) => step.input(seat),
+                Pilot::Player(seat) => {
+                    self.late.clear();
+                    self.late.extend(step.late_inputs(seat).map(|(tick, input)| (tick, *input)));
+                    self.scene.crafts[i].fly_again(&self.late, step.dt());
+                    step.input(seat)
+                }
                 Pilot::Drone(mut mind) => {
                     let input = mind.think(&self.scene.crafts[i], &self.scene, step.rng);
                     self.scene.crafts[i].pilot = Pilot::Drone(mind);
                     input
                 }
             };
-            for off in self.scene.crafts[i].fly(&input, step.dt()) {
+            for off in self.scene.crafts[i].fly(step.tick(), &input, step.dt()) {
                 let id = self.scene.new_id();
                 let shot = self.scene.crafts[i].shot(id, *off);
                 self.scene.shots.push(shot);

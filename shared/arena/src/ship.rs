@@ -1,7 +1,11 @@
 //! How a ship moves: one pure function, for the server's tick and for a client that predicts its own ship.
 
+use std::f32::consts::TAU;
+
+use tickwire_shared::schema::quant::{Angle, FloatRange};
+
 use crate::field;
-use crate::kinds::{Input, Ship};
+use crate::kinds::{FINE_GRAIN, FIRST, GRAIN, Input, LAST, SPEED_GRAIN, SPIN_GRAIN, Ship};
 use crate::trig::wrapped;
 use crate::vec2::Vec2;
 
@@ -35,20 +39,78 @@ pub struct ShipState {
 }
 
 impl ShipState {
-    /// The state that a published ship stands for. Good to a 16th of a unit, and only for one's own ship: others'
-    /// speeds do not travel.
+    /// The state that a published ship stands for, exactly; only for one's own ship: others' speeds do not travel.
     #[must_use]
     pub fn of(ship: &Ship) -> Self {
         Self {
-            at: Vec2::new(ship.x, ship.y),
+            at: Vec2::new(ship.x + ship.x_rest, ship.y + ship.y_rest),
             velocity: Vec2::new(ship.vx, ship.vy),
-            heading: wrapped(ship.heading),
+            heading: heading_of(f32::from(HEADING.quantize(ship.heading) as u16) * HEADING_RESTS + ship.heading_rest),
             spin: ship.spin,
+        }
+    }
+
+    /// Publishes it; [`ShipState::of`] gives back what is quantized.
+    pub fn show(&self, ship: &mut Ship) {
+        let split = |at: f32| {
+            let coarse = PLACE.dequantize(PLACE.quantize(at));
+            (coarse, at - coarse)
+        };
+        ((ship.x, ship.x_rest), (ship.y, ship.y_rest)) = (split(self.at.x), split(self.at.y));
+        let steps = heading_steps(self.heading);
+        let coarse = (steps / HEADING_RESTS).round();
+        ship.heading = HEADING.dequantize(coarse as u32 % 256);
+        ship.heading_rest = steps - coarse * HEADING_RESTS;
+        (ship.vx, ship.vy, ship.spin) = (self.velocity.x, self.velocity.y, self.spin);
+    }
+
+    /// What its owner is told of it.
+    #[must_use]
+    pub fn quantized(&self) -> Self {
+        let near = |value: f32, grain: f32| (value / grain).round() * grain;
+        Self {
+            at: Vec2::new(near(self.at.x, FINE_GRAIN), near(self.at.y, FINE_GRAIN)),
+            velocity: Vec2::new(near(self.velocity.x, SPEED_GRAIN), near(self.velocity.y, SPEED_GRAIN)),
+            heading: heading_of(heading_steps(self.heading)),
+            spin: SPIN.dequantize(SPIN.quantize(self.spin)),
         }
     }
 }
 
-/// Moves a living ship by `dt` seconds as `input` wants. Collisions are not in here.
+/// Where to draw one's own ship, as [`Client::sample`](tickwire_shared::Client::sample) gives it.
+#[must_use]
+pub fn drawn_at(ship: &Ship) -> Vec2 {
+    Vec2::new(ship.x + ship.x_rest, ship.y + ship.y_rest)
+}
+
+/// Where the nose of one's own ship points when drawn.
+#[must_use]
+pub fn drawn_heading(ship: &Ship) -> f32 {
+    ship.heading + ship.heading_rest / TURN * TAU
+}
+
+const PLACE: FloatRange = FloatRange::new(FIRST as f64, LAST as f64, GRAIN as f64);
+const SPIN: FloatRange = FloatRange::new(-5.0, 5.0, SPIN_GRAIN as f64);
+const HEADING: Angle = Angle::new(8);
+/// Steps of the rest of a heading in one of the heading.
+const HEADING_RESTS: f32 = 256.0;
+/// A full turn in such steps.
+const TURN: f32 = 65_536.0;
+
+/// A heading in steps, 0 to [`TURN`].
+fn heading_steps(heading: f32) -> f32 {
+    (heading / TAU * TURN).round().rem_euclid(TURN)
+}
+
+/// The heading of so many steps, -π to π.
+fn heading_of(steps: f32) -> f32 {
+    let steps = steps.rem_euclid(TURN);
+    let near = if steps >= TURN / 2.0 { steps - TURN } else { steps };
+    wrapped(near / TURN * TAU)
+}
+
+/// Moves a living ship by `dt` seconds as `input` wants, and leaves it as its owner is told of it. Collisions are not in
+/// here.
 pub fn step(state: &mut ShipState, input: &Input, dt: f32) {
     turn(state, input, dt);
     if input.thrust {
@@ -58,6 +120,7 @@ pub fn step(state: &mut ShipState, input: &Input, dt: f32) {
     state.velocity = state.velocity.at_most(MAX_SPEED);
     state.at += state.velocity * dt;
     field::hold(&mut state.at, &mut state.velocity);
+    *state = state.quantized();
 }
 
 fn turn(state: &mut ShipState, input: &Input, dt: f32) {
@@ -115,7 +178,7 @@ mod tests {
         for _ in 0..4 {
             step(&mut state, &Input { aiming: true, aim: -3.0, ..Input::default() }, DT);
         }
-        assert!(wrapped(state.heading + 3.0).abs() < 1e-5, "ended at {}", state.heading);
+        assert!(wrapped(state.heading + 3.0).abs() < 1e-4, "ended at {}", state.heading);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Code for one field of a struct: its constants, and how its lanes are written and read.
 //!
 //! A field `hp` gets the constants `count_of_hp`, `lane_of_hp` (its first) and, unless its type is plain,
-//! `quantizer_of_hp`. In the code below, `lanes`, `earlier`, `later` and `t` are what `replicate.rs` binds, `at` is the
+//! `quantizer_of_hp`. In the code below, `lanes`, `earlier`, `later`, `t` and `off` are what `replicate.rs` binds, `at` is the
 //! place of one value.
 
 use proc_macro2::{Span, TokenStream};
@@ -130,11 +130,13 @@ impl<'a> LaneCode<'a> {
         self.each(&self.read_one())
     }
 
-    /// The field's value between `earlier` and `later`; what does not move is read from `lanes`.
+    /// The field's value between `earlier` and `later`, and moved by `off`; what does not move is read from `lanes`.
     pub(crate) fn between(&self) -> TokenStream {
         let quantizer = &self.quantizer;
         self.each(&match self.field.codec {
-            Codec::Float { .. } | Codec::Angle { .. } => quote!(#quantizer.between(earlier[at], later[at], t)),
+            Codec::Float { .. } | Codec::Angle { .. } => {
+                quote!(#quantizer.moved(earlier[at], later[at], t, off.get(at).copied().unwrap_or(0.0)))
+            }
             Codec::Quat { .. } => {
                 let width = self.width();
                 quote!(#quantizer.between(&earlier[at..at + #width], &later[at..at + #width], t))

@@ -126,6 +126,10 @@ fn row(name: &Ident, fields: &[Field]) -> TokenStream {
                 }
 
                 fn from_lanes_between(earlier: &[u32], later: &[u32], t: f32) -> Self {
+                    Self::from_lanes_moved(earlier, later, t, &[])
+                }
+
+                fn from_lanes_moved(earlier: &[u32], later: &[u32], t: f32, off: &[f32]) -> Self {
                     let earlier = &earlier[..Self::LANES];
                     let later = &later[..Self::LANES];
                     let lanes = if t >= 1.0 { later } else { earlier };

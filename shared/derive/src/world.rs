@@ -39,6 +39,31 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                     _ => return ::core::option::Option::None,
                 })
             }
+
+            fn from_lanes_moved(
+                kind: u16,
+                earlier: &[u32],
+                later: &[u32],
+                t: f32,
+                off: &[f32],
+            ) -> ::core::option::Option<Self> {
+                ::core::option::Option::Some(match kind {
+                    #(#numbers => Self::#variants(<#types as #replicate>::from_lanes_moved(earlier, later, t, off)),)*
+                    _ => return ::core::option::Option::None,
+                })
+            }
+
+            fn kind(&self) -> u16 {
+                match self {
+                    #(Self::#variants(_) => #numbers,)*
+                }
+            }
+
+            fn to_lanes(&self, lanes: &mut [u32]) {
+                match self {
+                    #(Self::#variants(entity) => <#types as #replicate>::to_lanes(entity, lanes),)*
+                }
+            }
         }
         #(
             #[automatically_derived]

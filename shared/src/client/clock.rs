@@ -16,6 +16,7 @@ mod playback;
 
 use std::time::Duration;
 
+use super::interpolation::EXTRAPOLATION_MAX;
 use crate::tick::{Tick, TickRate};
 pub(crate) use lead::Lead;
 use line::Line;
@@ -38,6 +39,7 @@ pub(crate) enum Arrival {
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     interval: Duration,
+    dt: f32,
     origin: Tick,
     line: Option<Line>,
     /// The line without the latest arrival: of a burst only the newest frame counts.
@@ -48,6 +50,21 @@ pub(crate) struct Clock {
     held: bool,
     lead: Lead,
     last: Option<Last>,
+    starved: Starved,
+}
+
+/// When there was nothing to draw.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Starved {
+    pub(crate) times: u64,
+    pub(crate) all_s: f64,
+}
+
+impl Starved {
+    fn add(&mut self, missing_s: f64) {
+        self.times += u64::from(missing_s > 0.0);
+        self.all_s += missing_s;
+    }
 }
 
 /// The latest arrival.
@@ -63,6 +80,7 @@ impl Clock {
         let interval = rate.interval();
         Self {
             interval,
+            dt: rate.dt(),
             origin,
             line: None,
             before: None,
@@ -71,6 +89,7 @@ impl Clock {
             held: false,
             lead: Lead::new(interval.as_secs_f64()),
             last: None,
+            starved: Starved::default(),
         }
     }
 
@@ -83,7 +102,8 @@ impl Clock {
         } else {
             self.before = self.line;
             if let (Some(line), Some(last)) = (&self.line, self.last) {
-                self.wait.ended(line.tick_at(now_s) - last.tick);
+                let missing = self.wait.ended(line.tick_at(now_s) - last.tick, line.period_s());
+                self.starved.add(missing * line.period_s());
             }
         }
         let gap_s = self.gap_s();
@@ -124,30 +144,56 @@ impl Clock {
         self.last = None;
     }
 
-    /// An input that was stamped with `lead_s` came `margin_100us` early.
+    /// The player wants something now.
+    pub(crate) fn asked(&mut self, now: Duration) {
+        self.lead.asked(now.as_secs_f64());
+    }
+
+    /// An input that was stamped with `lead_s`, less what it waited for a call, came `margin_100us` early.
     pub(crate) fn margin(&mut self, lead_s: f64, margin_100us: i16) {
         self.lead.margin(lead_s, f64::from(margin_100us) * 1e-4);
     }
 
     /// The tick that an input made now is for; none when there was no frame for so long that nobody knows.
     pub(crate) fn input_tick(&self, now: Duration) -> Option<Tick> {
+        self.input_moment(now).map(|moment| self.origin.offset(moment.floor() as i32))
+    }
+
+    /// As [`Clock::input_tick`], in ticks after `origin` and fractions.
+    pub(crate) fn input_moment(&self, now: Duration) -> Option<f64> {
         let (line, last) = (self.line?, self.last?);
         let now_s = now.as_secs_f64();
         if now_s - last.at_s > self.gap_s() {
             return None;
         }
-        let tick = line.tick_at(now_s) + self.lead.lead_s() / line.period_s();
-        Some(self.origin.offset(tick.floor() as i32))
+        Some(line.tick_at(now_s) + self.lead.lead_s() / line.period_s())
     }
 
-    /// How far ahead of the arriving ticks inputs are stamped now.
-    pub(crate) fn lead_s(&self) -> f64 {
-        self.lead.lead_s()
+    /// How far ahead of the arriving ticks an input that leaves now for `tick` is stamped, less what it waited for the
+    /// call after the tick had begun.
+    pub(crate) fn lead_s(&self, now: Duration, tick: Tick) -> f64 {
+        let waited = self.input_moment(now).map_or(0.0, |moment| moment - f64::from(tick.since(self.origin)));
+        self.lead.lead_s() - waited * self.period_s()
     }
 
     /// The moment to draw, in ticks after `origin`. Never goes back.
     pub(crate) fn drawn(&self, now: Duration) -> f64 {
         self.playback.map_or(0.0, |playback| playback.moment(now.as_secs_f64()))
+    }
+
+    /// How often and for how long the drawn moment had no state after it.
+    pub(crate) fn starved(&self) -> Starved {
+        self.starved
+    }
+
+    /// How far behind the arriving ticks is drawn, in seconds.
+    pub(crate) fn behind_s(&self) -> f64 {
+        self.wait.behind(self.period_s()) * self.period_s()
+    }
+
+    /// How early inputs are meant to be there, and how early they were of late, in seconds.
+    pub(crate) fn margins_s(&self) -> (f64, f64) {
+        self.lead.margins_s()
     }
 
     /// Mean deviation of the time between frames, in seconds.
@@ -157,6 +203,11 @@ impl Clock {
 
     pub(crate) fn interval(&self) -> Duration {
         self.interval
+    }
+
+    /// As [`Step::dt`](crate::game::Step::dt) at the server, to the bit.
+    pub(crate) fn dt(&self) -> f32 {
+        self.dt
     }
 
     pub(crate) fn origin(&self) -> Tick {
@@ -172,23 +223,30 @@ impl Clock {
     fn steer(&mut self, now_s: f64) {
         let Some(line) = &self.line else { return };
         let target = line.tick_at(now_s) - self.wait.behind(line.period_s());
-        let newest = self.last.map_or(f64::INFINITY, |last| last.tick);
+        let shown = self.last.map_or(f64::INFINITY, |last| last.tick + self.beyond());
         let playback = self.playback.get_or_insert(Playback::new(now_s, target));
-        playback.steer(now_s, newest, target, line.period_s(), self.wait.mean());
+        playback.steer(now_s, shown, target, line.period_s(), self.wait.mean());
     }
 
     /// What is drawn stays.
     fn hold(&mut self, now_s: f64) {
+        let beyond = self.beyond();
         if let (Some(playback), Some(last)) = (&mut self.playback, self.last) {
-            playback.hold(now_s, last.tick);
+            playback.hold(now_s, last.tick + beyond);
         }
+    }
+
+    /// How many ticks after the newest state are drawn.
+    fn beyond(&self) -> f64 {
+        EXTRAPOLATION_MAX.as_secs_f64() / self.period_s()
     }
 
     fn gap_s(&self) -> f64 {
         GAP_S + 2.0 * self.period_s()
     }
 
-    fn period_s(&self) -> f64 {
+    /// How long a tick takes, in seconds.
+    pub(crate) fn period_s(&self) -> f64 {
         self.line.map_or(self.interval.as_secs_f64(), |line| line.period_s())
     }
 }
@@ -220,7 +278,8 @@ mod tests {
         let mut clock = Clock::new(TickRate::hz(50), Tick(0));
         clock.arrived(ms(100.0), Tick(0));
         let before = clock.input_tick(ms(100.0)).expect("a frame has just come");
-        clock.margin(clock.lead_s(), -200);
+        let tick = clock.input_tick(ms(100.0)).expect("a frame has just come");
+        clock.margin(clock.lead_s(ms(100.0), tick), -200);
         assert!(clock.input_tick(ms(100.0)).expect("a frame has just come").is_after(before));
     }
 

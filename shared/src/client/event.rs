@@ -130,7 +130,8 @@ impl<G: Game> Event<G> {
 /// What waits to be polled.
 #[derive(Debug)]
 pub(super) struct Events<E> {
-    waiting: VecDeque<E>,
+    /// With the tick at which it happened, if it has one.
+    waiting: VecDeque<(Option<Tick>, E)>,
     dropped: u64,
 }
 
@@ -142,15 +143,31 @@ impl<E> Default for Events<E> {
 
 impl<E> Events<E> {
     pub(super) fn tell(&mut self, event: E) {
+        self.tell_of(None, event);
+    }
+
+    /// An event that belongs to a tick.
+    pub(super) fn tell_of(&mut self, tick: Option<Tick>, event: E) {
         if self.waiting.len() >= EVENTS_MAX {
             self.waiting.pop_front();
             self.dropped += 1;
         }
-        self.waiting.push_back(event);
+        self.waiting.push_back((tick, event));
     }
 
     pub(super) fn poll(&mut self) -> Option<E> {
+        self.poll_with_tick().map(|(_, event)| event)
+    }
+
+    pub(super) fn poll_with_tick(&mut self) -> Option<(Option<Tick>, E)> {
         self.waiting.pop_front()
+    }
+
+    /// The next one that belongs to no tick after `drawn`.
+    pub(super) fn poll_until(&mut self, drawn: Tick) -> Option<E> {
+        let due = |(tick, _): &(Option<Tick>, E)| tick.is_none_or(|tick| !tick.is_after(drawn));
+        let place = self.waiting.iter().position(due)?;
+        self.waiting.remove(place).map(|(_, event)| event)
     }
 
     /// Events that nobody polled in time.

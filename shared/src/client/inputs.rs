@@ -15,7 +15,7 @@ const SENT_MAX: usize = 128;
 pub(crate) struct Sent {
     pub(crate) tick: Tick,
     pub(crate) left: Duration,
-    /// What the clock had added to the arriving ticks.
+    /// What the clock had added to the arriving ticks, less what it waited for a call.
     pub(crate) lead_s: f64,
     pub(crate) lanes: InputLanes,
 }
@@ -26,6 +26,7 @@ pub(crate) struct Inputs {
     sent: VecDeque<Sent>,
     newest: Option<Tick>,
     acked: Option<Tick>,
+    restarts: u32,
 }
 
 impl Inputs {
@@ -72,9 +73,25 @@ impl Inputs {
         Some(found)
     }
 
+    /// The newest input that has left.
+    pub(crate) fn newest(&self) -> Option<Tick> {
+        self.newest
+    }
+
+    /// How often the clock restarted.
+    pub(crate) fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
+    /// The newest input that the server has used.
+    pub(crate) fn newest_acked(&self) -> Option<Tick> {
+        self.acked
+    }
+
     /// The clock restarted: what was stamped before was for ticks that mean nothing now.
     pub(crate) fn restart(&mut self) {
         self.sent.clear();
         self.newest = None;
+        self.restarts = self.restarts.wrapping_add(1);
     }
 }

@@ -16,8 +16,11 @@
 //! game, known beforehand or not: for browsers, engines and tools.
 
 mod clock;
+mod correction;
 mod event;
 mod inputs;
+mod interpolation;
+pub mod prediction;
 mod reconnect;
 mod stats;
 mod untyped;
@@ -26,7 +29,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use correction::CORRECTION_FADE;
 pub use event::{Event, UntypedEvent};
+pub use interpolation::{EXTRAPOLATION_MAX, Interpolation};
+pub use prediction::{Around, Predict, PredictError};
 pub use reconnect::{Meanwhile, Returning};
 pub use stats::Stats;
 pub use untyped::{InputError, UntypedClient};
@@ -34,11 +40,13 @@ pub use untyped::{InputError, UntypedClient};
 use crate::bits::DecodeError;
 use crate::delta::LayoutError;
 use crate::game::{EntityId, Game, Profile, SeatId};
+use crate::protocol::input::InputLanes;
 use crate::protocol::limits::INPUT_LANES_MAX;
 use crate::protocol::{self, ResumeToken, close::CloseReason};
 use crate::schema::{Replicate, Schema, World};
 use crate::tick::Tick;
 use event::Events;
+use prediction::{GameRules, Prediction};
 
 /// Where a client is on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -122,6 +130,7 @@ impl ClientError {
 pub struct Client<G: Game> {
     untyped: UntypedClient,
     events: Events<Event<G>>,
+    prediction: Option<(GameRules<G>, Prediction)>,
 }
 
 impl<G: Game> Client<G> {
@@ -131,7 +140,28 @@ impl<G: Game> Client<G> {
     /// The game's own kinds are impossible: see [`LayoutError`].
     pub fn new(profile: Profile) -> Result<Self, LayoutError> {
         const { assert!(G::Input::LANES <= INPUT_LANES_MAX, "a game's input has at most 8 lanes") };
-        Ok(Self { untyped: UntypedClient::new(Schema::of::<G>(), profile)?, events: Events::default() })
+        let untyped = UntypedClient::new(Schema::of::<G>(), profile)?;
+        Ok(Self { untyped, events: Events::default(), prediction: None })
+    }
+
+    /// The same client, which predicts: [`Client::sample`] gives the seat's own entities as they will be when the inputs
+    /// that leave now have arrived. Call [`Client::input`] for each picture then.
+    ///
+    /// # Errors
+    /// The game names a field that it has not.
+    pub fn predict(mut self) -> Result<Self, PredictError>
+    where
+        G: Predict,
+    {
+        self.prediction = Some((GameRules::new(), Prediction::new::<G>()?));
+        Ok(self)
+    }
+
+    /// Chooses how [`Client::sample`] moves things between the server's states.
+    #[must_use]
+    pub fn interpolation(mut self, interpolation: Interpolation) -> Self {
+        self.untyped.interpolate(interpolation);
+        self
     }
 
     /// A client that begins anew in a seat that it had: after a page was loaded again, or on another device. `token` is
@@ -142,7 +172,8 @@ impl<G: Game> Client<G> {
     /// The game's own kinds are impossible: see [`LayoutError`].
     pub fn back_to(token: ResumeToken) -> Result<Self, LayoutError> {
         const { assert!(G::Input::LANES <= INPUT_LANES_MAX, "a game's input has at most 8 lanes") };
-        Ok(Self { untyped: UntypedClient::back_to(Schema::of::<G>(), token)?, events: Events::default() })
+        let untyped = UntypedClient::back_to(Schema::of::<G>(), token)?;
+        Ok(Self { untyped, events: Events::default(), prediction: None })
     }
 
     /// What leads back to the seat, for [`Client::back_to`]; none without a seat, or where seats are not held. It is
@@ -193,14 +224,20 @@ impl<G: Game> Client<G> {
     /// # Errors
     /// The server broke the protocol: close the connection.
     pub fn handle_message(&mut self, now: Duration, message: &[u8]) -> Result<(), ClientError> {
+        let before = self.untyped.tick();
         let handled = self.untyped.handle_message(now, message);
+        if self.untyped.tick() != before
+            && let (Some((rules, prediction)), Some(moment)) = (&mut self.prediction, self.untyped.moment(now))
+        {
+            prediction.frame(&moment, self.untyped.replica(), self.untyped.inputs(), rules);
+        }
         self.take_events()?;
         handled
     }
 
     fn take_events(&mut self) -> Result<(), ClientError> {
-        while let Some(event) = self.untyped.poll_event() {
-            self.events.tell(Event::typed(event)?);
+        while let Some((tick, event)) = self.untyped.poll_event_with_tick() {
+            self.events.tell_of(tick, Event::typed(event)?);
         }
         Ok(())
     }
@@ -211,7 +248,15 @@ impl<G: Game> Client<G> {
     /// The server is told that the player saw what [`Client::sample`] gives at `now`, for
     /// [`Step::rewind`](crate::game::Step::rewind).
     pub fn input(&mut self, now: Duration, input: &G::Input) -> bool {
-        self.untyped.input_with(now, |lanes| input.to_lanes(&mut lanes[..G::Input::LANES]))
+        let to_lanes = |lanes: &mut InputLanes| input.to_lanes(&mut lanes[..G::Input::LANES]);
+        let left = self.untyped.input_with(now, to_lanes);
+        if let (Some((rules, prediction)), Some(moment)) = (&mut self.prediction, self.untyped.moment(now)) {
+            let mut wish = InputLanes::default();
+            to_lanes(&mut wish);
+            let left = self.untyped.inputs().newest().filter(|_| left);
+            prediction.input(&moment, left, wish, &rules.around(self.untyped.replica(), moment.dt));
+        }
+        left
     }
 
     /// Sends a command to the game. While there is no connection it is dropped or kept ([`Meanwhile`]).
@@ -234,6 +279,13 @@ impl<G: Game> Client<G> {
     /// The next thing that happened. At most 4,096 wait; beyond them the oldest goes and [`Stats::events_dropped`] counts.
     pub fn poll_event(&mut self) -> Option<Event<G>> {
         self.events.poll()
+    }
+
+    /// As [`Client::poll_event`], but what happened in the game waits until [`Client::sample`] draws its tick: a bang is
+    /// heard when the ship is seen to burst. Use the one or the other.
+    pub fn poll_event_at(&mut self, now: Duration) -> Option<Event<G>> {
+        let (drawn, _) = self.untyped.drawn(now);
+        self.events.poll_until(drawn)
     }
 
     /// Where the client is on its way.
@@ -279,12 +331,32 @@ impl<G: Game> Client<G> {
             .filter_map(|(id, kind, row)| G::World::from_lanes(kind, row).map(|entity| (id, entity)))
     }
 
-    /// Everything as it is to be drawn at `now`: a little in the past, moving smoothly. In no particular order.
+    /// Everything as it is to be drawn at `now`: a little in the past, moving smoothly; and, with [`Client::predict`],
+    /// the seat's own entities in its own present. In no particular order.
     pub fn sample(&self, now: Duration) -> impl Iterator<Item = (EntityId, G::World)> + '_ {
-        self.untyped.sample(now).filter_map(|between| {
-            let entity = G::World::from_lanes_between(between.kind, between.earlier, between.later, between.t);
+        let prediction = self.prediction.as_ref().map(|(_, prediction)| prediction);
+        let others = self.untyped.sample(now);
+        let others = others.filter(move |between| prediction.is_none_or(|prediction| !prediction.has(between.id)));
+        let mut off = Vec::new();
+        let others = others.filter_map(move |between| {
+            self.untyped.off(&between, &mut off);
+            let entity = G::World::from_lanes_moved(between.kind, between.earlier, between.later, between.t, &off);
             entity.map(|entity| (between.id, entity))
-        })
+        });
+        let own = prediction.into_iter().flat_map(move |prediction| prediction.drawn(now.as_secs_f64()));
+        let own = own.filter_map(|(own, off)| {
+            // the other way round, since what does not move is to be as it will be
+            let entity = G::World::from_lanes_moved(own.kind, own.later, own.earlier, 1.0 - own.t, &off);
+            entity.map(|entity| (own.id, entity))
+        });
+        own.chain(others)
+    }
+
+    /// The moment that [`Client::sample`] draws at `now`: a tick, and the part of the way to the next. When it lies
+    /// beyond [`Client::tick`] the next state is missing, and things are only thought to have gone on.
+    #[must_use]
+    pub fn drawn(&self, now: Duration) -> (Tick, f32) {
+        self.untyped.drawn(now)
     }
 
     /// The low half of the hash over all that the client holds; the same as the server's for this tick.
@@ -297,7 +369,15 @@ impl<G: Game> Client<G> {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let stats = self.untyped.stats();
-        Stats { events_dropped: stats.events_dropped + self.events.dropped(), ..stats }
+        let told = self.prediction.as_ref().map(|(_, prediction)| prediction.corrections()).unwrap_or_default();
+        Stats {
+            events_dropped: stats.events_dropped + self.events.dropped(),
+            corrections: told.count,
+            correction_steps_max: told.most_steps as f32,
+            correction_longest: Duration::from_secs_f64(told.longest_s),
+            jumps: told.jumps,
+            ..stats
+        }
     }
 
     /// The same client in lanes and bytes. Its events are taken by [`Client::poll_event`].

@@ -11,6 +11,17 @@ pub struct Stats {
     pub jitter: Duration,
     /// Time from sending an input to the frame that acked it; none before the first.
     pub input_to_ack: Option<Duration>,
+    /// How early inputs are at the server in the mean, in milliseconds; negative when they come too late. And how early
+    /// they are meant to be.
+    pub margin_ms: f32,
+    /// See `margin_ms`.
+    pub margin_wanted_ms: f32,
+    /// How far behind the arriving ticks other things are drawn: the buffer against jitter.
+    pub interpolation_delay: Duration,
+    /// How often the buffer was empty: the drawn moment had no state after it.
+    pub underruns: u64,
+    /// For how long in all.
+    pub underrun: Duration,
     /// Frames applied.
     pub frames: u64,
     /// Payload bytes received.
@@ -21,6 +32,14 @@ pub struct Stats {
     pub hashes_checked: u64,
     /// State hashes that differed.
     pub desyncs: u64,
+    /// How often a prediction was wrong, so that one would have seen it; see [`prediction`](crate::client::prediction).
+    pub corrections: u64,
+    /// The largest difference of a field then, in steps of its quantization.
+    pub correction_steps_max: f32,
+    /// The longest time for which something was drawn where it was not.
+    pub correction_longest: Duration,
+    /// How often an own entity was set to another place at once: [`Predict::jumped`](crate::client::Predict::jumped).
+    pub jumps: u64,
     /// Events that nobody polled in time.
     pub events_dropped: u64,
 }

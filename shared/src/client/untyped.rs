@@ -12,6 +12,8 @@ use thiserror::Error;
 use super::clock::{Arrival, Clock};
 use super::event::{Events, UntypedEvent};
 use super::inputs::{Inputs, Sent};
+use super::interpolation::{EXTRAPOLATION_MAX, Interpolation, Motion};
+use super::prediction::Moment;
 use super::reconnect::Reconnect;
 use super::{ClientError, State, Stats};
 use crate::delta::{KindLayout, Layout, LayoutError};
@@ -65,6 +67,8 @@ pub struct UntypedClient {
     fingerprint: u64,
     input_layout: KindLayout,
     replica: Replica,
+    motion: Motion,
+    interpolation: Interpolation,
     clock: Clock,
     inputs: Inputs,
     frame: Frame,
@@ -131,6 +135,8 @@ impl UntypedClient {
             fingerprint: 0,
             input_layout: KindLayout::default(),
             replica: Replica::new(Layout::default()),
+            motion: Motion::default(),
+            interpolation: Interpolation::default(),
             clock: Clock::new(TickRate::default(), Tick(0)),
             inputs: Inputs::default(),
             frame: Frame::default(),
@@ -198,10 +204,11 @@ impl UntypedClient {
         }
         self.ping(now);
         self.heal(now);
+        self.clock.asked(now);
         let Some(tick) = self.clock.input_tick(now).filter(|tick| self.inputs.is_new(*tick)) else { return false };
         let mut all = [0; INPUT_LANES_MAX];
         lanes(&mut all);
-        self.inputs.add(Sent { tick, left: now, lead_s: self.clock.lead_s(), lanes: all });
+        self.inputs.add(Sent { tick, left: now, lead_s: self.clock.lead_s(now, tick), lanes: all });
         let (inputs, count) = self.inputs.message();
         let mut message = Vec::with_capacity(16);
         let heard = HeardAge::of(tick, self.heard);
@@ -237,6 +244,17 @@ impl UntypedClient {
     /// The next thing that happened. At most 4,096 wait; beyond them the oldest goes and [`Stats::events_dropped`] counts.
     pub fn poll_event(&mut self) -> Option<UntypedEvent> {
         self.events.poll()
+    }
+
+    /// As [`Client::poll_event_at`](super::Client::poll_event_at).
+    pub fn poll_event_at(&mut self, now: Duration) -> Option<UntypedEvent> {
+        let (drawn, _) = self.drawn(now);
+        self.events.poll_until(drawn)
+    }
+
+    /// The next thing that happened, with the tick at which it did.
+    pub(super) fn poll_event_with_tick(&mut self) -> Option<(Option<Tick>, UntypedEvent)> {
+        self.events.poll_with_tick()
     }
 
     /// What travels in the game; none until the server has sent it.
@@ -285,9 +303,29 @@ impl UntypedClient {
         self.replica.newest_all()
     }
 
-    /// Everything as it is to be drawn at `now`: a little in the past, between two rows. In no particular order.
+    /// Everything as it is to be drawn at `now`: a little in the past, between two rows. In no particular order. Whoever
+    /// wants curves, and motion where the next row is missing, asks [`UntypedClient::off`] of each.
     pub fn sample(&self, now: Duration) -> impl Iterator<Item = Between<'_>> {
-        self.replica.at(self.clock.origin(), self.clock.drawn(now))
+        let beyond = EXTRAPOLATION_MAX.as_secs_f64() / self.clock.period_s();
+        self.replica.at_or_beyond(self.clock.origin(), self.clock.drawn(now), beyond as f32)
+    }
+
+    /// Chooses how [`UntypedClient::off`] moves things between the server's states.
+    pub fn interpolate(&mut self, interpolation: Interpolation) {
+        self.interpolation = interpolation;
+    }
+
+    /// How far off the straight line between its rows a thing of [`UntypedClient::sample`] is to be drawn: fills `off`
+    /// with steps for each lane, or with nothing where the line is right.
+    pub fn off(&self, between: &Between<'_>, off: &mut Vec<f32>) {
+        self.motion.off(between, self.interpolation, off);
+    }
+
+    /// As [`Client::drawn`](super::Client::drawn).
+    #[must_use]
+    pub fn drawn(&self, now: Duration) -> (Tick, f32) {
+        let moment = self.clock.drawn(now);
+        (self.clock.origin().offset(moment.floor() as i32), moment.rem_euclid(1.0) as f32)
     }
 
     /// The low half of the hash over all that the client holds; the same as the server's for this tick.
@@ -299,8 +337,32 @@ impl UntypedClient {
     /// Counters and estimates.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let jitter = Duration::from_secs_f64(self.clock.deviation_s());
-        Stats { jitter, events_dropped: self.events.dropped(), ..self.stats }
+        let (starved, (wanted_s, margin_s)) = (self.clock.starved(), self.clock.margins_s());
+        Stats {
+            jitter: Duration::from_secs_f64(self.clock.deviation_s()),
+            margin_ms: (margin_s * 1e3) as f32,
+            margin_wanted_ms: (wanted_s * 1e3) as f32,
+            interpolation_delay: Duration::from_secs_f64(self.clock.behind_s()),
+            underruns: starved.times,
+            underrun: Duration::from_secs_f64(starved.all_s),
+            events_dropped: self.events.dropped(),
+            ..self.stats
+        }
+    }
+
+    /// What inputs that leave now are for; none when nobody knows.
+    pub(super) fn moment(&self, now: Duration) -> Option<Moment> {
+        let (origin, period_s) = (self.clock.origin(), self.clock.period_s());
+        let ticks = self.clock.input_moment(now)?;
+        Some(Moment { now_s: now.as_secs_f64(), ticks, origin, period_s, dt: self.clock.dt() })
+    }
+
+    pub(super) fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    pub(super) fn inputs(&self) -> &Inputs {
+        &self.inputs
     }
 
     /// How far what is drawn lies before `tick`. Later than the newest state nothing is drawn.
@@ -340,6 +402,7 @@ impl UntypedClient {
     fn learn(&mut self, fingerprint: u64, schema: Arc<Schema>) -> Result<(), LayoutError> {
         self.input_layout = KindLayout::new(&schema.input)?;
         self.replica = Replica::new(Layout::new(&schema)?);
+        self.motion = Motion::of(&schema);
         self.fingerprint = fingerprint;
         self.schema = Some(schema);
         Ok(())
@@ -391,7 +454,7 @@ impl UntypedClient {
         }
         for event in &self.frame.events {
             self.events_had = self.events_had.wrapping_add(1);
-            self.events.tell(UntypedEvent::Game(message[event.clone()].to_vec()));
+            self.events.tell_of(Some(head.tick), UntypedEvent::Game(message[event.clone()].to_vec()));
         }
         Ok(())
     }
@@ -416,10 +479,11 @@ impl UntypedClient {
         }
         self.stats.frames += 1;
         for change in self.replica.changes() {
-            self.events.tell(match *change {
+            let event = match *change {
                 Change::Spawned(id, kind) => UntypedEvent::Spawned { id, kind },
                 Change::Despawned(id, kind) => UntypedEvent::Despawned { id, kind },
-            });
+            };
+            self.events.tell_of(Some(head.tick), event);
         }
         self.replica.forget_before(self.clock.origin(), self.clock.drawn(now));
         if let Some(hash) = head.hash {

@@ -137,14 +137,32 @@ impl Tracked {
             return None;
         }
         let (earlier, later) = match self.past.iter().position(|(tick, _)| when(tick) > moment) {
-            None => (self.past.last()?, self.past.last()?),
+            // where it was going may matter
+            None => (self.past.len().saturating_sub(2), self.past.len().checked_sub(1)?),
             // older than what is kept
-            Some(0) => (self.past.get(0)?, self.past.get(0)?),
-            Some(later) => (self.past.get(later - 1)?, self.past.get(later)?),
+            Some(0) => (0, 0),
+            Some(later) => (later - 1, later),
         };
-        let (from, to) = (when(earlier.0), when(later.0));
-        let t = if to > from { ((moment - from) / (to - from)) as f32 } else { 0.0 };
-        Some(Between { id, kind: self.kind, earlier: earlier.1, later: later.1, t })
+        let state = |place: usize| self.past.get(place).map(|(tick, row)| (when(tick), row));
+        let ((from, earlier_row), (to, later_row)) = (state(earlier)?, state(later)?);
+        let t = if to > from { ((moment - from) / (to - from)).min(1.0) as f32 } else { 0.0 };
+        let before = earlier.checked_sub(1).filter(|_| later > earlier).and_then(state);
+        Some(Between {
+            id,
+            kind: self.kind,
+            earlier: earlier_row,
+            later: later_row,
+            t,
+            span: (to - from) as f32,
+            before: before.map(|(at, row)| (row, (from - at) as f32)),
+            after: state(later + 1).map(|(at, row)| (row, (at - to) as f32)),
+            beyond: (moment - to).max(0.0) as f32,
+        })
+    }
+
+    /// Whether it still moved with the frame of `newest`, or with the last one that its channel came with.
+    pub(super) fn moved_at(&self, newest: Tick) -> bool {
+        self.past.last().is_some_and(|(tick, _)| newest.since(tick) <= self.lag.most())
     }
 
     /// Forgets states that only a moment before `drawn` would need.

@@ -34,6 +34,23 @@ pub trait Replicate: Sized {
     /// The value between two rows, `t` from 0 to 1: floats move linearly, angles and rotations along
     /// the shorter arc, all else keeps the earlier value until `t` reaches 1.
     fn from_lanes_between(earlier: &[u32], later: &[u32], t: f32) -> Self;
+
+    /// As [`Replicate::from_lanes_between`], then each float and angle moved by what `off` has for its lane, in steps of
+    /// that lane and fractions of them; lanes beyond its end stay. For motion that is no straight line. A hand-written
+    /// implementation may leave `off` alone.
+    fn from_lanes_moved(earlier: &[u32], later: &[u32], t: f32, off: &[f32]) -> Self {
+        let _ = off;
+        Self::from_lanes_between(earlier, later, t)
+    }
+
+    /// The value that clients get of this one: quantized, and back. A simulation that goes on from here goes on from
+    /// what its clients have; see [`Predict`](crate::client::Predict).
+    #[must_use]
+    fn quantized(&self) -> Self {
+        let mut lanes = vec![0; Self::LANES];
+        self.to_lanes(&mut lanes);
+        Self::from_lanes(&lanes)
+    }
 }
 
 /// All kinds of a game: an enum with one newtype variant for each kind. Derive it.
@@ -46,6 +63,15 @@ pub trait World: Sized {
 
     /// As [`Replicate::from_lanes_between`], for kind `kind`.
     fn from_lanes_between(kind: u16, earlier: &[u32], later: &[u32], t: f32) -> Option<Self>;
+
+    /// As [`Replicate::from_lanes_moved`], for kind `kind`.
+    fn from_lanes_moved(kind: u16, earlier: &[u32], later: &[u32], t: f32, off: &[f32]) -> Option<Self>;
+
+    /// The entity's kind.
+    fn kind(&self) -> u16;
+
+    /// As [`Replicate::to_lanes`], into exactly as many lanes as the entity's kind has.
+    fn to_lanes(&self, lanes: &mut [u32]);
 }
 
 /// Says which kind of the world `W` a struct is; comes with `#[derive(World)]`.

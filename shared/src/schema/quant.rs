@@ -88,8 +88,15 @@ impl FloatRange {
     /// The value between two lanes, `t` from 0 to 1.
     #[must_use]
     pub fn between(&self, earlier: u32, later: u32, t: f32) -> f32 {
+        self.moved(earlier, later, t, 0.0)
+    }
+
+    /// As [`FloatRange::between`], then moved by `off` steps, within the range.
+    #[must_use]
+    pub fn moved(&self, earlier: u32, later: u32, t: f32, off: f32) -> f32 {
         let (a, b) = (f64::from(earlier), f64::from(later));
-        (self.min + (a + (b - a) * f64::from(t)) * self.step) as f32
+        let lane = a + (b - a) * f64::from(t) + f64::from(off);
+        (self.min + lane.clamp(0.0, self.span.into()) * self.step) as f32
     }
 
     /// The run-time description.
@@ -151,8 +158,14 @@ impl Angle {
     /// The angle between two lanes along the shorter arc, `t` from 0 to 1; may lie a little outside 0 to 2π.
     #[must_use]
     pub fn between(&self, earlier: u32, later: u32, t: f32) -> f32 {
+        self.moved(earlier, later, t, 0.0)
+    }
+
+    /// As [`Angle::between`], then turned by `off` steps.
+    #[must_use]
+    pub fn moved(&self, earlier: u32, later: u32, t: f32, off: f32) -> f32 {
         let arc = wrapped_difference(later, earlier, self.bits);
-        ((f64::from(earlier) + arc as f64 * f64::from(t)) / self.turn() * TAU) as f32
+        ((f64::from(earlier) + arc as f64 * f64::from(t) + f64::from(off)) / self.turn() * TAU) as f32
     }
 
     /// The run-time description.

@@ -93,7 +93,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
 
 fn head(tick: u32) -> FrameHead {
     let ack = InputAck { tick: Tick(tick + 3), margin_100us: -7 };
-    FrameHead { tick: Tick(tick), reset: false, ack: Some(ack), hash: None }
+    FrameHead { tick: Tick(tick), reset: false, ack: Some(ack), hash: None, asks: false }
 }
 
 /// A frame with these closed channels and parts; with an owned block it has two events as well.
