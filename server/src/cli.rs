@@ -50,6 +50,17 @@ pub(crate) struct Cli {
     /// One of error, warn, info, debug, trace and off, or one for each module.
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+
+    /// How they are logged: pretty for people, json for programs [default: pretty]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+
+    /// Listen here for metrics, health checks and steering [default: off]
+    ///
+    /// Metrics and health can be read from this machine; steering takes the token of TICKWIRE_ADMIN_TOKEN or
+    /// admin.token_file.
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<String>,
 }
 
 impl Cli {
@@ -73,7 +84,7 @@ impl Cli {
         Config::read(file.as_deref(), env::vars_os(), given)
     }
 
-    fn flags(&self) -> [(&'static str, &Option<String>); 7] {
+    fn flags(&self) -> [(&'static str, &Option<String>); 9] {
         [
             ("listen", &self.listen),
             ("assets", &self.assets),
@@ -82,6 +93,8 @@ impl Cli {
             ("reactors", &self.reactors),
             ("tick-threads", &self.tick_threads),
             ("log", &self.log),
+            ("log-format", &self.log_format),
+            ("admin-listen", &self.admin_listen),
         ]
     }
 }
@@ -111,9 +124,10 @@ fn long_help() -> String {
     for key in config::keys() {
         help += &key_help(&key);
     }
-    help += "\nSIGTERM or Ctrl-C ends the server: players are told, and it exits with 0. SIGHUP makes it read its\n\
-             certificate anew, SIGUSR1 log where the bytes of frames went, field by field. What keeps it from\n\
-             starting is one sentence on stderr, and exit code 2.";
+    help += "\nCtrl-C ends the server: players are told, and it exits with 0. SIGTERM does the same when all rooms\n\
+             have ended, or after drain_s; until then nobody new may join. A second signal ends it at once.\n\
+             SIGHUP makes it read its certificate anew, SIGUSR1 log where the bytes of frames went, field\n\
+             by field. What keeps it from starting is one sentence on stderr, and exit code 2.";
     help
 }
 

@@ -15,7 +15,9 @@
 mod error;
 mod file;
 mod filter;
+mod hints;
 mod keys;
+mod operator;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,8 @@ use std::thread;
 
 pub use error::ConfigError;
 pub use keys::{KeyHelp, keys};
+pub(crate) use operator::token;
+pub use operator::{AdminConfig, LoadLimits, LogFormat};
 pub use session::SessionLimits;
 
 use crate::net::NetConfig;
@@ -63,6 +67,11 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     /// How long players are told of the end and may leave, after SIGTERM.
     pub stop_grace_ms: u64,
+    /// What players are told when the server stops, with close code 1001: when and where to return.
+    pub stop_text: String,
+    /// After SIGTERM no rooms are opened and nobody may join; when all rooms have ended, or after so many seconds, the
+    /// server stops. 0 stops at once.
+    pub drain_s: u64,
     /// Limits of sockets and WebSocket framing.
     pub net: NetConfig,
     /// How much and how fast a client may speak.
@@ -74,6 +83,12 @@ pub struct Config {
     pub client_bytes_per_s: u32,
     /// Which events are logged: `info`, or by module `info,tickwire_server::net=debug`.
     pub log: String,
+    /// In which form.
+    pub log_format: LogFormat,
+    /// From which load on the server refuses.
+    pub load: LoadLimits,
+    /// The listener for metrics and steering.
+    pub admin: AdminConfig,
 }
 
 impl Config {
@@ -144,11 +159,17 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             stop_grace_ms: 2_000,
+            stop_text: "the server stops; come back soon".to_owned(),
+            // with the grace below the ten seconds that containers are given as a rule
+            drain_s: 5,
             net: NetConfig::default(),
             session: SessionLimits::default(),
             rooms_max: 10_000,
             client_bytes_per_s: 1_048_576,
             log: "info".to_owned(),
+            log_format: LogFormat::default(),
+            load: LoadLimits::default(),
+            admin: AdminConfig::default(),
         }
     }
 }
@@ -167,14 +188,17 @@ fn variable_of(key: &Key) -> String {
 /// A sentence about a variable that is not ours but looks much like one of ours.
 fn slip(name: &str) -> Option<String> {
     let ours: Vec<String> = keys::all().map(variable_of).collect();
-    let meant = ours.iter().min_by_key(|known| keys::edits(name, known))?;
+    let meant = ours.iter().min_by_key(|known| hints::edits(name, known))?;
     // its word may stand in another section, or none
     let of_another = || {
         let unknown = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
-        let bare = ["net_", "session_"].iter().find_map(|section| unknown.strip_prefix(section)).unwrap_or(&unknown);
+        let bare = hints::SECTIONS
+            .iter()
+            .find_map(|section| unknown.strip_prefix(section)?.strip_prefix('_'))
+            .unwrap_or(&unknown);
         let key = keys::all().find(|key| key.name.rsplit('.').next() == Some(bare))?;
         ours.iter().find(|known| **known == variable_of(key))
     };
-    let near = (keys::edits(name, meant) <= 2).then_some(meant);
+    let near = (hints::edits(name, meant) <= 2).then_some(meant);
     near.or_else(of_another).map(|meant| format!("{name} is not a setting of this server; did you mean {meant}?"))
 }

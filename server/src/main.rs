@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use include_dir::{Dir, include_dir};
 use tickwire_arena::Arena;
 use tickwire_server::Server;
-use tickwire_server::config::Config;
+use tickwire_server::config::{Config, LogFormat};
 use tickwire_server::control::site::Site;
 use tracing_subscriber::EnvFilter;
 
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let (config, slips) = cli.config()?;
-    log_to_stderr(&config.log)?;
+    log_to_stderr(&config)?;
     for slip in slips {
         tracing::warn!("{slip}");
     }
@@ -52,14 +52,13 @@ fn site(config: &Config) -> anyhow::Result<Site> {
     })
 }
 
-fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::builder().parse(filter)?;
-    tracing_subscriber::fmt()
-        .compact()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::builder().parse(&config.log)?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match config.log_format {
+        LogFormat::Pretty => lines.compact().with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
     Ok(())
 }
 

@@ -7,6 +7,8 @@ mod certificate;
 mod certificates;
 #[path = "command_line/complaints.rs"]
 mod complaints;
+#[path = "command_line/ending.rs"]
+mod ending;
 #[path = "command_line/tls.rs"]
 mod tls;
 

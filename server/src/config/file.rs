@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Config;
 use super::error::{ConfigError, Place};
+use super::hints;
 use super::keys::{self, Given};
 
 /// Longest file that is read; a configuration is a page or two, and somebody may name the wrong file.
@@ -33,8 +34,9 @@ pub(super) fn apply(config: &mut Config, path: &Path) -> Result<(), ConfigError>
 }
 
 /// Those that are relative to the file that names them.
-fn paths(config: &mut Config) -> [&mut Option<PathBuf>; 4] {
-    [&mut config.assets, &mut config.capsules, &mut config.tls_cert, &mut config.tls_key]
+fn paths(config: &mut Config) -> [&mut Option<PathBuf>; 5] {
+    let admin = &mut config.admin.token_file;
+    [&mut config.assets, &mut config.capsules, &mut config.tls_cert, &mut config.tls_key, admin]
 }
 
 /// `file` is for the errors.
@@ -79,8 +81,8 @@ impl Document<'_> {
         let is_section = keys::all().any(|key| is_below(key.name, name));
         let hint = match value {
             _ if is_section => format!("it is a section, write [{name}] and its keys below"),
-            DeValue::Table(inner) => section_hint(inner),
-            _ => keys::hint(name),
+            DeValue::Table(inner) => section_hint(name, inner),
+            _ => hints::hint(name),
         };
         let key = match value {
             DeValue::Table(_) => format!("section [{name}]"),
@@ -95,13 +97,16 @@ impl Document<'_> {
 }
 
 /// For a section that does not exist: where the first of its keys that means something belongs.
-fn section_hint(table: &DeTable<'_>) -> String {
-    let sections = "the sections are [net] and [session]";
+fn section_hint(name: &str, table: &DeTable<'_>) -> String {
+    if let Some(meant) = hints::section_meant(name) {
+        return format!("did you mean [{meant}]?");
+    }
+    let sections = format!("the sections are {}", hints::sections());
     let mut words: Vec<_> = table.keys().collect();
     words.sort_by_key(|word| word.span().start);
-    match words.iter().find_map(|word| Some((word.get_ref(), keys::meant(word.get_ref())?))) {
+    match words.iter().find_map(|word| Some((word.get_ref(), hints::meant(word.get_ref())?))) {
         Some((word, meant)) => format!("{sections}; for {word} in it, did you mean {meant}?"),
-        None => sections.to_owned(),
+        None => sections,
     }
 }
 

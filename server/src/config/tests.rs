@@ -40,11 +40,16 @@ fn every_field_has_its_key() {
         tls_cert: _,
         tls_key: _,
         stop_grace_ms: _,
+        stop_text: _,
+        drain_s: _,
         net,
         session,
         rooms_max: _,
         client_bytes_per_s: _,
         log: _,
+        log_format: _,
+        load: LoadLimits { rooms_max_percent: _, joins_max_percent: _ },
+        admin: AdminConfig { listen: _, token: _, token_file: _, hosts: _ },
     } = Config::default();
     let NetConfig {
         message_max_bytes: _,
@@ -86,7 +91,7 @@ fn every_field_has_its_key() {
         bytes: Rate { per_s: _, burst: _ },
         too_fast_timeout_ms: _,
     } = session;
-    assert_eq!(keys::all().count(), 11 + 27 + 9 + 7);
+    assert_eq!(keys::all().count(), 16 + 27 + 9 + 7 + 4);
 }
 
 #[test]
@@ -102,6 +107,7 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
         let given = if default.parse::<u64>().is_ok() { "4999" } else { continue };
         let small = name.ends_with("threads") || ["reactors", "net.headers_max"].contains(&name);
         let allowed = match name {
+            _ if name.ends_with("percent") => "77",
             "net.write_buffers_max_bytes" => "4999999",
             // no other number has its value
             _ if name.ends_with("window_bits") => "11",
@@ -125,6 +131,8 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
             "net.address_new_burst" => "new:Rate{per_s:20,burst",
             "session.messages_per_s" => "messages:Rate{per_s",
             "session.messages_burst" => "messages:Rate{per_s:30,burst",
+            "rooms_load_max_percent" => "load:LoadLimits{rooms_max_percent",
+            "joins_load_max_percent" => "load:LoadLimits{rooms_max_percent:85,joins_max_percent",
             "session.bytes_per_s" => "bytes:Rate{per_s",
             "session.bytes_burst" => "bytes:Rate{per_s:65536,burst",
             flat => flat.rsplit('.').next().unwrap().trim_start_matches("deflate_"),
@@ -231,12 +239,12 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     assert_eq!(
         sentence("port = 5\n"),
         "tickwire.toml, line 1: there is no key port; the keys here are listen, reactors, tick_threads, assets, \
-         capsules, tls_cert, tls_key, stop_grace_ms, rooms_max, client_bytes_per_s, log and the sections [net] and \
-         [session]"
+         capsules, tls_cert, tls_key, stop_grace_ms, stop_text, drain_s, rooms_max, client_bytes_per_s, \
+         rooms_load_max_percent, joins_load_max_percent, log, log_format and the sections [net], [session] and [admin]"
     );
     assert_eq!(
         sentence("\n[network]\nx = 1\n"),
-        "tickwire.toml, line 2: there is no section [network]; the sections are [net] and [session]"
+        "tickwire.toml, line 2: there is no section [network]; the sections are [net], [session] and [admin]"
     );
     for (text, unknown, meant) in [
         ("[net]\nhello_timeout_ms = 1", "key net.hello_timeout_ms", "session.hello_timeout_ms"),
@@ -253,13 +261,39 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     }
     assert_eq!(
         sentence("[tick]\nx = 1\nthreads = 2\nlisten = \"a\"\n"),
-        "tickwire.toml, line 1: there is no section [tick]; the sections are [net] and [session]; for threads in it, \
+        "tickwire.toml, line 1: there is no section [tick]; the sections are [net], [session] and [admin]; for threads in it, \
          did you mean tick_threads?"
     );
     assert_eq!(
         sentence("net = 5"),
         "tickwire.toml, line 1: there is no key net; it is a section, write [net] and its keys below"
     );
+}
+
+#[test]
+fn a_misspelt_section_names_the_one_that_was_meant() {
+    assert_eq!(
+        sentence("[sesion]\nbytes_per_s = 5000"),
+        "tickwire.toml, line 1: there is no section [sesion]; did you mean [session]?"
+    );
+}
+
+#[test]
+fn the_operators_keys() {
+    let token = "0123456789abcdef";
+    let text = format!(
+        "log_format = \"json\"\n[admin]\nlisten = \"localhost:1\"\ntoken = \"{token}\"\nhosts = [\"Admin.example\"]"
+    );
+    let config = from_text(&text).unwrap();
+    assert_eq!(config.log_format, LogFormat::Json);
+    assert_eq!(config.admin.listen, Some("127.0.0.1:1".parse().unwrap()));
+    assert_eq!(config.admin.hosts, ["admin.example"]);
+    assert!(!format!("{config:?}").contains(token), "a secret is for no log");
+    let short = sentence("admin.token = \"guess me\"");
+    assert!(!short.contains("guess") && short.contains("16 to 256 visible"), "{short}");
+    assert!(sentence("admin.hosts = [\"a.example:80\"]").contains("without ports"));
+    assert!(sentence("log_format = \"xml\"").ends_with("it takes pretty or json"));
+    assert!(sentence(&format!("stop_text = \"{}\"", "a".repeat(124))).contains("1 to 123 bytes"));
 }
 
 #[test]

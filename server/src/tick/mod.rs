@@ -1,6 +1,8 @@
 //! The thread that runs rooms: at each moment takes what came, steps the rooms that are due, sends, sleeps.
 
+mod measure;
 mod schedule;
+mod steer;
 mod traffic;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +20,9 @@ use crate::handover::{
     Batch, LinkAddress, Post, ReactorPort, RoomId, RoomInput, SeatAddress, ToControl, ToReactor, ToTick,
 };
 use crate::metrics::Metrics;
+use crate::metrics::rooms::RoomClass;
 use crate::room::{Room, RoomCounts};
+use measure::{Measures, TickTimes};
 use schedule::Schedule;
 use traffic::Fields;
 
@@ -59,6 +63,7 @@ pub struct TickThread<G: Game> {
     schedule: Schedule,
     metrics: Arc<Metrics>,
     fields: Fields,
+    measures: Measures,
     lateness: Lateness,
     complaints: Complaints,
     keeps_capsules: bool,
@@ -109,10 +114,12 @@ struct Lateness {
 impl<G: Game> TickThread<G> {
     /// Thread number `index`; every room is made with `options`.
     pub fn new(index: usize, options: G::Options, ports: TickPorts, metrics: Arc<Metrics>) -> Self {
+        let (started, measured) = (Instant::now(), metrics.tick_threads.add());
+        metrics.traffic.of_game(G::NAME);
         Self {
             index,
             options,
-            started: Instant::now(),
+            started,
             inbox: ports.inbox,
             inputs: ports.inputs,
             home: ports.home,
@@ -123,6 +130,7 @@ impl<G: Game> TickThread<G> {
             schedule: Schedule::default(),
             metrics,
             fields: Fields::of::<G>(),
+            measures: Measures::new(measured, started),
             lateness: Lateness::default(),
             complaints: Complaints::default(),
             keeps_capsules: false,
@@ -149,6 +157,7 @@ impl<G: Game> TickThread<G> {
         while !self.stopping {
             let now = Instant::now();
             self.pass(now);
+            self.measures.passed(now, Instant::now());
             self.sleep();
         }
     }
@@ -178,6 +187,7 @@ impl<G: Game> TickThread<G> {
     fn take_home(&mut self) {
         for _ in 0..self.home.len() {
             let Ok(batch) = self.home.try_recv() else { break };
+            self.measures.written(batch.room, batch.write_took);
             // the batch of a room that has ended ends here
             if let Some(room) = self.rooms.get_mut(&batch.room) {
                 room.home(batch);
@@ -208,6 +218,7 @@ impl<G: Game> TickThread<G> {
                 ToTick::Desync { room, seat, link, tick, hashes } => {
                     self.with_room(room, |room| room.desync(seat, link, tick, &hashes));
                 }
+                ToTick::Steer(asked) => self.steer(asked),
                 ToTick::Close(room) => self.close(room),
                 ToTick::Stop => self.stopping = true,
             }
@@ -233,6 +244,8 @@ impl<G: Game> TickThread<G> {
                 }
                 let now_ms = thread.started.elapsed().as_millis() as u64;
                 thread.schedule.add(id, room.rate(), now_ms);
+                let class = RoomClass { game: G::NAME, rate_hz: room.rate().per_second() };
+                thread.measures.opened(id, class);
                 thread.rooms.insert(id, room);
                 info!(room = id.0, thread = index, "room opened");
             }
@@ -247,18 +260,24 @@ impl<G: Game> TickThread<G> {
         let survived = self.guarded(id, |thread| {
             let Some(room) = thread.rooms.get_mut(&id) else {
                 let text = "the room has just ended; try again".to_owned();
+                thread.metrics.joins_too_late.one();
                 return thread.refuse(id, link, CloseReason::TryLater, text);
             };
             match room.join(link, profile) {
                 Ok(seat) => {
                     let (tick, rate_hz) = (room.tick(), room.rate().per_second());
+                    thread.measures.joined(id);
                     let seat = SeatAddress { thread: thread.index, room: id, seat };
                     thread.reactors[link.reactor].send(ToReactor::Seated { link: link.link, seat, tick, rate_hz });
                 }
-                Err(refusal) => thread.refuse(id, link, CloseReason::Refused, refusal.to_string()),
+                Err(refusal) => {
+                    thread.metrics.joins_unwanted.one();
+                    thread.refuse(id, link, CloseReason::Refused, refusal.to_string());
+                }
             }
         });
         if !survived {
+            self.metrics.joins_too_late.one();
             // the room did not know this one yet
             let close =
                 ToReactor::Close { link: link.link, reason: CloseReason::RoomFailed, text: ROOM_FAILED.to_owned() };
@@ -274,6 +293,7 @@ impl<G: Game> TickThread<G> {
     fn leave(&mut self, id: RoomId, seat: SeatId, link: LinkAddress, why: Leave) {
         self.guarded(id, |thread| {
             if thread.rooms.get_mut(&id).is_some_and(|room| room.leave(seat, link, why)) {
+                thread.measures.left(id);
                 thread.control.send(ToControl::SeatFreed(id));
             }
         });
@@ -282,6 +302,7 @@ impl<G: Game> TickThread<G> {
     fn close(&mut self, id: RoomId) {
         if let Some(room) = self.rooms.remove(&id) {
             self.schedule.remove(id);
+            self.measures.ended(id, false);
             drop_room(room);
             info!(room = id.0, "room closed");
         }
@@ -294,8 +315,12 @@ impl<G: Game> TickThread<G> {
             self.lateness.worst_ms = self.lateness.worst_ms.max(now_ms - due_ms);
             self.guarded(id, |thread| {
                 let Some(room) = thread.rooms.get_mut(&id) else { return };
-                let reactors = &mut thread.reactors;
-                room.step(Instant::now(), |batch| reactors[batch.reactor].offer(batch));
+                let (reactors, began) = (&mut thread.reactors, Instant::now());
+                room.simulate(began);
+                let simulated = Instant::now();
+                room.compose_all(|batch| reactors[batch.reactor].offer(batch));
+                let due = thread.started + Duration::from_millis(due_ms);
+                thread.measures.ticked(id, &TickTimes { due, began, simulated, ended: Instant::now() });
                 let counts = room.take_counts();
                 count(&thread.metrics, &counts);
                 thread.fields.count(room.tick_traffic(), &thread.metrics.traffic);
@@ -323,6 +348,7 @@ impl<G: Game> TickThread<G> {
     fn fail(&mut self, id: RoomId) {
         error!(room = id.0, "the game panicked: its room is closed, the server goes on");
         self.schedule.remove(id);
+        self.measures.ended(id, true);
         if let Some(room) = self.rooms.remove(&id) {
             for (_, link) in room.links() {
                 let text = ROOM_FAILED.to_owned();
