@@ -18,10 +18,12 @@ mod filter;
 mod hints;
 mod keys;
 mod operator;
+mod printed;
 mod session;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -105,43 +107,87 @@ impl Config {
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         flags: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(Self, Vec<String>), ConfigError> {
-        let mut config = Self::default();
+        let layers = Layers::read(file, variables, flags);
+        match layers.faults.into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok((layers.config, layers.slips)),
+        }
+    }
+}
+
+/// A configuration, where each value came from, and all that is wrong with it.
+#[derive(Debug, Default)]
+pub struct Layers {
+    /// What counts; a value that is wrong is left out.
+    pub config: Config,
+    /// Where its values came from.
+    pub sources: Sources,
+    /// What is wrong, in the order of the layers, and of the lines of the file.
+    pub faults: Vec<ConfigError>,
+    /// A sentence for each variable that looks like a slip.
+    pub slips: Vec<String>,
+}
+
+/// Where the values came from that are not the defaults.
+#[derive(Debug, Default)]
+pub struct Sources(BTreeMap<&'static str, Place>);
+
+impl Sources {
+    /// The place of this key's value, in words.
+    fn of(&self, key: &str) -> Option<String> {
+        self.0.get(key).map(Place::short)
+    }
+}
+
+impl Layers {
+    /// All layers, as [`Config::read`] takes them; it does not stop at the first fault.
+    pub fn read<'a>(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        flags: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let mut layers = Self::default();
         if let Some(file) = file {
-            file::apply(&mut config, file)?;
+            file::apply(&mut layers, file);
         }
-        let slips = config.apply_variables(variables)?;
+        layers.apply_variables(variables);
         for (flag, value) in flags {
-            config.apply_flag(flag, value)?;
+            match keys::all().find(|key| key.flag() == flag) {
+                Some(key) => layers.set(key, &Given::Untyped(value), Place::Flag { name: flag.to_owned() }),
+                None => layers.faults.push(ConfigError::UnknownFlag { flag: flag.to_owned() }),
+            }
         }
-        Ok((config, slips))
+        layers
     }
 
-    fn apply_variables(
-        &mut self,
-        variables: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<Vec<String>, ConfigError> {
-        let mut slips = Vec::new();
+    /// The whole configuration as a file that can be read again, with what each key means and where its value came from.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        printed::printed(&self.config, &self.sources)
+    }
+
+    fn apply_variables(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
         for (name, value) in variables {
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
             if value.is_empty() || name == FILE_VARIABLE {
                 continue;
             }
-            let value = value.to_string_lossy();
             match keys::all().find(|key| variable_of(key) == name) {
                 Some(key) => {
-                    key.set(self, Given::Untyped(&value), || Place::Variable { name: name.to_owned() })?;
+                    let place = Place::Variable { name: name.to_owned() };
+                    self.set(key, &Given::Untyped(&value.to_string_lossy()), place);
                 }
-                None => slips.extend(slip(name)),
+                None => self.slips.extend(slip(name)),
             }
         }
-        Ok(slips)
     }
 
-    fn apply_flag(&mut self, flag: &str, value: &str) -> Result<(), ConfigError> {
-        let place = || Place::Flag { name: flag.to_owned() };
-        match keys::all().find(|key| key.flag() == flag) {
-            Some(key) => key.set(self, Given::Untyped(value), place),
-            None => Err(ConfigError::UnknownFlag { flag: flag.to_owned() }),
+    fn set(&mut self, key: &Key, given: &Given<'_>, place: Place) {
+        match key.set(&mut self.config, given, &place) {
+            Ok(()) => {
+                self.sources.0.insert(key.name, place);
+            }
+            Err(fault) => self.faults.push(fault),
         }
     }
 }

@@ -5,23 +5,29 @@ mod cli;
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 
 use include_dir::{Dir, include_dir};
 use tickwire_arena::Arena;
 use tickwire_server::Server;
-use tickwire_server::config::{Config, LogFormat};
+use tickwire_server::config::{Config, ConfigError, Layers, LogFormat};
 use tickwire_server::control::site::Site;
 use tracing_subscriber::EnvFilter;
 
-use cli::Cli;
+use cli::{Asked, Cli};
 
 /// The web client, so that the binary is all that a machine needs.
 static WEB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../assets/web");
 
 fn main() -> ExitCode {
-    match Cli::read(env::args_os()).map_err(anyhow::Error::msg).and_then(|cli| run(&cli)) {
-        Ok(()) => ExitCode::SUCCESS,
+    let answered = Cli::read(env::args_os()).map_err(anyhow::Error::msg).and_then(|cli| match &cli.asked {
+        None => run(&cli).map(|()| ExitCode::SUCCESS),
+        Some(Asked::Config) => print_config(&cli).map(|()| ExitCode::SUCCESS),
+        Some(Asked::Check { file }) => check(file),
+    });
+    match answered {
+        Ok(code) => code,
         Err(error) => {
             // each error says all in its own sentence; its sources would say it twice
             eprintln!("tickwire: {error}");
@@ -43,6 +49,38 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     tracing::info!(listen = %running.addr(), reactors, tick_threads, files, "serving");
     let ready = |addr| tell_where(&format!("Tickwire hosts Arena: open {scheme}://{}/", to_open(addr)));
     Ok(running.stop_on_signal(ready)?)
+}
+
+fn print_config(cli: &Cli) -> anyhow::Result<()> {
+    let layers = cli.layers();
+    let printed = layers.printed();
+    match layers.faults.into_iter().next() {
+        Some(fault) => Err(fault.into()),
+        None => Ok(io::stdout().lock().write_all(printed.as_bytes())?),
+    }
+}
+
+/// All that is wrong with a file, on stdout; what the file names is looked at too.
+fn check(file: &Path) -> anyhow::Result<ExitCode> {
+    let layers = Layers::read(Some(file), [], []);
+    let mut wrong: Vec<String> = Vec::new();
+    for fault in layers.faults {
+        match fault {
+            ConfigError::Unreadable { .. } => return Err(fault.into()),
+            fault => wrong.push(fault.to_string()),
+        }
+    }
+    wrong.extend(Server::faults(&layers.config).iter().map(|fault| format!("{}: {fault}", file.display())));
+    wrong.extend(site(&layers.config).err().map(|fault| format!("{}: {fault}", file.display())));
+    let mut out = io::stdout().lock();
+    for line in &wrong {
+        writeln!(out, "{line}")?;
+    }
+    if wrong.is_empty() {
+        writeln!(out, "{}: nothing is wrong", file.display())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::from(1))
 }
 
 fn site(config: &Config) -> anyhow::Result<Site> {

@@ -156,6 +156,14 @@ impl Server {
         Ok(Self { config, addr, listeners, identity, admin })
     }
 
+    /// What would keep a server with this configuration from starting, as far as that can be told without listening:
+    /// certificates and the operator's access.
+    #[must_use]
+    pub fn faults(config: &Config) -> Vec<StartError> {
+        let access = config.admin.listen.map_or(Ok(()), |addr| Access::new(&config.admin, addr).map(drop));
+        [identity(config).err(), access.err().map(StartError::from)].into_iter().flatten().collect()
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
@@ -169,26 +177,12 @@ impl Server {
     pub fn start<G: Game>(self, options: G::Options, site: Site) -> Result<Running, StartError> {
         let seats = probe::<G>(&options)?;
         let threads = self.config.tick_threads.max(1);
-        let metrics = Arc::new(Metrics::default());
         let (to_control, control_inbox) = mpsc::channel(POST_CAPACITY);
         let tick_channels: Vec<TickChannels> = (0..threads).map(|_| TickChannels::new()).collect();
         let (tell_ended, ended) = mpsc::channel(threads + self.listeners.len() + 1);
         let grace = Duration::from_millis(self.config.stop_grace_ms);
         let (tell_drained, drained) = mpsc::channel(1);
-        let mut running = Running {
-            addr: self.addr,
-            admin_addr: self.admin.as_ref().and_then(|(listener, _)| listener.local_addr().ok()),
-            metrics,
-            drained,
-            drains: self.config.drain_s > 0,
-            grace,
-            ended,
-            stop: None,
-            to_control: to_control.clone(),
-            control: None,
-            reactors: Vec::new(),
-            ticks: Vec::new(),
-        };
+        let mut running = self.without_threads(to_control.clone(), ended, drained);
 
         let terms =
             Arc::new(terms::<G>(self.config.session).map_err(|source| StartError::Game { game: G::NAME, source })?);
@@ -255,6 +249,28 @@ impl Server {
         running.control = Some(spawn("control", 0, &tell_ended, move || run_control(control, stopped))?);
         running.stop = Some(stop);
         Ok(running)
+    }
+
+    fn without_threads(
+        &self,
+        to_control: mpsc::Sender<ToControl>,
+        ended: mpsc::Receiver<String>,
+        drained: mpsc::Receiver<()>,
+    ) -> Running {
+        Running {
+            addr: self.addr,
+            admin_addr: self.admin.as_ref().and_then(|(listener, _)| listener.local_addr().ok()),
+            metrics: Arc::default(),
+            drained,
+            drains: self.config.drain_s > 0,
+            grace: Duration::from_millis(self.config.stop_grace_ms),
+            ended,
+            stop: None,
+            to_control,
+            control: None,
+            reactors: Vec::new(),
+            ticks: Vec::new(),
+        }
     }
 }
 

@@ -9,6 +9,8 @@ mod certificates;
 mod complaints;
 #[path = "command_line/ending.rs"]
 mod ending;
+#[path = "command_line/settings.rs"]
+mod settings;
 #[path = "command_line/tls.rs"]
 mod tls;
 

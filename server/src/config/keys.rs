@@ -16,7 +16,7 @@ use crate::net::proxy::Network;
 pub(super) struct Key {
     /// As in the file, with its section: `net.fragments_max`.
     pub(super) name: &'static str,
-    meaning: &'static str,
+    pub(super) meaning: &'static str,
     slot: Slot,
 }
 
@@ -340,16 +340,11 @@ impl Key {
     }
 
     /// Puts the value into its field, or says why not.
-    pub(super) fn set(
-        &self,
-        config: &mut Config,
-        given: Given<'_>,
-        place: impl FnOnce() -> Place,
-    ) -> Result<(), ConfigError> {
-        self.fill(config, &given).map_err(|allowed| ConfigError::NotAllowed {
-            place: place(),
+    pub(super) fn set(&self, config: &mut Config, given: &Given<'_>, place: &Place) -> Result<(), ConfigError> {
+        self.fill(config, given).map_err(|allowed| ConfigError::NotAllowed {
+            place: place.clone(),
             // a secret is for no log
-            given: if matches!(self.slot, Token(_)) { "(what stands there)".to_owned() } else { given.shown() },
+            given: if self.is_secret() { "(what stands there)".to_owned() } else { given.shown() },
             allowed,
         })
     }
@@ -383,13 +378,29 @@ impl Key {
         Ok(())
     }
 
-    fn range(&self) -> String {
+    pub(super) fn range(&self) -> String {
         match &self.slot {
             Count(range, _) => in_words(range),
             Millis(range, _) => in_words(range),
             Times(range, _) => in_words(range),
             Small(range, _) => in_words(range),
             _ => String::new(),
+        }
+    }
+
+    /// Whether its value is for nobody to see.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.slot, Token(_))
+    }
+
+    /// As a value of the file; none when it is not set, or a secret.
+    pub(super) fn toml(&self, config: &mut Config) -> Option<String> {
+        let shown = self.shown(config);
+        match &self.slot {
+            Token(_) => None,
+            Folder(_) | File(_) | MaybeAddress(_) if shown.is_empty() => None,
+            Count(..) | Millis(..) | Times(..) | Small(..) | Switch(_) => Some(shown),
+            _ => Some(toml::Value::String(shown).to_string()),
         }
     }
 

@@ -8,9 +8,15 @@ use crate::net::rate::Rate;
 use crate::net::ws::DeflateConfig;
 
 fn from_text(text: &str) -> Result<Config, String> {
-    let mut config = Config::default();
-    file::apply_text(&mut config, Path::new("tickwire.toml"), text).map_err(|error| error.to_string())?;
-    Ok(config)
+    let mut layers = Layers::default();
+    file::apply_text(&mut layers, Path::new("tickwire.toml"), text);
+    layers.faults.first().map_or(Ok(layers.config), |fault| Err(fault.to_string()))
+}
+
+fn sentences(text: &str) -> Vec<String> {
+    let mut layers = Layers::default();
+    file::apply_text(&mut layers, Path::new("tickwire.toml"), text);
+    layers.faults.iter().map(ToString::to_string).collect()
 }
 
 fn sentence(text: &str) -> String {
@@ -101,7 +107,8 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
             continue;
         }
         let key = keys::all().find(|key| key.name == name).unwrap();
-        key.set(&mut Config::default(), Given::Untyped(&default), || Place::Flag { name: name.into() }).unwrap();
+        let place = Place::Flag { name: name.into() };
+        key.set(&mut Config::default(), &Given::Untyped(&default), &place).unwrap();
 
         // a number of its own shows up at this key and at no other
         let given = if default.parse::<u64>().is_ok() { "4999" } else { continue };
@@ -116,7 +123,7 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
             _ => given,
         };
         let mut config = Config::default();
-        key.set(&mut config, Given::Untyped(allowed), || Place::Flag { name: name.into() }).unwrap();
+        key.set(&mut config, &Given::Untyped(allowed), &place).unwrap();
         let shown = |config: &Config| {
             let mut numbers = format!("{config:?}");
             numbers.retain(|c| c != ' ');
@@ -146,8 +153,8 @@ fn every_range_holds_at_its_ends() {
     let mut ranges = 0;
     for key in keys::all() {
         let set = |number: u64| {
-            let place = || Place::Flag { name: key.name.into() };
-            key.set(&mut Config::default(), Given::Untyped(&number.to_string()), place)
+            let place = Place::Flag { name: key.name.into() };
+            key.set(&mut Config::default(), &Given::Untyped(&number.to_string()), &place)
                 .map_err(|error| error.to_string())
         };
         // whoever takes all numbers, or none, has no range
@@ -335,6 +342,59 @@ fn broken_toml_names_its_line_in_one_sentence() {
         assert!(!sentence.contains('\n'), "{sentence}");
     }
     assert!(sentence("rooms_max = 1\nrooms_max = 2").contains("line 2"));
+}
+
+#[test]
+fn all_that_is_wrong_is_told_by_line() {
+    let text = "lissten = 1\nrooms_max = 0\nreactors = \n[net]\nfragments_max = \"a\"\n[sesion]\nx = 1\n[session\n";
+    let told = sentences(text);
+    let lines: Vec<&str> = told.iter().filter_map(|told| told.split(": ").next()).collect();
+    let expected = [1, 2, 3, 5, 6, 8].map(|line| format!("tickwire.toml, line {line}"));
+    assert_eq!(lines, expected, "{told:#?}");
+    assert_eq!(sentences("\u{feff}rooms_max = 5"), [] as [&str; 0]);
+}
+
+#[test]
+fn what_is_printed_is_read_again_as_the_same() {
+    let text = "rooms_max = 77\nassets = \"a\\\"b\"\n[net]\nproxies = \"10.0.0.0/8\"\ndeflate = true\n[admin]\n\
+                token = \"0123456789abcdef\"\nlisten = \"127.0.0.1:1\"";
+    let mut layers = Layers::default();
+    file::apply_text(&mut layers, Path::new("tickwire.toml"), text);
+    layers.set(
+        keys::all().find(|key| key.name == "log").unwrap(),
+        &Given::Untyped("warn"),
+        Place::Flag { name: "log".into() },
+    );
+    let printed = layers.printed();
+    assert!(
+        printed.contains("# most rooms at once (1 to 1000000)\nrooms_max = 77 # tickwire.toml, line 1\n"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("\nlog = \"warn\" # --log\n") && printed.contains("\n# token is set # tickwire"),
+        "{printed}"
+    );
+    assert!(!printed.contains("0123456789abcdef"), "a secret is for no screen");
+    assert!(keys::all().all(|key| printed.contains(&format!("\n# {}", key.meaning))), "{printed}");
+    let again = from_text(&printed).unwrap();
+    let mut shown = layers.config.clone();
+    shown.admin.token = None;
+    assert_eq!(format!("{again:?}"), format!("{shown:?}"));
+}
+
+#[test]
+fn a_file_that_is_too_long_or_no_text_says_so() {
+    let folder = std::env::temp_dir().join(format!("tickwire-long-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let told = |bytes: &[u8]| {
+        std::fs::write(folder.join("it.toml"), bytes).unwrap();
+        Config::read(Some(&folder.join("it.toml")), [], []).unwrap_err().to_string()
+    };
+    // cut inside of a character
+    let long = format!("#{}", "\u{20ac}".repeat(400_000));
+    assert!(told(long.as_bytes()).contains("it has more than 1048576 bytes"));
+    assert!(told(b"a = 1\n\xff\xfe").contains("it is not UTF-8 text (line 2)"));
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

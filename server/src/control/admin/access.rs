@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn addresses_and_known_names_may_be_asked_for() {
-        for host in ["127.0.0.1", "127.0.0.1:7778", "[::1]:7778", "::1", "localhost:7778", "LocalHost", "a.example:80"]
+        for host in
+            ["127.0.0.1", "127.0.0.1:7778", "[::1]:7778", "[::1]", "localhost:7778", "LocalHost", "a.example:80"]
         {
             assert!(asked("/metrics", host), "{host}");
         }

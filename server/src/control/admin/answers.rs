@@ -18,7 +18,7 @@ pub(super) struct Answer {
     content_type: &'static str,
     body: Bytes,
     said: String,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl Answer {
@@ -33,13 +33,16 @@ impl Answer {
 
     /// With the way to show a token (RFC 6750 3).
     pub(super) fn challenging(self) -> Self {
-        Self { header: Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tickwire\""))), ..self }
+        Self {
+            header: Some(Box::new((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tickwire\"")))),
+            ..self
+        }
     }
 
     /// With the methods that are taken.
     pub(super) fn allowing(self, methods: &[&Method]) -> Self {
         let names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
-        Self { header: HeaderValue::from_str(&names.join(", ")).ok().map(|names| (ALLOW, names)), ..self }
+        Self { header: HeaderValue::from_str(&names.join(", ")).ok().map(|names| Box::new((ALLOW, names))), ..self }
     }
 
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
@@ -49,8 +52,8 @@ impl Answer {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Some((name, value)) = self.header {
-            headers.insert(name, value);
+        if let Some(header) = self.header {
+            headers.insert(header.0, header.1);
         }
         response
     }

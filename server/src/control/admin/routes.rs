@@ -217,10 +217,11 @@ mod tests {
             let path = route.path.replace("{room}", "7").replace("{seat}", "3");
             let found = find(route.method, &path, None).expect(route.path);
             assert_eq!((found.route.path, found.route.method), (route.path, route.method));
-            let other = if route.method == &Method::GET { Method::POST } else { Method::GET };
+            let other = if *route.method == Method::GET { Method::POST } else { Method::GET };
             assert_eq!(asked(other, &path, None), Err(405), "{path}");
             assert_eq!(asked(route.method.clone(), &format!("{path}/"), None), Err(404), "{path}/");
-            assert!(route.method == &Method::GET || route.needs == Needs::Steering, "what changes something steers");
+            let is_safe = *route.method == Method::GET;
+            assert!(is_safe || route.needs == Needs::Steering, "what changes something steers");
         }
         let kick = Asked::Kick { room: 7, seat: SeatId(3) };
         assert_eq!(asked(Method::POST, "/admin/rooms/7/seats/3/kick", None), Ok(kick));
