@@ -421,7 +421,8 @@ fn admin_listener(config: &AdminConfig) -> Result<Option<(TcpListener, Access)>,
     let Some(addr) = config.listen else { return Ok(None) };
     let access = Access::new(config, addr)?;
     let listener = accept::bind(addr).map_err(|source| StartError::AdminListen { source })?;
-    info!(listen = ?listener.local_addr().ok(), "metrics and steering");
+    let listen = listener.local_addr().unwrap_or(addr);
+    info!(%listen, "metrics and steering");
     Ok(Some((listener, access)))
 }
 

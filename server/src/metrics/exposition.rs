@@ -136,3 +136,22 @@ impl Exposed for CloseCounters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_game_calls_its_fields_is_one_line() {
+        let mut page = Page::default();
+        page.counter("bytes", " What it\n means.", &[("field", "a\"b\\c\nd")], 1.5);
+        page.gauge("now", "Now.", &[], 7);
+        page.counter("bytes", "ignored", &[("field", "e")], 2);
+        assert_eq!(
+            page.text(),
+            "# HELP tickwire_bytes_total What it  means.\n# TYPE tickwire_bytes_total counter\n\
+             tickwire_bytes_total{field=\"a\\\"b\\\\c\\nd\"} 1.5\ntickwire_bytes_total{field=\"e\"} 2\n\
+             # HELP tickwire_now Now.\n# TYPE tickwire_now gauge\ntickwire_now 7\n"
+        );
+    }
+}
