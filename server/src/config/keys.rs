@@ -54,11 +54,7 @@ static KEYS: [Key; 63] = [
     key("tls_cert", "PEM file of certificates: speak TLS", File(|c| &mut c.tls_cert)),
     key("tls_key", "PEM file of their private key", File(|c| &mut c.tls_key)),
     key("stop_grace_ms", "time for players to leave after SIGTERM", Millis(0..=600_000, |c| &mut c.stop_grace_ms)),
-    key(
-        "stop_text",
-        "what players are told when the server stops",
-        Sentence(CLOSE_TEXT_MAX_BYTES, |c| &mut c.stop_text),
-    ),
+    key("stop_text", "what players read at the end", Sentence(CLOSE_TEXT_MAX_BYTES, |c| &mut c.stop_text)),
     key("drain_s", "time for rooms to end after SIGTERM", Millis(0..=604_800, |c| &mut c.drain_s)),
     key("rooms_max", "most rooms at once", Count(1..=1_000_000, |c| &mut c.rooms_max)),
     key(
