@@ -6,50 +6,78 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Parser;
-use tickwire_server::config::{self, Config, ConfigError, KeyHelp};
+use clap::{Parser, Subcommand};
+use tickwire_server::config::{self, Config, ConfigError, KeyHelp, Layers};
 
 /// Hosts authoritative multiplayer game rooms over WebSocket; one port serves the page and the players
 #[derive(Parser, Debug)]
 #[command(name = "tickwire", version, after_help = EXAMPLES, after_long_help = long_help())]
+#[command(disable_help_subcommand = true, subcommand_precedence_over_arg = true)]
 pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) asked: Option<Asked>,
+
     /// Address and port to listen on [default: 127.0.0.1:7777]
     ///
     /// 127.0.0.1 is for this machine only, 0.0.0.0 for everyone; port 0 takes any free port.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, global = true, value_name = "ADDR")]
     listen: Option<String>,
 
     /// Read settings from this TOML file [env: TICKWIRE_CONFIG]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
     /// Serve this folder instead of the built-in web client; it needs an index.html
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     assets: Option<String>,
 
     /// Speak TLS with the certificates of this PEM file: https:// and wss://
     ///
     /// The whole chain. It and the key are read anew when they change, and at SIGHUP.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     tls_cert: Option<String>,
 
     /// The private key of the first certificate, as PEM
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     tls_key: Option<String>,
 
     /// Threads that read and write sockets [default: half of the cores, at most 16]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
     reactors: Option<String>,
 
     /// Threads that run rooms [default: half of the cores]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
     tick_threads: Option<String>,
 
     /// Which events are logged to stderr [default: info]
     ///
     /// One of error, warn, info, debug, trace and off, or one for each module.
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
+
+    /// How they are logged: pretty for people, json for programs [default: pretty]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<String>,
+
+    /// Listen here for metrics, health checks and steering [default: off]
+    ///
+    /// Metrics and health can be read from this machine. Steering takes TICKWIRE_ADMIN_TOKEN.
+    #[arg(long, global = true, value_name = "ADDR")]
+    admin_listen: Option<String>,
+}
+
+/// What is asked for beside serving.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Asked {
+    /// Print all settings as they count here, with what they mean and where they came from
+    Config,
+    /// Name every mistake in a configuration file with its line and a hint; serves nothing
+    ///
+    /// Exits with 0 when there is none, with 1 when there are some.
+    Check {
+        /// The file, as --config would take it
+        file: PathBuf,
+    },
 }
 
 impl Cli {
@@ -66,14 +94,20 @@ impl Cli {
 
     /// All layers together, and a sentence for each variable that looks like a slip.
     pub(crate) fn config(&self) -> Result<(Config, Vec<String>), ConfigError> {
+        let Layers { config, mut faults, slips, .. } = self.layers();
+        if faults.is_empty() { Ok((config, slips)) } else { Err(faults.swap_remove(0)) }
+    }
+
+    /// The same, with all that is wrong.
+    pub(crate) fn layers(&self) -> Layers {
         let given = self.flags().into_iter().filter_map(|(flag, value)| Some((flag, value.as_deref()?)));
         // as with every variable, an empty one counts as not set
         let by_variable = || env::var_os(config::FILE_VARIABLE).filter(|file| !file.is_empty()).map(PathBuf::from);
         let file = self.config.clone().or_else(by_variable);
-        Config::read(file.as_deref(), env::vars_os(), given)
+        Layers::read(file.as_deref(), env::vars_os(), given)
     }
 
-    fn flags(&self) -> [(&'static str, &Option<String>); 7] {
+    fn flags(&self) -> [(&'static str, &Option<String>); 9] {
         [
             ("listen", &self.listen),
             ("assets", &self.assets),
@@ -82,6 +116,8 @@ impl Cli {
             ("reactors", &self.reactors),
             ("tick-threads", &self.tick_threads),
             ("log", &self.log),
+            ("log-format", &self.log_format),
+            ("admin-listen", &self.admin_listen),
         ]
     }
 }
@@ -93,6 +129,8 @@ Examples:
   tickwire --assets my-game/web            serve your own page
   tickwire --tls-cert cert.pem --tls-key key.pem
                                            speak TLS: https:// and wss://
+  tickwire config > tickwire.toml          all settings, to begin a file with
+  tickwire check tickwire.toml             all that is wrong with it
   tickwire --config tickwire.toml --log info,tickwire_server::net=debug";
 
 /// The examples, then every key of the file.
@@ -111,9 +149,10 @@ fn long_help() -> String {
     for key in config::keys() {
         help += &key_help(&key);
     }
-    help += "\nSIGTERM or Ctrl-C ends the server: players are told, and it exits with 0. SIGHUP makes it read its\n\
-             certificate anew, SIGUSR1 log where the bytes of frames went, field by field. What keeps it from\n\
-             starting is one sentence on stderr, and exit code 2.";
+    help += "\nCtrl-C ends the server: players are told, and it exits with 0. SIGTERM does the same when all rooms\n\
+             have ended, or after drain_s; until then nobody new may join. A second signal ends it at once.\n\
+             SIGHUP makes it read its certificate anew, SIGUSR1 log where the bytes of frames went, field\n\
+             by field. What keeps it from starting is one sentence on stderr, and exit code 2.";
     help
 }
 

@@ -15,11 +15,15 @@
 mod error;
 mod file;
 mod filter;
+mod hints;
 mod keys;
+mod operator;
+mod printed;
 mod session;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -27,6 +31,8 @@ use std::thread;
 
 pub use error::ConfigError;
 pub use keys::{KeyHelp, keys};
+pub(crate) use operator::token;
+pub use operator::{AdminConfig, LoadLimits, LogFormat};
 pub use session::SessionLimits;
 
 use crate::net::NetConfig;
@@ -63,6 +69,11 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     /// How long players are told of the end and may leave, after SIGTERM.
     pub stop_grace_ms: u64,
+    /// What players are told when the server stops, with close code 1001: when and where to return.
+    pub stop_text: String,
+    /// After SIGTERM no rooms are opened and nobody may join; when all rooms have ended, or after so many seconds, the
+    /// server stops. 0 stops at once.
+    pub drain_s: u64,
     /// Limits of sockets and WebSocket framing.
     pub net: NetConfig,
     /// How much and how fast a client may speak.
@@ -74,6 +85,12 @@ pub struct Config {
     pub client_bytes_per_s: u32,
     /// Which events are logged: `info`, or by module `info,tickwire_server::net=debug`.
     pub log: String,
+    /// In which form.
+    pub log_format: LogFormat,
+    /// From which load on the server refuses.
+    pub load: LoadLimits,
+    /// The listener for metrics and steering.
+    pub admin: AdminConfig,
 }
 
 impl Config {
@@ -90,43 +107,87 @@ impl Config {
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         flags: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(Self, Vec<String>), ConfigError> {
-        let mut config = Self::default();
+        let layers = Layers::read(file, variables, flags);
+        match layers.faults.into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok((layers.config, layers.slips)),
+        }
+    }
+}
+
+/// A configuration, where each value came from, and all that is wrong with it.
+#[derive(Debug, Default)]
+pub struct Layers {
+    /// What counts; a value that is wrong is left out.
+    pub config: Config,
+    /// Where its values came from.
+    pub sources: Sources,
+    /// What is wrong, in the order of the layers, and of the lines of the file.
+    pub faults: Vec<ConfigError>,
+    /// A sentence for each variable that looks like a slip.
+    pub slips: Vec<String>,
+}
+
+/// Where the values came from that are not the defaults.
+#[derive(Debug, Default)]
+pub struct Sources(BTreeMap<&'static str, Place>);
+
+impl Sources {
+    /// The place of this key's value, in words.
+    fn of(&self, key: &str) -> Option<String> {
+        self.0.get(key).map(Place::short)
+    }
+}
+
+impl Layers {
+    /// All layers, as [`Config::read`] takes them; it does not stop at the first fault.
+    pub fn read<'a>(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        flags: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let mut layers = Self::default();
         if let Some(file) = file {
-            file::apply(&mut config, file)?;
+            file::apply(&mut layers, file);
         }
-        let slips = config.apply_variables(variables)?;
+        layers.apply_variables(variables);
         for (flag, value) in flags {
-            config.apply_flag(flag, value)?;
+            match keys::all().find(|key| key.flag() == flag) {
+                Some(key) => layers.set(key, &Given::Untyped(value), Place::Flag { name: flag.to_owned() }),
+                None => layers.faults.push(ConfigError::UnknownFlag { flag: flag.to_owned() }),
+            }
         }
-        Ok((config, slips))
+        layers
     }
 
-    fn apply_variables(
-        &mut self,
-        variables: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<Vec<String>, ConfigError> {
-        let mut slips = Vec::new();
+    /// The whole configuration as a file that can be read again, with what each key means and where its value came from.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        printed::printed(&self.config, &self.sources)
+    }
+
+    fn apply_variables(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
         for (name, value) in variables {
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
             if value.is_empty() || name == FILE_VARIABLE {
                 continue;
             }
-            let value = value.to_string_lossy();
             match keys::all().find(|key| variable_of(key) == name) {
                 Some(key) => {
-                    key.set(self, Given::Untyped(&value), || Place::Variable { name: name.to_owned() })?;
+                    let place = Place::Variable { name: name.to_owned() };
+                    self.set(key, &Given::Untyped(&value.to_string_lossy()), place);
                 }
-                None => slips.extend(slip(name)),
+                None => self.slips.extend(slip(name)),
             }
         }
-        Ok(slips)
     }
 
-    fn apply_flag(&mut self, flag: &str, value: &str) -> Result<(), ConfigError> {
-        let place = || Place::Flag { name: flag.to_owned() };
-        match keys::all().find(|key| key.flag() == flag) {
-            Some(key) => key.set(self, Given::Untyped(value), place),
-            None => Err(ConfigError::UnknownFlag { flag: flag.to_owned() }),
+    fn set(&mut self, key: &Key, given: &Given<'_>, place: Place) {
+        match key.set(&mut self.config, given, &place) {
+            Ok(()) => {
+                self.sources.0.insert(key.name, place);
+            }
+            Err(fault) => self.faults.push(fault),
         }
     }
 }
@@ -144,11 +205,17 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             stop_grace_ms: 2_000,
+            stop_text: "the server stops; come back soon".to_owned(),
+            // with the grace below the ten seconds that containers are given as a rule
+            drain_s: 5,
             net: NetConfig::default(),
             session: SessionLimits::default(),
             rooms_max: 10_000,
             client_bytes_per_s: 1_048_576,
             log: "info".to_owned(),
+            log_format: LogFormat::default(),
+            load: LoadLimits::default(),
+            admin: AdminConfig::default(),
         }
     }
 }
@@ -167,14 +234,17 @@ fn variable_of(key: &Key) -> String {
 /// A sentence about a variable that is not ours but looks much like one of ours.
 fn slip(name: &str) -> Option<String> {
     let ours: Vec<String> = keys::all().map(variable_of).collect();
-    let meant = ours.iter().min_by_key(|known| keys::edits(name, known))?;
+    let meant = ours.iter().min_by_key(|known| hints::edits(name, known))?;
     // its word may stand in another section, or none
     let of_another = || {
         let unknown = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
-        let bare = ["net_", "session_"].iter().find_map(|section| unknown.strip_prefix(section)).unwrap_or(&unknown);
+        let bare = hints::SECTIONS
+            .iter()
+            .find_map(|section| unknown.strip_prefix(section)?.strip_prefix('_'))
+            .unwrap_or(&unknown);
         let key = keys::all().find(|key| key.name.rsplit('.').next() == Some(bare))?;
         ours.iter().find(|known| **known == variable_of(key))
     };
-    let near = (keys::edits(name, meant) <= 2).then_some(meant);
+    let near = (hints::edits(name, meant) <= 2).then_some(meant);
     near.or_else(of_another).map(|meant| format!("{name} is not a setting of this server; did you mean {meant}?"))
 }

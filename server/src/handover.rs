@@ -12,14 +12,17 @@
 //! | word of frames, among the inputs | | the newest of each link waits in the gateway |
 //! | commands, resyncs | within `ToTick` | dropped and counted |
 //! | the rest of `ToTick`, `ToReactor`, `ToControl` | [`POST_CAPACITY`] | waits at the sender, in order ([`Post`]); at most a few a link |
+//! | an operator's questions | within `ToControl`, then `ToTick` | told to try again; answers come by a oneshot ([`steer`]) |
 //! | batches to a reactor | within `ToReactor` | the room keeps its batch and skips this tick |
 //! | batches home | none | as many as there are permits: two for each room and reactor, at most |
+
+pub mod steer;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, TrySendError};
 use tickwire_shared::protocol::close::CloseReason;
@@ -28,6 +31,7 @@ use tickwire_shared::protocol::{ResumeClaim, ResumeToken};
 use tickwire_shared::{Leave, Profile, SeatId, Tick};
 
 use crate::net::{LinkId, Outcome, PlainStream};
+use steer::{AdminCall, SteerRoom};
 
 /// Inputs that wait for one tick thread: a tick's worth of some thousands of players.
 pub const INPUTS_CAPACITY: usize = 16 * 1024;
@@ -164,6 +168,8 @@ pub enum ToTick {
         /// What the client held then: channel handles and the low halves of hashes.
         hashes: Vec<(u16, u32)>,
     },
+    /// From control: an operator asks something of a room.
+    Steer(SteerRoom),
     /// From control: a room that nobody is in any more.
     Close(RoomId),
     /// From control: the thread ends.
@@ -223,8 +229,11 @@ pub enum ToReactor {
         /// For a person.
         text: String,
     },
-    /// From control: close all and end.
-    Stop,
+    /// From control: close all, with these words, and end.
+    Stop {
+        /// For a person.
+        text: String,
+    },
 }
 
 /// What the control thread is told.
@@ -259,6 +268,8 @@ pub enum ToControl {
     },
     /// From whoever hears signals: read the certificate anew. Dropped with a warning when the port is full.
     ReloadCertificate,
+    /// From an operator, or whoever hears signals.
+    Admin(AdminCall),
     /// From a reactor: a connection that speaks plain HTTP.
     Plain {
         /// Socket and TLS.
@@ -303,6 +314,8 @@ pub struct Batch {
     pub outcomes: Vec<Outcome>,
     /// Receipt: which of `blocked` can be sent to again.
     pub drained: Vec<(LinkId, SeatId)>,
+    /// Receipt: how long it took to write them.
+    pub write_took: Duration,
 }
 
 impl Batch {
@@ -319,6 +332,7 @@ impl Batch {
             blocked: Vec::new(),
             outcomes: Vec::new(),
             drained: Vec::new(),
+            write_took: Duration::ZERO,
         }
     }
 
@@ -495,8 +509,9 @@ mod tests {
             poll.poll(&mut events, Some(std::time::Duration::ZERO)).expect("it polls");
             !events.is_empty()
         };
-        port.send(ToReactor::Stop);
-        port.send(ToReactor::Stop);
+        let stop = || ToReactor::Stop { text: String::new() };
+        port.send(stop());
+        port.send(stop());
         port.wake();
         assert!(woken());
         assert!(!port.is_flushed(), "the second waits: the inbox is full");

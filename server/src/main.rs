@@ -5,23 +5,29 @@ mod cli;
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 
 use include_dir::{Dir, include_dir};
 use tickwire_arena::Arena;
 use tickwire_server::Server;
-use tickwire_server::config::Config;
+use tickwire_server::config::{Config, ConfigError, Layers, LogFormat};
 use tickwire_server::control::site::Site;
 use tracing_subscriber::EnvFilter;
 
-use cli::Cli;
+use cli::{Asked, Cli};
 
 /// The web client, so that the binary is all that a machine needs.
 static WEB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../assets/web");
 
 fn main() -> ExitCode {
-    match Cli::read(env::args_os()).map_err(anyhow::Error::msg).and_then(|cli| run(&cli)) {
-        Ok(()) => ExitCode::SUCCESS,
+    let answered = Cli::read(env::args_os()).map_err(anyhow::Error::msg).and_then(|cli| match &cli.asked {
+        None => run(&cli).map(|()| ExitCode::SUCCESS),
+        Some(Asked::Config) => print_config(&cli).map(|()| ExitCode::SUCCESS),
+        Some(Asked::Check { file }) => check(file),
+    });
+    match answered {
+        Ok(code) => code,
         Err(error) => {
             // each error says all in its own sentence; its sources would say it twice
             eprintln!("tickwire: {error}");
@@ -32,7 +38,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let (config, slips) = cli.config()?;
-    log_to_stderr(&config.log)?;
+    log_to_stderr(&config)?;
     for slip in slips {
         tracing::warn!("{slip}");
     }
@@ -45,6 +51,38 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     Ok(running.stop_on_signal(ready)?)
 }
 
+fn print_config(cli: &Cli) -> anyhow::Result<()> {
+    let layers = cli.layers();
+    let printed = layers.printed();
+    match layers.faults.into_iter().next() {
+        Some(fault) => Err(fault.into()),
+        None => Ok(io::stdout().lock().write_all(printed.as_bytes())?),
+    }
+}
+
+/// All that is wrong with a file, on stdout; what the file names is looked at too.
+fn check(file: &Path) -> anyhow::Result<ExitCode> {
+    let layers = Layers::read(Some(file), [], []);
+    let mut wrong: Vec<String> = Vec::new();
+    for fault in layers.faults {
+        match fault {
+            ConfigError::Unreadable { .. } => return Err(fault.into()),
+            fault => wrong.push(fault.to_string()),
+        }
+    }
+    wrong.extend(Server::faults(&layers.config).iter().map(|fault| format!("{}: {fault}", file.display())));
+    wrong.extend(site(&layers.config).err().map(|fault| format!("{}: {fault}", file.display())));
+    let mut out = io::stdout().lock();
+    for line in &wrong {
+        writeln!(out, "{line}")?;
+    }
+    if wrong.is_empty() {
+        writeln!(out, "{}: nothing is wrong", file.display())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::from(1))
+}
+
 fn site(config: &Config) -> anyhow::Result<Site> {
     Ok(match &config.assets {
         Some(folder) => Site::from_dir(folder)?,
@@ -52,14 +90,13 @@ fn site(config: &Config) -> anyhow::Result<Site> {
     })
 }
 
-fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::builder().parse(filter)?;
-    tracing_subscriber::fmt()
-        .compact()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::builder().parse(&config.log)?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match config.log_format {
+        LogFormat::Pretty => lines.compact().with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
     Ok(())
 }
 

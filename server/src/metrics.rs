@@ -1,13 +1,23 @@
-//! Every counter of the server: its name, its unit and what it means. Nothing here knows an exporter.
+//! Every metric of the server: its name, its unit and what it means. What stands above a field of [`Metrics`] is what
+//! a scrape tells of it ([`Metrics::exposition`]).
 //!
-//! Counters only grow unless the text says "now". They are read and added with relaxed order: a scrape sees
-//! each of them exactly, but not all of them at one instant. A reactor may have a [`Metrics`] of its own, and
-//! then the sums are the server's; on many cores that spares the cache lines.
+//! Counters only grow, gauges tell of now. They are read and added with relaxed order: a scrape sees
+//! each of them exactly, but not all of them at one instant, and nobody waits for it. A reactor may have a [`Metrics`]
+//! of its own, and then the sums are the server's; on many cores that spares the cache lines.
 
+mod exposition;
+mod histogram;
+pub mod rooms;
 pub mod traffic;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tickwire_shared::protocol::close::CloseReason;
+
+pub use exposition::Page;
+use exposition::{Exposed, Series};
+pub use histogram::Histogram;
+use rooms::TickThreads;
 use traffic::TrafficCounters;
 
 /// One counter.
@@ -25,9 +35,30 @@ impl Counter {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// One less; only for counters that say "now".
+    /// The value.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How many there are now.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// One more.
+    pub fn one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less.
     pub fn less(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// So many.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 
     /// The value.
@@ -36,69 +67,161 @@ impl Counter {
     }
 }
 
+/// Sessions that the server closed, by the reason that the close code tells.
+#[derive(Debug, Default)]
+pub struct CloseCounters([Counter; CLOSE_REASONS.len()]);
+
+/// All reasons, with their labels.
+const CLOSE_REASONS: [(CloseReason, &str); 11] = [
+    (CloseReason::Done, "done"),
+    (CloseReason::GoingAway, "going_away"),
+    (CloseReason::ProtocolError, "protocol_error"),
+    (CloseReason::InvalidData, "invalid_data"),
+    (CloseReason::Policy, "policy"),
+    (CloseReason::TooBig, "too_big"),
+    (CloseReason::RoomFailed, "room_failed"),
+    (CloseReason::TryLater, "try_later"),
+    (CloseReason::Version, "version"),
+    (CloseReason::Game, "game"),
+    (CloseReason::Refused, "refused"),
+];
+
+impl CloseCounters {
+    /// Those that were closed for this reason.
+    pub fn of(&self, reason: CloseReason) -> &Counter {
+        let known = CLOSE_REASONS.iter().position(|(known, _)| *known == reason);
+        // a new reason that nobody named here counts as the last; a test finds it
+        &self.0[known.unwrap_or(CLOSE_REASONS.len() - 1)]
+    }
+
+    /// For all reasons.
+    pub fn value(&self) -> u64 {
+        self.0.iter().map(Counter::value).sum()
+    }
+}
+
+/// The families whose series are told apart by a label, and what they mean; those of one family stand together in
+/// [`Metrics`]. All others are told by the words above their field.
+const FAMILIES: [(&str, &str); 5] = [
+    (
+        "connections_refused",
+        "Connections that were answered with an error or dropped before they were anything, by reason.",
+    ),
+    (
+        "network_bytes",
+        "Bytes that were read from sockets and taken by the kernel, framing and HTTP included, by direction.",
+    ),
+    (
+        "limits_hit",
+        "Times that a client met a limit of the server or the game, by limit; the setting of that name changes it.",
+    ),
+    ("links_evicted", "Links that were ended because they took too little of what waited for them, by cause."),
+    ("joins_refused", "Players who asked for a seat and got none, by reason."),
+];
+
+/// Declares a struct of metrics, and how they are told: by the words above each, as `tickwire_` and its name; with
+/// `= family { label: "value" }` as one of a family.
+macro_rules! exposed {
+    ($(#[$about:meta])* pub struct $name:ident {
+        $($(#[doc = $help:literal])+ pub $field:ident: $kind:ident $(= $family:ident { $label:ident: $value:literal })?,)+
+    }) => {
+        $(#[$about])*
+        pub struct $name { $($(#[doc = $help])+ pub $field: $kind,)+ }
+
+        impl $name {
+            /// All of it as Prometheus reads it (text format 0.0.4).
+            pub fn exposition(&self) -> String {
+                let mut page = Page::default();
+                $({
+                    #[allow(unused_mut, unused_assignments)]
+                    let mut series = Series { name: stringify!($field), help: concat!($($help),+), label: None };
+                    $(series = Series::of_family(stringify!($family), (stringify!($label), $value));)?
+                    self.$field.expose(&series, &mut page);
+                })+
+                page.text()
+            }
+        }
+    };
+}
+
+exposed! {
 /// What the server counts.
 #[derive(Debug, Default)]
 pub struct Metrics {
     /// Connections: sockets that a reactor holds now, whatever their state.
-    pub connections_open: Counter,
+    pub connections_open: Gauge,
     /// Connections: accepted from the listener, including those that were refused right after.
     pub connections_accepted: Counter,
     /// Connections: answered 503 or dropped because all places were taken.
-    pub connections_refused: Counter,
+    pub connections_refused: Counter = connections_refused { reason: "full" },
     /// Connections: answered 429 or dropped because their address had too many.
-    pub addresses_refused: Counter,
+    pub addresses_refused: Counter = connections_refused { reason: "address" },
     /// Connections: dropped because a proxy's PROXY header was none.
-    pub proxy_headers_refused: Counter,
+    pub proxy_headers_refused: Counter = connections_refused { reason: "proxy_header" },
     /// Requests: of which a proxy did not say whose they are; its clients are not limited by their addresses then.
     pub clients_unnamed: Counter,
     /// Handshakes: answered 403 because of the page that they came from.
-    pub origins_refused: Counter,
+    pub origins_refused: Counter = connections_refused { reason: "origin" },
     /// Times: accepting was paused, because it failed for want of descriptors or memory, or all places were taken.
     pub accepts_paused: Counter,
     /// Links: WebSocket links that are open now.
-    pub links_open: Counter,
+    pub links_open: Gauge,
     /// Handshakes: answered with an HTTP error, timed out, or left by the peer.
     pub handshakes_failed: Counter,
-    /// Handshakes: of these, those that were not through in time.
-    pub handshakes_late: Counter,
+    /// Handshakes: of failed ones, those that were not through in time.
+    pub handshakes_late: Counter = limits_hit { limit: "net.handshake_timeout_ms" },
     /// Requests: plain HTTP that was handed over to the layer above.
     pub plain_requests: Counter,
     /// Messages: whole messages that were given to the layer above.
     pub messages_in: Counter,
     /// Bytes: read from sockets, framing and HTTP heads included.
-    pub bytes_in: Counter,
+    pub bytes_in: Counter = network_bytes { direction: "in" },
     /// Frames: data frames that were written, left over or queued.
     pub frames_out: Counter,
     /// Bytes: taken by the kernel, framing and HTTP answers included.
-    pub bytes_out: Counter,
+    pub bytes_out: Counter = network_bytes { direction: "out" },
     /// Frames: the kernel did not take whole; the rest was kept in the link.
     pub frames_left: Counter,
     /// Frames: not sent because the link was still busy with an earlier one.
     pub frames_skipped: Counter,
-    /// Links: closed with 1013 because too many bytes waited, or dropped because their socket took nothing.
-    pub links_evicted: Counter,
+    /// Links: closed with 1013 because too many bytes waited for one (`net.write_buffer_max_bytes`).
+    pub links_overfull: Counter = links_evicted { cause: "link_full" },
+    /// Links: dropped because too many bytes waited for all together, and most for these (`net.write_buffers_max_bytes`).
+    pub links_largest: Counter = links_evicted { cause: "memory_full" },
+    /// Links: dropped because their socket took nothing for too long (`net.write_stall_timeout_ms`).
+    pub links_stalled: Counter = links_evicted { cause: "stalled" },
     /// Links: closed with 1008 because they pinged too often.
-    pub links_pinging: Counter,
+    pub links_pinging: Counter = limits_hit { limit: "net.pings_per_s" },
     /// Links: dropped after two unanswered pings.
-    pub links_silent: Counter,
+    pub links_silent: Counter = limits_hit { limit: "net.ping_interval_ms" },
     /// Links: closed because the peer broke a rule of the framing (1002, 1007, 1008, 1009).
     pub protocol_errors: Counter,
-    /// Links: of these, those whose message was too long, had too many fragments or inflated too much (1008, 1009).
-    pub messages_too_large: Counter,
+    /// Links: of protocol errors, those whose message was too long, had too many fragments or inflated too much (1008, 1009).
+    pub messages_too_large: Counter = limits_hit { limit: "net.message_max_bytes" },
     /// Links: closed with 1008 because a message was begun and not finished in time.
-    pub messages_unfinished: Counter,
+    pub messages_unfinished: Counter = limits_hit { limit: "net.unfinished_message_timeout_ms" },
     /// Connections: ended by us because the peer did not end them in time after our goodbye, or went on talking.
-    pub closes_forced: Counter,
+    pub closes_forced: Counter = limits_hit { limit: "net.close_timeout_ms" },
     /// Links: ended without a close frame: by the peer, or dropped because they were silent or took too little.
     pub links_lost: Counter,
     /// Messages: dropped because the client was over its rate.
-    pub messages_dropped: Counter,
+    pub messages_dropped: Counter = limits_hit { limit: "session.messages_per_s" },
     /// Sessions: closed because the client was over its rate for too long.
-    pub sessions_too_fast: Counter,
+    pub sessions_too_fast: Counter = limits_hit { limit: "session.too_fast_timeout_ms" },
     /// Sessions: closed because no hello and join came in time.
-    pub sessions_silent: Counter,
+    pub sessions_silent: Counter = limits_hit { limit: "session.hello_timeout_ms" },
     /// Sessions: closed because the client broke the protocol above the framing, or was refused.
-    pub sessions_refused: Counter,
+    pub sessions_refused: CloseCounters,
+    /// Joins: refused because all rooms were full and no more may run (`rooms_max`).
+    pub joins_without_room: Counter = joins_refused { reason: "rooms_full" },
+    /// Joins: refused because the tick threads had too much work for another room, or another player.
+    pub joins_overloaded: Counter = joins_refused { reason: "overloaded" },
+    /// Joins: refused because the server was about to stop.
+    pub joins_draining: Counter = joins_refused { reason: "draining" },
+    /// Joins: refused by the game or its room.
+    pub joins_unwanted: Counter = joins_refused { reason: "game" },
+    /// Joins: refused because the room had just ended, or its game panicked.
+    pub joins_too_late: Counter = joins_refused { reason: "room_ended" },
     /// Inputs: dropped because a tick thread's port was full.
     pub inputs_dropped: Counter,
     /// Inputs: that came too late, twice, or too far ahead to be used.
@@ -133,4 +256,21 @@ pub struct Metrics {
     pub events_dropped: Counter,
     /// Bits: of composed frames, by what they are for.
     pub traffic: TrafficCounters,
+    /// What the tick threads tell of their rooms.
+    pub tick_threads: TickThreads,
+}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_own_counter() {
+        let counters = CloseCounters::default();
+        for (reason, _) in CLOSE_REASONS {
+            counters.of(reason).one();
+        }
+        assert!(counters.0.iter().all(|counter| counter.value() == 1), "{counters:?}");
+    }
 }

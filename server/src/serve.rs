@@ -16,13 +16,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use crate::config::{Config, SessionLimits};
-use crate::control::Control;
+use crate::config::{AdminConfig, Config, SessionLimits};
+use crate::control::admin::Admin;
+use crate::control::admin::access::{Access, AdminError};
 use crate::control::capsules::Capsules;
 use crate::control::certificate::Certificate;
 use crate::control::http::Plain;
 use crate::control::site::Site;
+use crate::control::{Control, Drain};
 use crate::gateway::{Gateway, GatewayParts, TickPort};
+use crate::handover::steer::AdminCall;
 use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomId, RoomInput, ToControl, ToTick};
 use crate::lobby::Lobby;
 use crate::lobby::directory::Directory;
@@ -78,6 +81,15 @@ pub enum StartError {
         /// What the system allows.
         descriptors: usize,
     },
+    /// The admin listener's address cannot be listened on.
+    #[error("{source} (--admin-listen, or admin.listen in the configuration)")]
+    AdminListen {
+        /// What is wrong, with what to do.
+        source: io::Error,
+    },
+    /// There is something wrong with who may use the admin listener.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// Of certificate and key only one was given.
     #[error("{given} needs {missing} beside it: TLS takes a certificate and its key")]
     HalfTls {
@@ -125,6 +137,7 @@ pub struct Server {
     addr: SocketAddr,
     listeners: Vec<TcpListener>,
     identity: Option<Arc<Identity>>,
+    admin: Option<(TcpListener, Access)>,
 }
 
 impl Server {
@@ -140,7 +153,16 @@ impl Server {
         let listeners =
             accept::bind_group(config.listen, config.reactors.max(1), config.net.backlog).map_err(failed)?;
         let addr = listeners[0].local_addr().map_err(failed)?;
-        Ok(Self { config, addr, listeners, identity })
+        let admin = admin_listener(&config.admin)?;
+        Ok(Self { config, addr, listeners, identity, admin })
+    }
+
+    /// What would keep a server with this configuration from starting, as far as that can be told without listening:
+    /// certificates and the operator's access.
+    #[must_use]
+    pub fn faults(config: &Config) -> Vec<StartError> {
+        let access = config.admin.listen.map_or(Ok(()), |addr| Access::new(&config.admin, addr).map(drop));
+        [identity(config).err(), access.err().map(StartError::from)].into_iter().flatten().collect()
     }
 
     /// Where it listens.
@@ -156,22 +178,12 @@ impl Server {
     pub fn start<G: Game>(self, options: G::Options, site: Site) -> Result<Running, StartError> {
         let seats = probe::<G>(&options)?;
         let threads = self.config.tick_threads.max(1);
-        let metrics = Arc::new(Metrics::default());
         let (to_control, control_inbox) = mpsc::channel(POST_CAPACITY);
         let tick_channels: Vec<TickChannels> = (0..threads).map(|_| TickChannels::new()).collect();
         let (tell_ended, ended) = mpsc::channel(threads + self.listeners.len() + 1);
         let grace = Duration::from_millis(self.config.stop_grace_ms);
-        let mut running = Running {
-            addr: self.addr,
-            metrics,
-            grace,
-            ended,
-            stop: None,
-            to_control: to_control.clone(),
-            control: None,
-            reactors: Vec::new(),
-            ticks: Vec::new(),
-        };
+        let (tell_drained, drained) = mpsc::channel(1);
+        let mut running = self.without_threads(to_control.clone(), ended, drained);
 
         let terms =
             Arc::new(terms::<G>(self.config.session).map_err(|source| StartError::Game { game: G::NAME, source })?);
@@ -217,21 +229,52 @@ impl Server {
                 .keeping_capsules(self.config.capsules.is_some());
             running.ticks.push((channels.to_tick, spawn("tick", index, &tell_ended, move || thread.run())?));
         }
+        let plain = Arc::new(Plain::new(site).with_head_limits(self.config.net.head));
+        let admin = self.admin.map(|(listener, access)| {
+            let (metrics, plain) = (Arc::clone(&running.metrics), Arc::clone(&plain));
+            (listener, Arc::new(Admin { access, metrics, plain, control: to_control.clone() }))
+        });
         let control = Control {
             inbox: control_inbox,
             threads: to_ticks,
             reactors: ports().collect(),
             lobby: Lobby::new(seats, self.config.rooms_max, threads),
             directory: Directory::default(),
-            plain: Arc::new(Plain::new(site).with_head_limits(self.config.net.head)),
+            plain,
+            metrics: Arc::clone(&running.metrics),
             certificate: self.identity.map(Certificate::new),
             capsules: self.config.capsules.map(Capsules::new),
             stop_grace: grace,
+            admin,
+            drain: Drain::new(Duration::from_secs(self.config.drain_s), self.config.stop_text, tell_drained),
+            load: self.config.load,
         };
         let (stop, stopped) = oneshot::channel();
         running.control = Some(spawn("control", 0, &tell_ended, move || run_control(control, stopped))?);
         running.stop = Some(stop);
         Ok(running)
+    }
+
+    fn without_threads(
+        &self,
+        to_control: mpsc::Sender<ToControl>,
+        ended: mpsc::Receiver<String>,
+        drained: mpsc::Receiver<()>,
+    ) -> Running {
+        Running {
+            addr: self.addr,
+            admin_addr: self.admin.as_ref().and_then(|(listener, _)| listener.local_addr().ok()),
+            metrics: Arc::default(),
+            drained,
+            drains: self.config.drain_s > 0,
+            grace: Duration::from_millis(self.config.stop_grace_ms),
+            ended,
+            stop: None,
+            to_control,
+            control: None,
+            reactors: Vec::new(),
+            ticks: Vec::new(),
+        }
     }
 }
 
@@ -239,6 +282,11 @@ impl Server {
 #[derive(Debug)]
 pub struct Running {
     addr: SocketAddr,
+    admin_addr: Option<SocketAddr>,
+    /// Tells when a drain is over.
+    drained: mpsc::Receiver<()>,
+    /// SIGTERM drains before it stops.
+    drains: bool,
     metrics: Arc<Metrics>,
     grace: Duration,
     /// Names of threads that have ended.
@@ -255,6 +303,12 @@ impl Running {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where the admin listener is, if there is one.
+    #[must_use]
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin_addr
     }
 
     /// Its counters.
@@ -286,8 +340,9 @@ impl Running {
         );
     }
 
-    /// Waits for Ctrl-C or SIGTERM, then stops in order. A second signal ends the process at once. SIGHUP makes it read
-    /// its certificate anew, SIGUSR1 log where the bytes of frames went, by field ([`Metrics::traffic`]).
+    /// Waits for Ctrl-C or SIGTERM, then stops in order; SIGTERM drains before that ([`Config::drain_s`]), Ctrl-C does
+    /// not, because who has a terminal wants it back. A drain that an operator asks for ends here too. A second signal
+    /// ends the process at once. SIGHUP makes it read its certificate anew, SIGUSR1 log where the bytes of frames went, by field ([`Metrics::traffic`]).
     ///
     /// `ready` is called when signals are listened to, so that whoever waits for its word may stop the server right
     /// then: a signal before that ends the process as if there were no server.
@@ -299,24 +354,38 @@ impl Running {
         let mut signals = runtime.block_on(async { Signals::new() })?;
         ready(self.addr);
         let ended = runtime.block_on(async {
+            let mut draining = false;
             loop {
                 tokio::select! {
                     asked = signals.next() => match asked {
-                        Asked::Stop => break None,
+                        Asked::Stop | Asked::Drain if draining => std::process::exit(130),
+                        Asked::Drain if self.drains => draining = self.drain(),
+                        Asked::Stop | Asked::Drain => break None,
                         Asked::Reload => self.reload_certificate(),
                         Asked::Report => info!("where the bytes went:\n{}", self.metrics.traffic),
                     },
                     name = self.ended.recv() => break name,
+                    _ = self.drained.recv() => break None,
                 }
             }
         });
         info!("stopping: clients are told; a second signal ends at once");
         std::thread::Builder::new().name("signal".to_owned()).spawn(move || {
-            while runtime.block_on(signals.next()) != Asked::Stop {}
+            while !matches!(runtime.block_on(signals.next()), Asked::Stop | Asked::Drain) {}
             std::process::exit(130);
         })?;
         self.stop();
         ended.map_or(Ok(()), |name| Err(RunError::ThreadEnded(name)))
+    }
+
+    /// False: the control thread is too busy to hear of it.
+    fn drain(&self) -> bool {
+        let call = AdminCall::Drain { within: None, text: None };
+        let is_told = self.to_control.try_send(ToControl::Admin(call)).is_ok();
+        if !is_told {
+            warn!("the control thread is too busy to drain; send the signal again");
+        }
+        is_told
     }
 
     fn reload_certificate(&self) {
@@ -349,6 +418,16 @@ fn check_system(config: &NetConfig) -> Result<(), StartError> {
         );
     }
     Ok(())
+}
+
+/// The listener for metrics and steering, if there is to be one, and who may use it.
+fn admin_listener(config: &AdminConfig) -> Result<Option<(TcpListener, Access)>, StartError> {
+    let Some(addr) = config.listen else { return Ok(None) };
+    let access = Access::new(config, addr)?;
+    let listener = accept::bind(addr).map_err(|source| StartError::AdminListen { source })?;
+    let listen = listener.local_addr().unwrap_or(addr);
+    info!(%listen, "metrics and steering");
+    Ok(Some((listener, access)))
 }
 
 /// The certificate that the configuration names.
@@ -463,6 +542,7 @@ fn join(threads: impl IntoIterator<Item = JoinHandle<()>>, grace: Duration) {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Asked {
     Stop,
+    Drain,
     Reload,
     Report,
 }
@@ -490,7 +570,7 @@ impl Signals {
     async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.terminate.recv() => Asked::Drain,
             _ = self.hangup.recv() => Asked::Reload,
             _ = self.user.recv() => Asked::Report,
         }

@@ -7,6 +7,10 @@ mod certificate;
 mod certificates;
 #[path = "command_line/complaints.rs"]
 mod complaints;
+#[path = "command_line/ending.rs"]
+mod ending;
+#[path = "command_line/settings.rs"]
+mod settings;
 #[path = "command_line/tls.rs"]
 mod tls;
 

@@ -492,7 +492,7 @@ fn who_lets_too_much_wait_is_evicted_and_hears_why() {
         client.read_frame();
     }
     assert_eq!(client.read_close().0, 1013);
-    assert_eq!(server.metrics.links_evicted.value(), 1);
+    assert_eq!(server.metrics.links_overfull.value(), 1);
 }
 
 #[test]
@@ -502,7 +502,7 @@ fn who_takes_nothing_for_too_long_is_lost() {
     let link = server.opened();
     fill(&server, link);
     assert_eq!(server.told(), Told::Closed(link, CloseCause::Lost));
-    assert_eq!(server.metrics.links_evicted.value(), 1);
+    assert_eq!(server.metrics.links_stalled.value(), 1);
 }
 
 // -- the end of the reactor

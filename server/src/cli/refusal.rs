@@ -16,6 +16,14 @@ pub(super) fn sentence(error: &Error, help: &str) -> String {
             None if given.starts_with('-') => format!("there is no {}; {help} lists the flags", shown(&given)),
             None => format!("{} stands alone, and only flags are taken; {help} lists them", quoted(&given)),
         },
+        (ErrorKind::InvalidSubcommand, _) => {
+            let word = said(ContextKind::InvalidSubcommand).unwrap_or_default();
+            match said(ContextKind::SuggestedSubcommand) {
+                Some(meant) => format!("there is no {}; did you mean {meant}?", quoted(&word)),
+                None => format!("{} stands alone, and only flags are taken; {help} lists them", quoted(&word)),
+            }
+        }
+        (ErrorKind::MissingRequiredArgument, _) => format!("the path of a file is missing; see {help}"),
         (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(value)) => {
             let allowed = error.source().map_or_else(|| format!("{help} says what is"), ToString::to_string);
             format!("{flag} {} is not allowed; {allowed}", shown(&value))

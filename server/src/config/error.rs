@@ -57,6 +57,18 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// The line of the file, from 1, if it is about one.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Syntax { line, .. } | Self::UnknownKey { line, .. } => Some(*line),
+            Self::NotAllowed { place: Place::Line { line, .. }, .. } => Some(*line),
+            Self::NotAllowed { .. } | Self::Unreadable { .. } | Self::UnknownFlag { .. } => None,
+        }
+    }
+}
+
 /// Where a value came from; displays with all that stands in front of the value there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Place {
@@ -79,6 +91,17 @@ pub enum Place {
         /// Without dashes in front.
         name: String,
     },
+}
+
+impl Place {
+    /// Without what stands in front of the value there.
+    pub(super) fn short(&self) -> String {
+        match self {
+            Self::Line { file, line, .. } => format!("{}, line {line}", file.display()),
+            Self::Variable { name } => name.clone(),
+            Self::Flag { name } => format!("--{name}"),
+        }
+    }
 }
 
 impl fmt::Display for Place {

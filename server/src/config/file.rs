@@ -1,51 +1,75 @@
 //! The configuration file: TOML whose every key and value knows its line.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Config;
 use super::error::{ConfigError, Place};
+use super::hints;
 use super::keys::{self, Given};
+use super::{Config, Layers};
 
 /// Longest file that is read; a configuration is a page or two, and somebody may name the wrong file.
 const FILE_MAX_BYTES: u64 = 1024 * 1024;
 
-pub(super) fn apply(config: &mut Config, path: &Path) -> Result<(), ConfigError> {
-    let unreadable = |cause| ConfigError::Unreadable { file: path.to_owned(), cause };
-    let mut text = String::new();
-    // a device has no length and no end
-    let read = File::open(path).and_then(|file| file.take(FILE_MAX_BYTES + 1).read_to_string(&mut text));
-    if read.map_err(unreadable)? as u64 > FILE_MAX_BYTES {
-        return Err(unreadable(std::io::Error::other(format!("it has more than {FILE_MAX_BYTES} bytes"))));
-    }
-    let before = paths(config).map(Option::take);
-    apply_text(config, path, &text)?;
+/// Puts what the file says over what there is; what is wrong is among the faults afterwards.
+pub(super) fn apply(layers: &mut Layers, path: &Path) {
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(cause) => return layers.faults.push(ConfigError::Unreadable { file: path.to_owned(), cause }),
+    };
+    let before = paths(&mut layers.config).map(Option::take);
+    apply_text(layers, path, &text);
     let folder = path.parent().unwrap_or(Path::new(""));
-    for (field, before) in paths(config).into_iter().zip(before) {
+    for (field, before) in paths(&mut layers.config).into_iter().zip(before) {
         *field = field.take().map(|named| folder.join(named)).or(before);
     }
-    Ok(())
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    // a device has no length and no end
+    File::open(path)?.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_MAX_BYTES {
+        return Err(io::Error::other(format!("it has more than {FILE_MAX_BYTES} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
+        io::Error::other(format!("it is not UTF-8 text (line {line})"))
+    })
 }
 
 /// Those that are relative to the file that names them.
-fn paths(config: &mut Config) -> [&mut Option<PathBuf>; 4] {
-    [&mut config.assets, &mut config.capsules, &mut config.tls_cert, &mut config.tls_key]
+fn paths(config: &mut Config) -> [&mut Option<PathBuf>; 5] {
+    let admin = &mut config.admin.token_file;
+    [&mut config.assets, &mut config.capsules, &mut config.tls_cert, &mut config.tls_key, admin]
 }
 
 /// `file` is for the errors.
-pub(super) fn apply_text(config: &mut Config, file: &Path, text: &str) -> Result<(), ConfigError> {
-    let document = Document { file, text };
-    let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
-        file: file.to_owned(),
-        line: document.line(error.span().unwrap_or_default()),
-        reason: error.message().trim().replace('\n', ", "),
-    })?;
-    document.apply(config, "", table.get_ref())
+pub(super) fn apply_text(layers: &mut Layers, file: &Path, text: &str) {
+    // some editors put a byte order mark in front
+    let document = Document { file, text: text.strip_prefix('\u{feff}').unwrap_or(text) };
+    let (table, errors) = DeTable::parse_recoverable(document.text);
+    let mut broken = Vec::new();
+    for error in errors {
+        let line = document.line(error.span().unwrap_or_default());
+        // one slip often breaks the parser's view of the rest of its line
+        if !broken.contains(&line) {
+            broken.push(line);
+            let reason = error.message().trim().replace('\n', ", ");
+            layers.faults.push(ConfigError::Syntax { file: file.to_owned(), line, reason });
+        }
+    }
+    document.apply(layers, "", table.get_ref());
+    layers.faults.retain(|fault| match fault {
+        ConfigError::Syntax { .. } => true,
+        other => other.line().is_none_or(|line| !broken.contains(&line)),
+    });
+    layers.faults.sort_by_key(ConfigError::line);
 }
 
 struct Document<'a> {
@@ -54,33 +78,31 @@ struct Document<'a> {
 }
 
 impl Document<'_> {
-    fn apply(&self, config: &mut Config, section: &str, table: &DeTable<'_>) -> Result<(), ConfigError> {
+    fn apply(&self, layers: &mut Layers, section: &str, table: &DeTable<'_>) {
         // the table is sorted by key; people mend a file from top to bottom
         let mut entries: Vec<_> = table.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in entries {
             let name = format!("{section}{}", key.get_ref());
             match (value.get_ref(), keys::all().find(|key| key.name == name)) {
-                (_, Some(known)) => known.set(config, given(value), || Place::Line {
-                    file: self.file.to_owned(),
-                    line: self.line(value.span()),
-                    key: known.name,
-                })?,
-                (DeValue::Table(inner), None) if keys::all().any(|key| is_below(key.name, &name)) => {
-                    self.apply(config, &format!("{name}."), inner)?;
+                (_, Some(known)) => {
+                    let (file, line) = (self.file.to_owned(), self.line(value.span()));
+                    layers.set(known, &given(value), Place::Line { file, line, key: known.name });
                 }
-                (inner, None) => return Err(self.unknown(&name, inner, key.span())),
+                (DeValue::Table(inner), None) if keys::all().any(|key| is_below(key.name, &name)) => {
+                    self.apply(layers, &format!("{name}."), inner);
+                }
+                (inner, None) => layers.faults.push(self.unknown(&name, inner, key.span())),
             }
         }
-        Ok(())
     }
 
     fn unknown(&self, name: &str, value: &DeValue<'_>, span: Range<usize>) -> ConfigError {
         let is_section = keys::all().any(|key| is_below(key.name, name));
         let hint = match value {
             _ if is_section => format!("it is a section, write [{name}] and its keys below"),
-            DeValue::Table(inner) => section_hint(inner),
-            _ => keys::hint(name),
+            DeValue::Table(inner) => section_hint(name, inner),
+            _ => hints::hint(name),
         };
         let key = match value {
             DeValue::Table(_) => format!("section [{name}]"),
@@ -95,13 +117,16 @@ impl Document<'_> {
 }
 
 /// For a section that does not exist: where the first of its keys that means something belongs.
-fn section_hint(table: &DeTable<'_>) -> String {
-    let sections = "the sections are [net] and [session]";
+fn section_hint(name: &str, table: &DeTable<'_>) -> String {
+    if let Some(meant) = hints::section_meant(name) {
+        return format!("did you mean [{meant}]?");
+    }
+    let sections = format!("the sections are {}", hints::sections());
     let mut words: Vec<_> = table.keys().collect();
     words.sort_by_key(|word| word.span().start);
-    match words.iter().find_map(|word| Some((word.get_ref(), keys::meant(word.get_ref())?))) {
+    match words.iter().find_map(|word| Some((word.get_ref(), hints::meant(word.get_ref())?))) {
         Some((word, meant)) => format!("{sections}; for {word} in it, did you mean {meant}?"),
-        None => sections.to_owned(),
+        None => sections,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-use super::keys::edits;
+use super::hints::edits;
 
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 

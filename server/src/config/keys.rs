@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::Config;
 use super::error::{ConfigError, Place};
 use super::filter;
+use super::operator::{self, LogFormat};
 use crate::net::http_head::HEADERS_CEILING;
 use crate::net::origin::OriginRule;
 use crate::net::proxy::Network;
@@ -15,7 +16,7 @@ use crate::net::proxy::Network;
 pub(super) struct Key {
     /// As in the file, with its section: `net.fragments_max`.
     pub(super) name: &'static str,
-    meaning: &'static str,
+    pub(super) meaning: &'static str,
     slot: Slot,
 }
 
@@ -32,11 +33,19 @@ enum Slot {
     Networks(fn(&mut Config) -> &mut Vec<Network>),
     Origins(fn(&mut Config) -> &mut OriginRule),
     Switch(fn(&mut Config) -> &mut bool),
+    MaybeAddress(fn(&mut Config) -> &mut Option<SocketAddr>),
+    Token(fn(&mut Config) -> &mut Option<String>),
+    Names(fn(&mut Config) -> &mut Vec<String>),
+    Sentence(usize, fn(&mut Config) -> &mut String),
+    Format(fn(&mut Config) -> &mut LogFormat),
 }
 
-use Slot::{Address, Count, File, Filter, Folder, Millis, Networks, Origins, Small, Switch, Times};
+use Slot::{
+    Address, Count, File, Filter, Folder, Format, MaybeAddress, Millis, Names, Networks, Origins, Sentence, Small,
+    Switch, Times, Token,
+};
 
-static KEYS: [Key; 56] = [
+static KEYS: [Key; 65] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -45,13 +54,26 @@ static KEYS: [Key; 56] = [
     key("tls_cert", "PEM file of certificates: speak TLS", File(|c| &mut c.tls_cert)),
     key("tls_key", "PEM file of their private key", File(|c| &mut c.tls_key)),
     key("stop_grace_ms", "time for players to leave after SIGTERM", Millis(0..=600_000, |c| &mut c.stop_grace_ms)),
+    key("stop_text", "what players read at the end", Sentence(CLOSE_TEXT_MAX_BYTES, |c| &mut c.stop_text)),
+    key("drain_s", "time for rooms to end after SIGTERM", Millis(0..=604_800, |c| &mut c.drain_s)),
     key("rooms_max", "most rooms at once", Count(1..=1_000_000, |c| &mut c.rooms_max)),
     key(
         "client_bytes_per_s",
         "of the world for one client; 0: no limit",
         Times(0..=1_000_000_000, |c| &mut c.client_bytes_per_s),
     ),
+    key(
+        "rooms_load_max_percent",
+        "no new rooms when all tick threads do more",
+        Times(1..=100, |c| &mut c.load.rooms_max_percent),
+    ),
+    key(
+        "joins_load_max_percent",
+        "no players for rooms of a thread that does more",
+        Times(1..=100, |c| &mut c.load.joins_max_percent),
+    ),
     key("log", "which events are logged", Filter(|c| &mut c.log)),
+    key("log_format", "pretty for people, json for programs", Format(|c| &mut c.log_format)),
     key(
         "net.message_max_bytes",
         "longest message of a client",
@@ -205,7 +227,14 @@ static KEYS: [Key; 56] = [
         "a lost client's seat is held at most so long",
         Millis(0..=86_400_000, |c| &mut c.session.grace_max_ms),
     ),
+    key("admin.listen", "where metrics and steering listen", MaybeAddress(|c| &mut c.admin.listen)),
+    key("admin.token", "what whoever steers must show", Token(|c| &mut c.admin.token)),
+    key("admin.token_file", "a file with that token", File(|c| &mut c.admin.token_file)),
+    key("admin.hosts", "names that requests may ask for", Names(|c| &mut c.admin.hosts)),
 ];
+
+/// What a close frame can carry beside its code (RFC 6455 5.5).
+const CLOSE_TEXT_MAX_BYTES: usize = 123;
 
 const fn key(name: &'static str, meaning: &'static str, slot: Slot) -> Key {
     Key { name, meaning, slot }
@@ -317,15 +346,11 @@ impl Key {
     }
 
     /// Puts the value into its field, or says why not.
-    pub(super) fn set(
-        &self,
-        config: &mut Config,
-        given: Given<'_>,
-        place: impl FnOnce() -> Place,
-    ) -> Result<(), ConfigError> {
-        self.fill(config, &given).map_err(|allowed| ConfigError::NotAllowed {
-            place: place(),
-            given: given.shown(),
+    pub(super) fn set(&self, config: &mut Config, given: &Given<'_>, place: &Place) -> Result<(), ConfigError> {
+        self.fill(config, given).map_err(|allowed| ConfigError::NotAllowed {
+            place: place.clone(),
+            // a secret is for no log
+            given: if self.is_secret() { "(what stands there)".to_owned() } else { given.shown() },
             allowed,
         })
     }
@@ -350,17 +375,38 @@ impl Key {
             Networks(field) => *field(config) = networks(given.list())?,
             Switch(field) => *field(config) = given.switch().ok_or("it takes true or false, without quotes")?,
             Origins(field) => *field(config) = given.list().unwrap_or_default().parse()?,
+            MaybeAddress(field) => *field(config) = Some(address(given.text().unwrap_or_default())?),
+            Token(field) => *field(config) = Some(operator::token(given.text().unwrap_or_default())?),
+            Names(field) => *field(config) = names(given.list())?,
+            Sentence(max_bytes, field) => *field(config) = sentence(given.text(), *max_bytes)?,
+            Format(field) => *field(config) = format(given.text())?,
         }
         Ok(())
     }
 
-    fn range(&self) -> String {
+    pub(super) fn range(&self) -> String {
         match &self.slot {
             Count(range, _) => in_words(range),
             Millis(range, _) => in_words(range),
             Times(range, _) => in_words(range),
             Small(range, _) => in_words(range),
             _ => String::new(),
+        }
+    }
+
+    /// Whether its value is for nobody to see.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.slot, Token(_))
+    }
+
+    /// As a value of the file; none when it is not set, or a secret.
+    pub(super) fn toml(&self, config: &mut Config) -> Option<String> {
+        let shown = self.shown(config);
+        match &self.slot {
+            Token(_) => None,
+            Folder(_) | File(_) | MaybeAddress(_) if shown.is_empty() => None,
+            Count(..) | Millis(..) | Times(..) | Small(..) | Switch(_) => Some(shown),
+            _ => Some(toml::Value::String(shown).to_string()),
         }
     }
 
@@ -378,6 +424,11 @@ impl Key {
             Networks(field) => field(config).iter().map(Network::to_string).collect::<Vec<_>>().join(","),
             Switch(field) => field(config).to_string(),
             Origins(field) => field(config).to_string(),
+            MaybeAddress(field) => field(config).map(|address| address.to_string()).unwrap_or_default(),
+            Token(field) => field(config).as_ref().map(|_| "(set)".to_owned()).unwrap_or_default(),
+            Names(field) => field(config).join(","),
+            Sentence(_, field) => field(config).clone(),
+            Format(field) => field(config).name().to_owned(),
         }
     }
 }
@@ -411,55 +462,34 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+fn sentence(text: Option<&str>, max_bytes: usize) -> Result<String, String> {
+    let fits = |text: &&str| !text.is_empty() && text.len() <= max_bytes && !text.chars().any(char::is_control);
+    text.filter(fits)
+        .map(str::to_owned)
+        .ok_or_else(|| format!("it takes a sentence of 1 to {max_bytes} bytes, which is what a close frame can carry"))
+}
+
+fn format(text: Option<&str>) -> Result<LogFormat, String> {
+    let known = [LogFormat::Pretty, LogFormat::Json].into_iter().find(|format| Some(format.name()) == text);
+    known.ok_or_else(|| "it takes pretty or json".to_owned())
+}
+
+/// Names of hosts between commas, without ports.
+fn names(list: Option<String>) -> Result<Vec<String>, String> {
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    let names = list.map(|list| {
+        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(str::to_ascii_lowercase).collect::<Vec<_>>()
+    });
+    names.filter(|names| names.iter().all(|name| is_name(name))).ok_or_else(|| {
+        "it takes names of hosts between commas or as a list, without ports, such as [\"admin.example\"]".to_owned()
+    })
+}
+
 /// What stands between commas; nothing at all is allowed.
 fn networks(list: Option<String>) -> Result<Vec<Network>, String> {
     let allowed = "it takes addresses or networks between commas or as a list, such as \"127.0.0.1,10.0.0.0/8\" or \
                    [\"127.0.0.1\", \"10.0.0.0/8\"]";
     let one = |item: &str| item.parse().map_err(|_| allowed.to_owned());
     list.ok_or(allowed)?.split(',').map(str::trim).filter(|item| !item.is_empty()).map(one).collect()
-}
-
-/// The hint for a key that does not exist: the one that was meant, or all of the same section.
-pub(super) fn hint(unknown: &str) -> String {
-    if let Some(meant) = meant(unknown) {
-        return format!("did you mean {meant}?");
-    }
-    let section = split(unknown).0;
-    let known: Vec<&str> = KEYS.iter().map(|key| key.name).filter(|name| split(name).0 == section).collect();
-    let sections = if section.is_empty() { " and the sections [net] and [session]" } else { "" };
-    format!("the keys here are {}{sections}", known.join(", "))
-}
-
-/// The key that looks most like this one. Its word counts before its section: people know what they want to set, and
-/// not where it stands.
-pub(super) fn meant(unknown: &str) -> Option<&'static str> {
-    let word = split(unknown).1;
-    let is_near = |known: &&str| {
-        let of_known = split(known).1;
-        let slips = edits(word, of_known);
-        // cut words count as near
-        slips <= 1 + word.len() / 5 || (word.len() >= 4 && of_known.contains(word))
-    };
-    let distance = |known: &&str| (edits(word, split(known).1), edits(unknown, known));
-    KEYS.iter().map(|key| key.name).filter(is_near).min_by_key(distance)
-}
-
-/// Section, which may be none, and word.
-fn split(name: &str) -> (&str, &str) {
-    name.rsplit_once('.').unwrap_or(("", name))
-}
-
-/// How many letters must be put in, taken out or changed to make one word of the other (Levenshtein).
-pub(super) fn edits(from: &str, to: &str) -> usize {
-    let mut above: Vec<usize> = (0..=to.len()).collect();
-    for (row, from) in from.bytes().enumerate() {
-        let mut corner = above[0];
-        above[0] = row + 1;
-        for (column, to) in to.bytes().enumerate() {
-            let changed = corner + usize::from(from != to);
-            corner = above[column + 1];
-            above[column + 1] = changed.min(above[column] + 1).min(corner + 1);
-        }
-    }
-    above[to.len()]
 }

@@ -8,9 +8,15 @@ use crate::net::rate::Rate;
 use crate::net::ws::DeflateConfig;
 
 fn from_text(text: &str) -> Result<Config, String> {
-    let mut config = Config::default();
-    file::apply_text(&mut config, Path::new("tickwire.toml"), text).map_err(|error| error.to_string())?;
-    Ok(config)
+    let mut layers = Layers::default();
+    file::apply_text(&mut layers, Path::new("tickwire.toml"), text);
+    layers.faults.first().map_or(Ok(layers.config), |fault| Err(fault.to_string()))
+}
+
+fn sentences(text: &str) -> Vec<String> {
+    let mut layers = Layers::default();
+    file::apply_text(&mut layers, Path::new("tickwire.toml"), text);
+    layers.faults.iter().map(ToString::to_string).collect()
 }
 
 fn sentence(text: &str) -> String {
@@ -40,11 +46,16 @@ fn every_field_has_its_key() {
         tls_cert: _,
         tls_key: _,
         stop_grace_ms: _,
+        stop_text: _,
+        drain_s: _,
         net,
         session,
         rooms_max: _,
         client_bytes_per_s: _,
         log: _,
+        log_format: _,
+        load: LoadLimits { rooms_max_percent: _, joins_max_percent: _ },
+        admin: AdminConfig { listen: _, token: _, token_file: _, hosts: _ },
     } = Config::default();
     let NetConfig {
         message_max_bytes: _,
@@ -88,7 +99,7 @@ fn every_field_has_its_key() {
         too_fast_timeout_ms: _,
         grace_max_ms: _,
     } = session;
-    assert_eq!(keys::all().count(), 11 + 28 + 9 + 8);
+    assert_eq!(keys::all().count(), 16 + 28 + 9 + 8 + 4);
 }
 
 #[test]
@@ -98,12 +109,14 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
             continue;
         }
         let key = keys::all().find(|key| key.name == name).unwrap();
-        key.set(&mut Config::default(), Given::Untyped(&default), || Place::Flag { name: name.into() }).unwrap();
+        let place = Place::Flag { name: name.into() };
+        key.set(&mut Config::default(), &Given::Untyped(&default), &place).unwrap();
 
         // a number of its own shows up at this key and at no other
         let given = if default.parse::<u64>().is_ok() { "4999" } else { continue };
         let small = name.ends_with("threads") || ["reactors", "net.headers_max"].contains(&name);
         let allowed = match name {
+            _ if name.ends_with("percent") => "77",
             "net.write_buffers_max_bytes" => "4999999",
             // no other number has its value
             _ if name.ends_with("window_bits") => "11",
@@ -112,7 +125,7 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
             _ => given,
         };
         let mut config = Config::default();
-        key.set(&mut config, Given::Untyped(allowed), || Place::Flag { name: name.into() }).unwrap();
+        key.set(&mut config, &Given::Untyped(allowed), &place).unwrap();
         let shown = |config: &Config| {
             let mut numbers = format!("{config:?}");
             numbers.retain(|c| c != ' ');
@@ -127,6 +140,8 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
             "net.address_new_burst" => "new:Rate{per_s:20,burst",
             "session.messages_per_s" => "messages:Rate{per_s",
             "session.messages_burst" => "messages:Rate{per_s:30,burst",
+            "rooms_load_max_percent" => "load:LoadLimits{rooms_max_percent",
+            "joins_load_max_percent" => "load:LoadLimits{rooms_max_percent:85,joins_max_percent",
             "session.bytes_per_s" => "bytes:Rate{per_s",
             "session.bytes_burst" => "bytes:Rate{per_s:65536,burst",
             flat => flat.rsplit('.').next().unwrap().trim_start_matches("deflate_"),
@@ -140,8 +155,8 @@ fn every_range_holds_at_its_ends() {
     let mut ranges = 0;
     for key in keys::all() {
         let set = |number: u64| {
-            let place = || Place::Flag { name: key.name.into() };
-            key.set(&mut Config::default(), Given::Untyped(&number.to_string()), place)
+            let place = Place::Flag { name: key.name.into() };
+            key.set(&mut Config::default(), &Given::Untyped(&number.to_string()), &place)
                 .map_err(|error| error.to_string())
         };
         // whoever takes all numbers, or none, has no range
@@ -233,12 +248,12 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     assert_eq!(
         sentence("port = 5\n"),
         "tickwire.toml, line 1: there is no key port; the keys here are listen, reactors, tick_threads, assets, \
-         capsules, tls_cert, tls_key, stop_grace_ms, rooms_max, client_bytes_per_s, log and the sections [net] and \
-         [session]"
+         capsules, tls_cert, tls_key, stop_grace_ms, stop_text, drain_s, rooms_max, client_bytes_per_s, \
+         rooms_load_max_percent, joins_load_max_percent, log, log_format and the sections [net], [session] and [admin]"
     );
     assert_eq!(
         sentence("\n[network]\nx = 1\n"),
-        "tickwire.toml, line 2: there is no section [network]; the sections are [net] and [session]"
+        "tickwire.toml, line 2: there is no section [network]; the sections are [net], [session] and [admin]"
     );
     for (text, unknown, meant) in [
         ("[net]\nhello_timeout_ms = 1", "key net.hello_timeout_ms", "session.hello_timeout_ms"),
@@ -255,13 +270,39 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     }
     assert_eq!(
         sentence("[tick]\nx = 1\nthreads = 2\nlisten = \"a\"\n"),
-        "tickwire.toml, line 1: there is no section [tick]; the sections are [net] and [session]; for threads in it, \
+        "tickwire.toml, line 1: there is no section [tick]; the sections are [net], [session] and [admin]; for threads in it, \
          did you mean tick_threads?"
     );
     assert_eq!(
         sentence("net = 5"),
         "tickwire.toml, line 1: there is no key net; it is a section, write [net] and its keys below"
     );
+}
+
+#[test]
+fn a_misspelt_section_names_the_one_that_was_meant() {
+    assert_eq!(
+        sentence("[sesion]\nbytes_per_s = 5000"),
+        "tickwire.toml, line 1: there is no section [sesion]; did you mean [session]?"
+    );
+}
+
+#[test]
+fn the_operators_keys() {
+    let token = "0123456789abcdef";
+    let text = format!(
+        "log_format = \"json\"\n[admin]\nlisten = \"localhost:1\"\ntoken = \"{token}\"\nhosts = [\"Admin.example\"]"
+    );
+    let config = from_text(&text).unwrap();
+    assert_eq!(config.log_format, LogFormat::Json);
+    assert_eq!(config.admin.listen, Some("127.0.0.1:1".parse().unwrap()));
+    assert_eq!(config.admin.hosts, ["admin.example"]);
+    assert!(!format!("{config:?}").contains(token), "a secret is for no log");
+    let short = sentence("admin.token = \"guess me\"");
+    assert!(!short.contains("guess") && short.contains("16 to 256 visible"), "{short}");
+    assert!(sentence("admin.hosts = [\"a.example:80\"]").contains("without ports"));
+    assert!(sentence("log_format = \"xml\"").ends_with("it takes pretty or json"));
+    assert!(sentence(&format!("stop_text = \"{}\"", "a".repeat(124))).contains("1 to 123 bytes"));
 }
 
 #[test]
@@ -303,6 +344,59 @@ fn broken_toml_names_its_line_in_one_sentence() {
         assert!(!sentence.contains('\n'), "{sentence}");
     }
     assert!(sentence("rooms_max = 1\nrooms_max = 2").contains("line 2"));
+}
+
+#[test]
+fn all_that_is_wrong_is_told_by_line() {
+    let text = "lissten = 1\nrooms_max = 0\nreactors = \n[net]\nfragments_max = \"a\"\n[sesion]\nx = 1\n[session\n";
+    let told = sentences(text);
+    let lines: Vec<&str> = told.iter().filter_map(|told| told.split(": ").next()).collect();
+    let expected = [1, 2, 3, 5, 6, 8].map(|line| format!("tickwire.toml, line {line}"));
+    assert_eq!(lines, expected, "{told:#?}");
+    assert_eq!(sentences("\u{feff}rooms_max = 5"), [] as [&str; 0]);
+}
+
+#[test]
+fn what_is_printed_is_read_again_as_the_same() {
+    let text = "rooms_max = 77\nassets = \"a\\\"b\"\n[net]\nproxies = \"10.0.0.0/8\"\ndeflate = true\n[admin]\n\
+                token = \"0123456789abcdef\"\nlisten = \"127.0.0.1:1\"";
+    let mut layers = Layers::default();
+    file::apply_text(&mut layers, Path::new("tickwire.toml"), text);
+    layers.set(
+        keys::all().find(|key| key.name == "log").unwrap(),
+        &Given::Untyped("warn"),
+        Place::Flag { name: "log".into() },
+    );
+    let printed = layers.printed();
+    assert!(
+        printed.contains("# most rooms at once (1 to 1000000)\nrooms_max = 77 # tickwire.toml, line 1\n"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("\nlog = \"warn\" # --log\n") && printed.contains("\n# token is set # tickwire"),
+        "{printed}"
+    );
+    assert!(!printed.contains("0123456789abcdef"), "a secret is for no screen");
+    assert!(keys::all().all(|key| printed.contains(&format!("\n# {}", key.meaning))), "{printed}");
+    let again = from_text(&printed).unwrap();
+    let mut shown = layers.config.clone();
+    shown.admin.token = None;
+    assert_eq!(format!("{again:?}"), format!("{shown:?}"));
+}
+
+#[test]
+fn a_file_that_is_too_long_or_no_text_says_so() {
+    let folder = std::env::temp_dir().join(format!("tickwire-long-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let told = |bytes: &[u8]| {
+        std::fs::write(folder.join("it.toml"), bytes).unwrap();
+        Config::read(Some(&folder.join("it.toml")), [], []).unwrap_err().to_string()
+    };
+    // cut inside of a character
+    let long = format!("#{}", "\u{20ac}".repeat(400_000));
+    assert!(told(long.as_bytes()).contains("it has more than 1048576 bytes"));
+    assert!(told(b"a = 1\n\xff\xfe").contains("it is not UTF-8 text (line 2)"));
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

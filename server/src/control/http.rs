@@ -20,13 +20,14 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream as Socket;
 use tokio::sync::{Semaphore, watch};
@@ -49,6 +50,35 @@ const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// No connection lives longer; against peers that take a byte now and then.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// Whether players may be sent to this server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Readiness {
+    /// They may.
+    Ready,
+    /// It ends when its rooms have: nobody new.
+    Draining,
+    /// It ends now.
+    Stopping,
+}
+
+impl Readiness {
+    /// In a word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// As a load balancer understands it.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        if matches!(self, Self::Ready) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    }
+}
+
 /// Plain HTTP of the whole server: what requests are answered from, and who may ask.
 ///
 /// Each connection is [admitted](Plain::admit) and [served](serve_plain), or [shed](shed()). To end:
@@ -58,6 +88,7 @@ pub struct Plain {
     site: Site,
     head: HeadLimits,
     stopping: watch::Sender<bool>,
+    draining: AtomicBool,
     admission: Admission,
     /// Places for those who are shed.
     shedding: Semaphore,
@@ -70,6 +101,7 @@ impl Plain {
             site,
             head: HeadLimits::default(),
             stopping: watch::Sender::new(false),
+            draining: AtomicBool::new(false),
             admission: Admission::default(),
             shedding: Semaphore::new(shed::SHEDDING_MAX),
         }
@@ -87,6 +119,20 @@ impl Plain {
         self.stopping.send_replace(true);
     }
 
+    /// From now on `/readyz` says 503, so that a load balancer sends nobody new; all else goes on.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether players may be sent here.
+    pub fn readiness(&self) -> Readiness {
+        match (*self.stopping.borrow(), self.draining.load(Ordering::Relaxed)) {
+            (true, _) => Readiness::Stopping,
+            (false, true) => Readiness::Draining,
+            (false, false) => Readiness::Ready,
+        }
+    }
+
     /// A place for one connection of `peer`, free again when the permit is dropped. There are 256, for one address
     /// (except 127.0.0.1 and ::1) 64.
     pub fn admit(&self, peer: IpAddr) -> Option<Permit> {
@@ -101,10 +147,10 @@ impl Plain {
     }
 
     fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        let stopping = *self.stopping.borrow();
-        let mut answer = answers::answer(request, &self.site, stopping);
+        let readiness = self.readiness();
+        let mut answer = answers::answer(request, &self.site, readiness);
         // an idle connection is a place that somebody else could have
-        if stopping || self.admission.is_crowded() {
+        if readiness == Readiness::Stopping || self.admission.is_crowded() {
             answers::close_after(&mut answer);
         }
         answer

@@ -1,12 +1,14 @@
 //! The control thread (tokio): the lobby, and connections that speak plain HTTP. Nothing here is on a tick's path.
 
+pub mod admin;
 pub mod capsules;
 pub mod certificate;
+mod drain;
 pub mod http;
 pub mod site;
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -17,12 +19,18 @@ use tickwire_shared::protocol::close::CloseReason;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
+use crate::config::LoadLimits;
+use crate::handover::steer::{AdminCall, RoomLine, Steer, SteerRoom, Steered};
 use crate::handover::{LinkAddress, Post, ReactorPort, SEAT_GONE, ToControl, ToReactor, ToTick};
-use crate::lobby::Lobby;
 use crate::lobby::directory::Directory;
+use crate::lobby::{Load, Lobby, NoPlace};
+use crate::metrics::Metrics;
+use crate::metrics::rooms::TickThreadMetrics;
 use crate::net::PlainStream;
+use admin::Admin;
 use capsules::Capsules;
 use certificate::Certificate;
+pub use drain::Drain;
 use http::Plain;
 
 /// How soon a stop that found a full inbox is tried again.
@@ -42,12 +50,20 @@ pub struct Control {
     pub directory: Directory,
     /// What plain requests are answered from.
     pub plain: Arc<Plain>,
+    /// The server's counters.
+    pub metrics: Arc<Metrics>,
     /// If the server speaks TLS.
     pub certificate: Option<Certificate>,
     /// Where capsules go, if anywhere.
     pub capsules: Option<Capsules>,
     /// How long answers under way may take when the server stops.
     pub stop_grace: std::time::Duration,
+    /// The operator's listener, if there is one.
+    pub admin: Option<(TcpListener, Arc<Admin>)>,
+    /// How the server ends.
+    pub drain: Drain,
+    /// From which load on players are refused.
+    pub load: LoadLimits,
 }
 
 impl Control {
@@ -57,6 +73,9 @@ impl Control {
         // what a full port held back is tried again
         let mut flush = tokio::time::interval(std::time::Duration::from_millis(100));
         let mut look = tokio::time::interval(certificate::LOOK_INTERVAL);
+        if let Some((listener, admin)) = self.admin.take() {
+            tokio::spawn(admin::serve(listener, admin));
+        }
         loop {
             tokio::select! {
                 () = &mut stop => break,
@@ -68,6 +87,7 @@ impl Control {
                     None => break,
                 },
             }
+            self.drain.look(&self.lobby);
             for thread in &mut self.threads {
                 thread.flush();
             }
@@ -82,7 +102,7 @@ impl Control {
     /// Tells all, and stays until the last has the message: a full inbox must not swallow the end.
     async fn stop_reactors(&mut self) {
         for reactor in &mut self.reactors {
-            reactor.send(ToReactor::Stop);
+            reactor.send(ToReactor::Stop { text: self.drain.text().to_owned() });
         }
         loop {
             self.reactors.iter_mut().for_each(ReactorPort::wake);
@@ -115,15 +135,61 @@ impl Control {
                 Some(certificate) => certificate.reload(),
                 None => info!("there is no certificate to read anew: the server does not speak TLS"),
             },
+            ToControl::Admin(AdminCall::Rooms { after, max, answer }) => {
+                let line = |(room, thread, taken)| RoomLine { room, thread, taken };
+                // whoever asked may have given up
+                let _ = answer.send(self.lobby.rooms_after(after).take(max).map(line).collect());
+            }
+            ToControl::Admin(AdminCall::Room(asked)) => self.steer(asked),
+            ToControl::Admin(AdminCall::Drain { within, text }) => {
+                self.plain.drain();
+                self.drain.begin(within, text, &self.lobby);
+            }
             ToControl::Plain { .. } => unreachable!("plain connections are served before"),
         }
     }
 
+    fn steer(&mut self, asked: SteerRoom) {
+        let Some(thread) = self.lobby.thread_of(asked.room) else {
+            let _ = asked.answer.send(Steered::NoRoom);
+            return;
+        };
+        if matches!(asked.what, Steer::Dispose { .. }) {
+            // nobody is placed there any more
+            self.lobby.ended(asked.room);
+        }
+        self.threads[thread].send(ToTick::Steer(asked));
+    }
+
+    /// How busy the tick threads are.
+    fn load(&self) -> Load {
+        let LoadLimits { rooms_max_percent, joins_max_percent } = self.load;
+        let threads = self.metrics.tick_threads.all();
+        let permille =
+            |thread: &Arc<TickThreadMetrics>| u32::try_from(thread.load_permille.value()).unwrap_or(u32::MAX);
+        Load {
+            threads_permille: threads.iter().map(permille).collect(),
+            rooms_max_permille: 10 * rooms_max_percent,
+            joins_max_permille: 10 * joins_max_percent,
+        }
+    }
+
     fn place(&mut self, link: LinkAddress, profile: Profile) {
-        let Some(placement) = self.lobby.place() else {
-            let text = "all rooms are full; try again in a moment".to_owned();
-            let close = ToReactor::Close { link: link.link, reason: CloseReason::TryLater, text };
-            return self.reactors[link.reactor].send(close);
+        if self.drain.is_on() {
+            self.metrics.joins_draining.one();
+            return self
+                .turn_away(link, "this server is about to stop and takes nobody new; connect again for another one");
+        }
+        let placement = match self.lobby.place(&self.load()) {
+            Ok(placement) => placement,
+            Err(NoPlace::Full) => {
+                self.metrics.joins_without_room.one();
+                return self.turn_away(link, "all rooms are full; try again in a moment");
+            }
+            Err(NoPlace::Overloaded) => {
+                self.metrics.joins_overloaded.one();
+                return self.turn_away(link, "this server has more work than time; try again in a minute");
+            }
         };
         let thread = &mut self.threads[placement.thread];
         if placement.new {
@@ -142,6 +208,11 @@ impl Control {
                 self.reactors[link.reactor].send(close);
             }
         }
+    }
+
+    fn turn_away(&mut self, link: LinkAddress, text: &str) {
+        let close = ToReactor::Close { link: link.link, reason: CloseReason::TryLater, text: text.to_owned() };
+        self.reactors[link.reactor].send(close);
     }
 
     fn serve_plain(&self, stream: PlainStream, read: Vec<u8>, peer: SocketAddr) {

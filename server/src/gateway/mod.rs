@@ -86,6 +86,7 @@ impl Gateway {
 
     /// Writes one room's frames and sends the batch home as a receipt.
     fn write_batch(&mut self, io: &mut Io<'_>, mut batch: Box<Batch>) {
+        let began = Instant::now();
         for i in 0..batch.frames.len() {
             let frame = &batch.frames[i];
             let outcome = io.send_frame(frame.link, batch.frame_bytes(frame));
@@ -97,6 +98,7 @@ impl Gateway {
                 batch.drained.push((link, seat));
             }
         }
+        batch.write_took = began.elapsed();
         self.threads[batch.thread].send_home(batch);
     }
 
@@ -141,7 +143,7 @@ impl Gateway {
             io.queue(link, MessageKind::Binary, &refused.encode());
         }
         io.close(link, reason.code(), text);
-        self.metrics.sessions_refused.one();
+        self.metrics.sessions_refused.of(reason).one();
         debug!(link = link.0, code = reason.code(), text, "session refused");
         if let Some(seat) = seat {
             self.free(link, seat, Leave::Removed);
@@ -329,9 +331,7 @@ impl Handler for Gateway {
                     self.seat(io, (link, seat), (tick, rate_hz), pass, resumed);
                 }
                 ToReactor::Close { link, reason, text } => self.refuse(io, link, reason, &text),
-                ToReactor::Stop => {
-                    io.shut_down(CloseReason::GoingAway.code(), "the server stops; come back soon", self.stop_grace);
-                }
+                ToReactor::Stop { text } => io.shut_down(CloseReason::GoingAway.code(), &text, self.stop_grace),
             }
         }
         self.close_silent_newcomers(io);

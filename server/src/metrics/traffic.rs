@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::sync::OnceLock;
 
 use super::Counter;
+use super::exposition::{Exposed, Page, Series, bytes};
 
 /// Bits of frames that rooms composed, by purpose. What of them reached the clients is in
 /// [`Metrics::frames_out`](super::Metrics::frames_out) and its neighbours. Displays as a table.
@@ -25,6 +26,7 @@ pub struct TrafficCounters {
     pub owned: Counter,
     /// Bits: events of the game.
     pub events: Counter,
+    game: OnceLock<&'static str>,
     fields: OnceLock<Vec<FieldTraffic>>,
 }
 
@@ -58,6 +60,11 @@ pub struct FieldTraffic {
 }
 
 impl TrafficCounters {
+    /// The game whose frames these are; the first name holds.
+    pub fn of_game(&self, name: &'static str) {
+        self.game.get_or_init(|| name);
+    }
+
     /// The fields, whose names are given when they are asked for first: kind and field.
     pub fn fields_named<'a>(&self, names: impl Iterator<Item = (&'a str, &'a str)>) -> &[FieldTraffic] {
         self.fields.get_or_init(|| {
@@ -107,6 +114,36 @@ impl Display for TrafficCounters {
             }
         }
         Ok(())
+    }
+}
+
+const SENT: &str = "Bytes of composed frames, by what they are for: fields of the game's kinds, the structure (who is there, who \
+                    changed), heads, owner-only fields, events.";
+const ENCODED: &str = "Bytes of composed frames as they were encoded, once for all who share them.";
+
+impl Exposed for TrafficCounters {
+    fn expose(&self, _: &Series<'_>, page: &mut Page) {
+        let Some(game) = self.game.get() else { return };
+        let mut shared = |labels: &[(&str, &str)], bits: &Shared| {
+            let labels = [&[("game", *game)], labels].concat();
+            page.counter("frame_bytes", SENT, &labels, bytes(bits.sent.value()));
+            page.counter("encoded_bytes", ENCODED, &labels, bytes(bits.encoded.value()));
+        };
+        for FieldTraffic { kind, field, bits } in self.fields() {
+            shared(&[("part", "field"), ("kind", kind), ("field", field)], bits);
+        }
+        shared(&[("part", "structure")], &self.structure);
+        for (part, bits) in [("heads", &self.heads), ("owned", &self.owned), ("events", &self.events)] {
+            page.counter("frame_bytes", SENT, &[("game", game), ("part", part)], bytes(bits.value()));
+        }
+        let help = "Bytes of frame_bytes that are fields or structure, by the layer they were in and by whether they built on \
+                    an earlier state.";
+        for (layer, bits) in [("public", &self.public), ("teams", &self.teams), ("seat", &self.seat)] {
+            for (kind, bits) in [("delta", &bits.deltas), ("keyframe", &bits.keyframes)] {
+                let labels = [("game", *game), ("layer", layer), ("kind", kind)];
+                page.counter("layer_bytes", help, &labels, bytes(bits.sent.value()));
+            }
+        }
     }
 }
 

@@ -31,7 +31,7 @@ impl Links {
         let tls = match self.identity.as_ref().map(|identity| identity.begin()).transpose() {
             Ok(tls) => tls,
             Err(error) => {
-                tracing::error!(%error, "cannot begin TLS");
+                self.addresses.complaints.system(self.now, "TLS cannot begin", &error);
                 return true;
             }
         };
@@ -41,7 +41,7 @@ impl Links {
         // readable and writable at once: epoll tells of changes, and "writable" changes only after a refusal
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = registry.register(&mut stream, Token(id.0 as usize), interest) {
-            tracing::error!(%error, "cannot watch a connection");
+            self.addresses.complaints.system(self.now, "it cannot be watched", &error);
             return true;
         }
         let link = entry.insert(Link::new(id, stream, peer, place, self.now_ms));

@@ -22,6 +22,7 @@ pub(super) struct Complaints {
     forwarded: Sample,
     header_unasked: Sample,
     header_missing: Sample,
+    system: Sample,
 }
 
 impl Complaints {
@@ -72,6 +73,12 @@ impl Complaints {
             "a connection of a proxy is dropped: with net.proxy_protocol = true all in net.proxies must begin with \
              PROXY v2 (HAProxy: send-proxy-v2); set it to false if this one does not"
         );
+    }
+
+    /// The system, or rustls, did not give a connection what it needs, and it was dropped.
+    pub(super) fn system(&self, now: Instant, what: &'static str, error: &dyn std::error::Error) {
+        let Some(dropped) = self.system.due(now) else { return };
+        tracing::error!(%error, dropped, "a connection is dropped: {what}; the system may be out of memory or descriptors");
     }
 }
 

@@ -238,13 +238,13 @@ impl Links {
             let Some(link) = find(&mut self.slab, id) else { continue };
             link.abandon_unsent();
             tracing::debug!(link = id.0, "too many bytes wait in all links");
-            self.metrics.links_evicted.one();
+            self.metrics.links_largest.one();
             self.drop_link(id);
         }
     }
 
     fn evict(&mut self, id: LinkId) {
-        self.metrics.links_evicted.one();
+        self.metrics.links_overfull.one();
         self.close(id, 1013, "too slow: too many bytes wait for this connection");
     }
 

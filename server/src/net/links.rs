@@ -278,7 +278,7 @@ impl Links {
             }
             Overdue::Stalled | Overdue::Dead => {
                 let metrics = &self.metrics;
-                let cause = if overdue == Overdue::Dead { &metrics.links_silent } else { &metrics.links_evicted };
+                let cause = if overdue == Overdue::Dead { &metrics.links_silent } else { &metrics.links_stalled };
                 cause.one();
                 link.abandon_unsent();
                 self.drop_link(id);

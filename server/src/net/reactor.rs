@@ -352,7 +352,7 @@ impl<H: Handler> Reactor<H> {
             }
             Ok((client, None)) => match links.hand_over(id, self.poll.registry()) {
                 Ok(stream) => handler.plain_http(stream, bytes, client),
-                Err(error) => tracing::error!(%error, "cannot hand a connection over"),
+                Err(error) => links.addresses.complaints.system(links.now, "it cannot be handed over", &error),
             },
             Err(refusal) => links.refuse(id, &refusal),
         }

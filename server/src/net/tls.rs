@@ -31,7 +31,7 @@ pub struct Tls {
     /// A rule was broken: nothing more is taken from the socket.
     is_broken: bool,
     /// The first byte that came.
-    first: Option<u8>,
+    first: First,
     /// What came first was no TLS.
     met_plaintext: bool,
 }
@@ -46,7 +46,7 @@ impl Tls {
             connection: Box::new(connection),
             has_more: false,
             is_broken: false,
-            first: None,
+            first: First::default(),
             met_plaintext: false,
         })
     }
@@ -113,8 +113,8 @@ impl Tls {
 
     /// The connection failed because its first bytes were no TLS: what they were instead.
     pub(super) fn met_plaintext(&self) -> Option<HeadError> {
-        // no line of HTTP begins like the signature of PROXY v2
-        let is_of_proxy = self.first == Some(SIGNATURE[0]);
+        // no line of HTTP begins like the signature of PROXY v2, or with the word of v1
+        let is_of_proxy = self.first.bytes().first() == Some(&SIGNATURE[0]) || self.first.bytes() == b"PROXY ";
         self.met_plaintext.then_some(if is_of_proxy { HeadError::ProxyHeader } else { HeadError::NotTls })
     }
 
@@ -147,16 +147,36 @@ impl Tls {
     }
 }
 
-/// A socket of which the first byte is kept: rustls does not give back what it refuses.
+/// The first bytes of a connection: as many as tell what it is if it is no TLS.
+#[derive(Clone, Copy, Default, Debug)]
+struct First {
+    bytes: [u8; 6],
+    count: u8,
+}
+
+impl First {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.count)]
+    }
+
+    fn note(&mut self, read: &[u8]) {
+        for (slot, byte) in self.bytes[usize::from(self.count)..].iter_mut().zip(read) {
+            *slot = *byte;
+            self.count += 1;
+        }
+    }
+}
+
+/// A socket of which the first bytes are kept: rustls does not give back what it refuses.
 struct Noting<'a, R> {
     socket: &'a mut R,
-    first: &'a mut Option<u8>,
+    first: &'a mut First,
 }
 
 impl<R: Read> Read for Noting<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.socket.read(buffer)?;
-        *self.first = self.first.or(buffer[..count].first().copied());
+        self.first.note(&buffer[..count]);
         Ok(count)
     }
 }

@@ -308,15 +308,25 @@ impl<G: Game> Room<G> {
         self.batches[reactor] = Some(batch);
     }
 
-    /// One tick. `now` is when it begins; `send` gets each batch that has work, and may give it back when its reactor
-    /// cannot take it now.
-    pub fn step(&mut self, now: Instant, mut send: impl FnMut(Box<Batch>) -> Result<(), Box<Batch>>) {
+    /// One tick, which is [`Room::simulate`] and [`Room::compose_all`]. `now` is when it begins; `send` gets each batch
+    /// that has work, and may give it back when its reactor cannot take it now.
+    pub fn step(&mut self, now: Instant, send: impl FnMut(Box<Batch>) -> Result<(), Box<Batch>>) {
+        self.simulate(now);
+        self.compose_all(now, send);
+    }
+
+    /// The first half of a tick: inputs, the game, its state. Only for a host that measures both halves.
+    pub fn simulate(&mut self, now: Instant) {
         self.tick = self.tick.next();
         self.pass_grace();
         self.take_inputs(now);
         self.tick_game();
         self.publish();
         self.queue_events();
+    }
+
+    /// The second: frames for all. `now` is when they leave.
+    pub fn compose_all(&mut self, now: Instant, mut send: impl FnMut(Box<Batch>) -> Result<(), Box<Batch>>) {
         self.encoder.clear();
         self.tick_traffic.clear();
         for reactor in 0..self.batches.len() {

@@ -1,6 +1,8 @@
 //! The thread that runs rooms: at each moment takes what came, steps the rooms that are due, sends, sleeps.
 
+mod measure;
 mod schedule;
+mod steer;
 mod traffic;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +22,9 @@ use crate::handover::{
     ToReactor, ToTick, Told,
 };
 use crate::metrics::Metrics;
+use crate::metrics::rooms::RoomClass;
 use crate::room::{Returned, Room, RoomCounts};
+use measure::{Measures, TickTimes};
 use schedule::Schedule;
 use traffic::Fields;
 
@@ -63,6 +67,7 @@ pub struct TickThread<G: Game> {
     schedule: Schedule,
     metrics: Arc<Metrics>,
     fields: Fields,
+    measures: Measures,
     lateness: Lateness,
     complaints: Complaints,
     keeps_capsules: bool,
@@ -113,10 +118,12 @@ struct Lateness {
 impl<G: Game> TickThread<G> {
     /// Thread number `index`; every room is made with `options`.
     pub fn new(index: usize, options: G::Options, ports: TickPorts, metrics: Arc<Metrics>) -> Self {
+        let (started, measured) = (Instant::now(), metrics.tick_threads.add());
+        metrics.traffic.of_game(G::NAME);
         Self {
             index,
             options,
-            started: Instant::now(),
+            started,
             inbox: ports.inbox,
             inputs: ports.inputs,
             home: ports.home,
@@ -129,6 +136,7 @@ impl<G: Game> TickThread<G> {
             schedule: Schedule::default(),
             metrics,
             fields: Fields::of::<G>(),
+            measures: Measures::new(measured, started),
             lateness: Lateness::default(),
             complaints: Complaints::default(),
             keeps_capsules: false,
@@ -168,6 +176,7 @@ impl<G: Game> TickThread<G> {
         while !self.stopping {
             let now = Instant::now();
             self.pass(now);
+            self.measures.passed(now, Instant::now());
             self.sleep();
         }
     }
@@ -197,6 +206,7 @@ impl<G: Game> TickThread<G> {
     fn take_home(&mut self) {
         for _ in 0..self.home.len() {
             let Ok(batch) = self.home.try_recv() else { break };
+            self.measures.written(batch.room, batch.write_took);
             // the batch of a room that has ended ends here
             if let Some(room) = self.rooms.get_mut(&batch.room) {
                 room.home(batch);
@@ -232,6 +242,7 @@ impl<G: Game> TickThread<G> {
                 ToTick::Desync { room, seat, link, tick, hashes } => {
                     self.with_room(room, |room| room.desync(seat, link, tick, &hashes));
                 }
+                ToTick::Steer(asked) => self.steer(asked),
                 ToTick::Close(room) => self.close(room),
                 ToTick::Stop => self.stopping = true,
             }
@@ -258,6 +269,8 @@ impl<G: Game> TickThread<G> {
                 }
                 let now_ms = thread.started.elapsed().as_millis() as u64;
                 thread.schedule.add(id, room.rate(), now_ms);
+                let class = RoomClass { game: G::NAME, rate_hz: room.rate().per_second() };
+                thread.measures.opened(id, class);
                 thread.rooms.insert(id, room);
                 info!(room = id.0, thread = index, "room opened");
             }
@@ -272,18 +285,24 @@ impl<G: Game> TickThread<G> {
         let survived = self.guarded(id, |thread| {
             let Some(room) = thread.rooms.get_mut(&id) else {
                 let text = "the room has just ended; try again".to_owned();
+                thread.metrics.joins_too_late.one();
                 return thread.refuse((id, stay), link, CloseReason::TryLater, text);
             };
             match room.join(link, profile) {
                 Ok(seat) => {
                     room.name_stay(seat, stay);
                     let pass = pass.filter(|_| room.holds_seats());
+                    thread.measures.joined(id);
                     thread.seat(id, seat, link, pass, None);
                 }
-                Err(refusal) => thread.refuse((id, stay), link, CloseReason::Refused, refusal.to_string()),
+                Err(refusal) => {
+                    thread.metrics.joins_unwanted.one();
+                    thread.refuse((id, stay), link, CloseReason::Refused, refusal.to_string());
+                }
             }
         });
         if !survived {
+            self.metrics.joins_too_late.one();
             // the room did not know this one yet
             self.close_link(link, CloseReason::RoomFailed, ROOM_FAILED);
         }
@@ -323,7 +342,7 @@ impl<G: Game> TickThread<G> {
         self.guarded(id, |thread| {
             if let Some(room) = thread.rooms.get_mut(&id) {
                 room.leave(seat, link, why);
-                tell_freed(&mut thread.control, room);
+                thread.tell_freed(id);
             }
         });
     }
@@ -332,7 +351,7 @@ impl<G: Game> TickThread<G> {
         self.guarded(id, |thread| {
             if let Some(room) = thread.rooms.get_mut(&id) {
                 room.lost(seat, link);
-                tell_freed(&mut thread.control, room);
+                thread.tell_freed(id);
             }
         });
     }
@@ -340,6 +359,7 @@ impl<G: Game> TickThread<G> {
     fn close(&mut self, id: RoomId) {
         if let Some(room) = self.rooms.remove(&id) {
             self.schedule.remove(id);
+            self.measures.ended(id, false);
             drop_room(room);
             info!(room = id.0, "room closed");
         }
@@ -352,9 +372,12 @@ impl<G: Game> TickThread<G> {
             self.lateness.worst_ms = self.lateness.worst_ms.max(now_ms - due_ms);
             self.guarded(id, |thread| {
                 let Some(room) = thread.rooms.get_mut(&id) else { return };
-                let reactors = &mut thread.reactors;
-                room.step(Instant::now(), |batch| reactors[batch.reactor].offer(batch));
-                tell_freed(&mut thread.control, room);
+                let (reactors, began) = (&mut thread.reactors, Instant::now());
+                room.simulate(began);
+                let simulated = Instant::now();
+                room.compose_all(simulated, |batch| reactors[batch.reactor].offer(batch));
+                let due = thread.started + Duration::from_millis(due_ms);
+                thread.measures.ticked(id, &TickTimes { due, began, simulated, ended: Instant::now() });
                 let counts = room.take_counts();
                 count(&thread.metrics, &counts);
                 thread.fields.count(room.tick_traffic(), &thread.metrics.traffic);
@@ -362,6 +385,7 @@ impl<G: Game> TickThread<G> {
                 for (name, bytes) in room.take_capsules() {
                     thread.control.send(ToControl::Capsule { name, bytes });
                 }
+                thread.tell_freed(id);
             });
             self.metrics.ticks.one();
             self.metrics.ticks_lost.add(lost);
@@ -379,9 +403,19 @@ impl<G: Game> TickThread<G> {
         survived
     }
 
+    /// The lobby learns which stays are over.
+    fn tell_freed(&mut self, id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        for stay in room.take_freed() {
+            self.measures.left(id);
+            self.control.send(ToControl::SeatFreed(id, stay));
+        }
+    }
+
     fn fail(&mut self, id: RoomId) {
         error!(room = id.0, "the game panicked: its room is closed, the server goes on");
         self.schedule.remove(id);
+        self.measures.ended(id, true);
         if let Some(room) = self.rooms.remove(&id) {
             for (_, link) in room.links() {
                 self.close_link(link, CloseReason::RoomFailed, ROOM_FAILED);
@@ -399,12 +433,6 @@ impl<G: Game> TickThread<G> {
             self.lateness = Lateness { reported: Some(now), lost: 0, worst_ms: 0 };
         }
     }
-}
-
-/// The lobby learns which stays are over.
-fn tell_freed<G: Game>(control: &mut Post<tokio::sync::mpsc::Sender<ToControl>, ToControl>, room: &mut Room<G>) {
-    let id = room.id();
-    room.take_freed().for_each(|stay| control.send(ToControl::SeatFreed(id, stay)));
 }
 
 /// A game's own state may panic when it is dropped; that ends nothing else.

@@ -30,6 +30,18 @@ impl Fields {
         Self { names: fields.iter().map(name).collect(), of_units }
     }
 
+    /// Bytes that each field took: kind, field, bytes, the most first.
+    pub(super) fn bytes_of(&self, traffic: &Traffic) -> Vec<(String, String, u64)> {
+        let mut bits = vec![0; self.names.len()];
+        for (field, spending) in self.of_units.iter().zip(&traffic.fields) {
+            bits[*field] += spending.sent;
+        }
+        let named = self.names.iter().zip(bits);
+        let mut fields: Vec<_> = named.map(|((kind, field), bits)| (kind.clone(), field.clone(), bits / 8)).collect();
+        fields.sort_by_key(|(_, _, bytes)| std::cmp::Reverse(*bytes));
+        fields
+    }
+
     /// Adds a tick of a room.
     pub(super) fn count(&self, traffic: &Traffic, to: &TrafficCounters) {
         let add = |shared: &Shared, spending: &Spending| {

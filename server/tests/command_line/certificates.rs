@@ -134,6 +134,16 @@ fn files_that_are_changed_over_or_do_not_fit_are_told() {
 }
 
 #[test]
+fn a_byte_order_mark_in_front_hides_nothing() {
+    let scratch = Scratch::new("marked");
+    let (certificate, key) = until(2100);
+    let [certificate, key] =
+        [("cert.pem", certificate), ("key.pem", key)].map(|(name, pem)| scratch.file(name, &format!("\u{feff}{pem}")));
+    let server = Running::start(&["--tls-cert", &certificate, "--tls-key", &key]);
+    server.expect_said("speaks TLS");
+}
+
+#[test]
 fn the_log_names_the_certificate_and_its_end_at_the_start_and_when_it_is_renewed() {
     let (certificate, scratch) = (Certificate::new(), Scratch::new("told"));
     let file = certificate.file().to_str().unwrap().to_owned();

@@ -89,10 +89,17 @@ fn a_header_in_front_that_nobody_asked_for_is_told() {
 fn a_header_in_front_of_tls_that_nobody_asked_for_is_told() {
     let certificate = certificate::Certificate::new();
     let [file, key] = [certificate.file(), certificate.key_file()].map(|path| path.to_str().unwrap().to_owned());
+    for header in [PROXY_V2, b"PROXY TCP4 203.0.113.7 10.0.0.1 40001 443\r\n"] {
+        let server = Running::start(&["--tls-cert", &file, "--tls-key", &key]);
+        assert_eq!(ask(&server, [header, &[0x16, 3, 1, 0, 5, 1, 0, 0, 1, 3]].concat()), "HTTP/1.1 400");
+        let line = server.expect_said("net.proxy_protocol");
+        assert!(line.contains("WARN") && line.contains("127.0.0.1"), "{line}");
+    }
     let server = Running::start(&["--tls-cert", &file, "--tls-key", &key]);
-    assert_eq!(ask(&server, [PROXY_V2, &[0x16, 3, 1, 0, 5, 1, 0, 0, 1, 3]].concat()), "HTTP/1.1 400");
-    let line = server.expect_said("net.proxy_protocol");
-    assert!(line.contains("WARN") && line.contains("127.0.0.1"), "{line}");
+    // a method of HTTP that begins alike
+    assert_eq!(ask(&server, "PROPFIND / HTTP/1.1\r\nHost: a\r\n\r\n"), "HTTP/1.1 400");
+    server.signal("TERM");
+    assert!(!server.end().1.contains("net.proxy_protocol"), "that is no proxy");
 }
 
 #[test]

@@ -83,5 +83,5 @@ fn a_mib_may_wait_in_a_link() {
             assert_eq!(server.told(), Told::Closed(link, CloseCause::Ours(1000)));
         }
     }
-    assert_eq!(server.metrics.links_evicted.value(), 1);
+    assert_eq!(server.metrics.links_overfull.value(), 1);
 }

@@ -1,4 +1,4 @@
-//! What is answered: a pure function of the request's head, the site and whether the server stops.
+//! What is answered: a pure function of the request's head, the site and whether the server is ready.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -9,6 +9,7 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 use tickwire_shared::protocol::SUBPROTOCOL;
 
+use super::Readiness;
 use crate::control::site::{Site, SiteFile};
 
 /// Nothing but the page's own files; WebAssembly may be compiled; `'self'` includes `ws:` and `wss:` to this host
@@ -19,7 +20,7 @@ const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 /// The answer to one request; its body, if any, is not looked at.
-pub(super) fn answer<B>(request: &Request<B>, site: &Site, stopping: bool) -> Response<Full<Bytes>> {
+pub(super) fn answer<B>(request: &Request<B>, site: &Site, readiness: Readiness) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return not_allowed();
     }
@@ -27,7 +28,9 @@ pub(super) fn answer<B>(request: &Request<B>, site: &Site, stopping: bool) -> Re
         return fresh_connection_required();
     }
     match request.uri().path() {
-        "/healthz" => health(stopping),
+        "/healthz" if readiness == Readiness::Stopping => sentence(readiness.status(), "stopping\n"),
+        "/healthz" => sentence(StatusCode::OK, "ok\n"),
+        "/readyz" => sentence(readiness.status(), format!("{}\n", readiness.word())),
         "/ws" => upgrade_required(),
         path => match site.file(path) {
             Some(file) => file_or_unchanged(file, request.headers()),
@@ -46,10 +49,6 @@ pub(super) fn close_after(answer: &mut Response<Full<Bytes>>) {
         // beside "upgrade", where that stands
         answer.headers_mut().append(CONNECTION, close);
     }
-}
-
-fn health(stopping: bool) -> Response<Full<Bytes>> {
-    if stopping { sentence(StatusCode::SERVICE_UNAVAILABLE, "stopping\n") } else { sentence(StatusCode::OK, "ok\n") }
 }
 
 fn file_or_unchanged(file: &SiteFile, asked: &HeaderMap) -> Response<Full<Bytes>> {

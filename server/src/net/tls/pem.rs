@@ -52,6 +52,8 @@ const KEY: &str = "PRIVATE KEY";
 /// What is read as a key.
 const KEYS: [&str; 3] = [KEY, "RSA PRIVATE KEY", "EC PRIVATE KEY"];
 
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// A file and the kinds of PEM in it.
 pub(super) struct PemFile {
     bytes: Vec<u8>,
@@ -69,6 +71,10 @@ impl PemFile {
         File::open(path)?.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > FILE_MAX_BYTES {
             return Err(PemError::TooLong);
+        }
+        // some editors put a byte order mark in front, which hides the first line
+        if bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
         }
         Ok(Self { labels: labels(&bytes), bytes })
     }

@@ -1,0 +1,243 @@
+//! What can be asked of the admin listener: the one table from which requests are answered and the description
+//! (`openapi.rs`) is made.
+
+use hyper::{Method, StatusCode};
+use serde::Deserialize;
+use tickwire_shared::SeatId;
+
+use super::answers::{Answer, failed};
+
+/// Most rooms in one answer.
+const ROOMS_MAX: usize = 10_000;
+const ROOMS_DEFAULT: usize = 1_000;
+
+/// What a request must show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Needs {
+    /// Nothing, wherever it comes from: a load balancer's health check.
+    Nothing,
+    /// To come from this machine, or the token.
+    Reading,
+    /// The token: who plays is nobody else's business.
+    Inspection,
+    /// The token; and it is logged.
+    Steering,
+}
+
+/// One thing that can be asked.
+#[derive(Debug)]
+pub(super) struct Route {
+    /// GET, or POST.
+    pub(super) method: &'static Method,
+    /// `{…}` stands for a number.
+    pub(super) path: &'static str,
+    pub(super) needs: Needs,
+    pub(super) summary: &'static str,
+    /// Fields of the body, and of the query: name, type, meaning.
+    pub(super) body: &'static [Field],
+    pub(super) query: &'static [Field],
+    /// Status codes beside those that what it needs brings.
+    pub(super) answers: &'static [(u16, &'static str)],
+    ask: fn(&[u64], &str) -> Result<Asked, &'static str>,
+}
+
+pub(super) type Field = (&'static str, &'static str, &'static str);
+
+/// A request that has a route.
+#[derive(Debug)]
+pub(super) struct Matched {
+    pub(super) route: &'static Route,
+    pub(super) asked: Asked,
+}
+
+/// What is asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Asked {
+    Health,
+    Readiness,
+    Metrics,
+    Description,
+    Rooms { after: u64, max: usize },
+    Room { room: u64 },
+    Kick { room: u64, seat: SeatId },
+    Dispose { room: u64 },
+    Drain,
+}
+
+/// The body of what ends somebody's game.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Words {
+    text: Option<String>,
+}
+
+impl Words {
+    pub(super) fn text(self, default: &str) -> String {
+        self.text.unwrap_or_else(|| default.to_owned())
+    }
+}
+
+/// The body of a drain.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Drain {
+    pub(super) within_s: Option<u64>,
+    pub(super) text: Option<String>,
+}
+
+const TEXT: Field = ("text", "string", "what the players are told, in the close frame");
+const DONE: (u16, &str) = (200, "done: how many players were told");
+const NO_ROOM: (u16, &str) = (404, "no such room (any more)");
+const SILENT: (u16, &str) = (504, "the room's tick thread did not answer in time");
+
+pub(super) static ROUTES: [Route; 9] = [
+    Route {
+        answers: &[(200, "it runs"), (503, "it stops")],
+        ..get("/healthz", Needs::Nothing, "Whether the server runs", |_, _| Ok(Asked::Health))
+    },
+    Route {
+        answers: &[(200, "players may be sent here"), (503, "it drains or stops: send them elsewhere")],
+        ..get("/readyz", Needs::Nothing, "Whether new players may be sent here", |_, _| Ok(Asked::Readiness))
+    },
+    get("/metrics", Needs::Reading, "All metrics, as Prometheus reads them (text format 0.0.4)", |_, _| {
+        Ok(Asked::Metrics)
+    }),
+    get("/admin/openapi.json", Needs::Reading, "This description (OpenAPI 3.1)", |_, _| Ok(Asked::Description)),
+    Route {
+        query: &[
+            ("after", "integer", "rooms behind this one; the last of the answer before"),
+            ("limit", "integer", "so many at most: 1 to 10000, 1000 by default"),
+        ],
+        ..get("/admin/rooms", Needs::Inspection, "Rooms, with their tick threads and taken seats", |_, query| {
+            rooms(query)
+        })
+    },
+    Route {
+        answers: &[(200, "the room"), NO_ROOM, SILENT],
+        ..get("/admin/rooms/{room}", Needs::Inspection, "One room: players, tick, load, bytes by field", |n, _| {
+            Ok(Asked::Room { room: n[0] })
+        })
+    },
+    Route {
+        body: &[TEXT],
+        answers: &[DONE, (404, "no such room, or nobody in that seat"), SILENT],
+        ..post("/admin/rooms/{room}/seats/{seat}/kick", "Closes one player's connection with 4003", |n, _| {
+            let seat = u16::try_from(n[1]).map_err(|_| "a seat is a number up to 65535")?;
+            Ok(Asked::Kick { room: n[0], seat: SeatId(seat) })
+        })
+    },
+    Route {
+        body: &[TEXT],
+        answers: &[DONE, NO_ROOM, SILENT],
+        ..post("/admin/rooms/{room}/dispose", "Ends a room: closes its players' connections with 1000", |n, _| {
+            Ok(Asked::Dispose { room: n[0] })
+        })
+    },
+    Route {
+        body: &[("within_s", "integer", "at most so many seconds; drain_s by default"), TEXT],
+        answers: &[(202, "it drains")],
+        ..post(
+            "/admin/drain",
+            "No new rooms and players; the server ends when its rooms have, or when time is up",
+            |_, _| Ok(Asked::Drain),
+        )
+    },
+];
+
+type Ask = fn(&[u64], &str) -> Result<Asked, &'static str>;
+
+const fn get(path: &'static str, needs: Needs, summary: &'static str, ask: Ask) -> Route {
+    Route { method: &Method::GET, path, needs, summary, body: &[], query: &[], answers: &[(200, "the answer")], ask }
+}
+
+const fn post(path: &'static str, summary: &'static str, ask: Ask) -> Route {
+    let needs = Needs::Steering;
+    Route { method: &Method::POST, path, needs, summary, body: &[], query: &[], answers: &[], ask }
+}
+
+/// The route of a request.
+pub(super) fn find(method: &Method, path: &str, query: Option<&str>) -> Result<Matched, Answer> {
+    // HEAD is answered as GET; hyper leaves the body out
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    let mut of_path = ROUTES.iter().filter_map(|route| Some((route, numbers(route.path, path)?))).peekable();
+    if of_path.peek().is_none() {
+        let words = "there is nothing at this address; GET /admin/openapi.json describes what there is";
+        return Err(failed(StatusCode::NOT_FOUND, words));
+    }
+    let known: Vec<&Method> = of_path.clone().map(|(route, _)| route.method).collect();
+    let Some((route, numbers)) = of_path.find(|(route, _)| route.method == method) else {
+        return Err(failed(StatusCode::METHOD_NOT_ALLOWED, "this address takes another method").allowing(&known));
+    };
+    match (route.ask)(&numbers, query.unwrap_or_default()) {
+        Ok(asked) => Ok(Matched { route, asked }),
+        Err(words) => Err(failed(StatusCode::BAD_REQUEST, words)),
+    }
+}
+
+/// The numbers of a path that looks like this pattern.
+fn numbers(pattern: &str, path: &str) -> Option<Vec<u64>> {
+    let (mut numbers, mut parts) = (Vec::new(), path.split('/'));
+    for wanted in pattern.split('/') {
+        let part = parts.next()?;
+        if wanted.starts_with('{') {
+            numbers.push(part.parse().ok().filter(|_| part.bytes().all(|byte| byte.is_ascii_digit()))?);
+        } else if wanted != part {
+            return None;
+        }
+    }
+    parts.next().is_none().then_some(numbers)
+}
+
+fn rooms(query: &str) -> Result<Asked, &'static str> {
+    let (mut after, mut max) = (0, ROOMS_DEFAULT);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("after", number)) => after = number.parse().map_err(|_| "after takes a room's number")?,
+            Some(("limit", number)) => {
+                let limit = number.parse().ok().filter(|limit| (1..=ROOMS_MAX).contains(limit));
+                max = limit.ok_or("limit takes a number from 1 to 10000")?;
+            }
+            _ => return Err("the query takes after and limit"),
+        }
+    }
+    Ok(Asked::Rooms { after, max })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(method: Method, path: &str, query: Option<&str>) -> Result<Asked, u16> {
+        find(&method, path, query).map(|found| found.asked).map_err(|answer| answer.status().as_u16())
+    }
+
+    #[test]
+    fn every_route_is_found_at_its_path_and_no_other() {
+        for route in &ROUTES {
+            let path = route.path.replace("{room}", "7").replace("{seat}", "3");
+            let found = find(route.method, &path, None).expect(route.path);
+            assert_eq!((found.route.path, found.route.method), (route.path, route.method));
+            let other = if *route.method == Method::GET { Method::POST } else { Method::GET };
+            assert_eq!(asked(other, &path, None), Err(405), "{path}");
+            assert_eq!(asked(route.method.clone(), &format!("{path}/"), None), Err(404), "{path}/");
+            let is_safe = *route.method == Method::GET;
+            assert!(is_safe || route.needs == Needs::Steering, "what changes something steers");
+        }
+        let kick = Asked::Kick { room: 7, seat: SeatId(3) };
+        assert_eq!(asked(Method::POST, "/admin/rooms/7/seats/3/kick", None), Ok(kick));
+        assert_eq!(asked(Method::POST, "/admin/rooms/7/seats/70000/kick", None), Err(400));
+        for path in ["/admin/rooms/+7", "/admin/rooms/7.0", "/admin/rooms/", "/", "", "/admin", "//healthz"] {
+            assert_eq!(asked(Method::GET, path, None), Err(404), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn rooms_come_in_pages() {
+        let rooms = |query| asked(Method::GET, "/admin/rooms", Some(query));
+        assert_eq!(rooms(""), Ok(Asked::Rooms { after: 0, max: 1000 }));
+        assert_eq!(rooms("after=9&limit=5"), Ok(Asked::Rooms { after: 9, max: 5 }));
+        for wrong in ["limit=0", "limit=10001", "after=x", "page=2", "after"] {
+            assert_eq!(rooms(wrong), Err(400), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What an operator asks of rooms and of the server, and what is answered. Each question carries the way back
+//! (a oneshot, which never blocks who answers); whoever asked waits for a while and then says so.
+
+use std::time::Duration;
+
+use tickwire_shared::SeatId;
+use tokio::sync::oneshot;
+
+use super::RoomId;
+
+/// From the admin listener to control, within `ToControl`; when that is full, the operator is told to try again.
+#[derive(Debug)]
+pub enum AdminCall {
+    /// Which rooms are there?
+    Rooms {
+        /// Those behind this one.
+        after: RoomId,
+        /// So many at most.
+        max: usize,
+        /// Goes here.
+        answer: oneshot::Sender<Vec<RoomLine>>,
+    },
+    /// For one room; goes on to its tick thread.
+    Room(SteerRoom),
+    /// The server is to end when its rooms have, or after this time.
+    Drain {
+        /// At most; `None`: what is configured.
+        within: Option<Duration>,
+        /// What players are told then; `None`: what is configured.
+        text: Option<String>,
+    },
+}
+
+/// One question to one room, within `ToTick`; answered in the thread's next pass.
+#[derive(Debug)]
+pub struct SteerRoom {
+    /// Which.
+    pub room: RoomId,
+    /// What about it.
+    pub what: Steer,
+    /// The answer goes here.
+    pub answer: oneshot::Sender<Steered>,
+}
+
+/// What can be asked of a room.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Steer {
+    /// How is it?
+    Look,
+    /// One player is to go.
+    Kick {
+        /// Who sits there.
+        seat: SeatId,
+        /// What the player is told.
+        text: String,
+    },
+    /// It is to end.
+    Dispose {
+        /// What its players are told.
+        text: String,
+    },
+}
+
+/// What became of it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Steered {
+    /// It is like this.
+    Looks(Box<RoomReport>),
+    /// It is done; so many players were told.
+    Done {
+        /// Whose connections end.
+        players: usize,
+    },
+    /// There is no such room (any more).
+    NoRoom,
+    /// Nobody sits there.
+    NoSeat,
+}
+
+/// A room as the lobby knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RoomLine {
+    /// Which.
+    pub room: RoomId,
+    /// Index of its tick thread.
+    pub thread: usize,
+    /// Seats that are taken or promised.
+    pub taken: usize,
+}
+
+/// A room as its tick thread knows it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RoomReport {
+    /// The game's name.
+    pub game: &'static str,
+    /// Index of its tick thread.
+    pub thread: usize,
+    /// The tick of the last step.
+    pub tick: u32,
+    /// Ticks a second.
+    pub rate_hz: u16,
+    /// Seats in all.
+    pub seats: usize,
+    /// Who sits where, by name.
+    pub players: Vec<(SeatId, String)>,
+    /// Length of a tick: a running mean.
+    pub tick_mean: Duration,
+    /// The longest tick so far.
+    pub tick_max: Duration,
+    /// Frames composed so far.
+    pub frames: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Of these, by field: kind, field, bytes.
+    pub fields: Vec<(String, String, u64)>,
+}

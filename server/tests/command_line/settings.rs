@@ -1,0 +1,64 @@
+//! `tickwire config` and `tickwire check`.
+
+use super::*;
+
+fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    (status.code(), text(&stdout), text(&stderr))
+}
+
+#[test]
+fn config_prints_what_counts_and_where_it_came_from() {
+    let scratch = Scratch::new("config-prints");
+    let file = scratch.file("tickwire.toml", "rooms_max = 5\n[net]\nping_interval_ms = 10000\n");
+    let mut command = tickwire(&["config", "--config", &file, "--tick-threads", "3"]);
+    command.env("TICKWIRE_NET_FRAGMENTS_MAX", "77").env("TICKWIRE_ADMIN_TOKEN", "0123456789abcdef");
+    let (code, printed, stderr) = run(&mut command);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    for line in [
+        format!("rooms_max = 5 # {file}, line 1"),
+        format!("ping_interval_ms = 10000 # {file}, line 3"),
+        "tick_threads = 3 # --tick-threads".to_owned(),
+        "fragments_max = 77 # TICKWIRE_NET_FRAGMENTS_MAX".to_owned(),
+        "stop_grace_ms = 2000".to_owned(),
+        "# token is set # TICKWIRE_ADMIN_TOKEN".to_owned(),
+        "[session]".to_owned(),
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line} is not in {printed}");
+    }
+    assert!(!printed.contains("0123456789abcdef"), "{printed}");
+    let again = scratch.file("again.toml", &printed);
+    assert_eq!(
+        run(&mut tickwire(&["check", &again])),
+        (Some(0), format!("{again}: nothing is wrong\n"), String::new())
+    );
+    assert!(refusal(tickwire(&["config", "--tick-threads", "0"])).starts_with("--tick-threads 0 is not allowed; "));
+}
+
+#[test]
+fn check_names_all_mistakes_by_line() {
+    let scratch = Scratch::new("check-names");
+    let file = scratch.file(
+        "tickwire.toml",
+        "rooms_max = 0\nlissten = 1\nassets = \"nowhere\"\ntls_cert = \"cert.pem\"\n[network]\nping_interval_ms = 5\n\
+         [admin]\nlisten = \"0.0.0.0:7778\"\n",
+    );
+    let (code, told, stderr) = run(&mut tickwire(&["check", &file]));
+    assert_eq!((code, stderr.as_str()), (Some(1), ""), "{told}");
+    let expected = [
+        "line 1: rooms_max = 0 is not allowed",
+        "line 2: there is no key lissten; did you mean listen?",
+        "line 5: there is no section [network]; ",
+        "tls_cert needs tls_key beside it",
+        "admin.token_file",
+        "nowhere",
+    ];
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), expected.len(), "{told}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(&file) && line.contains(expected), "{expected} is not in {line}");
+    }
+    assert!(refusal(tickwire(&["check", "/no/such.toml"])).contains("/no/such.toml"));
+    assert!(refusal(tickwire(&["check"])).contains("path of a file"));
+    assert_eq!(refusal(tickwire(&["chek", &file])), "there is no \"chek\"; did you mean check?");
+}
