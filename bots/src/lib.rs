@@ -26,6 +26,7 @@
 //!   bot      one connection, and a Behaviour that plays it   -> Outcome
 //!   measure  histograms and counters of one bot; merged, of all
 //! report     Total -> Report -> table, JSON, exit code
+//! link       a model of a bad link; proxy, a TCP proxy with it
 //! ```
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -35,36 +36,65 @@ pub mod behaviour;
 pub mod bot;
 pub mod cli;
 mod files;
+pub mod link;
 pub mod measure;
 mod progress;
+pub mod proxy;
 pub mod report;
 pub mod swarm;
+pub mod units;
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use thiserror::Error;
 use tickwire_shared::Game;
 
 pub use behaviour::Behaviour;
 pub use cli::Cli;
-use cli::{Command, SwarmArgs};
+use cli::{Command, ProxyArgs, SwarmArgs};
+use proxy::{Proxy, ProxyError};
 use report::table::Table;
 use report::{Report, json};
 pub use swarm::SwarmError;
+
+/// Why nothing was done; the message is for the person who asked.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The swarm could not run.
+    #[error(transparent)]
+    Swarm(#[from] SwarmError),
+    /// The proxy could not.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// No runtime.
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+}
 
 /// Does what the command line asks, with bots that play `G`; `behaviour` makes a bot's mind from its seed. Results go
 /// to stdout, what happens meanwhile to stderr. Gives exit code 0 when all was well and 1 when not.
 ///
 /// # Errors
 /// It could not run; the message is for the person who asked, and exit code 2 is what they expect.
-pub fn run<G, B>(cli: &Cli, behaviour: impl Fn(u64) -> B) -> Result<ExitCode, SwarmError>
+pub fn run<G, B>(cli: &Cli, behaviour: impl Fn(u64) -> B) -> Result<ExitCode, RunError>
 where
     G: Game,
     B: Behaviour<G> + Send + 'static,
 {
-    let Command::Swarm(args) = &cli.command;
+    match &cli.command {
+        Command::Swarm(args) => Ok(run_swarm::<G, B>(args, behaviour)?),
+        Command::Proxy(args) => run_proxy(args),
+    }
+}
+
+fn run_swarm<G, B>(args: &SwarmArgs, behaviour: impl Fn(u64) -> B) -> Result<ExitCode, SwarmError>
+where
+    G: Game,
+    B: Behaviour<G> + Send + 'static,
+{
     let plan = args.plan(authorities::trust(args)?);
     files::enough_for(plan.bots)?;
     let json_file = open_json(args)?;
@@ -77,6 +107,23 @@ where
     let report = Report::new(G::NAME, &plan, &total);
     write_results(args, &report, json_file)?;
     Ok(if report.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_proxy(args: &ProxyArgs) -> Result<ExitCode, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
+    runtime.block_on(async {
+        let proxy = Proxy::bind(args.listen, &args.to, args.conditions(), args.seed)?;
+        let carried = proxy.carried();
+        // a script that asked for port 0 reads this; if it does not, so be it
+        let _ = writeln!(io::stdout().lock(), "{}", proxy.addr());
+        eprintln!("to {}: {}; Ctrl-C ends it", args.to, args.conditions());
+        tokio::select! {
+            () = proxy.run() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        eprintln!("{}", carried.sentence());
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 /// Opened before the run, so that a wrong path does not cost one.
