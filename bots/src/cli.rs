@@ -1,7 +1,13 @@
 //! The command line.
 
+mod capacity;
+mod link;
 mod proxy;
+mod raw;
 mod refusal;
+mod reports;
+mod results;
+mod server;
 mod swarm;
 mod values;
 
@@ -11,7 +17,13 @@ use std::process;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub use capacity::CapacityArgs;
+pub use link::LinkArgs;
 pub use proxy::ProxyArgs;
+pub use raw::{Mode, RawArgs};
+pub use reports::{CompareArgs, MergeArgs};
+pub use results::ResultArgs;
+pub use server::ServerArgs;
 pub use swarm::SwarmArgs;
 
 /// Bot swarms that load a Tickwire server and check what they see.
@@ -27,9 +39,17 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Let bots play, measure what they see, and report it.
-    Swarm(SwarmArgs),
+    Swarm(Box<SwarmArgs>),
+    /// Find out how many bots a server holds.
+    Capacity(CapacityArgs),
+    /// Load any WebSocket server, and measure frames.
+    Raw(RawArgs),
     /// Stand between clients and a server and make the link bad.
     Proxy(ProxyArgs),
+    /// Tell what got better or worse from one run to another.
+    Compare(CompareArgs),
+    /// Make one report of those of a swarm's shards.
+    Merge(MergeArgs),
 }
 
 impl Cli {
