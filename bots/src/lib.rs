@@ -6,102 +6,54 @@
 //! ```no_run
 //! use std::process::ExitCode;
 //!
-//! use tickwire_bots::{Cli, behaviour::Idle};
+//! use tickwire_bots::{Minds, behaviour::Idle};
 //! # use tickwire_arena::Arena as MyGame;
 //!
 //! fn main() -> ExitCode {
-//!     match tickwire_bots::run::<MyGame, _>(&Cli::from_args(), |_seed| Idle) {
-//!         Ok(code) => code,
-//!         Err(error) => {
-//!             eprintln!("tickwire-bots: {error}");
-//!             ExitCode::from(2)
-//!         }
-//!     }
+//!     tickwire_bots::main::<MyGame>(Minds::of("watcher", |_seed| Idle))
 //! }
 //! ```
 //!
 //! ```text
 //! cli        flags            -> Plan
-//! swarm      knock, ramp, steady, leave   -> Total
-//!   bot      one connection, and a Behaviour that plays it   -> Outcome
-//!   measure  histograms and counters of one bot; merged, of all
+//! swarm      conductor: knock, phase by phase, leave   -> Total
+//!   worker   one thread: a poll, its bots, their timers
+//!     socket   one bot's connection: TLS, a bad link (link), WebSocket (ws)
+//!     session  what it says and hears: a player with a Behaviour, or a watcher
+//!   measure  histograms and counters of a thread's bots; merged, of all
 //! report     Total -> Report -> table, JSON, exit code
+//! proxy      a TCP proxy with the model of a bad link
 //! ```
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod authorities;
 pub mod behaviour;
-pub mod bot;
+pub mod capacity;
 pub mod cli;
+mod commands;
+mod crew;
 mod files;
+pub mod link;
 pub mod measure;
+mod output;
+pub mod plan;
 mod progress;
+pub mod proxy;
 pub mod report;
+mod room;
+pub mod scenario;
+pub mod session;
+mod socket;
 pub mod swarm;
+pub mod target;
+pub mod threshold;
+pub mod tls;
+pub mod units;
+pub mod worker;
+pub mod ws;
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
-use std::process::ExitCode;
-
-use tickwire_shared::Game;
-
-pub use behaviour::Behaviour;
+pub use behaviour::{Behaviour, Minds};
 pub use cli::Cli;
-use cli::{Command, SwarmArgs};
-use report::table::Table;
-use report::{Report, json};
+pub use commands::{RunError, main, run};
 pub use swarm::SwarmError;
-
-/// Does what the command line asks, with bots that play `G`; `behaviour` makes a bot's mind from its seed. Results go
-/// to stdout, what happens meanwhile to stderr. Gives exit code 0 when all was well and 1 when not.
-///
-/// # Errors
-/// It could not run; the message is for the person who asked, and exit code 2 is what they expect.
-pub fn run<G, B>(cli: &Cli, behaviour: impl Fn(u64) -> B) -> Result<ExitCode, SwarmError>
-where
-    G: Game,
-    B: Behaviour<G> + Send + 'static,
-{
-    let Command::Swarm(args) = &cli.command;
-    let plan = args.plan(authorities::trust(args)?);
-    files::enough_for(plan.bots)?;
-    let json_file = open_json(args)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(args.threads.into())
-        .enable_all()
-        .build()
-        .map_err(SwarmError::Runtime)?;
-    let total = runtime.block_on(swarm::run::<G, B>(&plan, behaviour))?;
-    let report = Report::new(G::NAME, &plan, &total);
-    write_results(args, &report, json_file)?;
-    Ok(if report.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Opened before the run, so that a wrong path does not cost one.
-fn open_json(args: &SwarmArgs) -> Result<Option<File>, SwarmError> {
-    match &args.json {
-        Some(path) if !args.json_to_stdout() => {
-            File::create(path).map(Some).map_err(|source| SwarmError::Results { path: path.clone(), source })
-        }
-        _ => Ok(None),
-    }
-}
-
-fn write_results(args: &SwarmArgs, report: &Report, json_file: Option<File>) -> Result<(), SwarmError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| SwarmError::Results { path, source }
-    };
-    let stdout = Path::new("stdout");
-    if args.json_to_stdout() {
-        eprint!("\n{}", Table(report));
-        return json::write(report, &mut io::stdout().lock()).map_err(failed(stdout));
-    }
-    write!(io::stdout().lock(), "{}", Table(report)).map_err(failed(stdout))?;
-    if let (Some(mut file), Some(path)) = (json_file, &args.json) {
-        json::write(report, &mut file).map_err(failed(path))?;
-    }
-    Ok(())
-}

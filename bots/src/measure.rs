@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
-use tickwire_shared::client::Stats;
+use serde::{Deserialize, Serialize};
 
 /// Longest time that is told apart from longer ones.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -22,6 +21,45 @@ impl Times {
         self.histogram_us.saturating_record(time_us.max(1));
     }
 
+    /// Adds one of something that was due every `interval`: what did not happen while we waited for this one was late
+    /// too, by one interval less each, or a server that stands still for long would look well (coordinated omission).
+    pub fn record_missing(&mut self, time: Duration, interval: Duration) {
+        self.record(time);
+        let mut missing = time.min(LONGEST).saturating_sub(interval);
+        while missing >= interval && !interval.is_zero() {
+            self.record(missing);
+            missing -= interval;
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.histogram_us.is_empty()
+    }
+
+    /// What was recorded: microseconds to three digits, and how often; ascending.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(u64, u64)> {
+        let counts = self.histogram_us.iter_recorded();
+        counts.map(|step| (step.value_iterated_to(), step.count_at_value().into())).collect()
+    }
+
+    /// As [`Times::counts`] gave it.
+    #[must_use]
+    pub fn of_counts(counts: &[(u64, u64)]) -> Self {
+        let mut times = Self::default();
+        for (value_us, count) in counts {
+            let mut left = *count;
+            while left > 0 {
+                let some = left.min(u32::MAX.into());
+                times.histogram_us.saturating_record_n((*value_us).max(1), some as u32);
+                left -= some;
+            }
+        }
+        times
+    }
+
     /// Adds all of `other`'s.
     pub fn merge(&mut self, other: &Self) {
         // all have the same bounds, so nothing of the one can be out of the other's range
@@ -34,6 +72,7 @@ impl Times {
         let ms = |quantile| self.histogram_us.value_at_quantile(quantile) as f64 / 1000.0;
         (!self.histogram_us.is_empty()).then(|| Percentiles {
             p50: ms(0.5),
+            p90: ms(0.9),
             p99: ms(0.99),
             p99_9: ms(0.999),
             max: self.histogram_us.max() as f64 / 1000.0,
@@ -44,8 +83,7 @@ impl Times {
 
 impl Default for Times {
     fn default() -> Self {
-        // fixed bounds: a histogram that grows by itself saturates at what it has grown to. 70 KB, of which a bot
-        // touches a page or two
+        // fixed bounds: a histogram that grows by itself saturates at what it has grown to. 70 KB
         let longest_us = LONGEST.as_micros() as u64;
         let histogram_us = Histogram::new_with_bounds(1, longest_us, 3).expect("the bounds are in order");
         Self { histogram_us }
@@ -53,10 +91,12 @@ impl Default for Times {
 }
 
 /// Percentiles of times, in milliseconds.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Percentiles {
     /// Half were shorter.
     pub p50: f64,
+    /// One in ten was longer.
+    pub p90: f64,
     /// One in a hundred was longer.
     pub p99: f64,
     /// One in a thousand was longer.
@@ -67,60 +107,82 @@ pub struct Percentiles {
     pub samples: u64,
 }
 
-/// Counters of the steady phase.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+/// Counters of the measured time.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Counters {
-    /// Frames applied.
+    /// Frames.
     pub frames: u64,
+    /// Ticks that bots did not get a frame of.
+    pub ticks_missed: u64,
     /// Payload bytes received.
     pub bytes_down: u64,
     /// Payload bytes sent.
     pub bytes_up: u64,
 }
 
-impl Counters {
-    /// What a client counted since `start`.
-    #[must_use]
-    pub fn between(start: &Stats, end: &Stats) -> Self {
-        Self {
-            frames: end.frames - start.frames,
-            bytes_down: end.bytes_in - start.bytes_in,
-            bytes_up: end.bytes_out - start.bytes_out,
-        }
-    }
-}
-
-/// Everything that one bot measured in the steady phase; merged, what all did.
+/// What bots measured; merged, what all did. Joins count always, the rest while it is measured.
 #[derive(Clone, Debug, Default)]
 pub struct Measure {
-    /// From a frame to the next of the same bot.
-    pub frame_gaps: Times,
-    /// From an input to the frame that acked it.
+    /// From a frame to the next of the same bot; what did not come in between counts too.
+    pub tick_interval: Times,
+    /// From when an input was due to the frame that acked it.
     pub input_to_ack: Times,
-    /// How late the bot's own timer fired.
+    /// How much older a state was when it arrived than the freshest in its room.
+    pub age: Times,
+    /// From when a join was due to the seat.
+    pub join: Times,
+    /// The same for a bot that came back after its connection broke.
+    pub resume: Times,
+    /// How late the swarm's own timers fired, and how long sockets with something to read waited for others' turns.
     pub lateness: Times,
     /// Counters.
     pub counters: Counters,
-    /// How long the bot measured; merged, the sum.
-    pub seconds: f64,
+    /// The bots' measured seconds together.
+    pub bot_seconds: f64,
 }
 
 impl Measure {
-    /// Adds what another bot measured.
+    /// Adds what others measured.
     pub fn merge(&mut self, other: &Self) {
-        self.frame_gaps.merge(&other.frame_gaps);
-        self.input_to_ack.merge(&other.input_to_ack);
-        self.lateness.merge(&other.lateness);
+        for ((_, times), (_, more)) in self.times_mut().into_iter().zip(other.times()) {
+            times.merge(more);
+        }
         self.counters.frames += other.counters.frames;
+        self.counters.ticks_missed += other.counters.ticks_missed;
         self.counters.bytes_down += other.counters.bytes_down;
         self.counters.bytes_up += other.counters.bytes_up;
-        self.seconds += other.seconds;
+        self.bot_seconds += other.bot_seconds;
+    }
+
+    /// All times with their names.
+    #[must_use]
+    pub fn times(&self) -> [(&'static str, &Times); 6] {
+        [
+            ("tick_interval", &self.tick_interval),
+            ("input_to_ack", &self.input_to_ack),
+            ("age", &self.age),
+            ("join", &self.join),
+            ("resume", &self.resume),
+            ("lateness", &self.lateness),
+        ]
+    }
+
+    /// The same, to be changed.
+    pub fn times_mut(&mut self) -> [(&'static str, &mut Times); 6] {
+        [
+            ("tick_interval", &mut self.tick_interval),
+            ("input_to_ack", &mut self.input_to_ack),
+            ("age", &mut self.age),
+            ("join", &mut self.join),
+            ("resume", &mut self.resume),
+            ("lateness", &mut self.lateness),
+        ]
     }
 
     /// `count` as a rate of one bot; 0 when nobody measured.
     #[must_use]
     pub fn per_bot_second(&self, count: u64) -> f64 {
-        if self.seconds > 0.0 { count as f64 / self.seconds } else { 0.0 }
+        if self.bot_seconds > 0.0 { count as f64 / self.bot_seconds } else { 0.0 }
     }
 }
 
@@ -171,10 +233,28 @@ mod tests {
     }
 
     #[test]
+    fn what_did_not_happen_meanwhile_was_late_too() {
+        let mut found = Times::default();
+        found.record_missing(Duration::from_millis(250), Duration::from_millis(50));
+        let mut wanted: Vec<f64> = found.counts().iter().map(|(us, _)| (*us as f64 / 1000.0).round()).collect();
+        wanted.sort_by(f64::total_cmp);
+        assert_eq!(wanted, [50.0, 100.0, 150.0, 200.0, 250.0]);
+        let mut usual = Times::default();
+        usual.record_missing(Duration::from_millis(60), Duration::from_millis(50));
+        assert_eq!(usual.percentiles().map(|usual| usual.samples), Some(1));
+    }
+
+    #[test]
+    fn counts_are_the_histogram() {
+        let found = times((1..=1000).chain(5..50));
+        assert_eq!(Times::of_counts(&found.counts()).percentiles(), found.percentiles());
+    }
+
+    #[test]
     fn rates_are_a_bots_whoever_measured_for_how_long() {
         let counters = |frames| Counters { frames, ..Counters::default() };
-        let mut measure = Measure { seconds: 10.0, counters: counters(300), ..Measure::default() };
-        measure.merge(&Measure { seconds: 2.0, counters: counters(60), ..Measure::default() });
+        let mut measure = Measure { bot_seconds: 10.0, counters: counters(300), ..Measure::default() };
+        measure.merge(&Measure { bot_seconds: 2.0, counters: counters(60), ..Measure::default() });
         assert_eq!(measure.per_bot_second(measure.counters.frames), 30.0);
         assert_eq!(Measure::default().per_bot_second(5), 0.0);
     }

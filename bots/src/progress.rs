@@ -4,72 +4,87 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::bot::Tally;
+use crate::output::Output;
+use crate::plan::What;
+use crate::swarm::{Onlooker, Point, Scene};
+use crate::units::shown;
+use crate::worker::Tally;
 
 /// Where the swarm is on its way.
-pub(crate) struct Progress {
-    bots: usize,
-    length: Duration,
+pub(crate) struct Progress<'a> {
+    output: &'a mut Output,
     /// Hidden when stderr is no terminal.
     bar: ProgressBar,
-    stage: Stage,
+    what: Option<What>,
 }
 
-/// What was announced last.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    Silent,
-    Joining,
-    Steady,
-    Leaving,
-}
-
-impl Progress {
-    pub(crate) fn new(bots: usize, length: Duration) -> Self {
+impl<'a> Progress<'a> {
+    pub(crate) fn new(output: &'a mut Output) -> Self {
         // indicatif draws on stderr and nowhere when that is no terminal
-        let bar = ProgressBar::new(bots as u64);
+        let bar = ProgressBar::new(1);
         let style = ProgressStyle::with_template("{prefix:>8} {bar:40} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bots, length, bar, stage: Stage::Silent }
+        Self { output, bar, what: None }
     }
 
-    pub(crate) fn joining(&mut self, tally: &Tally) {
-        let bots = self.bots;
-        self.enter(Stage::Joining, "joining", bots as u64, || format!("{bots} bots join"));
-        self.bar.set_position(tally.settled() as u64);
-        self.bar.set_message(format!("{} of {}{}", tally.joined(), self.bots, failures(tally)));
-    }
-
-    pub(crate) fn steady(&mut self, elapsed: Duration, tally: &Tally) {
-        let length_s = self.length.as_secs_f64();
-        let told = || format!("{} joined{}; measuring for {length_s} s", tally.joined(), failures(tally));
-        self.enter(Stage::Steady, "playing", self.length.as_millis() as u64, told);
-        self.bar.set_position(elapsed.as_millis() as u64);
-        self.bar.set_message(format!("{:.0} of {length_s} s{}", elapsed.as_secs_f64(), failures(tally)));
-    }
-
-    pub(crate) fn leaving(&mut self) {
-        self.enter(Stage::Leaving, "leaving", 1, || "all leave".to_owned());
-    }
-
-    pub(crate) fn done(&self) {
-        self.bar.finish_and_clear();
-    }
-
-    /// Announces a new stage once.
-    fn enter(&mut self, stage: Stage, name: &'static str, length: u64, told: impl FnOnce() -> String) {
-        if self.stage >= stage {
-            return;
-        }
-        self.stage = stage;
+    fn enter(&self, name: &'static str, told: &str) {
         self.bar.set_prefix(name);
-        self.bar.set_length(length);
         self.bar.set_position(0);
         self.bar.set_message("");
         if self.bar.is_hidden() {
-            eprintln!("{}", told());
+            eprintln!("{told}");
         }
     }
+}
+
+impl Onlooker for Progress<'_> {
+    fn phase(&mut self, what: &What, wanted: usize) {
+        self.what = Some(*what);
+        let length = shown(what.length());
+        match what {
+            What::Ramp { .. } => self.enter("joining", &format!("{wanted} bots join")),
+            What::Hold { .. } => self.enter("playing", &format!("{wanted} bots play; measuring for {length}")),
+            other => self.enter(other.name(), &format!("{} for {length}", other.name())),
+        }
+    }
+
+    fn look(&mut self, scene: &Scene<'_>) {
+        let Scene { tally, wanted, elapsed, length, .. } = scene;
+        if matches!(self.what, Some(What::Ramp { .. })) {
+            self.bar.set_length(*wanted as u64);
+            self.bar.set_position(tally.settled() as u64);
+            self.bar.set_message(format!("{} of {wanted}{}", tally.seated(), failures(tally)));
+        } else {
+            self.bar.set_length(length.as_millis() as u64);
+            self.bar.set_position(elapsed.as_millis() as u64);
+            let (elapsed, length) = (Duration::from_secs(elapsed.as_secs()), shown(*length));
+            self.bar.set_message(format!("{} of {length}{}", elapsed.as_secs(), failures(tally)));
+        }
+    }
+
+    fn second(&mut self, point: &Point) {
+        self.output.line(point);
+    }
+
+    fn leaving(&mut self) {
+        if self.what.is_some() {
+            self.enter("leaving", "all leave");
+        }
+    }
+
+    fn done(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Shows nothing.
+pub(crate) struct Quiet;
+
+impl Onlooker for Quiet {
+    fn phase(&mut self, _what: &What, _wanted: usize) {}
+    fn look(&mut self, _scene: &Scene<'_>) {}
+    fn leaving(&mut self) {}
+    fn done(&mut self) {}
 }
 
 fn failures(tally: &Tally) -> String {

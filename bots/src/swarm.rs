@@ -1,46 +1,36 @@
-//! The swarm's course: one bot knocks, the others follow, all play, all leave.
+//! The swarm's course: one bot knocks, the others follow, phase by phase, and all leave.
+//!
+//! ```text
+//! conductor: Plan -> phases -> acts --> workers: bots      one thread each
+//!            Total <- series, failures <-- News
+//! ```
 
 use std::collections::BTreeMap;
-use std::future::ready;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use mio::Waker;
+use signal_hook::consts::SIGINT;
+use signal_hook::flag;
 use thiserror::Error;
-use tickwire_shared::Game;
-use tickwire_shared::native::{ConnectError, Trust, TrustError};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tickwire_shared::native::ConnectError;
 
-use crate::behaviour::Behaviour;
-use crate::bot::{Bot, Failure, JOIN_TIMEOUT, Outcome, Phase, Tally};
 use crate::measure::{Measure, Times};
-use crate::progress::Progress;
+use crate::plan::{Plan, Population, What};
+use crate::room::Ticks;
+use crate::session::{Failure, JOIN_TIMEOUT, Own, Sight};
+use crate::target::Target;
+use crate::tls::TrustError;
+use crate::worker::{Act, Crew, News, Order, REPORT_INTERVAL, Reckoning, Setup, Tally, Worker};
 
-/// How often the swarm looks at its bots.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the conductor looks around.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// All bots have been told to leave and each takes a bounded time; this is for what nobody thought of.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What is asked of a swarm.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The server's session address.
-    pub url: String,
-    /// Whose certificates are taken over `wss://`.
-    pub trust: Trust,
-    /// How many bots, at least 1.
-    pub bots: usize,
-    /// How long to measure once all have joined.
-    pub steady: Duration,
-    /// Over how long the bots' joins are spread.
-    pub ramp: Duration,
-    /// Seed of the behaviours; bot `i` gets `seed + i`.
-    pub seed: u64,
-    /// Bot `i` is called this and `i`.
-    pub name_prefix: String,
-}
 
 /// Why a swarm could not run.
 #[derive(Debug, Error)]
@@ -87,12 +77,14 @@ pub enum SwarmError {
         /// Files there may be.
         allowed: usize,
     },
-    /// No runtime.
+    /// No threads, or no polls.
     #[error("cannot start the threads that the bots run on: {0}")]
-    Runtime(std::io::Error),
+    Threads(std::io::Error),
     /// The results have no place.
-    #[error("cannot write the results to {}: {source}; choose another file with --json", path.display())]
+    #[error("cannot write the results to {}: {source}; choose another file with {flag}", path.display())]
     Results {
+        /// Which asked for it.
+        flag: &'static str,
         /// The file.
         path: PathBuf,
         /// The system's word.
@@ -103,24 +95,49 @@ pub enum SwarmError {
 /// What all bots together saw.
 #[derive(Debug, Default)]
 pub struct Total {
-    /// Bots that got a seat.
+    /// Seats that were given.
     pub joined: usize,
+    /// Most bots that should have been there at a time.
+    pub wanted: usize,
     /// Reasons of failures, and how many bots had them.
     pub failures: BTreeMap<String, usize>,
-    /// How long joining took.
-    pub join_times: Times,
     /// What the bots measured.
     pub measure: Measure,
-    /// State hashes compared.
-    pub hashes_checked: u64,
-    /// Those that differed.
-    pub desyncs: u64,
+    /// The intervals between frames in the odd and in the even seconds: were they alike?
+    pub parity: [Times; 2],
+    /// What the clients checked.
+    pub sight: Sight,
     /// Bots that said goodbye in vain.
     pub left_hanging: usize,
-    /// How long the steady phase was.
+    /// Connections that ended because their bots misbehaved.
+    pub chaos_ends: usize,
+    /// How long it was measured.
     pub steady: Duration,
     /// Somebody stopped the swarm before its time.
     pub stopped: bool,
+    /// Second by second.
+    pub series: Vec<Point>,
+    /// What happened when.
+    pub phases: Vec<(&'static str, Duration, Duration)>,
+    /// Each bot's own figures.
+    pub bots: Vec<(usize, Own)>,
+    /// Ticks of rooms.
+    pub ticks: BTreeMap<u64, Ticks>,
+}
+
+/// One second of a run.
+#[derive(Debug)]
+pub struct Point {
+    /// Its end, since the run began.
+    pub at: Duration,
+    /// Bots that played then.
+    pub playing: usize,
+    /// Bots that had failed.
+    pub failed: usize,
+    /// Whether it counts.
+    pub measured: bool,
+    /// What was measured in it.
+    pub measure: Box<Measure>,
 }
 
 impl Total {
@@ -130,170 +147,325 @@ impl Total {
         self.failures.values().sum()
     }
 
-    /// Adds what became of one bot.
-    pub fn add(&mut self, outcome: &Outcome) {
-        if let Some(joined_after) = outcome.joined_after {
-            self.joined += 1;
-            self.join_times.record(joined_after);
+    /// Adds what became of a thread's bots.
+    pub fn reckon(&mut self, reckoning: Reckoning) {
+        self.sight.hashes_checked += reckoning.sight.hashes_checked;
+        self.sight.desyncs += reckoning.sight.desyncs;
+        self.left_hanging += reckoning.left_hanging;
+        self.chaos_ends += reckoning.chaos_ends;
+        self.bots.extend(reckoning.bots);
+        for (room, ticks) in reckoning.ticks {
+            self.ticks.entry(room).or_default().merge(&ticks);
         }
-        if let Some(failure) = &outcome.failure {
-            *self.failures.entry(failure.to_string()).or_default() += 1;
-        }
-        self.measure.merge(&outcome.measure);
-        self.hashes_checked += outcome.hashes_checked;
-        self.desyncs += outcome.desyncs;
-        self.left_hanging += usize::from(outcome.left_hanging);
+    }
+
+    fn fail(&mut self, failure: &Failure) {
+        *self.failures.entry(failure.to_string()).or_default() += 1;
     }
 }
 
-/// Runs a swarm to its end. `behaviour` makes a bot's mind from its seed.
+/// Who looks on while a swarm runs.
+pub trait Onlooker {
+    /// A phase begins: its number, what it is and how long it takes at least; `joining` bots are on their way.
+    fn phase(&mut self, what: &What, wanted: usize);
+
+    /// A moment later.
+    fn look(&mut self, scene: &Scene<'_>);
+
+    /// A second of the run is over.
+    fn second(&mut self, _point: &Point) {}
+
+    /// All leave.
+    fn leaving(&mut self);
+
+    /// It is over.
+    fn done(&mut self);
+}
+
+/// What an onlooker sees.
+pub struct Scene<'a> {
+    /// Counters.
+    pub tally: &'a Tally,
+    /// Bots that should have a seat by now.
+    pub wanted: usize,
+    /// Since the phase began.
+    pub elapsed: Duration,
+    /// Of the phase.
+    pub length: Duration,
+    /// What was measured so far.
+    pub total: &'a Total,
+}
+
+/// Runs a swarm to its end.
 ///
 /// # Errors
 /// The first bot found no server; nothing was measured.
-pub async fn run<G, B>(plan: &Plan, behaviour: impl Fn(u64) -> B) -> Result<Total, SwarmError>
-where
-    G: Game,
-    B: Behaviour<G> + Send + 'static,
-{
-    let first = knock::<G>(plan).await?;
-    let mut swarm = Swarm::new(plan);
-    let stopped = tokio::select! {
-        () = swarm.course(first, behaviour) => false,
-        // without a handler there is nothing to wait for: the default action ends us
-        Ok(()) = tokio::signal::ctrl_c() => true,
-    };
-    Ok(swarm.end(stopped).await)
-}
-
-/// The first bot finds out whether there is a server at all, so that one sentence says it and not two hundred.
-async fn knock<G: Game>(plan: &Plan) -> Result<Result<Bot<G>, Failure>, SwarmError> {
-    match Bot::join(&plan.url, &plan.trust, plan.name(0)).await {
-        Err(Failure::Connect(error)) => Err(error.into()),
-        Err(Failure::Silent) => Err(SwarmError::Silent { url: plan.url.clone() }),
-        other => Ok(other),
+pub fn run(plan: &Plan, crew: Arc<dyn Crew>, onlooker: &mut dyn Onlooker) -> Result<Total, SwarmError> {
+    let target = Arc::new(Target::find(&plan.url, &plan.trust.0)?);
+    let stop = Arc::new(AtomicBool::new(false));
+    // without handlers the default action ends us; a second Ctrl-C does so in any case
+    let _ = flag::register_conditional_default(SIGINT, Arc::clone(&stop));
+    let _ = flag::register(SIGINT, Arc::clone(&stop));
+    let mut swarm = Swarm::start(plan, &target, &crew, stop)?;
+    if let Err(error) = swarm.knock(&plan.url) {
+        swarm.end(onlooker);
+        return Err(error);
     }
+    swarm.course(plan, onlooker);
+    Ok(swarm.end(onlooker))
 }
 
-impl Plan {
-    fn name(&self, index: usize) -> String {
-        format!("{}{index}", self.name_prefix)
-    }
-}
-
-struct Swarm<'a> {
-    plan: &'a Plan,
-    phase: watch::Sender<Phase>,
+struct Swarm {
+    epoch: Instant,
+    threads: Vec<JoinHandle<()>>,
+    orders: Vec<(Sender<Order>, Waker)>,
+    news: Receiver<News>,
     tally: Arc<Tally>,
-    bots: JoinSet<Outcome>,
-    progress: Progress,
-    steady_since: Option<Instant>,
+    stop: Arc<AtomicBool>,
+    total: Total,
+    /// Of the second that is not over.
+    current: Box<Measure>,
+    point_due: Duration,
+    measuring: bool,
+    first_failure: Option<Failure>,
+    /// The first bot of this shard.
+    knocker: usize,
+    done: usize,
+    /// Seconds that the onlooker has seen.
+    shown: usize,
+    leaving: bool,
 }
 
-impl<'a> Swarm<'a> {
-    fn new(plan: &'a Plan) -> Self {
-        Self {
-            plan,
-            phase: watch::Sender::new(Phase::Joining),
-            tally: Arc::default(),
-            bots: JoinSet::new(),
-            progress: Progress::new(plan.bots, plan.steady),
-            steady_since: None,
-        }
-    }
-
-    /// Ramp, then the steady phase. May be dropped at any await.
-    async fn course<G: Game, B: Behaviour<G> + Send + 'static>(
-        &mut self,
-        first: Result<Bot<G>, Failure>,
-        behaviour: impl Fn(u64) -> B,
-    ) {
-        self.ramp(first, behaviour).await;
-        self.settled().await;
-        if self.tally.joined() > 0 {
-            self.steady().await;
-        }
-    }
-
-    async fn ramp<G: Game, B: Behaviour<G> + Send + 'static>(
-        &mut self,
-        first: Result<Bot<G>, Failure>,
-        behaviour: impl Fn(u64) -> B,
-    ) {
-        let start = tokio::time::Instant::now();
-        let step = self.plan.ramp.div_f64(self.plan.bots as f64);
-        let seed = self.plan.seed;
-        // the bot that knocked goes on to play
-        self.send_out(0, ready(first), behaviour(seed));
-        for index in 1..self.plan.bots {
-            sleep_until(start + step.mul_f64(index as f64)).await;
-            let (url, trust, name) = (self.plan.url.clone(), self.plan.trust.clone(), self.plan.name(index));
-            let joining = async move { Bot::join(&url, &trust, name).await };
-            self.send_out(index, joining, behaviour(seed.wrapping_add(index as u64)));
-            self.progress.joining(&self.tally);
-        }
-    }
-
-    fn send_out<G: Game, B: Behaviour<G> + Send + 'static>(
-        &mut self,
-        index: usize,
-        joining: impl Future<Output = Result<Bot<G>, Failure>> + Send + 'static,
-        behaviour: B,
-    ) {
-        let (mut phase, tally) = (self.phase.subscribe(), Arc::clone(&self.tally));
-        self.bots.spawn(async move {
-            let joined = tokio::select! {
-                biased;
-                joined = joining => joined,
-                _ = phase.wait_for(|phase| *phase == Phase::Leaving) => return Outcome::default(),
+impl Swarm {
+    fn start(
+        plan: &Plan,
+        target: &Arc<Target>,
+        crew: &Arc<dyn Crew>,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, SwarmError> {
+        let (epoch, tally) = (Instant::now(), Arc::<Tally>::default());
+        let (news_in, news) = mpsc::channel();
+        let (mut threads, mut orders) = (Vec::new(), Vec::new());
+        for number in 0..plan.threads {
+            let (order, obey) = mpsc::channel();
+            let setup = Setup {
+                number,
+                workers: plan.threads,
+                epoch,
+                target: Arc::clone(target),
+                crew: Arc::clone(crew),
+                tally: Arc::clone(&tally),
+                orders: obey,
+                news: news_in.clone(),
             };
-            match joined {
-                Ok(bot) => bot.play(index, behaviour, phase, &tally).await,
-                Err(failure) => {
-                    tally.add_turned_away();
-                    Outcome::failed(failure)
+            let (thread, waker) = Worker::start(setup).map_err(SwarmError::Threads)?;
+            threads.push(thread);
+            orders.push((order, waker));
+        }
+        Ok(Self {
+            epoch,
+            threads,
+            orders,
+            news,
+            tally,
+            stop,
+            total: Total { wanted: plan.bots_max(), ..Total::default() },
+            current: Box::default(),
+            // in the middle between the workers' reports
+            point_due: REPORT_INTERVAL.mul_f64(1.5),
+            measuring: false,
+            first_failure: None,
+            knocker: plan.shard.number,
+            done: 0,
+            shown: 0,
+            leaving: false,
+        })
+    }
+
+    /// The first bot finds out whether there is a server at all, so that one sentence says it and not two hundred.
+    fn knock(&mut self, url: &str) -> Result<(), SwarmError> {
+        self.order([(self.now(), self.knocker, Act::Join)]);
+        while self.tally.settled() == 0 && self.first_failure.is_none() && !self.is_stopped() {
+            self.hear(Duration::from_millis(5));
+            if self.threads.iter().all(JoinHandle::is_finished) {
+                break;
+            }
+        }
+        // counted first, told then
+        while self.tally.seated() == 0 && self.tally.failed() > 0 && self.first_failure.is_none() {
+            self.hear(LOOK_INTERVAL);
+        }
+        match self.first_failure.take() {
+            Some(Failure::Connect(error)) => Err(error.into()),
+            Some(Failure::Silent) => Err(SwarmError::Silent { url: url.to_owned() }),
+            Some(other) => {
+                self.total.fail(&other);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn course(&mut self, plan: &Plan, onlooker: &mut dyn Onlooker) {
+        let mut population = Population::knocked(plan.seed);
+        let mut wanted = 1;
+        for phase in &plan.phases {
+            let start = self.now();
+            let mut acts = population.acts(&phase.what, start);
+            acts.retain(|(_, bot, act)| plan.shard.has(*bot) && (*bot, *act) != (self.knocker, Act::Join));
+            wanted += acts.iter().filter(|(.., act)| matches!(act, Act::Join | Act::Return)).count();
+            onlooker.phase(&phase.what, population.present().div_ceil(plan.shard.of));
+            self.measure(phase.measured);
+            self.order(acts);
+            let length = phase.what.length();
+            // joining is bounded, so this ends by itself unless a bot's thread panicked
+            let deadline = start + length + JOIN_TIMEOUT + END_TIMEOUT;
+            loop {
+                self.hear(LOOK_INTERVAL.min((start + length).saturating_sub(self.now())));
+                self.show(onlooker);
+                let (now, tally) = (self.now(), &self.tally);
+                onlooker.look(&Scene { tally, wanted, elapsed: now - start, length, total: &self.total });
+                // a ramp is over when each bot has its seat or knows that it gets none
+                let is_settled = tally.settled() >= wanted || !matches!(phase.what, What::Ramp { .. });
+                let is_over = now >= start + length && is_settled || now >= deadline;
+                let nobody_left = tally.settled() >= wanted && tally.playing() == 0;
+                if is_over || self.is_stopped() || (nobody_left && !matches!(phase.what, What::Storm { .. })) {
+                    break;
                 }
             }
-        });
-    }
-
-    /// Waits until each bot has its seat or knows that it gets none.
-    async fn settled(&mut self) {
-        // joining is bounded, so this ends by itself unless a bot panicked
-        let deadline = Instant::now() + JOIN_TIMEOUT + END_TIMEOUT;
-        while self.tally.settled() < self.plan.bots && Instant::now() < deadline {
-            self.progress.joining(&self.tally);
-            sleep(LOOK_INTERVAL).await;
+            let end = self.now();
+            self.total.phases.push((phase.what.name(), start, end));
+            if phase.measured {
+                self.total.steady += end - start;
+            }
+            if self.is_stopped() || self.tally.settled() >= wanted && self.tally.playing() == 0 {
+                break;
+            }
         }
-        self.progress.joining(&self.tally);
-    }
-
-    async fn steady(&mut self) {
-        let since = Instant::now();
-        self.steady_since = Some(since);
-        self.phase.send_replace(Phase::Steady);
-        let mut looks = interval(LOOK_INTERVAL);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        while since.elapsed() < self.plan.steady && self.tally.failed() < self.plan.bots {
-            looks.tick().await;
-            self.progress.steady(since.elapsed(), &self.tally);
-        }
+        self.total.stopped = self.is_stopped();
+        self.measure(false);
+        // who leaves is in no curve
+        self.point();
+        self.show(onlooker);
     }
 
     /// All leave, and tell what they saw.
-    async fn end(mut self, stopped: bool) -> Total {
-        self.progress.leaving();
-        let steady = self.steady_since.map(|since| since.elapsed()).unwrap_or_default();
-        let mut total = Total { stopped, steady, ..Total::default() };
-        self.phase.send_replace(Phase::Leaving);
-        let gather = async {
-            while let Some(outcome) = self.bots.join_next().await {
-                // we never abort a bot, so this is a panic, and its message is on stderr already
-                let outcome = outcome.unwrap_or_else(|_| Outcome::failed(Failure::Panicked));
-                total.add(&outcome);
+    fn end(mut self, onlooker: &mut dyn Onlooker) -> Total {
+        onlooker.leaving();
+        self.leaving = true;
+        self.tell(&Order::End);
+        let deadline = Instant::now() + END_TIMEOUT;
+        while self.done < self.threads.len() && Instant::now() < deadline {
+            self.hear(LOOK_INTERVAL);
+            if self.threads.iter().all(JoinHandle::is_finished) {
+                self.hear(Duration::ZERO);
+                break;
             }
-        };
-        let _ = timeout(END_TIMEOUT, gather).await;
-        self.progress.done();
-        total
+        }
+        for _ in self.done..self.threads.len() {
+            // its message is on stderr already
+            self.total.fail(&Failure::Panicked);
+        }
+        self.total.measure.merge(&std::mem::take(&mut self.current));
+        self.starved();
+        self.total.joined = self.tally.seated();
+        onlooker.done();
+        self.total
+    }
+
+    /// Bots that were measured for long, and of which nothing was seen.
+    fn starved(&mut self) {
+        let starved = self.total.bots.iter().filter(|(_, own)| own.frames == 0 && own.measured >= STARVED_AFTER);
+        for _ in 0..starved.count() {
+            self.total.fail(&Failure::Starved);
+        }
+    }
+
+    /// Waits for news at most so long, and takes all that there is.
+    fn hear(&mut self, timeout: Duration) {
+        let mut news = self.news.recv_timeout(timeout).ok();
+        while let Some(told) = news {
+            match told {
+                News::Measured(measure) => self.current.merge(&measure),
+                News::Failed(bot, failure)
+                    if bot == self.knocker && self.tally.seated() == 0 && self.first_failure.is_none() =>
+                {
+                    self.first_failure = Some(failure);
+                }
+                News::Failed(_, failure) => self.total.fail(&failure),
+                News::Done(reckoning) => {
+                    self.done += 1;
+                    self.total.reckon(*reckoning);
+                }
+            }
+            news = self.news.try_recv().ok();
+        }
+        while self.now() >= self.point_due {
+            if !self.leaving {
+                self.point();
+            }
+            self.point_due += REPORT_INTERVAL;
+        }
+    }
+
+    fn point(&mut self) {
+        let measure = std::mem::take(&mut self.current);
+        self.total.measure.merge(&measure);
+        let parity = self.total.series.len() % 2;
+        self.total.parity[parity].merge(&measure.tick_interval);
+        self.total.series.push(Point {
+            at: self.now(),
+            playing: self.tally.playing(),
+            failed: self.tally.failed(),
+            measured: self.measuring,
+            measure,
+        });
+    }
+
+    /// Shows the seconds that are over and were not shown.
+    fn show(&mut self, onlooker: &mut dyn Onlooker) {
+        for point in &self.total.series[self.shown..] {
+            onlooker.second(point);
+        }
+        self.shown = self.total.series.len();
+    }
+
+    fn measure(&mut self, on: bool) {
+        if self.measuring != on {
+            self.measuring = on;
+            self.tell(&Order::Measure(on));
+        }
+    }
+
+    fn order(&self, acts: impl IntoIterator<Item = (Duration, usize, Act)>) {
+        for (due, bot, act) in acts {
+            // a thread that panicked is told of in the end
+            let _ = self.orders[bot % self.orders.len()].0.send(Order::Act(due, bot, act));
+        }
+        self.wake();
+    }
+
+    fn tell(&self, order: &Order) {
+        for (orders, _) in &self.orders {
+            let _ = orders.send(order.clone());
+        }
+        self.wake();
+    }
+
+    fn wake(&self) {
+        for (_, waker) in &self.orders {
+            let _ = waker.wake();
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 }
+
+/// Who got no frame for so long, the whole measured time, has not played.
+const STARVED_AFTER: Duration = Duration::from_millis(900);

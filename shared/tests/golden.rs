@@ -5,7 +5,7 @@ use tickwire_shared::delta::{
     DeltaScratch, Earlier, KindLayout, Layout, Part, Past, RowBuffer, Tables, encode_delta, encode_keyframe, encode_row,
 };
 use tickwire_shared::protocol::frame::{self, Contents, FrameHead, InputAck};
-use tickwire_shared::protocol::{ClientMessage, ResumeClaim, ResumeToken, ServerMessage, input};
+use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ResumeToken, ServerMessage, input};
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 use tickwire_shared::{EntityId, Tick};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tickwire_shared::client::{ClientError, State, UntypedClient, UntypedEvent};
 use tickwire_shared::delta::{Layout, LayoutError, RowBuffer, encode_keyframe, entity_hash};
-use tickwire_shared::protocol::frame::{FrameHead, write_events, write_head, write_part_head};
+use tickwire_shared::protocol::frame::{Contents, FrameHead, write_events, write_head, write_part_head};
 use tickwire_shared::protocol::{ClientMessage, ServerMessage, TAG_INPUT};
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 use tickwire_shared::{EntityId, Profile, SeatId, Tick};
@@ -55,11 +55,11 @@ fn frame(layout: &Layout, tick: u32, entities: &[(u32, u16, &[u32])]) -> Vec<u8>
     let mut bits = Vec::new();
     encode_keyframe(layout, rows.rows(), &mut bits);
     let mut message = Vec::new();
-    let head = FrameHead { tick: Tick(tick), reset: tick == 1001, ack: None, hash: Some(hash as u32) };
-    write_head(&head, &[], 1, false, true, &mut message);
-    write_part_head(7, true, bits.len(), &mut message);
-    message.extend_from_slice(&bits);
+    let head = FrameHead { tick: Tick(tick), reset: tick == 1001, hash: Some(hash as u32), ..FrameHead::default() };
+    write_head(&head, None, &[], Contents { events: true, parts: 1, ..Contents::default() }, &mut message);
     write_events([&b"ting"[..]].into_iter(), &mut message);
+    write_part_head(7, true, None, &mut message);
+    message.extend_from_slice(&bits);
     message
 }
 
@@ -201,10 +201,11 @@ proptest! {
         client.handle_message(NOW, &joined()).expect("the schema was taken");
         let mut first = Vec::new();
         let head = FrameHead { tick: Tick(1001), reset: true, ..FrameHead::default() };
-        write_head(&head, &[], 1, false, false, &mut first);
-        write_part_head(0, true, keyframe.len(), &mut first);
+        write_head(&head, None, &[], Contents { parts: 1, ..Contents::default() }, &mut first);
+        write_part_head(0, true, None, &mut first);
         first.extend_from_slice(&keyframe);
-        let behind = frames.iter().zip(1002u32..).map(|(bytes, tick)| [&[0xf0][..], &tick.to_le_bytes(), bytes].concat());
+        // frames of one tick after the other, with several parts, and what follows
+        let behind = frames.iter().zip(1002u32..).map(|(bytes, tick)| [&[0xc0, tick as u8][..], bytes].concat());
         for message in std::iter::once(first).chain(behind) {
             let _ = client.handle_message(NOW, &message);
         }

@@ -1,24 +1,38 @@
 //! What a run found, ready to be shown.
 
+mod chart;
+pub mod compare;
+pub mod html;
 pub mod json;
+mod merge;
 pub mod table;
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::measure::Percentiles;
-use crate::swarm::{Plan, Total};
+use crate::measure::{Measure, Percentiles, Times};
+use crate::plan::Plan;
+use crate::session::Own;
+use crate::swarm::{Point, Total};
+use crate::threshold::Verdict;
 
 /// A swarm whose timers fire later than this at p99 has measured itself.
 pub const LATENESS_LIMIT_MS: f64 = 5.0;
+/// A bot whose states are on average this much older than those of the middle bot is served badly.
+const SLOW_BOT_MS: f64 = 50.0;
+/// Two halves of a run that differ by more than this in the median, and by this at p99, were not measured in peace.
+const NOISE: (f64, f64) = (0.05, 0.15);
+/// A histogram of fewer says nothing about noise.
+const NOISE_SAMPLES: u64 = 1_000;
 
 /// Everything that a run found. Serialized, this is the object of `--json`; rates are payload bytes, thousands of
 /// them a kB.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// The name of the game.
-    pub game: &'static str,
+    pub game: String,
     /// The server.
     pub url: String,
     /// Seed of the behaviours.
@@ -27,9 +41,9 @@ pub struct Report {
     pub good: bool,
     /// The run was stopped before its time.
     pub stopped_early: bool,
-    /// Bots asked for.
+    /// Most bots that were to be there at a time.
     pub bots: usize,
-    /// Bots that got a seat.
+    /// Seats that were given.
     pub joined: usize,
     /// Bots that got none or lost it.
     pub failed: usize,
@@ -37,7 +51,9 @@ pub struct Report {
     pub failures: Vec<Reason>,
     /// Bots that said goodbye and were not let go in time.
     pub left_hanging: usize,
-    /// Length of the steady phase; frames, rates and times are from there.
+    /// Connections that ended because their bots misbehaved on purpose.
+    pub chaos_ends: usize,
+    /// What was measured and how long; frames, rates and times are from there.
     pub steady_s: f64,
     /// Frames of all bots.
     pub frames_per_s: f64,
@@ -49,22 +65,94 @@ pub struct Report {
     pub up_kb_per_s_per_bot: f64,
     /// From frame to frame as they arrive at a bot.
     pub tick_interval_ms: Option<Percentiles>,
-    /// From an input to the frame that acked it.
+    /// From when an input was due to the frame that acked it.
     pub input_to_ack_ms: Option<Percentiles>,
-    /// From the first packet to the seat.
+    /// How much older states were on arrival than the freshest that came to their room.
+    pub age_ms: Option<Percentiles>,
+    /// From when a join was due to the seat.
     pub join_ms: Option<Percentiles>,
-    /// How late the swarm's own timers fired.
+    /// The same after a connection broke.
+    pub resume_ms: Option<Percentiles>,
+    /// How late the swarm's own timers fired, and how long sockets with something to read waited for others.
     pub swarm_lateness_ms: Option<Percentiles>,
     /// The swarm was short of CPU itself: its times say as much about it as about the server.
     pub swarm_was_the_limit: bool,
+    /// Parts of the run differ from each other by more than two runs should.
+    pub machine_was_noisy: bool,
     /// State hashes compared with the server's, since joining.
     pub hashes_checked: u64,
     /// Those that differed.
     pub desyncs: u64,
+    /// Ticks of rooms that came to nobody.
+    pub missed_ticks: u64,
+    /// Frames that single bots did not get.
+    pub missed_frames: u64,
+    /// Bots whose states were far older than the others', the worst first.
+    pub slow_bots: Vec<SlowBot>,
+    /// What must hold.
+    pub thresholds: Vec<Verdict>,
+    /// What is wrong, in words.
+    pub findings: Vec<String>,
+    /// What happened when.
+    pub phases: Vec<PhaseSpan>,
+    /// Second by second.
+    pub series: Vec<Second>,
+    /// All times that were recorded: microseconds and how often, ascending.
+    pub histograms_us: BTreeMap<String, Vec<(u64, u64)>>,
+}
+
+/// A name for people, the percentiles, and those of a second.
+pub type NamedTimes = (&'static str, Option<Percentiles>, fn(&Second) -> Option<Percentiles>);
+
+/// A bot that is served worse than the others.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SlowBot {
+    /// Its number.
+    pub bot: usize,
+    /// How much older its states were on average.
+    pub behind_ms: f64,
+}
+
+/// A phase as it went.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PhaseSpan {
+    /// What happened.
+    pub name: String,
+    /// Since the run began.
+    pub from_s: f64,
+    /// Since the run began.
+    pub to_s: f64,
+}
+
+/// One second of a run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Second {
+    /// Its end.
+    pub at_s: f64,
+    /// Bots that played.
+    pub playing: usize,
+    /// Bots that had failed.
+    pub failed: usize,
+    /// Frames in it.
+    pub frames: u64,
+    /// Payload bytes to all bots.
+    pub bytes_down: u64,
+    /// See [`Report`].
+    pub tick_interval_ms: Option<Percentiles>,
+    /// See [`Report`].
+    pub input_to_ack_ms: Option<Percentiles>,
+    /// See [`Report`].
+    pub age_ms: Option<Percentiles>,
+    /// See [`Report`].
+    pub join_ms: Option<Percentiles>,
+    /// See [`Report`].
+    pub resume_ms: Option<Percentiles>,
+    /// See [`Report`].
+    pub swarm_lateness_ms: Option<Percentiles>,
 }
 
 /// Why bots failed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reason {
     /// How many.
     pub bots: usize,
@@ -73,43 +161,146 @@ pub struct Reason {
 }
 
 impl Report {
+    /// All times with their names, and where they are in a second.
+    #[must_use]
+    pub fn times(&self) -> [NamedTimes; 6] {
+        [
+            ("tick interval", self.tick_interval_ms, |second| second.tick_interval_ms),
+            ("input to ack", self.input_to_ack_ms, |second| second.input_to_ack_ms),
+            ("age of state", self.age_ms, |second| second.age_ms),
+            ("join", self.join_ms, |second| second.join_ms),
+            ("return", self.resume_ms, |second| second.resume_ms),
+            ("swarm's lateness", self.swarm_lateness_ms, |second| second.swarm_lateness_ms),
+        ]
+    }
+
     /// The report of a run.
     #[must_use]
-    pub fn new(game: &'static str, plan: &Plan, total: &Total) -> Self {
+    pub fn new(game: &str, plan: &Plan, total: &Total) -> Self {
         let measure = &total.measure;
         let steady_s = total.steady.as_secs_f64();
         let counters = measure.counters;
         let lateness = measure.lateness.percentiles();
-        Self {
-            game,
+        let mut report = Self {
+            game: game.to_owned(),
             url: plan.url.clone(),
             seed: plan.seed,
-            good: is_good(total),
+            good: false,
             stopped_early: total.stopped,
-            bots: plan.bots,
+            bots: total.wanted,
             joined: total.joined,
             failed: total.failed(),
             failures: reasons(total),
             left_hanging: total.left_hanging,
+            chaos_ends: total.chaos_ends,
             steady_s,
             frames_per_s: if steady_s > 0.0 { counters.frames as f64 / steady_s } else { 0.0 },
             frames_per_s_per_bot: measure.per_bot_second(counters.frames),
             down_kb_per_s_per_bot: measure.per_bot_second(counters.bytes_down) / 1000.0,
             up_kb_per_s_per_bot: measure.per_bot_second(counters.bytes_up) / 1000.0,
-            tick_interval_ms: measure.frame_gaps.percentiles(),
+            tick_interval_ms: measure.tick_interval.percentiles(),
             input_to_ack_ms: measure.input_to_ack.percentiles(),
-            join_ms: total.join_times.percentiles(),
+            age_ms: measure.age.percentiles(),
+            join_ms: measure.join.percentiles(),
+            resume_ms: measure.resume.percentiles(),
             swarm_lateness_ms: lateness,
             swarm_was_the_limit: lateness.is_some_and(|lateness| lateness.p99 > LATENESS_LIMIT_MS),
-            hashes_checked: total.hashes_checked,
-            desyncs: total.desyncs,
-        }
+            machine_was_noisy: differ(&total.parity[0], &total.parity[1]),
+            hashes_checked: total.sight.hashes_checked,
+            desyncs: total.sight.desyncs,
+            missed_ticks: total.ticks.values().map(crate::room::Ticks::missing).sum(),
+            missed_frames: counters.ticks_missed,
+            slow_bots: slow_bots(&total.bots),
+            thresholds: Vec::new(),
+            findings: Vec::new(),
+            phases: total.phases.iter().map(PhaseSpan::of).collect(),
+            series: total.series.iter().map(Second::of).collect(),
+            histograms_us: histograms(measure),
+        };
+        report.thresholds = plan.thresholds.iter().map(|threshold| threshold.judge(&report)).collect();
+        let holds = report.thresholds.iter().all(|verdict| verdict.holds);
+        report.good = total.joined > 0 && report.failed == 0 && report.desyncs == 0 && holds;
+        report.findings = findings(&report);
+        report
     }
 }
 
-/// A run is good when somebody joined, nobody failed and all states were the server's.
-fn is_good(total: &Total) -> bool {
-    total.joined > 0 && total.failures.is_empty() && total.desyncs == 0
+/// What is wrong with the server, in words that name it.
+fn findings(report: &Report) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut say = |is_so: bool, sentence: String| {
+        if is_so {
+            found.push(sentence);
+        }
+    };
+    let Report { desyncs, hashes_checked, missed_ticks, missed_frames, slow_bots, .. } = report;
+    say(*desyncs > 0, format!("Wrong states: {desyncs} of {hashes_checked} hashes differed from the server's."));
+    say(*missed_ticks > 0, format!("Skipped ticks: {missed_ticks} ticks came to nobody in their room."));
+    let frames = report.frames_per_s * report.steady_s;
+    say(
+        *missed_frames > 0 && (*missed_frames as f64) > frames / 100.0,
+        format!("Skipped frames: bots did not get {missed_frames} of about {} frames.", frames as u64 + missed_frames),
+    );
+    for SlowBot { bot, behind_ms } in slow_bots.iter().take(3) {
+        say(
+            true,
+            format!("Slow bot: the states of bot {bot} were {behind_ms:.0} ms older than the others' on average."),
+        );
+    }
+    let more = slow_bots.len().saturating_sub(3);
+    say(more > 0, format!("Slow bots: so were those of {more} more."));
+    found
+}
+
+/// Who got old states while the others got fresh ones.
+fn slow_bots(bots: &[(usize, Own)]) -> Vec<SlowBot> {
+    let mean_ms = |own: &Own| own.age_sum_us as f64 / 1000.0 / own.ages as f64;
+    let mut means: Vec<(usize, f64)> =
+        bots.iter().filter(|(_, own)| own.ages > 0).map(|(bot, own)| (*bot, mean_ms(own))).collect();
+    means.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let Some((_, middle_ms)) = means.get(means.len() / 2).copied() else { return Vec::new() };
+    let slow = means.iter().map(|(bot, mean_ms)| SlowBot { bot: *bot, behind_ms: mean_ms - middle_ms });
+    slow.take_while(|slow| slow.behind_ms > SLOW_BOT_MS).collect()
+}
+
+/// Whether two samples of what should be the same are not.
+fn differ(one: &Times, other: &Times) -> bool {
+    let (Some(one), Some(other)) = (one.percentiles(), other.percentiles()) else { return false };
+    let apart = |a: f64, b: f64| (a - b).abs() / a.max(b).max(f64::EPSILON);
+    one.samples.min(other.samples) >= NOISE_SAMPLES
+        && (apart(one.p50, other.p50) > NOISE.0 || apart(one.p99, other.p99) > NOISE.1)
+}
+
+fn histograms(measure: &Measure) -> BTreeMap<String, Vec<(u64, u64)>> {
+    let recorded = measure.times().into_iter().filter(|(_, times)| !times.is_empty());
+    recorded.map(|(name, times)| (name.to_owned(), times.counts())).collect()
+}
+
+impl PhaseSpan {
+    fn of((name, from, to): &(&'static str, std::time::Duration, std::time::Duration)) -> Self {
+        Self { name: (*name).to_owned(), from_s: from.as_secs_f64(), to_s: to.as_secs_f64() }
+    }
+}
+
+impl Second {
+    /// A second as it is shown.
+    #[must_use]
+    pub fn of(point: &Point) -> Self {
+        let measure = &point.measure;
+        Self {
+            at_s: point.at.as_secs_f64(),
+            playing: point.playing,
+            failed: point.failed,
+            frames: measure.counters.frames,
+            bytes_down: measure.counters.bytes_down,
+            tick_interval_ms: measure.tick_interval.percentiles(),
+            input_to_ack_ms: measure.input_to_ack.percentiles(),
+            age_ms: measure.age.percentiles(),
+            join_ms: measure.join.percentiles(),
+            resume_ms: measure.resume.percentiles(),
+            swarm_lateness_ms: measure.lateness.percentiles(),
+        }
+    }
 }
 
 fn reasons(total: &Total) -> Vec<Reason> {
@@ -124,87 +315,112 @@ pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::bot::{Failure, Outcome};
-    use crate::measure::{Counters, Measure};
+    use crate::measure::Counters;
+    use crate::plan::tests::plan;
+    use crate::session::Sight;
 
-    pub(crate) fn plan() -> Plan {
-        Plan {
-            url: "ws://127.0.0.1:7777/ws".to_owned(),
-            trust: Default::default(),
-            bots: 3,
-            steady: Duration::from_secs(10),
-            ramp: Duration::ZERO,
-            seed: 1,
-            name_prefix: "bot-".to_owned(),
-        }
-    }
-
-    pub(crate) fn played(lateness: Duration) -> Outcome {
-        let mut measure = Measure {
-            counters: Counters { frames: 300, bytes_down: 60_000, bytes_up: 6_000 },
-            seconds: 10.0,
-            ..Measure::default()
-        };
-        for _ in 0..300 {
-            measure.frame_gaps.record(Duration::from_micros(33_333));
+    /// What became of `bots` that played for ten seconds at 30 Hz, with timers that fired this late.
+    pub(crate) fn played(bots: usize, lateness: Duration) -> Total {
+        let mut measure = Measure { bot_seconds: 10.0 * bots as f64, ..Measure::default() };
+        let count = 300 * bots as u64;
+        measure.counters = Counters { frames: count, ticks_missed: 0, bytes_down: 200 * count, bytes_up: 20 * count };
+        for _ in 0..count {
+            measure.tick_interval.record(Duration::from_micros(33_333));
             measure.input_to_ack.record(Duration::from_millis(41));
+            measure.age.record(Duration::from_millis(2));
             measure.lateness.record(lateness);
         }
-        let joined_after = Some(Duration::from_millis(12));
-        Outcome { joined_after, measure, hashes_checked: 10, ..Outcome::default() }
+        (0..bots).for_each(|_| measure.join.record(Duration::from_millis(12)));
+        let own = Own { frames: 300, ages: 300, age_sum_us: 600_000, measured: Duration::from_secs(10) };
+        Total {
+            joined: bots,
+            wanted: 3,
+            measure,
+            sight: Sight { hashes_checked: 10 * bots as u64, desyncs: 0 },
+            steady: Duration::from_secs(10),
+            bots: (0..bots).map(|bot| (bot, own)).collect(),
+            ..Total::default()
+        }
     }
 
-    pub(crate) fn report(outcomes: impl IntoIterator<Item = Outcome>) -> Report {
-        let mut total = Total { steady: Duration::from_secs(10), ..Total::default() };
-        outcomes.into_iter().for_each(|outcome| total.add(&outcome));
-        Report::new("game", &plan(), &total)
+    pub(crate) fn report(total: &Total) -> Report {
+        Report::new("game", &plan(), total)
     }
 
-    fn soon() -> Duration {
+    pub(crate) fn soon() -> Duration {
         Duration::from_millis(1)
     }
 
     #[test]
     fn a_run_in_which_all_played_is_good() {
-        let report = report([played(soon()), played(soon()), played(soon())]);
-        assert!(report.good);
+        let report = report(&played(3, soon()));
+        assert!(report.good, "{:?}", report.findings);
         assert_eq!((report.joined, report.failed, report.hashes_checked), (3, 0, 30));
         assert_eq!((report.frames_per_s, report.frames_per_s_per_bot), (90.0, 30.0));
         assert_eq!((report.down_kb_per_s_per_bot, report.up_kb_per_s_per_bot), (6.0, 0.6));
-        assert!(!report.swarm_was_the_limit);
+        assert_eq!((report.swarm_was_the_limit, report.findings.len()), (false, 0));
     }
 
     #[test]
     fn one_failure_one_desync_or_nobody_makes_it_bad() {
-        let lost = Outcome { failure: Some(Failure::Refused("full".to_owned())), ..played(soon()) };
-        let differed = Outcome { desyncs: 1, ..played(soon()) };
-        assert!(!report([played(soon()), lost]).good, "a bot failed");
-        assert!(!report([played(soon()), differed]).good, "a state differed");
-        assert!(!report([Outcome::failed(Failure::Silent)]).good, "the only bot failed");
-        assert!(!report([]).good, "nobody was there");
-    }
-
-    #[test]
-    fn bots_that_the_end_found_without_a_seat_are_nobodys_fault() {
-        let report = report([played(soon()), Outcome::default()]);
-        assert!(report.good);
-        assert_eq!((report.joined, report.failed), (1, 0));
+        let mut lost = played(3, soon());
+        lost.failures.insert("refused: full".to_owned(), 1);
+        assert!(!report(&lost).good, "a bot failed");
+        let mut differed = played(3, soon());
+        differed.sight.desyncs = 1;
+        assert!(!report(&differed).good, "a state differed");
+        assert!(report(&differed).findings[0].contains("1 of 30 hashes differed"), "{:?}", report(&differed).findings);
+        assert!(!report(&Total::default()).good, "nobody was there");
     }
 
     #[test]
     fn reasons_are_grouped_the_most_frequent_first() {
-        let full = || Outcome::failed(Failure::Refused("full".to_owned()));
-        let report = report([Outcome::failed(Failure::Silent), full(), full()]);
-        let counts: Vec<usize> = report.failures.iter().map(|reason| reason.bots).collect();
-        assert_eq!(counts, [2, 1]);
-        assert_eq!(report.failures[0].reason, "refused: full");
+        let mut total = played(1, soon());
+        total.failures.insert("silent".to_owned(), 1);
+        total.failures.insert("refused: full".to_owned(), 2);
+        let report = report(&total);
+        let reasons: Vec<_> = report.failures.iter().map(|reason| (reason.bots, reason.reason.as_str())).collect();
+        assert_eq!(reasons, [(2, "refused: full"), (1, "silent")]);
         assert_eq!(report.failed, 3);
     }
 
     #[test]
     fn a_late_swarm_says_so() {
-        let report = report([played(Duration::from_millis(6))]);
+        let report = report(&played(1, Duration::from_millis(6)));
         assert!(report.swarm_was_the_limit);
         assert!(report.good, "lateness is no failure of the server");
+    }
+
+    #[test]
+    fn thresholds_decide() {
+        let judged = |threshold: &str| {
+            let thresholds = vec![threshold.parse().expect(threshold)];
+            let report = Report::new("game", &Plan { thresholds, ..plan() }, &played(3, soon()));
+            assert_eq!(report.good, report.thresholds[0].holds);
+            report.good
+        };
+        assert!(judged("p99_tick_interval < 60ms") && judged("desyncs == 0") && judged("joined >= 3"));
+        assert!(!judged("p99_tick_interval < 33ms") && !judged("joined > 3") && !judged("max_resume < 1s"));
+    }
+
+    #[test]
+    fn a_bot_that_gets_older_states_than_the_others_is_named() {
+        let mut total = played(10, soon());
+        total.bots[7].1.age_sum_us += 300 * 200_000;
+        let report = report(&total);
+        assert_eq!(report.slow_bots.len(), 1);
+        assert!(report.findings[0].contains("bot 7 were 200 ms older"), "{:?}", report.findings);
+    }
+
+    #[test]
+    fn halves_that_differ_are_noise() {
+        let mut total = played(3, soon());
+        for i in 0..2_000_u64 {
+            total.parity[0].record(Duration::from_micros(33_000 + i));
+            total.parity[1].record(Duration::from_micros(33_100 + i));
+        }
+        assert!(!report(&total).machine_was_noisy);
+        (0..100).for_each(|_| total.parity[1].record(Duration::from_millis(60)));
+        assert!(report(&total).machine_was_noisy);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{LATENESS_LIMIT_MS, Report};
 use crate::measure::Percentiles;
+use crate::threshold::Verdict;
 
 /// Shows a report as a table.
 pub struct Table<'a>(pub &'a Report);
@@ -16,9 +17,14 @@ impl Display for Table<'_> {
         writeln!(out, "{:<18}{:>11}{:>11}{:>11}", "", "p50", "p99", "p99.9")?;
         times(out, "tick interval", report.tick_interval_ms.as_ref())?;
         times(out, "input to ack", report.input_to_ack_ms.as_ref())?;
+        times(out, "age of state", report.age_ms.as_ref())?;
         times(out, "join", report.join_ms.as_ref())?;
+        if report.resume_ms.is_some() {
+            times(out, "return", report.resume_ms.as_ref())?;
+        }
         times(out, "swarm's lateness", report.swarm_lateness_ms.as_ref())?;
         failures(out, report)?;
+        verdicts(out, report)?;
         remarks(out, report)
     }
 }
@@ -37,6 +43,10 @@ fn summary(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         "{:<10}{:.2} kB/s down, {:.2} kB/s up a bot",
         "payload", report.down_kb_per_s_per_bot, report.up_kb_per_s_per_bot
     )?;
+    if report.hashes_checked == 0 && report.desyncs == 0 {
+        // nobody decodes what comes, as in `raw`
+        return Ok(());
+    }
     writeln!(out, "{:<10}{} hashes checked, {}", "state", report.hashes_checked, many(report.desyncs, "desync"))
 }
 
@@ -54,14 +64,40 @@ fn failures(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     report.failures.iter().try_for_each(|reason| writeln!(out, "{:>6}  {}", reason.bots, reason.reason))
 }
 
+fn verdicts(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    if !report.thresholds.is_empty() {
+        writeln!(out, "\nthresholds")?;
+    }
+    for Verdict { threshold, value, holds } in &report.thresholds {
+        let word = if *holds { "holds" } else { "FAILS" };
+        let value = value.map_or("nothing was measured".to_owned(), |value| format!("it was {value:.2}"));
+        writeln!(out, "  {word}  {threshold} ({value})")?;
+    }
+    if !report.findings.is_empty() {
+        writeln!(out)?;
+    }
+    report.findings.iter().try_for_each(|finding| writeln!(out, "{finding}"))
+}
+
 fn remarks(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if report.stopped_early && report.steady_s == 0.0 {
         writeln!(out, "\nStopped before all had joined: nothing was measured.")?;
     } else if report.stopped_early {
         writeln!(out, "\nStopped early: the figures are those of the time until then.")?;
     }
+    if report.chaos_ends > 0 {
+        let ends = many(report.chaos_ends as u64, "connection");
+        writeln!(out, "\n{ends} of the bots that misbehave ended by their doing; they count in no other figure.")?;
+    }
     if report.left_hanging > 0 {
         writeln!(out, "\n{} left and the server did not close in time.", many(report.left_hanging as u64, "bot"))?;
+    }
+    if report.machine_was_noisy {
+        writeln!(
+            out,
+            "\nThe machine was noisy: the odd and the even seconds of this run differ by more than 5 % in the median or \
+             15 % at\np99, so two runs will not agree either. Let nothing else run beside it, or take longer."
+        )?;
     }
     if report.swarm_was_the_limit {
         writeln!(
@@ -83,11 +119,11 @@ mod tests {
 
     use super::super::tests::{played, report};
     use super::*;
-    use crate::bot::{Failure, Outcome};
+    use crate::swarm::Total;
 
     #[test]
     fn a_good_run_reads_like_this() {
-        let table = Table(&report([played(Duration::from_millis(1))])).to_string();
+        let table = Table(&report(&played(1, Duration::from_millis(1)))).to_string();
         assert_eq!(
             table,
             "\
@@ -100,6 +136,7 @@ state     10 hashes checked, 0 desyncs
                           p50        p99      p99.9
 tick interval        33.34 ms   33.34 ms   33.34 ms
 input to ack         41.02 ms   41.02 ms   41.02 ms
+age of state          2.00 ms    2.00 ms    2.00 ms
 join                 12.01 ms   12.01 ms   12.01 ms
 swarm's lateness      1.00 ms    1.00 ms    1.00 ms
 "
@@ -108,16 +145,16 @@ swarm's lateness      1.00 ms    1.00 ms    1.00 ms
 
     #[test]
     fn failures_and_the_swarms_own_limit_are_said_in_words() {
-        let outcomes =
-            [played(Duration::from_millis(9)), Outcome::failed(Failure::Refused("the room is full".to_owned()))];
-        let table = Table(&report(outcomes)).to_string();
+        let mut total = played(1, Duration::from_millis(9));
+        total.failures.insert("refused: the room is full".to_owned(), 1);
+        let table = Table(&report(&total)).to_string();
         assert!(table.contains("     1  refused: the room is full"), "{table}");
         assert!(table.contains("The swarm was the limit"), "{table}");
     }
 
     #[test]
     fn nothing_measured_is_a_dash() {
-        let table = Table(&report([])).to_string();
+        let table = Table(&report(&Total::default())).to_string();
         assert!(table.contains("tick interval               -"), "{table}");
     }
 }

@@ -1,6 +1,5 @@
 //! The ladder of overload: where there is too much to do, nobody joins, and is told so.
 
-use tickwire_shared::client::State;
 use tickwire_shared::protocol::close::CloseReason;
 
 use crate::{scrape, start, swirl, until};

@@ -218,20 +218,7 @@ impl Frame {
             return Err(DecodeError::Malformed);
         }
         let mut bytes = ByteReader::new(message);
-        let first = bytes.byte("tag")?;
-        if first & FRAME == 0 {
-            return Err(DecodeError::OutOfRange("tag"));
-        }
-        let more = if first & MORE != 0 { bytes.byte("flags")? } else { 0 };
-        if more >= ASKS << 1 {
-            return Err(DecodeError::OutOfRange("flags"));
-        }
-        let tick = if more & WHOLE_TICK != 0 {
-            Tick(u32::from_le_bytes(bytes.array("tick")?))
-        } else {
-            let (low, last) = (bytes.byte("tick")?, self.last.ok_or(DecodeError::NoBaseline("tick"))?);
-            last.offset(low.wrapping_sub(last.0 as u8).into())
-        };
+        let (first, more, tick) = parse_flags(&mut bytes, self.last)?;
         self.head = FrameHead { tick, reset: more & RESET != 0, ack: None, hash: None, asks: more & ASKS != 0 };
         if first & ACK != 0 {
             let age = i16::from_le_bytes(bytes.array("ack")?);
@@ -298,6 +285,35 @@ impl Frame {
     }
 }
 
+/// Flags and tick, after a frame of `last`.
+fn parse_flags(bytes: &mut ByteReader<'_>, last: Option<Tick>) -> Result<(u8, u8, Tick), DecodeError> {
+    let first = bytes.byte("tag")?;
+    if first & FRAME == 0 {
+        return Err(DecodeError::OutOfRange("tag"));
+    }
+    let more = if first & MORE != 0 { bytes.byte("flags")? } else { 0 };
+    if more >= ASKS << 1 {
+        return Err(DecodeError::OutOfRange("flags"));
+    }
+    let tick = if more & WHOLE_TICK != 0 {
+        Tick(u32::from_le_bytes(bytes.array("tick")?))
+    } else {
+        let (low, last) = (bytes.byte("tick")?, last.ok_or(DecodeError::NoBaseline("tick"))?);
+        last.offset(low.wrapping_sub(last.0 as u8).into())
+    };
+    Ok((first, more, tick))
+}
+
+/// For who only counts frames: the tick of one that came after a frame of `last`, and whether it asks to be told of
+/// ([`FrameHead::asks`]).
+///
+/// # Errors
+/// It is no frame, or its tick needs a `last`. The rest of it is not looked at.
+pub fn glance(message: &[u8], last: Option<Tick>) -> Result<(Tick, bool), DecodeError> {
+    let (_, more, tick) = parse_flags(&mut ByteReader::new(message), last)?;
+    Ok((tick, more & ASKS != 0))
+}
+
 /// Takes `length` bytes of a message of `end`: where they are.
 fn slice(bytes: &mut ByteReader<'_>, length: usize, end: usize) -> Result<Range<usize>, DecodeError> {
     let start = end - bytes.clone().rest().len();
@@ -358,6 +374,7 @@ mod tests {
         let mut frame = Frame::default();
         frame.parse(&message).expect("it is well formed");
         assert_eq!(frame.head, head);
+        assert_eq!(glance(&message, None), Ok((head.tick, head.asks)));
         assert_eq!(frame.closed, [3, 300]);
         let parts: Vec<_> =
             frame.parts.iter().map(|p| (p.handle, p.keyframe, p.late, &message[p.bits.clone()])).collect();

@@ -1,0 +1,92 @@
+//! The flags of `capacity`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::server::ServerArgs;
+use super::values::{seconds_above_zero, whole};
+use crate::plan::{Depth, Group, Phase, Plan, Shard, What};
+use crate::threshold::Threshold;
+use crate::tls::Trust;
+use crate::units;
+
+/// Bots that come a second.
+const JOINS_PER_S: f64 = 400.0;
+
+/// Find out how many bots a server holds.
+///
+/// Runs swarms of more and more bots, until the thresholds fail, then narrows the number down to a twentieth. Each run
+/// warms up before it is measured, and the number found must hold again. When the swarm itself is the limit, it says so
+/// and stops: a server is not judged by a load test that is late.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct CapacityArgs {
+    /// The server.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Begin with so many.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole(1..=60_000_u64))]
+    pub from: u64,
+    /// Try no more than this.
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = whole(1..=60_000_u64))]
+    pub most: u64,
+    /// How long each run is measured.
+    #[arg(long, value_name = "S", default_value = "8", value_parser = seconds_above_zero)]
+    pub seconds: Duration,
+    /// How long each run warms up first.
+    #[arg(long, value_name = "S", default_value = "3", value_parser = seconds_above_zero)]
+    pub warm_up: Duration,
+    /// How often the answer must hold again.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(0..=10_u64))]
+    pub repeat: u64,
+    /// What must hold; may be given several times [default: failed == 0, desyncs == 0, p99_age < 50ms].
+    #[arg(long = "threshold", value_name = "TEXT")]
+    pub thresholds: Vec<Threshold>,
+    /// So many only watch.
+    #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = units::share)]
+    pub watch: f64,
+    /// Threads that the bots run on.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(1..=256_u16))]
+    pub threads: u16,
+    /// The same seed gives bots of the same minds.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(0..=u64::MAX))]
+    pub seed: u64,
+}
+
+const EXAMPLES: &str = "\
+Example:
+  How many players of its game does this server hold, if states may be 40 ms old at p99?
+    tickwire-bots capacity --url ws://127.0.0.1:7777/ws --threshold 'p99_age < 40ms' --threshold 'desyncs == 0'
+
+Exit code 0: the number is on stdout. 1: not even one bot. 2: could not run.";
+
+impl CapacityArgs {
+    /// A run with so many bots.
+    #[must_use]
+    pub fn plan(&self, trust: Trust, bots: usize) -> Plan {
+        let defaults = ["failed == 0", "desyncs == 0", "p99_age < 50ms"];
+        let thresholds = match self.thresholds.as_slice() {
+            [] => defaults.iter().filter_map(|text| text.parse().ok()).collect(),
+            given => given.to_vec(),
+        };
+        let play = Group { share: 1.0 - self.watch, ..Group::default() };
+        let watch = Group { share: self.watch, depth: Depth::Watch, ..play.clone() };
+        let over = Duration::from_secs_f64(bots as f64 / JOINS_PER_S);
+        Plan {
+            url: self.server.url(None),
+            trust,
+            seed: self.seed,
+            name_prefix: "bot-".to_owned(),
+            threads: self.threads.into(),
+            shard: Shard::default(),
+            groups: [play, watch].into_iter().filter(|group| group.share > 0.0).collect(),
+            phases: vec![
+                Phase { what: What::Ramp { bots, over }, measured: false },
+                Phase { what: What::Hold { time: self.warm_up }, measured: false },
+                Phase { what: What::Hold { time: self.seconds }, measured: true },
+            ],
+            thresholds,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What the program does, command by command.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use thiserror::Error;
+use tickwire_shared::Game;
+use tickwire_shared::native::ConnectError;
+
+use crate::behaviour::Minds;
+use crate::capacity::{Answer, Ceiling, Search, Trial};
+use crate::cli::{CapacityArgs, Cli, Command, CompareArgs, MergeArgs, ProxyArgs, RawArgs, SwarmArgs};
+use crate::crew::{Connections, Players};
+use crate::output::Output;
+use crate::plan::Plan;
+use crate::progress::{Progress, Quiet};
+use crate::proxy::{Proxy, ProxyError};
+use crate::report::compare::Comparison;
+use crate::report::{Report, json};
+use crate::scenario::{Scenario, ScenarioError};
+use crate::swarm::{self, SwarmError};
+use crate::tls::Trust;
+use crate::worker::Crew;
+use crate::{authorities, files};
+
+/// Why nothing was done; the message is for the person who asked.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The swarm could not run.
+    #[error(transparent)]
+    Swarm(#[from] SwarmError),
+    /// The scenario is wrong.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// The proxy could not listen.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// Not a server for `raw`.
+    #[error("{url} is no WebSocket server ({reason}); is the path right?")]
+    NoWebSocket {
+        /// What was given.
+        url: String,
+        /// What it answered.
+        reason: String,
+    },
+    /// Results that cannot be read.
+    #[error("cannot read results from {}: {reason}; give a file that --json has written", file.display())]
+    Results {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No runtime.
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+}
+
+/// A whole program: does what its arguments say, with bots that have these minds.
+#[must_use]
+pub fn main<G: Game>(minds: Minds<G>) -> ExitCode {
+    run(&Cli::from_args(), minds).unwrap_or_else(|error| {
+        eprintln!("tickwire-bots: {error}");
+        // 1 is for a run that was not good
+        ExitCode::from(2)
+    })
+}
+
+/// Does what the command line asks, with bots that play `G`. Results go to stdout, what happens meanwhile to stderr.
+/// Gives exit code 0 when all was well and 1 when not.
+///
+/// # Errors
+/// It could not run; the message is for the person who asked, and exit code 2 is what they expect.
+pub fn run<G: Game>(cli: &Cli, minds: Minds<G>) -> Result<ExitCode, RunError> {
+    match &cli.command {
+        Command::Swarm(args) => swarm(args, minds),
+        Command::Capacity(args) => capacity(args, minds),
+        Command::Raw(args) => raw(args),
+        Command::Proxy(args) => proxy(args),
+        Command::Compare(args) => compare(args),
+        Command::Merge(args) => merge(args),
+    }
+}
+
+fn swarm<G: Game>(args: &SwarmArgs, minds: Minds<G>) -> Result<ExitCode, RunError> {
+    let scenario = args.scenario.as_ref().map(|file| Scenario::read(file, &minds.names())).transpose()?;
+    let plan = args.plan(authorities::trust(&args.server)?, scenario);
+    let output = Output::open(&args.results)?;
+    let crew = Players::new(plan.clone(), minds);
+    Ok(measure(G::NAME, &plan, Arc::new(crew), output)?)
+}
+
+fn raw(args: &RawArgs) -> Result<ExitCode, RunError> {
+    let plan = args.plan(authorities::trust(&args.server)?);
+    let output = Output::open(&args.results)?;
+    let crew = Connections { plan: plan.clone(), sends: args.sends(), subprotocol: args.subprotocol.clone() };
+    measure("raw", &plan, Arc::new(crew), output).map_err(|error| match error {
+        SwarmError::Connect(ConnectError::NotTickwire { url, reason }) => RunError::NoWebSocket { url, reason },
+        other => other.into(),
+    })
+}
+
+fn measure(name: &str, plan: &Plan, crew: Arc<dyn Crew>, mut output: Output) -> Result<ExitCode, SwarmError> {
+    files::enough_for(plan.bots_max())?;
+    let total = swarm::run(plan, crew, &mut Progress::new(&mut output))?;
+    let report = Report::new(name, plan, &total);
+    output.write(&report)?;
+    Ok(verdict(report.good))
+}
+
+fn capacity<G: Game>(args: &CapacityArgs, minds: Minds<G>) -> Result<ExitCode, RunError> {
+    let trust = authorities::trust(&args.server)?;
+    let minds = Arc::new(minds);
+    let mut search = Search::new(args.from as usize, args.most as usize, args.repeat as usize);
+    while let Some(bots) = search.next() {
+        let (trial, why) = try_with(args, &trust, &minds, bots)?;
+        eprintln!("{bots:>7} bots: {why}");
+        if why == STOPPED {
+            return Ok(ExitCode::FAILURE);
+        }
+        search.tried(bots, trial);
+    }
+    let game = G::NAME;
+    let sentence = match search.answer() {
+        Answer::Holds(bots) => format!("this server holds {bots} players of {game}"),
+        Answer::AtLeast(bots, Ceiling::Asked) => {
+            format!("this server holds at least {bots} players of {game}: more were not asked for (--most)")
+        }
+        Answer::AtLeast(bots, Ceiling::Swarm) => format!(
+            "this server holds at least {bots} players of {game}: with more the swarm itself is late (--threads, or \
+             another machine)"
+        ),
+        Answer::Nothing => format!("this server does not hold one player of {game} within the thresholds"),
+    };
+    println!("{sentence}");
+    Ok(verdict(search.answer() != Answer::Nothing))
+}
+
+const STOPPED: &str = "stopped";
+
+fn try_with<G: Game>(
+    args: &CapacityArgs,
+    trust: &Trust,
+    minds: &Arc<Minds<G>>,
+    bots: usize,
+) -> Result<(Trial, String), SwarmError> {
+    let plan = args.plan(trust.clone(), bots);
+    files::enough_for(plan.bots_max())?;
+    let crew = Arc::new(Players::sharing(plan.clone(), Arc::clone(minds)));
+    let total = swarm::run(&plan, crew, &mut Quiet)?;
+    let report = Report::new(G::NAME, &plan, &total);
+    if report.stopped_early {
+        return Ok((Trial::Fails, STOPPED.to_owned()));
+    }
+    let failed = report.thresholds.iter().find(|verdict| !verdict.holds);
+    Ok(match failed {
+        None => (Trial::Holds, "holds".to_owned()),
+        Some(_) if report.swarm_was_the_limit => (Trial::SwarmLimited, "the swarm was the limit".to_owned()),
+        Some(verdict) => {
+            let value = verdict.value.map_or("not measured".to_owned(), |value| format!("{value:.1}"));
+            (Trial::Fails, format!("{} fails ({value})", verdict.threshold))
+        }
+    })
+}
+
+fn proxy(args: &ProxyArgs) -> Result<ExitCode, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
+    runtime.block_on(async {
+        let conditions = args.link.conditions();
+        let proxy = Proxy::bind(args.listen, &args.to, conditions, args.seed)?;
+        let carried = proxy.carried();
+        // a script that asked for port 0 reads this; if it does not, so be it
+        let _ = writeln!(io::stdout().lock(), "{}", proxy.addr());
+        eprintln!("to {}: {conditions}; Ctrl-C ends it", args.to);
+        tokio::select! {
+            () = proxy.run() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        eprintln!("{}", carried.sentence());
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn compare(args: &CompareArgs) -> Result<ExitCode, RunError> {
+    let comparison = Comparison::of(&read(&args.before)?, &read(&args.after)?);
+    print!("{comparison}");
+    Ok(verdict(!comparison.is_worse()))
+}
+
+fn merge(args: &MergeArgs) -> Result<ExitCode, RunError> {
+    let shards: Vec<Report> = args.shards.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
+    let output = Output::open(&args.results)?;
+    let Some(whole) = Report::merged(&shards) else { return Ok(ExitCode::FAILURE) };
+    output.write(&whole)?;
+    Ok(verdict(whole.good))
+}
+
+fn read(file: &Path) -> Result<Report, RunError> {
+    let failed = |reason: String| RunError::Results { file: file.to_owned(), reason };
+    let text = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    json::read(&text).map_err(|error| failed(error.to_string()))
+}
+
+fn verdict(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,69 @@
+//! Who the bots of a plan are: what makes bot `i` out of a game and a plan.
+
+use std::sync::Arc;
+
+use tickwire_shared::Game;
+
+use crate::behaviour::Minds;
+use crate::link::Conditions;
+use crate::plan::{Depth, Plan};
+use crate::session::{Chaotic, Ended, Failure, Player, Raw, Sends, Session, Watcher};
+use crate::worker::Crew;
+
+/// Players and watchers of a game.
+pub(crate) struct Players<G: Game> {
+    plan: Plan,
+    minds: Arc<Minds<G>>,
+}
+
+impl<G: Game> Players<G> {
+    pub(crate) fn new(plan: Plan, minds: Minds<G>) -> Self {
+        Self::sharing(plan, Arc::new(minds))
+    }
+
+    pub(crate) fn sharing(plan: Plan, minds: Arc<Minds<G>>) -> Self {
+        Self { plan, minds }
+    }
+}
+
+impl<G: Game> Crew for Players<G> {
+    fn session(&self, index: usize) -> Result<Box<dyn Session>, Failure> {
+        let (group, name) = (self.plan.group(index), format!("{}{index}", self.plan.name_prefix));
+        let session: Box<dyn Session> = if group.depth == Depth::Watch {
+            Box::new(Watcher::new::<G>(name))
+        } else {
+            let mind = self.minds.make(group.behaviour.as_deref(), self.seed(index));
+            Box::new(Player::<G, _>::new(name, mind).map_err(|error| Failure::NotJoined(Ended::Client(error)))?)
+        };
+        Ok(if group.chaos { Box::new(Chaotic::new(session, self.seed(index))) } else { session })
+    }
+
+    fn link(&self, index: usize) -> Conditions {
+        self.plan.group(index).link
+    }
+
+    fn seed(&self, index: usize) -> u64 {
+        self.plan.seed.wrapping_add(index as u64)
+    }
+}
+
+/// Connections to any server.
+pub(crate) struct Connections {
+    pub(crate) plan: Plan,
+    pub(crate) sends: Option<Sends>,
+    pub(crate) subprotocol: Option<String>,
+}
+
+impl Crew for Connections {
+    fn session(&self, _index: usize) -> Result<Box<dyn Session>, Failure> {
+        Ok(Box::new(Raw::new(self.sends.clone(), self.subprotocol.clone())))
+    }
+
+    fn link(&self, index: usize) -> Conditions {
+        self.plan.group(index).link
+    }
+
+    fn seed(&self, index: usize) -> u64 {
+        self.plan.seed.wrapping_add(index as u64)
+    }
+}

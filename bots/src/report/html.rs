@@ -1,0 +1,270 @@
+//! The results as a page that needs nothing else: no script, no fonts, no other server; light or dark as its reader is.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::chart::{Axis, Chart, Line, escaped, nines, number};
+use super::{LATENESS_LIMIT_MS, Report, Second};
+use crate::measure::Percentiles;
+
+/// More seconds than this are drawn as the worst of several.
+const POINTS_MAX: usize = 400;
+
+/// Writes the page.
+///
+/// # Errors
+/// `out` does not take it.
+pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    let mut page = String::new();
+    let title = format!("{}: {} bots", escaped(&report.game), report.joined);
+    let _ = write!(
+        page,
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>{title}</title><style>{STYLE}</style><main>"
+    );
+    head(&mut page, report);
+    cards(&mut page, report);
+    verdicts(&mut page, report);
+    charts(&mut page, report);
+    table(&mut page, report);
+    failures(&mut page, report);
+    let _ = write!(
+        page,
+        "<footer>tickwire-bots {} · seed {} · {:.0} s measured · times count from when a thing was due</footer></main></html>",
+        env!("CARGO_PKG_VERSION"),
+        report.seed,
+        report.steady_s
+    );
+    out.write_all(page.as_bytes())?;
+    out.flush()
+}
+
+fn head(page: &mut String, report: &Report) {
+    let (class, word) = if report.good { ("good", "All was well") } else { ("bad", "Not all was well") };
+    let _ = write!(
+        page,
+        "<header><div><h1>{}</h1><p>{}</p></div><span class=\"verdict {class}\">{word}</span></header>",
+        escaped(&report.game),
+        escaped(&report.url)
+    );
+    for finding in &report.findings {
+        let _ = write!(page, "<p class=\"banner bad\">{}</p>", escaped(finding));
+    }
+    let mut warn = |is_so: bool, text: &str| {
+        if is_so {
+            let _ = write!(page, "<p class=\"banner warn\">{text}</p>");
+        }
+    };
+    let limit = format!(
+        "The swarm was the limit: its own timers fired more than {LATENESS_LIMIT_MS} ms late at p99, so these times say \
+         as much about it as about the server. Take fewer bots, more --threads, or another machine."
+    );
+    warn(report.swarm_was_the_limit, &limit);
+    warn(
+        report.machine_was_noisy,
+        "The machine was noisy: the odd and the even seconds of this run differ by more than 5 % in the median or 15 % at p99. Two runs will not agree either.",
+    );
+    warn(report.stopped_early, "Stopped before its time: the figures are those of the time until then.");
+}
+
+fn cards(page: &mut String, report: &Report) {
+    let mut card = |name: &str, value: String, note: String| {
+        let _ = write!(page, "<div class=card><h2>{name}</h2><b>{value}</b><span>{note}</span></div>");
+    };
+    let p = |times: &Option<Percentiles>, pick: fn(&Percentiles) -> f64| {
+        times.as_ref().map_or("–".to_owned(), |times| format!("{} ms", number(pick(times))))
+    };
+    let both = |times: &Option<Percentiles>| format!("p50 {}", p(times, |times| times.p50));
+    card("Bots", report.joined.to_string(), format!("{} failed", report.failed));
+    card("Frames", format!("{}/s", number(report.frames_per_s)), format!("{:.1} a bot", report.frames_per_s_per_bot));
+    card("Tick interval p99", p(&report.tick_interval_ms, |times| times.p99), both(&report.tick_interval_ms));
+    card("Input to ack p99", p(&report.input_to_ack_ms, |times| times.p99), both(&report.input_to_ack_ms));
+    card("Age of state p99", p(&report.age_ms, |times| times.p99), both(&report.age_ms));
+    card(
+        "Wrong states",
+        report.desyncs.to_string(),
+        format!("{} hashes compared", number(report.hashes_checked as f64)),
+    );
+    card(
+        "Payload a bot",
+        format!("{:.2} kB/s", report.down_kb_per_s_per_bot),
+        format!("{:.2} kB/s up", report.up_kb_per_s_per_bot),
+    );
+    card("Swarm's lateness p99", p(&report.swarm_lateness_ms, |times| times.p99), "at most 5 ms is sound".to_owned());
+    *page = page.replacen("<div class=card>", "<section class=cards><div class=card>", 1) + "</section>";
+}
+
+fn verdicts(page: &mut String, report: &Report) {
+    if report.thresholds.is_empty() {
+        return;
+    }
+    page.push_str("<h2 class=part>Thresholds</h2><table class=verdicts>");
+    for verdict in &report.thresholds {
+        let (class, word) = if verdict.holds { ("good", "holds") } else { ("bad", "fails") };
+        let value = verdict.value.map_or("not measured".to_owned(), number);
+        let threshold = escaped(&verdict.threshold);
+        let _ = write!(page, "<tr><td class={class}>{word}<td><code>{threshold}</code><td>{value}");
+    }
+    page.push_str("</table>");
+}
+
+fn charts(page: &mut String, report: &Report) {
+    let series = thinned(&report.series);
+    let end = series.last().map_or(1.0, |second| second.at_s);
+    let bands = || report.phases.iter().map(|phase| (phase.from_s, phase.to_s, phase.name.as_str())).collect();
+    let over_time =
+        |title, caption, unit, lines| Chart { title, caption, unit, lines, bands: bands(), x: Axis::Time(end) };
+    let percentiles = |pick: fn(&Second) -> Option<Percentiles>| {
+        let line = |name, of: fn(&Percentiles) -> f64| Line {
+            name,
+            points: series.iter().map(|second| (second.at_s, pick(second).as_ref().map(of))).collect(),
+        };
+        vec![line("p50", |times| times.p50), line("p90", |times| times.p90), line("p99", |times| times.p99)]
+    };
+    let count = |name, pick: fn(&Second) -> f64| Line {
+        name,
+        points: series.iter().map(|second| (second.at_s, Some(pick(second)))).collect(),
+    };
+    page.push_str("<h2 class=part>Over time</h2><section class=charts>");
+    for chart in [
+        over_time(
+            "Bots",
+            "Bots with a seat, and those that got none or lost it.",
+            "",
+            vec![count("playing", |second| second.playing as f64), count("failed", |second| second.failed as f64)],
+        ),
+        over_time("Frames a second", "Frames of all bots.", "", vec![count("frames", |second| second.frames as f64)]),
+        over_time(
+            "Tick interval",
+            "From frame to frame as they arrive at a bot.",
+            " ms",
+            percentiles(|second| second.tick_interval_ms),
+        ),
+        over_time(
+            "Input to ack",
+            "From when an input was due to the frame that acknowledges it.",
+            " ms",
+            percentiles(|second| second.input_to_ack_ms),
+        ),
+        over_time(
+            "Age of state",
+            "How much older states were on arrival than the freshest in their room.",
+            " ms",
+            percentiles(|second| second.age_ms),
+        ),
+        over_time("Join", "From when a join was due to the seat.", " ms", percentiles(|second| second.join_ms)),
+        over_time(
+            "Return",
+            "From when a bot was to come back to its seat.",
+            " ms",
+            percentiles(|second| second.resume_ms),
+        ),
+        over_time(
+            "Swarm's own lateness",
+            "How late the swarm's timers fired: what it adds to the other times.",
+            " ms",
+            percentiles(|second| second.swarm_lateness_ms),
+        ),
+    ] {
+        page.push_str(&chart.figure());
+    }
+    let by_percentile = |title, caption, names: &[(&'static str, &'static str)]| Chart {
+        title,
+        caption,
+        unit: " ms",
+        lines: names.iter().map(|(key, name)| distribution(report, key, name)).collect(),
+        bands: Vec::new(),
+        x: Axis::Nines,
+    };
+    page.push_str("</section><h2 class=part>Percentiles</h2><section class=charts>");
+    let regular = by_percentile(
+        "Playing",
+        "So many per cent of all were faster.",
+        &[
+            ("tick_interval", "tick interval"),
+            ("input_to_ack", "input to ack"),
+            ("age", "age of state"),
+            ("lateness", "swarm's lateness"),
+        ],
+    );
+    let coming =
+        by_percentile("Coming", "So many per cent of all were faster.", &[("join", "join"), ("resume", "return")]);
+    page.push_str(&regular.figure());
+    page.push_str(&coming.figure());
+    page.push_str("</section>");
+}
+
+/// What was recorded, by percentile.
+fn distribution(report: &Report, key: &str, name: &'static str) -> Line<'static> {
+    let counts = report.histograms_us.get(key).map(Vec::as_slice).unwrap_or_default();
+    let whole: u64 = counts.iter().map(|(_, count)| count).sum();
+    let (mut below, mut points, mut last) = (0, Vec::new(), -1.0);
+    for (value_us, count) in counts {
+        let at = nines(below as f64 / whole.max(1) as f64);
+        // a step that nobody could see is left out
+        if at - last >= 0.01 && at <= 4.0 {
+            points.push((at, Some(*value_us as f64 / 1000.0)));
+            last = at;
+        }
+        below += count;
+    }
+    Line { name, points }
+}
+
+/// A long run as not too many points, each the worst of its seconds.
+fn thinned(series: &[Second]) -> Vec<Second> {
+    let size = series.len().div_ceil(POINTS_MAX).max(1);
+    let worst = |second: &Second| second.tick_interval_ms.map_or(0.0, |times| times.p99);
+    let chunks = series.chunks(size);
+    chunks.filter_map(|chunk| chunk.iter().max_by(|a, b| worst(a).total_cmp(&worst(b))).cloned()).collect()
+}
+
+fn table(page: &mut String, report: &Report) {
+    page.push_str(
+        "<h2 class=part>All times</h2><table class=times><tr><th><th>p50<th>p90<th>p99<th>p99.9<th>longest<th>how many",
+    );
+    for (name, times, _) in report.times() {
+        let Some(times) = times else { continue };
+        let _ = write!(page, "<tr><th>{name}");
+        for value in [times.p50, times.p90, times.p99, times.p99_9, times.max] {
+            let _ = write!(page, "<td>{} ms", number(value));
+        }
+        let _ = write!(page, "<td>{}", times.samples);
+    }
+    page.push_str("</table>");
+}
+
+fn failures(page: &mut String, report: &Report) {
+    if report.failures.is_empty() {
+        return;
+    }
+    page.push_str("<h2 class=part>Failures</h2><table class=verdicts>");
+    for reason in &report.failures {
+        let _ = write!(page, "<tr><td class=bad>{}<td colspan=2>{}", reason.bots, escaped(&reason.reason));
+    }
+    page.push_str("</table>");
+}
+
+const STYLE: &str = include_str!("report.css");
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{played, report, soon};
+    use super::*;
+
+    #[test]
+    fn a_page_needs_nothing_else_and_says_what_is_wrong() {
+        let mut total = played(3, soon());
+        total.sight.desyncs = 2;
+        total.failures.insert("refused: <b>full</b>".to_owned(), 1);
+        let mut page = Vec::new();
+        write(&report(&total), &mut page).expect("a Vec takes everything");
+        let page = String::from_utf8(page).expect("it is text");
+        for wanted in ["Not all was well", "2 of 30 hashes differed", "&lt;b&gt;full", "prefers-color-scheme: dark"] {
+            assert!(page.contains(wanted), "{wanted}");
+        }
+        for forbidden in ["<script", "src=", "href=", "@import", "url(", "<b>full"] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+    }
+}

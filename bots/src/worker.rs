@@ -1,0 +1,423 @@
+//! One thread of bots: a poll, their sockets, their timers.
+//!
+//! ```text
+//! conductor -- Order --> worker: timers due | sockets ready | the second is over -- News --> conductor
+//! ```
+//! Thousands of bots share it, so it looks at the clock between every few sockets: a burst of frames must not make the
+//! bots' own ticks late, nor the times that are written down.
+
+mod bot;
+mod timers;
+
+use std::collections::BinaryHeap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token, Waker};
+use tickwire_shared::Rng;
+
+use crate::link::Conditions;
+use crate::measure::Measure;
+use crate::room::{Rooms, Ticks};
+use crate::session::{Failure, Own, Session, Sight};
+use crate::target::Target;
+use bot::{Bot, Ground};
+use timers::{Cause, Timers};
+
+/// The orders' token; bots have their own numbers.
+const ORDERS: Token = Token(usize::MAX);
+/// Sockets that are served before the clock is looked at again.
+const SOCKETS_A_LOOK: usize = 32;
+const EVENTS_MAX: usize = 512;
+/// The thread measures how late it is even when no bot ticks.
+const PROBE_INTERVAL: Duration = Duration::from_millis(10);
+/// What is measured is handed over so often.
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a bot is to do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Act {
+    /// Connect and take a seat, as a newcomer.
+    Join,
+    /// Come back after the connection broke.
+    Return,
+    /// Say goodbye.
+    Leave,
+    /// Break the connection without a word.
+    Break,
+    /// Stop reading.
+    Pause,
+    /// Read again.
+    Resume,
+}
+
+/// From the conductor.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// What is to be done, and when it is due.
+    Act(Duration, usize, Act),
+    /// Write down what is seen, or do not.
+    Measure(bool),
+    /// All leave, and the thread ends.
+    End,
+}
+
+/// To the conductor.
+#[derive(Debug)]
+pub enum News {
+    /// What was measured since the last of these.
+    Measured(Box<Measure>),
+    /// A bot failed.
+    Failed(usize, Failure),
+    /// The thread is done.
+    Done(Box<Reckoning>),
+}
+
+/// What became of a thread's bots.
+#[derive(Debug, Default)]
+pub struct Reckoning {
+    /// What the clients checked.
+    pub sight: Sight,
+    /// Bots that said goodbye in vain.
+    pub left_hanging: usize,
+    /// Connections that ended because their bots misbehaved.
+    pub chaos_ends: usize,
+    /// Bots whose measured time there was, each with its figures.
+    pub bots: Vec<(usize, Own)>,
+    /// Which ticks came to anybody, by room.
+    pub ticks: Vec<(u64, Ticks)>,
+}
+
+/// How many bots are where; written by the workers, read by the conductor.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Seats taken, one for each join.
+    pub seated: AtomicUsize,
+    /// Bots that have a seat now.
+    pub playing: AtomicUsize,
+    /// Joins that came to nothing.
+    pub turned_away: AtomicUsize,
+    /// Seats that were lost.
+    pub lost: AtomicUsize,
+}
+
+impl Tally {
+    /// Joins that have come to an end.
+    #[must_use]
+    pub fn settled(&self) -> usize {
+        self.seated() + self.turned_away.load(Ordering::Relaxed)
+    }
+
+    /// Seats that were given.
+    #[must_use]
+    pub fn seated(&self) -> usize {
+        self.seated.load(Ordering::Relaxed)
+    }
+
+    /// Bots that play now.
+    #[must_use]
+    pub fn playing(&self) -> usize {
+        self.playing.load(Ordering::Relaxed)
+    }
+
+    /// Bots that got no seat or lost it.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.turned_away.load(Ordering::Relaxed) + self.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// Who the bots are.
+pub trait Crew: Send + Sync {
+    /// The conversation of bot `index`, made anew for each connection, on the thread that holds it.
+    ///
+    /// # Errors
+    /// There can be no such bot.
+    fn session(&self, index: usize) -> Result<Box<dyn Session>, Failure>;
+
+    /// Its link.
+    fn link(&self, index: usize) -> Conditions;
+
+    /// Where all of its dice come from.
+    fn seed(&self, index: usize) -> u64;
+}
+
+/// What a worker is made of.
+pub struct Setup {
+    /// Which of them it is, and how many there are: bot `i` is on worker `i % workers`.
+    pub number: usize,
+    /// How many.
+    pub workers: usize,
+    /// The moment that all times count from.
+    pub epoch: Instant,
+    /// The server.
+    pub target: Arc<Target>,
+    /// The bots.
+    pub crew: Arc<dyn Crew>,
+    /// Counters.
+    pub tally: Arc<Tally>,
+    /// From the conductor.
+    pub orders: Receiver<Order>,
+    /// To the conductor.
+    pub news: Sender<News>,
+}
+
+/// See the module.
+pub struct Worker {
+    setup: Setup,
+    poll: Poll,
+    bots: Vec<Option<Bot>>,
+    timers: Timers,
+    acts: BinaryHeap<std::cmp::Reverse<(Duration, usize, Act)>>,
+    ground: Ground,
+    probe_due: Duration,
+    report_due: Duration,
+    /// Bots whose turns were interrupted although they had more to read.
+    unread: Vec<usize>,
+    ending: bool,
+}
+
+impl Worker {
+    /// A worker on a thread of its own, and what wakes it when there are orders.
+    ///
+    /// # Errors
+    /// The system has no poll or no thread.
+    pub fn start(setup: Setup) -> io::Result<(JoinHandle<()>, Waker)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), ORDERS)?;
+        let thread = thread::Builder::new().name(format!("bots-{}", setup.number));
+        // bots' conversations never leave their thread
+        Ok((thread.spawn(move || Self::new(setup, poll).run())?, waker))
+    }
+
+    fn new(setup: Setup, poll: Poll) -> Self {
+        let ground = Ground {
+            now: setup.epoch.elapsed(),
+            measure: Box::default(),
+            measuring: false,
+            rooms: Rooms::default(),
+            out: Vec::new(),
+            rng: Rng::new(setup.number as u64),
+            scratch: vec![0; 64 * 1024],
+            target: Arc::clone(&setup.target),
+            tally: Arc::clone(&setup.tally),
+            news: setup.news.clone(),
+            reckoning: Reckoning::default(),
+            returns: Vec::new(),
+        };
+        Self {
+            poll,
+            bots: Vec::new(),
+            timers: Timers::default(),
+            acts: BinaryHeap::new(),
+            probe_due: ground.now + PROBE_INTERVAL,
+            report_due: REPORT_INTERVAL,
+            ground,
+            unread: Vec::new(),
+            ending: false,
+            setup,
+        }
+    }
+
+    /// Until the conductor ends it and all bots have left.
+    fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        while !(self.ending && self.bots.iter().flatten().all(Bot::is_over)) {
+            let timeout = self.sleep();
+            if let Err(error) = self.poll.poll(&mut events, Some(timeout))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                // the descriptor is ours, so this is a fault of ours; spinning would hide it
+                panic!("the poll failed: {error}");
+            }
+            self.look();
+            let polled = self.ground.now;
+            for (i, event) in events.iter().enumerate() {
+                if event.token() != ORDERS {
+                    if self.ground.measuring {
+                        // what waits behind others to be read is late by the swarm's doing
+                        self.ground.measure.lateness.record(self.ground.now.saturating_sub(polled));
+                    }
+                    self.ready(event.token().0, event.is_readable() || event.is_error() || event.is_read_closed());
+                }
+                if i % SOCKETS_A_LOOK == SOCKETS_A_LOOK - 1 {
+                    self.look();
+                }
+            }
+            for slot in std::mem::take(&mut self.unread) {
+                self.ready(slot, true);
+            }
+        }
+        self.end();
+    }
+
+    /// How long nothing is due.
+    fn sleep(&self) -> Duration {
+        if !self.unread.is_empty() {
+            return Duration::ZERO;
+        }
+        let now = self.setup.epoch.elapsed();
+        let act = self.acts.peek().map(|std::cmp::Reverse((due, ..))| *due);
+        let dues = [self.probe_due, self.report_due].into_iter().chain(act).chain(self.timers.next_due());
+        dues.min().map_or(PROBE_INTERVAL, |due| due.saturating_sub(now))
+    }
+
+    /// Looks at the clock, and does what is due.
+    fn look(&mut self) {
+        self.ground.now = self.setup.epoch.elapsed();
+        while let Ok(order) = self.setup.orders.try_recv() {
+            self.obey(order);
+        }
+        while let Some(std::cmp::Reverse((due, bot, act))) = self.acts.pop_if_due(self.ground.now) {
+            self.act(due, bot, act);
+        }
+        while let Some((due, slot, cause)) = self.timers.pop_due(self.ground.now) {
+            self.call(slot, due, cause);
+        }
+        let now = self.setup.epoch.elapsed();
+        self.ground.now = now;
+        if now >= self.probe_due {
+            if self.ground.measuring {
+                self.ground.measure.lateness.record_missing(now - self.probe_due, PROBE_INTERVAL);
+            }
+            self.probe_due = now + PROBE_INTERVAL;
+        }
+        if now >= self.report_due {
+            self.report();
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        let now = self.ground.now;
+        match order {
+            Order::Act(due, bot, act) => self.acts.push(std::cmp::Reverse((due, bot, act))),
+            Order::Measure(on) => {
+                self.ground.measuring = on;
+                self.bots.iter_mut().flatten().for_each(|bot| bot.measure(now, on));
+                self.probe_due = now + PROBE_INTERVAL;
+            }
+            Order::End => {
+                self.ending = true;
+                self.acts.clear();
+                for slot in 0..self.bots.len() {
+                    self.with(slot, |bot, ground| bot.leave(ground));
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, due: Duration, index: usize, act: Act) {
+        let slot = index / self.setup.workers;
+        if slot >= self.bots.len() {
+            self.bots.resize_with(slot + 1, || None);
+        }
+        match act {
+            Act::Join | Act::Return => self.join(slot, index, due, act == Act::Return),
+            Act::Leave => self.with(slot, |bot, ground| bot.leave(ground)),
+            Act::Break => self.with(slot, |bot, ground| bot.break_off(ground)),
+            Act::Pause => self.with(slot, |bot, _| bot.pause(true)),
+            Act::Resume => {
+                self.with(slot, |bot, _| bot.pause(false));
+                self.unread.push(slot);
+            }
+        }
+    }
+
+    fn join(&mut self, slot: usize, index: usize, due: Duration, is_return: bool) {
+        if self.bots[slot].as_ref().is_some_and(|bot| !bot.is_over()) {
+            return;
+        }
+        let (crew, now) = (&self.setup.crew, self.ground.now);
+        let own = self.bots[slot].take().map(|bot| bot.own()).unwrap_or_default();
+        let made = crew.session(index).and_then(|session| {
+            Bot::connect(index, session, &self.ground, &crew.link(index), crew.seed(index), due, is_return)
+        });
+        match made {
+            Ok(mut bot) => {
+                let registered = bot.register(self.poll.registry(), Token(slot));
+                bot.inherit(own, now, self.ground.measuring);
+                self.bots[slot] = Some(bot);
+                self.with(slot, |bot, ground| match registered {
+                    Ok(()) => bot.go(ground),
+                    Err(error) => bot.cannot_connect(ground, error),
+                });
+            }
+            Err(failure) => {
+                self.ground.tally.turned_away.fetch_add(1, Ordering::Relaxed);
+                self.ground.fail(index, failure);
+            }
+        }
+    }
+
+    fn ready(&mut self, slot: usize, readable: bool) {
+        self.with(slot, |bot, ground| {
+            if readable {
+                bot.now_readable();
+            }
+            bot.go(ground);
+        });
+    }
+
+    fn call(&mut self, slot: usize, due: Duration, cause: Cause) {
+        self.with(slot, |bot, ground| bot.call(ground, due, cause));
+    }
+
+    /// Lets a bot do something, and sees to its wishes afterwards.
+    fn with(&mut self, slot: usize, something: impl FnOnce(&mut Bot, &mut Ground)) {
+        let Some(Some(bot)) = self.bots.get_mut(slot) else { return };
+        something(bot, &mut self.ground);
+        for (due, cause) in bot.wishes() {
+            self.timers.add(due, slot, cause);
+        }
+        if bot.has_more() {
+            self.unread.push(slot);
+        }
+        for (due, index) in self.ground.returns.drain(..).filter(|_| !self.ending) {
+            self.acts.push(std::cmp::Reverse((due, index, Act::Return)));
+        }
+    }
+
+    fn report(&mut self) {
+        let now = self.ground.now;
+        // all threads report at the same moments
+        while self.report_due <= now {
+            self.report_due += REPORT_INTERVAL;
+        }
+        let measure = std::mem::take(&mut self.ground.measure);
+        // a conductor that is gone needs nothing
+        let _ = self.setup.news.send(News::Measured(measure));
+    }
+
+    fn end(mut self) {
+        let mut reckoning = std::mem::take(&mut self.ground.reckoning);
+        let (number, workers) = (self.setup.number, self.setup.workers);
+        for (slot, bot) in self.bots.iter_mut().enumerate() {
+            if let Some(bot) = bot {
+                bot.measure(self.ground.now, false);
+                reckoning.bots.push((slot * workers + number, bot.own()));
+            }
+        }
+        for (_, own) in &reckoning.bots {
+            self.ground.measure.bot_seconds += own.measured.as_secs_f64();
+        }
+        reckoning.ticks = self.ground.rooms.take_ticks();
+        self.report();
+        let _ = self.setup.news.send(News::Done(Box::new(reckoning)));
+    }
+}
+
+/// A heap of what is due.
+trait PopIfDue<T> {
+    fn pop_if_due(&mut self, now: Duration) -> Option<T>;
+}
+
+impl PopIfDue<std::cmp::Reverse<(Duration, usize, Act)>> for BinaryHeap<std::cmp::Reverse<(Duration, usize, Act)>> {
+    fn pop_if_due(&mut self, now: Duration) -> Option<std::cmp::Reverse<(Duration, usize, Act)>> {
+        self.peek().filter(|next| next.0.0 <= now)?;
+        self.pop()
+    }
+}

@@ -1,0 +1,533 @@
+//! One bot on its thread: connect, handshake, seat, play, farewell, whatever it says meanwhile.
+
+use std::io;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use mio::{Interest, Registry, Token};
+use tickwire_shared::Rng;
+use tickwire_shared::native::ConnectError;
+use tickwire_shared::protocol::limits::FRAME_MAX_BYTES;
+
+use super::timers::Cause;
+use super::{News, Reckoning, Tally};
+use crate::link::Conditions;
+use crate::measure::Measure;
+use crate::room::Rooms;
+use crate::session::{Ended, Failure, JOIN_TIMEOUT, Notes, Own, Session, Turn};
+use crate::socket::{Socket, Taken};
+use crate::target::Target;
+use crate::ws::handshake::{self, Answer};
+use crate::ws::{Inbox, Message, Opcode, frame};
+
+/// A server that has not closed by then was told, and that must do.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Successive multiples of this part of a tick lie far from each other, however many there are (the golden ratio).
+const SPREAD: f64 = 0.618_033_988_749_895;
+/// A bot that has misbehaved until its end comes back after this.
+const CHAOS_BACK_OFF: Duration = Duration::from_millis(300);
+/// Ticks that are made up for at once.
+const MADE_UP_MAX: u32 = 1_000;
+/// Reads of one bot before others have their turn.
+const READS_MAX: usize = 4;
+
+/// What the bots of a thread share.
+pub(super) struct Ground {
+    pub(super) now: Duration,
+    pub(super) measure: Box<Measure>,
+    pub(super) measuring: bool,
+    pub(super) rooms: Rooms,
+    /// Scratch: what one bot says in one turn.
+    pub(super) out: Vec<u8>,
+    pub(super) rng: Rng,
+    /// Scratch: what one bot reads at once.
+    pub(super) scratch: Vec<u8>,
+    pub(super) target: Arc<Target>,
+    pub(super) tally: Arc<Tally>,
+    pub(super) news: Sender<News>,
+    pub(super) reckoning: Reckoning,
+    /// Bots that broke their own connections, and when they come back.
+    pub(super) returns: Vec<(Duration, usize)>,
+}
+
+impl Ground {
+    pub(super) fn fail(&self, index: usize, failure: Failure) {
+        let _ = self.news.send(News::Failed(index, failure));
+    }
+}
+
+/// Where it is on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    Connecting,
+    Upgrading,
+    Joining,
+    Playing,
+    Leaving,
+    Over,
+}
+
+/// See the module.
+pub(super) struct Bot {
+    index: usize,
+    session: Box<dyn Session>,
+    socket: Option<Socket>,
+    stage: Stage,
+    inbox: Inbox,
+    /// Of the handshake.
+    key: String,
+    head: Vec<u8>,
+    /// When it was to join.
+    due: Duration,
+    is_return: bool,
+    was_seated: bool,
+    paused: bool,
+    more: bool,
+    tick_due: Option<Duration>,
+    link_due: Option<Duration>,
+    deadline: Option<Duration>,
+    /// What is to be called, and was not told yet.
+    wishes: Vec<(Duration, Cause)>,
+    own: Own,
+    measured_since: Option<Duration>,
+}
+
+impl Bot {
+    /// Begins to connect.
+    pub(super) fn connect(
+        index: usize,
+        session: Box<dyn Session>,
+        ground: &Ground,
+        link: &Conditions,
+        seed: u64,
+        due: Duration,
+        is_return: bool,
+    ) -> Result<Self, Failure> {
+        let target = &ground.target;
+        let socket = Socket::connect(target, link, seed)
+            .map_err(|source| ConnectError::Unreachable { url: target.url.clone(), source })?;
+        let mut dice = Rng::new(seed);
+        let mut random = [0; 16];
+        random.chunks_mut(4).for_each(|chunk| chunk.copy_from_slice(&dice.bits().to_ne_bytes()));
+        let deadline = ground.now + JOIN_TIMEOUT;
+        Ok(Self {
+            index,
+            session,
+            socket: Some(socket),
+            stage: Stage::Connecting,
+            inbox: Inbox::default(),
+            key: handshake::key(random),
+            head: Vec::new(),
+            due,
+            is_return,
+            was_seated: false,
+            paused: false,
+            more: false,
+            tick_due: None,
+            link_due: None,
+            deadline: Some(deadline),
+            wishes: vec![(deadline, Cause::Deadline)],
+            own: Own::default(),
+            measured_since: None,
+        })
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let Some(socket) = &mut self.socket else { return Ok(()) };
+        registry.register(socket.source(), token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// Its figures so far, when the connection is not its first.
+    pub(super) fn inherit(&mut self, own: Own, now: Duration, measuring: bool) {
+        self.own = own;
+        self.measured_since = (measuring && !self.session.is_chaotic()).then_some(now);
+    }
+
+    pub(super) fn own(&self) -> Own {
+        self.own
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    pub(super) fn now_readable(&mut self) {
+        if let Some(socket) = &mut self.socket {
+            socket.now_readable();
+        }
+    }
+
+    pub(super) fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// There was more to read than it may at once.
+    pub(super) fn has_more(&mut self) -> bool {
+        mem::take(&mut self.more)
+    }
+
+    pub(super) fn wishes(&mut self) -> impl Iterator<Item = (Duration, Cause)> + '_ {
+        self.wishes.drain(..)
+    }
+
+    /// What is measured from now on counts, or no more.
+    pub(super) fn measure(&mut self, now: Duration, on: bool) {
+        if on {
+            let counts = self.stage != Stage::Over && !self.session.is_chaotic();
+            self.measured_since = counts.then_some(now);
+        } else if let Some(since) = self.measured_since.take() {
+            self.own.measured += now.saturating_sub(since);
+        }
+    }
+
+    /// Something may be possible now: goes as far as it can.
+    pub(super) fn go(&mut self, ground: &mut Ground) {
+        if self.stage == Stage::Connecting && !self.connected(ground) {
+            return;
+        }
+        if !self.paused {
+            self.read(ground);
+        }
+        self.flush(ground);
+    }
+
+    /// It asked to be called now. What it no longer wants is not for it.
+    pub(super) fn call(&mut self, ground: &mut Ground, due: Duration, cause: Cause) {
+        match cause {
+            Cause::Tick if self.tick_due == Some(due) => self.tick(ground, due),
+            Cause::Link if self.link_due == Some(due) => {
+                self.link_due = None;
+                self.go(ground);
+            }
+            Cause::Deadline if self.deadline == Some(due) => self.waited_enough(ground),
+            _ => {}
+        }
+    }
+
+    /// Says goodbye, or ends what has not begun.
+    pub(super) fn leave(&mut self, ground: &mut Ground) {
+        match self.stage {
+            Stage::Playing => {
+                ground.tally.playing.fetch_sub(1, Ordering::Relaxed);
+                self.stage = Stage::Leaving;
+                self.paused = false;
+                self.tick_due = None;
+                self.measure(ground.now, false);
+                let deadline = ground.now + LEAVE_TIMEOUT;
+                self.deadline = Some(deadline);
+                self.wishes.push((deadline, Cause::Deadline));
+                let says = self.speak(ground, |session, turn| session.leave(turn));
+                if !says {
+                    self.say_close(ground, 1000, "");
+                }
+                self.go(ground);
+            }
+            Stage::Leaving | Stage::Over => {}
+            _ => self.over(ground),
+        }
+    }
+
+    /// Breaks the connection without a word.
+    pub(super) fn break_off(&mut self, ground: &mut Ground) {
+        if self.stage == Stage::Playing {
+            ground.tally.playing.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some(socket) = &mut self.socket {
+            socket.abort();
+        }
+        self.over(ground);
+    }
+
+    /// The system cannot even begin.
+    pub(super) fn cannot_connect(&mut self, ground: &mut Ground, source: io::Error) {
+        let url = ground.target.url.clone();
+        self.fail(ground, Failure::Connect(ConnectError::Unreachable { url, source }));
+    }
+
+    fn connected(&mut self, ground: &mut Ground) -> bool {
+        let Some(socket) = &mut self.socket else { return false };
+        match socket.is_connected() {
+            Ok(true) => {
+                let target = &ground.target;
+                let asked = self.session.subprotocol();
+                socket.say(ground.now, &handshake::request(&target.host, &target.path, &self.key, asked));
+                self.stage = Stage::Upgrading;
+                true
+            }
+            Ok(false) => false,
+            Err(error) => {
+                self.cannot_connect(ground, error);
+                false
+            }
+        }
+    }
+
+    fn read(&mut self, ground: &mut Ground) {
+        let mut scratch = mem::take(&mut ground.scratch);
+        for reads in 0.. {
+            let Some(socket) = &mut self.socket else { break };
+            if reads == READS_MAX {
+                self.more = socket.may_have_more();
+                break;
+            }
+            match socket.read(ground.now, &mut scratch) {
+                Ok(Taken::Some(count)) => self.arrived(ground, &scratch[..count]),
+                Ok(Taken::Nothing) => break,
+                Ok(Taken::End) => self.ended(ground),
+                Err(error) => self.broken(ground, &error),
+            }
+        }
+        ground.scratch = scratch;
+    }
+
+    fn flush(&mut self, ground: &mut Ground) {
+        let Some(socket) = &mut self.socket else { return };
+        if let Err(error) = socket.flush(ground.now) {
+            return self.broken(ground, &error);
+        }
+        if let Some(due) = socket.next_due(!self.paused)
+            && self.link_due.is_none_or(|asked| due < asked)
+        {
+            self.link_due = Some(due);
+            self.wishes.push((due, Cause::Link));
+        }
+    }
+
+    fn arrived(&mut self, ground: &mut Ground, bytes: &[u8]) {
+        match self.stage {
+            Stage::Upgrading => {
+                self.head.extend_from_slice(bytes);
+                self.upgrade(ground, false);
+            }
+            Stage::Joining | Stage::Playing | Stage::Leaving => self.take(ground, bytes),
+            Stage::Connecting | Stage::Over => {}
+        }
+    }
+
+    fn upgrade(&mut self, ground: &mut Ground, is_all: bool) {
+        let url = || ground.target.url.clone();
+        match handshake::answer(&self.head, &self.key, self.session.subprotocol(), is_all) {
+            Answer::Unfinished => {}
+            Answer::Open(size) => {
+                self.stage = Stage::Joining;
+                let head = mem::take(&mut self.head);
+                self.speak(ground, |session, turn| session.open(turn));
+                self.seat(ground);
+                self.take(ground, &head[size..]);
+            }
+            Answer::Refused { code, status, reason } if code >= 400 && code != 404 => {
+                self.fail(ground, ConnectError::Refused { url: url(), status, reason }.into());
+            }
+            Answer::Refused { status, reason, .. } => {
+                let colon = if reason.is_empty() { "" } else { ": " };
+                let reason = format!("HTTP {status}{colon}{reason}");
+                self.fail(ground, ConnectError::NotTickwire { url: url(), reason }.into());
+            }
+            Answer::Strange(reason) => {
+                self.fail(ground, ConnectError::NotTickwire { url: url(), reason: reason.to_owned() }.into());
+            }
+        }
+    }
+
+    fn take(&mut self, ground: &mut Ground, bytes: &[u8]) {
+        let mut inbox = mem::take(&mut self.inbox);
+        let taken = inbox.take(bytes, FRAME_MAX_BYTES, |message| {
+            self.hear(ground, message);
+            self.stage != Stage::Over
+        });
+        self.inbox = inbox;
+        if let Err(error) = taken
+            && self.stage != Stage::Over
+        {
+            self.end_with(ground, Ended::Framing(error));
+        }
+    }
+
+    fn hear(&mut self, ground: &mut Ground, message: Message<'_>) {
+        match message {
+            Message::Binary(payload) => self.heard(ground, payload, false),
+            Message::Text(payload) => self.heard(ground, payload, true),
+            Message::Ping(payload) => self.speak(ground, |_, turn| turn.send(Opcode::Pong, payload)),
+            Message::Pong => {}
+            Message::Close(code, reason) => {
+                self.say_close(ground, if code == 1005 { 1000 } else { code }, "");
+                self.flush(ground);
+                if self.stage == Stage::Leaving {
+                    self.over(ground);
+                } else if self.stage != Stage::Over {
+                    self.end_with(ground, Ended::Closed { code, reason });
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, ground: &mut Ground, payload: &[u8], is_text: bool) {
+        if self.stage == Stage::Leaving {
+            return;
+        }
+        if ground.measuring && self.stage == Stage::Playing && !self.session.is_chaotic() {
+            ground.measure.counters.bytes_down += payload.len() as u64;
+        }
+        match self.speak(ground, |session, turn| session.message(turn, payload, is_text)) {
+            Ok(()) => self.seat(ground),
+            Err(failure) => self.fail(ground, failure),
+        }
+    }
+
+    /// Notes that it has its seat, once.
+    fn seat(&mut self, ground: &mut Ground) {
+        if self.stage != Stage::Joining || !self.session.has_seat() {
+            return;
+        }
+        self.stage = Stage::Playing;
+        self.was_seated = true;
+        self.deadline = None;
+        let took = ground.now.saturating_sub(self.due);
+        if !self.session.is_chaotic() {
+            let times = if self.is_return { &mut ground.measure.resume } else { &mut ground.measure.join };
+            times.record(took);
+        }
+        // who comes back from its own misdeeds has been counted
+        if !(self.session.is_chaotic() && self.is_return) {
+            ground.tally.seated.fetch_add(1, Ordering::Relaxed);
+        }
+        ground.tally.playing.fetch_add(1, Ordering::Relaxed);
+        if let Some(period) = self.session.period() {
+            let part = (self.index as f64 * SPREAD).fract();
+            self.tick_at(ground.now + period.mul_f64(part));
+        }
+    }
+
+    fn tick(&mut self, ground: &mut Ground, due: Duration) {
+        if self.stage != Stage::Playing {
+            return;
+        }
+        let Some(period) = self.session.period() else { return };
+        if ground.measuring {
+            ground.measure.lateness.record_missing(ground.now.saturating_sub(due), period);
+        }
+        self.speak(ground, |session, turn| session.tick(turn, due));
+        let late = ground.now.saturating_sub(due).as_nanos() / period.as_nanos().max(1);
+        let late = u32::try_from(late).unwrap_or(u32::MAX);
+        if self.session.makes_up() {
+            for missed in 1..=late.min(MADE_UP_MAX) {
+                self.speak(ground, |session, turn| session.tick(turn, due + period * missed));
+            }
+        }
+        self.tick_at(due + period * late.saturating_add(1));
+        self.flush(ground);
+    }
+
+    fn tick_at(&mut self, due: Duration) {
+        self.tick_due = Some(due);
+        self.wishes.push((due, Cause::Tick));
+    }
+
+    fn waited_enough(&mut self, ground: &mut Ground) {
+        match self.stage {
+            Stage::Leaving => {
+                ground.reckoning.left_hanging += 1;
+                self.over(ground);
+            }
+            Stage::Connecting | Stage::Upgrading | Stage::Joining => self.fail(ground, Failure::Silent),
+            Stage::Playing | Stage::Over => {}
+        }
+    }
+
+    /// The stream is over.
+    fn ended(&mut self, ground: &mut Ground) {
+        match self.stage {
+            Stage::Upgrading => {
+                self.upgrade(ground, true);
+                if self.stage != Stage::Over && self.stage != Stage::Upgrading {
+                    self.end_with(ground, Ended::lost());
+                }
+            }
+            Stage::Leaving => self.over(ground),
+            _ => self.end_with(ground, Ended::lost()),
+        }
+    }
+
+    fn broken(&mut self, ground: &mut Ground, error: &io::Error) {
+        let url = || ground.target.url.clone();
+        match self.stage {
+            Stage::Connecting | Stage::Upgrading => {
+                let tls = error.get_ref().and_then(|inner| inner.downcast_ref());
+                let failure = match tls {
+                    Some(rustls::Error::InvalidCertificate(why)) => {
+                        ConnectError::Untrusted { url: url(), reason: why.to_string() }
+                    }
+                    Some(_) => ConnectError::NotTickwire { url: url(), reason: format!("TLS failed: {error}") },
+                    None => ConnectError::NotTickwire { url: url(), reason: error.to_string() },
+                };
+                self.fail(ground, failure.into());
+            }
+            Stage::Leaving => self.over(ground),
+            Stage::Over => {}
+            _ => self.end_with(ground, Ended::Socket(error.to_string())),
+        }
+    }
+
+    fn end_with(&mut self, ground: &mut Ground, ended: Ended) {
+        let failure = if self.stage == Stage::Playing { Failure::Lost(ended) } else { Failure::NotJoined(ended) };
+        self.fail(ground, failure);
+    }
+
+    fn fail(&mut self, ground: &mut Ground, failure: Failure) {
+        if self.session.is_chaotic() && (self.was_seated || self.is_return) {
+            ground.reckoning.chaos_ends += 1;
+            ground.returns.push((ground.now + CHAOS_BACK_OFF, self.index));
+            return self.break_off(ground);
+        }
+        if self.stage == Stage::Playing {
+            ground.tally.playing.fetch_sub(1, Ordering::Relaxed);
+            ground.tally.lost.fetch_add(1, Ordering::Relaxed);
+        } else {
+            ground.tally.turned_away.fetch_add(1, Ordering::Relaxed);
+        }
+        // a server that broke the protocol is told so; it need not listen
+        if let Failure::Lost(ended) | Failure::NotJoined(ended) = &failure
+            && let Some(code) = ended.close_code()
+        {
+            self.say_close(ground, code, "the server broke the protocol");
+            if let Some(socket) = &mut self.socket {
+                let _ = socket.flush(ground.now);
+                socket.finish();
+            }
+        }
+        self.over(ground);
+        ground.fail(self.index, failure);
+    }
+
+    fn over(&mut self, ground: &mut Ground) {
+        self.measure(ground.now, false);
+        self.stage = Stage::Over;
+        self.socket = None;
+        (self.tick_due, self.link_due, self.deadline) = (None, None, None);
+        let sight = self.session.sight();
+        ground.reckoning.sight.hashes_checked += sight.hashes_checked;
+        ground.reckoning.sight.desyncs += sight.desyncs;
+    }
+
+    fn say_close(&mut self, ground: &mut Ground, code: u16, reason: &str) {
+        self.speak(ground, |_, turn| {
+            frame::write_close(turn.out, code, reason, turn.rng.bits().to_ne_bytes());
+        });
+    }
+
+    /// Lets the session do something; what it says goes to the socket.
+    fn speak<T>(&mut self, ground: &mut Ground, something: impl FnOnce(&mut dyn Session, &mut Turn<'_>) -> T) -> T {
+        let measuring = ground.measuring && self.stage == Stage::Playing && !self.session.is_chaotic();
+        let notes = measuring.then_some(Notes { measure: &mut ground.measure, own: &mut self.own });
+        let (now, rooms, out, rng) = (ground.now, &mut ground.rooms, &mut ground.out, &mut ground.rng);
+        let result = something(&mut *self.session, &mut Turn { now, notes, rooms, out, rng });
+        if let Some(socket) = &mut self.socket {
+            socket.say(ground.now, &ground.out);
+        }
+        ground.out.clear();
+        result
+    }
+}

@@ -1,0 +1,251 @@
+//! Scenarios, raw mode, reports and comparisons, from outside.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tickwire_arena::{Arena, Options};
+use tickwire_bots::scenario::Scenario;
+use tickwire_server::{Config, Running, Server, Site};
+
+/// A folder that is gone after the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tickwire-bots-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).expect("there is a place for files");
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("text").to_owned()
+    }
+
+    fn file(&self, name: &str, contents: &str) -> String {
+        fs::write(self.0.join(name), contents).expect("the folder takes files");
+        self.path(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn server() -> (Running, String) {
+    let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
+    let server = Server::bind(config).expect("loopback has a free port");
+    let running = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
+    let url = format!("ws://{}/ws", running.addr());
+    (running, url)
+}
+
+fn bots(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tickwire-bots")).args(args).output().expect("the program starts")
+}
+
+fn json(file: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(file).expect("it was written")).expect("it is JSON")
+}
+
+const ALL_PHASES: &str = r#"
+thresholds = ["desyncs == 0", "p99_join < 5s", "p99_resume < 5s", "joined >= 12"]
+
+[[bots]]
+share = 3
+link = { latency = "30ms", jitter = "3ms", stall = "1%:50ms", rate = "2mbit" }
+
+[[bots]]
+share = 1
+depth = "watch"
+
+[[phases]]
+do = "ramp"
+bots = 8
+over = "200ms"
+
+[[phases]]
+do = "hold"
+for = "1500ms"
+
+[[phases]]
+do = "burst"
+bots = 4
+for = "800ms"
+
+[[phases]]
+do = "churn"
+per_s = 4
+for = "1s"
+
+[[phases]]
+do = "slow"
+share = "25%"
+for = "500ms"
+
+[[phases]]
+do = "storm"
+share = "50%"
+over = "200ms"
+for = "1500ms"
+
+[[phases]]
+do = "stampede"
+bots = 4
+for = "1s"
+"#;
+
+#[test]
+fn every_phase_happens_and_the_results_have_it() {
+    let (scratch, (server, url)) = (Scratch::new("phases"), server());
+    let (scenario, out) = (scratch.file("all.toml", ALL_PHASES), scratch.path("all.json"));
+    let (page, lines) = (scratch.path("all.html"), scratch.path("all.jsonl"));
+    let flags = ["swarm", "--url", &url, "--scenario", &scenario, "--json", &out, "--html", &page, "--lines", &lines];
+    let output = bots(&flags);
+    server.stop();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("holds  desyncs == 0"), "{stdout}");
+    let json = json(&out);
+    let phases: Vec<_> = json["phases"].as_array().expect("a list").iter().map(|phase| phase["name"].clone()).collect();
+    assert_eq!(phases, ["ramp", "hold", "burst", "churn", "slow", "storm", "stampede"]);
+    // 8, 4 for a while, 4 newcomers, 4 that came back, 4 more
+    assert_eq!((&json["joined"], &json["failed"], &json["desyncs"]), (&24.into(), &0.into(), &0.into()), "{json}");
+    assert_eq!(json["resume_ms"]["samples"], 4, "{json}");
+    assert_eq!(json["join_ms"]["samples"], 20, "{json}");
+    let page = fs::read_to_string(page).expect("it was written");
+    assert!(page.contains("<svg") && page.contains("All was well"));
+    let lines = fs::read_to_string(lines).expect("it was written");
+    assert!(lines.lines().count() >= 3, "{lines}");
+    assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line["at_s"].is_f64())));
+}
+
+#[test]
+fn a_missed_threshold_is_exit_code_1() {
+    let (scratch, (server, url)) = (Scratch::new("missed"), server());
+    let hold = "[[phases]]\ndo = \"ramp\"\nbots = 2\nover = \"0ms\"\n[[phases]]\ndo = \"hold\"\nfor = \"1s\"\n";
+    let scenario = scratch.file("strict.toml", &format!("thresholds = [\"p50_tick_interval < 1ms\"]\n{hold}"));
+    let output = bots(&["swarm", "--url", &url, "--scenario", &scenario]);
+    server.stop();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    assert!(stdout.contains("FAILS  p50_tick_interval < 1ms"), "{stdout}");
+}
+
+#[test]
+fn a_mistake_in_a_scenario_is_one_sentence_with_its_line() {
+    let scratch = Scratch::new("mistake");
+    let scenario = scratch.file("bad.toml", &ALL_PHASES.replace("do = \"churn\"", "do = \"chrun\""));
+    let output = bots(&["swarm", "--scenario", &scenario]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("bad.toml, line 27: there is no phase \"chrun\": there are ramp"), "{stderr}");
+    let output = bots(&["swarm", "--scenario", &scratch.path("none.toml")]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot read the scenario"), "{output:?}");
+    let output = bots(&["swarm", "--scenario", &scenario, "--bots", "3"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--scenario does not go with --bots"), "{output:?}");
+}
+
+#[test]
+fn the_scenarios_that_are_shipped_are_right() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/scenarios");
+    let files: Vec<_> = fs::read_dir(folder).expect("it is there").flatten().map(|entry| entry.path()).collect();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        let scenario = Scenario::read(&file, &["pilot", "idle"]).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!scenario.thresholds.is_empty(), "{} decides nothing", file.display());
+    }
+}
+
+#[test]
+fn raw_measures_the_echoes_of_any_server() {
+    // each message comes back
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let url = format!("ws://{}/", listener.local_addr().expect("it is bound"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let Ok(mut socket) = tokio_tungstenite::tungstenite::accept(stream) else { return };
+                while let Ok(message) = socket.read() {
+                    if message.is_binary() && socket.send(message).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let output = bots(&["raw", "--url", &url, "--connections", "5", "--seconds", "2", "--hz", "20", "--json", "-"]);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+    let json: Value = serde_json::from_str(&stdout).expect("it is JSON");
+    let echoes = json["input_to_ack_ms"]["samples"].as_u64().expect("a number");
+    assert!((100..=230).contains(&echoes), "5 connections with 20 a second for 2 s: {echoes}");
+    let frames = json["frames_per_s"].as_f64().expect("a number");
+    assert!((60.0..=115.0).contains(&frames), "{frames}");
+}
+
+#[test]
+fn raw_says_what_is_no_websocket() {
+    let (server, url) = server();
+    let output = bots(&["raw", "--url", &url.replace("/ws", "/nothing-here"), "--connections", "1"]);
+    server.stop();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("404") && !stderr.contains("Tickwire server's"), "{stderr}");
+}
+
+#[test]
+fn shards_are_merged_and_runs_are_compared() {
+    let (scratch, (server, url)) = (Scratch::new("shards"), server());
+    let (one, other, whole) = (scratch.path("0.json"), scratch.path("1.json"), scratch.path("whole.json"));
+    let run = |shard: &str, out: &str| {
+        let flags = ["swarm", "--url", &url, "--bots", "7", "--ramp", "0", "--seconds", "1", "--shard", shard];
+        let mut program = Command::new(env!("CARGO_BIN_EXE_tickwire-bots"));
+        program.args(flags).args(["--json", out]).output().expect("the program starts")
+    };
+    let outputs = [run("0/2", &one), run("1/2", &other)];
+    server.stop();
+    assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
+    let output = bots(&["merge", &one, &other, "--json", &whole]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!((&json(&one)["joined"], &json(&other)["joined"]), (&4.into(), &3.into()));
+    assert_eq!(json(&whole)["joined"], 7);
+    let same = bots(&["compare", &whole, &whole]);
+    assert_eq!(same.status.code(), Some(0), "{same:?}");
+    assert!(String::from_utf8_lossy(&same.stdout).contains("0 better, 0 worse beyond noise"), "{same:?}");
+    let wrong = bots(&["compare", &whole, &scratch.file("x.json", "{}")]);
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("give a file that --json has written"), "{wrong:?}");
+}
+
+#[test]
+fn capacity_finds_a_number() {
+    let (server, url) = server();
+    let flags = ["--from", "2", "--most", "6", "--seconds", "1", "--warm-up", "0.2", "--repeat", "0"];
+    // a busy machine must not decide this test
+    let lenient = ["--threshold", "desyncs == 0", "--threshold", "failed == 0"];
+    let output = bots(&[&["capacity", "--url", &url][..], &flags, &lenient].concat());
+    server.stop();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+    assert_eq!(stdout, "this server holds at least 6 players of arena: more were not asked for (--most)\n");
+    assert!(stderr.contains("      2 bots: holds\n      4 bots: holds\n      6 bots: holds\n"), "{stderr}");
+}
+
+#[test]
+fn bots_that_misbehave_do_not_harm_the_others() {
+    let (server, url) = server();
+    let flags = ["--bots", "16", "--ramp", "0", "--seconds", "4", "--chaos", "50%", "--json", "-"];
+    let output = bots(&[&["swarm", "--url", &url][..], &flags].concat());
+    server.stop();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+    let json: Value = serde_json::from_str(&stdout).expect("it is JSON");
+    assert_eq!((&json["failed"], &json["desyncs"]), (&0.into(), &0.into()), "{json}");
+    assert!(json["chaos_ends"].as_u64() > Some(0), "nobody misbehaved: {json}");
+    assert!(json["hashes_checked"].as_u64() > Some(0), "{json}");
+}
