@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tickwire_arena::{Arena, Options};
 use tickwire_server::{Config, Running, Server, Site};
-use tickwire_shared::protocol::TAG_FRAME;
+use tickwire_shared::protocol::frame;
 
 /// What becomes of a server's message to a client: its payload is changed, or it is late, or (false) it never comes.
 type Fault = fn(client: u64, frames: &AtomicU64, payload: &mut Vec<u8>) -> Fate;
@@ -77,7 +77,7 @@ fn between(near: TcpStream, mut far: TcpStream, client: u64, frames: &AtomicU64,
     let _ = late.send((Instant::now(), head));
     while let Some((first, mut payload)) = read_message(&mut far) {
         let mut due = Instant::now();
-        if payload.first() == Some(&TAG_FRAME) {
+        if frame::is_frame(&payload) {
             match fault(client, frames, &mut payload) {
                 Fate::Comes => {}
                 Fate::ComesLate(time) => due += time,

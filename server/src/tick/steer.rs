@@ -1,6 +1,6 @@
 //! What an operator asks of this thread's rooms.
 
-use tickwire_shared::Game;
+use tickwire_shared::{Game, Leave};
 use tickwire_shared::protocol::close::CloseReason;
 use tracing::info;
 
@@ -20,7 +20,8 @@ impl<G: Game> TickThread<G> {
                     None => Steered::NoRoom,
                     Some(None) => Steered::NoSeat,
                     Some(Some((_, link))) => {
-                        // the seat is freed by the leave that follows from this
+                        // at once: a seat whose connection only ends is held for its player
+                        self.leave(room, seat, link, Leave::Removed);
                         self.send_away(link, CloseReason::Refused, text);
                         Steered::Done { players: 1 }
                     }
