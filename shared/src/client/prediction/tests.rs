@@ -150,7 +150,7 @@ proptest! {
         weathers in prop::collection::vec(rough(), 20..90), ahead in 0i32..12
     ) {
         let mut rig = Rig::new(ahead);
-        let mut all = weathers.clone();
+        let mut all = weathers;
         let quiet = Weather { push: 3, turn: 1, late: false, bump: 0, score: 0 };
         all.extend(std::iter::repeat_n(quiet, 60));
         for i in 0..all.len() {
