@@ -23,12 +23,13 @@ try {
     const { canvas } = view;
     [canvas.width, canvas.height] = [innerWidth, innerHeight];
     const span = Math.min(160, x.max - x.min);
-    const centre = span < 160 ? [(x.min + x.max) / 2, (x.min + x.max) / 2] : placeOf(room.own[0] ?? { x: 0, y: 0 });
+    const middle = (x.min + x.max) / 2;
+    const centre = span < x.max - x.min && room.own[0] ? placeOf(room.own[0]) : [middle, middle];
     const scale = Math.min(innerWidth, innerHeight) / (span * 1.1);
     for (const entity of room.entities()) {
       const place = placeOf(entity);
       if (!place) continue;
-      view.fillStyle = room.own.includes(entity) ? '#ffc857' : `hsl(${entity.kind.length * 77} 60% 60%)`;
+      view.fillStyle = room.own.includes(entity) ? '#ffc857' : `hsl(${room.schema.kinds.findIndex(({ name }) => name === entity.kind) * 77} 60% 60%)`;
       view.fillRect(innerWidth / 2 + (place[0] - centre[0]) * scale - 5, innerHeight / 2 + (place[1] - centre[1]) * scale - 5, 10, 10);
     }
     // arrows for what goes from -1 to 1, the up arrow and the space bar for buttons
