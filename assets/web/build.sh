@@ -1,31 +1,37 @@
 #!/bin/sh
-# Builds the browser's package (shared/web and all below it) into assets/web/pkg.
+# Builds the browser's modules: of any game (shared/web) into assets/web/tickwire/wasm, with Arena's rules
+# (shared/arena/web) into assets/web/arena/wasm.
 #   assets/web/build.sh            build; needs the wasm32-unknown-unknown target and, once, time for wasm-bindgen
-#   assets/web/build.sh --check    only tell whether the package is older than its sources
+#   assets/web/build.sh --check    only tell whether the modules are older than their sources
+#   assets/web/build.sh --sizes    only print what a page loads, compressed
 # Environment: WASM_CARGO, a cargo that builds for wasm32-unknown-unknown by itself, where rustup has no such target;
-# WASM_BINDGEN, a wasm-bindgen of the version in Cargo.lock.
+# WASM_BINDGEN, a wasm-bindgen of the version in Cargo.lock. A cargo that builds std builds it for size and without the
+# texts of panics, which makes a fifth less; with rustup's target the modules are larger, and say what is wrong with them.
 set -eu
 
 cd "$(dirname "$0")/../.."
 target=wasm32-unknown-unknown
-pkg=assets/web/pkg
-crates='shared shared/derive shared/arena shared/web'
+generic=assets/web/tickwire/wasm
+arena=assets/web/arena/wasm
+shared='shared shared/derive shared/web'
 out=${CARGO_TARGET_DIR:-target}
 
-# One number for all that the package is built from, the same on every machine.
+# One number for all that a module is built from, the same on every machine.
 sources() {
     if command -v sha256sum >/dev/null; then sum=sha256sum; else sum='shasum -a 256'; fi
     {
-        for crate in $crates; do
+        for crate in "$@"; do
             echo "$crate/Cargo.toml"
             find "$crate/src" -type f
         done
     } | LC_ALL=C sort | xargs $sum | $sum | cut -d ' ' -f 1
 }
 
-check() {
-    if [ "$(cat $pkg/SOURCES 2>/dev/null)" != "$(sources)" ]; then
-        echo "assets/web/pkg is older than its sources: run assets/web/build.sh" >&2
+check() { # where, crates
+    where=$1
+    shift
+    if [ "$(cat "$where/SOURCES" 2>/dev/null)" != "$(sources "$@")" ]; then
+        echo "$where is older than its sources: run assets/web/build.sh" >&2
         exit 1
     fi
 }
@@ -34,10 +40,11 @@ check() {
 choose_cargo() {
     sysroot=$(rustc --print sysroot)
     if [ -d "$sysroot/lib/rustlib/$target" ]; then
-        cargo="cargo"
+        cargo="cargo" unstable=
     elif [ -n "${WASM_CARGO:-}" ]; then
-        cargo=$WASM_CARGO
+        cargo=$WASM_CARGO unstable='-Z panic-immediate-abort -Z build-std-features=optimize_for_size'
         sysroot=$("$cargo" rustc --quiet -Z unstable-options -p tickwire-web --print sysroot)
+        export CARGO_PROFILE_WEB_PANIC=immediate-abort
     else
         echo "no compiler for $target: run 'rustup target add $target', or set WASM_CARGO to a cargo that has one" >&2
         exit 2
@@ -62,19 +69,52 @@ build() {
     remap="$remap --remap-path-prefix=$sysroot/lib/rustlib/src/rust=rust"
     # wasm-bindgen reads a section that a full strip would take away; it strips the rest below
     CARGO_PROFILE_WEB_STRIP=debuginfo RUSTFLAGS="$remap" CARGO_TARGET_DIR=$out \
-        "$cargo" build --profile web --target $target -p tickwire-web
-    rm -rf $pkg
-    "$bindgen" --target web --no-typescript --remove-name-section --remove-producers-section \
-        --out-dir $pkg "$out/$target/web/tickwire_web.wasm"
+        "$cargo" build $unstable --profile web --target $target -p tickwire-web -p tickwire-arena-web
 }
 
-if [ "${1:-}" = --check ]; then
-    check
-    exit 0
-fi
-choose_cargo
-choose_bindgen
-before=$(sources)
-build
-echo "$before" >$pkg/SOURCES
-wc -c $pkg/*.wasm
+pack() { # name of the module, where, number of its sources before it was built
+    module=$1 where=$2
+    rm -rf "$where"
+    "$bindgen" --target web --no-typescript --remove-name-section --remove-producers-section \
+        --out-dir "$where" "$out/$target/web/$module.wasm"
+    # documentation of what only the SDK calls
+    sed '/^ *\/\*\*$/,/\*\/$/d' "$where/$module.js" >"$where/$module.short"
+    mv "$where/$module.short" "$where/$module.js"
+    echo "$3" >"$where/SOURCES"
+}
+
+# What travels when a page is opened, with the SDK's own files.
+sizes() { # name, budget in kB, files
+    name=$1 budget=$2 bytes=0
+    shift 2
+    for file in "$@"; do
+        bytes=$((bytes + $(gzip -9 -c "$file" | wc -c)))
+    done
+    echo "$name: $bytes bytes with gzip -9, at most $((budget * 1024))"
+    [ $bytes -le $((budget * 1024)) ] || { echo "$name is too large" >&2; large=1; }
+}
+
+all_sizes() {
+    large=0
+    sizes "any game" 88 $generic/*.wasm $generic/*.js assets/web/tickwire/*.js
+    sizes "with Arena's rules" 120 $arena/*.wasm $arena/*.js assets/web/tickwire/*.js
+    return $large
+}
+
+case ${1:-} in
+--check)
+    check $generic $shared
+    check $arena $shared shared/arena shared/arena/web
+    ;;
+--sizes) all_sizes ;;
+*)
+    choose_cargo
+    choose_bindgen
+    any=$(sources $shared)
+    rules=$(sources $shared shared/arena shared/arena/web)
+    build
+    pack tickwire_web $generic "$any"
+    pack tickwire_arena_web $arena "$rules"
+    all_sizes
+    ;;
+esac

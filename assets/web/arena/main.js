@@ -1,8 +1,7 @@
 // Arena in the browser: puts the parts together and runs the frames.
 
-import init, { ArenaClient, world_radius } from '../pkg/tickwire_web.js';
+import { connect } from '../tickwire/index.js';
 import { Camera } from './camera.js';
-import { Connection } from './connection.js';
 import { Drift } from './drift.js';
 import { Effects } from './effects.js';
 import { Hud } from './hud.js';
@@ -13,6 +12,7 @@ import { Renderer } from './render.js';
 import { Sound } from './sound.js';
 import { Steer } from './steer.js';
 import { World } from './world.js';
+import load, { news, pilot, rock_radii, rock_spin, world_radius } from './wasm/tickwire_arena_web.js';
 import { openWindow } from './window.js';
 
 const STEP_MAX_S = 0.1;
@@ -21,13 +21,13 @@ const HELP_KEYS = 'W burn · A D turn, or aim with the mouse · S brake · click
 const HELP_TOUCH = 'left thumb flies · right thumb fires';
 
 class Arena {
-  constructor(memory) {
+  constructor() {
     const canvas = document.getElementById('view');
     this.camera = new Camera(canvas);
     this.sound = new Sound(this.camera);
     const shake = matchMedia('(prefers-reduced-motion: reduce)').matches ? () => {} : this.camera.shake.bind(this.camera);
     this.effects = new Effects(shake, this.sound.play.bind(this.sound));
-    this.world = new World(memory, listeners(this.effects));
+    this.world = new World({ radii: rock_radii(), spin: rock_spin }, listeners(this.effects));
     this.drift = new Drift();
     this.renderer = new Renderer(canvas, this.camera, world_radius());
     this.radar = new Radar(document.getElementById('map'), world_radius());
@@ -35,11 +35,9 @@ class Arena {
     this.input = new Input(canvas, document.getElementById('touch'));
     this.steer = new Steer();
     this.notice = document.getElementById('notice');
-    this.connection = new Connection(ArenaClient, {
-      phase: (phase, detail) => this.enter(phase, detail),
-      news: news => this.hud.news(news, this.world.own.seat),
-    });
-    this.lobby = new Lobby(name => this.connection.join(name));
+    this.room = null;
+    this.phase = 'idle';
+    this.lobby = new Lobby(name => this.join(name));
     this.last = performance.now();
     this.noticed = '';
     this.listen();
@@ -51,10 +49,34 @@ class Arena {
     requestAnimationFrame(() => this.frame());
   }
 
+  /** A seat under this name, or the lobby with the reason why there is none. */
+  async join(name) {
+    this.name = name;
+    try {
+      this.room = await connect('/ws', {
+        game: 'arena',
+        name,
+        wasm: { load, client: (_, name) => pilot(name) },
+        onState: (state, reason) => this.enter(state, reason),
+        onEvent: event => this.tell(event),
+        onChange: (entity, fields) => fields.includes('name') && this.world.rename(entity),
+      });
+    } catch (error) {
+      this.lobby.show(error.message);
+    }
+  }
+
+  tell(event) {
+    const told = news(event);
+    this.hud.news(told, this.world.own.seat);
+    told.free();
+  }
+
   listen() {
     addEventListener('resize', () => this.camera.resize());
-    addEventListener('online', () => this.connection.hurry());
-    addEventListener('pagehide', () => this.connection.leave());
+    addEventListener('pagehide', () => this.room?.leave());
+    // out of the browser's cache
+    addEventListener('pageshow', ({ persisted }) => persisted && this.room && this.join(this.name));
     document.addEventListener('visibilitychange', () => this.hide(document.hidden));
     this.input.shortcut('KeyM', () => this.hud.help(this.sound.toggle() ? 'sound on' : 'sound off'));
     this.input.shortcut('KeyH', () => this.help());
@@ -66,18 +88,17 @@ class Arena {
     const now = performance.now();
     const dt = Math.min(STEP_MAX_S, (now - this.last) / 1000);
     this.last = now;
-    this.connection.update(now);
-    if (this.connection.phase === 'playing') this.play(now, dt);
+    if (this.room?.state === 'playing') this.play(now, dt);
     this.draw(now, dt);
     this.showNotice(now);
   }
 
   play(now, dt) {
-    const { camera, connection, world } = this;
+    const { camera, room, world } = this;
     const ship = world.ownShip();
     const held = this.input.read(camera.toScreen(ship?.x ?? camera.x, ship?.y ?? camera.y));
     this.send(now, this.steer.update(held, ship, world.own));
-    world.update(connection.core, now, dt);
+    world.update(room, now, dt);
     for (const each of world.ships.values()) this.effects.exhaust(each, dt);
     this.hud.update(now, world, held.touch);
   }
@@ -93,16 +114,13 @@ class Arena {
     if (!inLobby) this.radar.draw(this.world, this.camera);
   }
 
-  send(now, wish) {
-    this.connection.core.input(now, wish.thrust, wish.fire, wish.turn, wish.aiming, wish.aim);
-    this.connection.flush();
+  send(now, { thrust, fire, turn, aiming, aim }) {
+    this.room.input({ thrust, fire, turn, aiming, aim }, now);
   }
 
-  // The page is hidden: no frames come, but the connection wants to live and the ship must not fly on.
+  // The page is hidden: no frames come, but the ship must not fly on.
   beat() {
-    const now = performance.now();
-    this.connection.update(now);
-    if (this.connection.phase === 'playing') this.send(now, this.steer.idle());
+    if (this.room?.state === 'playing') this.send(performance.now(), this.steer.idle());
   }
 
   hide(hidden) {
@@ -110,13 +128,15 @@ class Arena {
     if (hidden) {
       this.beat();
     } else {
-      this.connection.hurry();
+      this.room?.hurry();
       this.world.calm = true;
       this.effects.clear();
     }
   }
 
-  enter(phase, { reason = '' }) {
+  enter(phase, reason) {
+    this.phase = phase;
+    this.reason = reason;
     this.input.active = phase === 'playing';
     if (phase === 'playing') {
       document.body.dataset.screen = 'play';
@@ -128,7 +148,6 @@ class Arena {
       this.input.release();
     }
     if (phase === 'refused') this.lobby.show(reason);
-    this.reason = reason;
   }
 
   help() {
@@ -136,17 +155,17 @@ class Arena {
   }
 
   showNotice(now) {
-    const { phase, retryAt } = this.connection;
+    const { phase, reason, room } = this;
     let text = '';
-    if (phase === 'joining') text = 'connecting …';
-    if (phase === 'lost') {
-      const wait = Math.max(1, Math.ceil((retryAt - now) / 1000));
-      text = `connection lost${this.reason ? ` (${this.reason})` : ''}, trying again in ${wait} s`;
+    if (phase === 'connecting' || phase === 'joining') text = 'connecting …';
+    if (phase === 'resuming') {
+      const wait = Math.max(1, Math.ceil((room.retryAt - now) / 1000));
+      text = `connection lost${reason ? ` (${reason})` : ''}, trying again in ${wait} s`;
     }
     if (text === this.noticed) return;
     this.noticed = text;
     this.notice.textContent = text;
-    document.body.classList.toggle('away', phase === 'lost');
+    document.body.classList.toggle('away', phase === 'resuming');
   }
 }
 
@@ -156,8 +175,8 @@ function listeners(effects) {
 }
 
 try {
-  const { memory } = await init();
-  const arena = new Arena(memory);
+  await load();
+  const arena = new Arena();
   openWindow(arena);
   arena.start();
 } catch (error) {

@@ -3,16 +3,16 @@
 const KINDS = ['ship', 'rock', 'shot', 'pickup', 'leader'];
 
 export function openWindow(arena) {
-  const { world, connection, camera } = arena;
+  const { world, camera } = arena;
   const places = kind => [...world.byKind[kind].values()].map(({ id, x, y, angle, name }) => ({ id, kind: KINDS[kind], x, y, angle, name }));
   Object.defineProperty(window, 'tickwire', {
     value: Object.freeze({
-      /** idle, joining, playing, lost or refused */
-      get phase() { return connection.phase; },
+      /** idle, connecting, joining, playing, resuming, refused or closed */
+      get phase() { return arena.phase; },
       get tick() { return world.line.tick; },
       /** The low half of the state's hash at `tick`. */
       get hash() { return world.line.hash; },
-      get desyncs() { return connection.core?.desyncs() ?? 0; },
+      get desyncs() { return arena.room?.stats.desyncs ?? 0; },
       get ownId() { return world.own.id; },
       get own() {
         const ship = world.ownShip();

@@ -1,22 +1,18 @@
-// What is there, as the page draws it: the client core's rows turned into objects that live as long as their entity.
-//
-// Row layout: shared/web/src/rows.rs, which is the other half of this file.
+// What is there, as the page draws it: the room's columns turned into objects that live as long as their entity.
 
-const STRIDE = 12;
-const KIND = { ship: 0, rock: 1, shot: 2, pickup: 3, leader: 4, roster: 5 };
+const KIND = { ship: 0, rock: 1, shot: 2, pickup: 3, leader: 4 };
+const NAMES = ['Ship', 'Rock', 'Shot', 'Pickup', 'Leader'];
 const NOBODY = 0xffffffff;
-const SHIP_FLAGS = { thrust: 1, dead: 2, safe: 4, drone: 8 };
-const GONE = 1;
 const SURELY_IN_VIEW_UNITS = 55;
 const SHOT_LIFE_S = 0.7;
 
 export class World {
   /**
-   * @param {WebAssembly.Memory} memory where the core keeps its rows
+   * @param {{ radii: Float32Array, spin: (seed: number) => number }} rocks what the rules say of them
    * @param {object} on what the effects want to know: shipBlew, shipCame, shipHit, rockBroke, shotHit, shotFired, taken
    */
-  constructor(memory, on) {
-    this.memory = memory;
+  constructor(rocks, on) {
+    this.rocksAre = rocks;
     this.on = on;
     this.clear();
   }
@@ -36,80 +32,74 @@ export class World {
   }
 
   /** Brings everything to `now`. */
-  update(core, now, dt) {
-    const rows = core.sample(now);
-    // the module's memory may have grown, which voids older views
-    const at = core.rows_ptr();
-    this.words = new Uint32Array(this.memory.buffer, at, (rows + 1) * STRIDE);
-    this.floats = new Float32Array(this.memory.buffer, at, (rows + 1) * STRIDE);
-    this.core = core;
+  update(room, now, dt) {
+    room.sample(now);
+    this.room = room;
     this.mark += 1;
-    this.readHead();
-    for (let i = 1; i <= rows; i++) this.readRow(i * STRIDE, dt);
+    this.readOwn(room);
+    const readers = [this.readShip, this.readRock, this.readShot, this.readPickup, this.readLeader];
+    let rows = 0;
+    readers.forEach((read, kind) => {
+      const columns = room.columns(NAMES[kind]);
+      rows += columns.length;
+      this.readKind(kind, columns, read, now / 1000, dt);
+    });
+    const roster = room.columns('Roster');
+    if (roster.length > 0) this.players = roster.players[0];
     for (const entities of this.byKind) this.forgetUnseen(entities);
     this.calm = rows === 0;
+  }
+
+  /** An entity's name came with a state of its own. */
+  rename({ id, name }) {
+    const entity = this.ships.get(id) ?? this.leaders.get(id);
+    if (entity) entity.name = name;
   }
 
   ownShip() {
     return this.ships.get(this.own.id);
   }
 
-  readHead() {
-    const { words, floats, own, line } = this;
-    own.id = words[0];
-    own.seat = words[1];
-    own.vx = floats[2];
-    own.vy = floats[3];
-    own.heat = floats[4];
-    own.respawn_s = floats[5];
-    own.gun_s = floats[6];
-    line.tick = words[7];
-    line.hash = words[8];
-    line.rtt_ms = floats[9];
-    line.bytesIn = words[10];
-    line.bytesOut = words[11];
+  readOwn(room) {
+    const { own } = this;
+    const [ship] = room.own;
+    own.id = ship?.id ?? NOBODY;
+    own.seat = room.seat ?? NOBODY;
+    if (ship) for (const name of ['vx', 'vy', 'heat', 'respawn_s', 'gun_s']) own[name] = ship[name];
+    const { rtt, bytesIn, bytesOut } = room.stats;
+    Object.assign(this.line, { tick: room.tick, hash: room.hash, rtt_ms: rtt, bytesIn, bytesOut });
   }
 
-  readRow(at, dt) {
-    const { words, floats } = this;
-    const id = words[at];
-    const kind = words[at + 1];
-    if (kind === KIND.roster) {
-      this.players = words[at + 6];
-      return;
-    }
+  readKind(kind, columns, read, time, dt) {
     const entities = this.byKind[kind];
-    if (!entities) return;
-    let entity = entities.get(id);
-    const fresh = entity === undefined;
-    if (fresh) entities.set(id, entity = { id, kind, name: '', nameHash: 0, age: 0 });
-    entity.mark = this.mark;
-    entity.age += dt;
-    entity.x = floats[at + 2];
-    entity.y = floats[at + 3];
-    entity.angle = floats[at + 4];
-    const flags = words[at + 6];
-    switch (kind) {
-      case KIND.ship: return this.readShip(entity, at, flags, fresh, dt);
-      case KIND.rock: return this.readRock(entity, at, flags);
-      case KIND.shot: return this.readShot(entity, at, flags, fresh);
-      case KIND.pickup: return this.readPickup(entity, at, flags);
-      default: return this.readLeader(entity, at);
+    const { id: ids, length, x, y, heading } = columns;
+    for (let i = 0; i < length; i++) {
+      const id = ids[i];
+      let entity = entities.get(id);
+      const fresh = entity === undefined;
+      if (fresh) {
+        entities.set(id, entity = { id, kind, name: '', age: 0, angle: 0 });
+        if (columns.name) entity.name = this.room.entity(id).name;
+      }
+      entity.mark = this.mark;
+      entity.age += dt;
+      entity.x = x[i];
+      entity.y = y[i];
+      if (heading) entity.angle = heading[i];
+      read.call(this, entity, columns, i, { fresh, time, dt });
     }
   }
 
-  readShip(ship, at, flags, fresh, dt) {
-    const { words, floats } = this;
-    const dead = (flags & SHIP_FLAGS.dead) !== 0;
-    const hp = floats[at + 5];
-    ship.thrust = (flags & SHIP_FLAGS.thrust) !== 0;
-    ship.safe = (flags & SHIP_FLAGS.safe) !== 0;
-    ship.drone = (flags & SHIP_FLAGS.drone) !== 0;
-    ship.hue = words[at + 7];
-    ship.gun = words[at + 8];
-    ship.score = words[at + 9];
+  readShip(ship, columns, i, { fresh, dt }) {
+    const dead = columns.dead[i] !== 0;
+    const hp = columns.hp[i];
+    ship.thrust = columns.thrust[i] !== 0;
+    ship.safe = columns.safe[i] !== 0;
+    ship.drone = columns.drone[i] !== 0;
+    ship.hue = columns.hue[i];
+    ship.gun = columns.gun[i];
+    ship.score = columns.score[i];
     ship.own = ship.id === this.own.id;
-    this.readName(ship, words[at + 10]);
     if (fresh) {
       ship.burn = 0;
       ship.hurt = 0;
@@ -126,47 +116,43 @@ export class World {
     ship.burn += ((ship.thrust && !dead ? 1 : 0) - ship.burn) * Math.min(1, dt * 14);
   }
 
-  readRock(rock, at, flags) {
-    rock.radius = this.floats[at + 5];
-    rock.seed = this.words[at + 7];
-    rock.size = this.words[at + 8];
-    this.endOnce(rock, flags, this.on.rockBroke);
+  readRock(rock, columns, i, { fresh, time }) {
+    rock.size = columns.size[i];
+    rock.radius = this.rocksAre.radii[rock.size];
+    if (fresh || rock.seed !== columns.seed[i]) {
+      rock.seed = columns.seed[i];
+      rock.spin = this.rocksAre.spin(rock.seed);
+    }
+    rock.angle = (rock.spin * time) % (2 * Math.PI);
+    this.endOnce(rock, columns.broken[i], this.on.rockBroke);
   }
 
-  readShot(shot, at, flags, fresh) {
-    shot.hue = this.words[at + 7];
+  readShot(shot, columns, i, { fresh }) {
+    shot.hue = columns.hue[i];
     if (fresh) {
       shot.fromX = shot.x;
       shot.fromY = shot.y;
       if (!this.calm) this.on.shotFired(shot);
     }
     shot.flown = Math.hypot(shot.x - shot.fromX, shot.y - shot.fromY);
-    this.endOnce(shot, flags, this.on.shotHit);
+    this.endOnce(shot, columns.hit[i], this.on.shotHit);
   }
 
-  readPickup(pickup, at, flags) {
-    pickup.gift = this.words[at + 7];
-    this.endOnce(pickup, flags, this.on.taken);
+  readPickup(pickup, columns, i) {
+    pickup.gift = columns.gift[i];
+    this.endOnce(pickup, columns.taken[i], this.on.taken);
   }
 
-  readLeader(leader, at) {
-    const { words, floats } = this;
-    leader.rank = floats[at + 5];
-    leader.seat = words[at + 6];
-    leader.hue = words[at + 7];
-    leader.score = words[at + 9];
-    this.readName(leader, words[at + 10]);
-  }
-
-  readName(entity, hash) {
-    if (entity.nameHash === hash) return;
-    entity.nameHash = hash;
-    entity.name = this.core.name_of(entity.id);
+  readLeader(leader, columns, i) {
+    leader.rank = columns.rank[i];
+    leader.seat = columns.seat[i];
+    leader.hue = columns.hue[i];
+    leader.score = columns.score[i];
   }
 
   // Broken, hit, taken: told once, then the entity goes.
-  endOnce(entity, flags, tell) {
-    const gone = (flags & GONE) !== 0;
+  endOnce(entity, flag, tell) {
+    const gone = flag !== 0;
     if (gone && !entity.gone) tell(entity);
     entity.gone = gone;
   }

@@ -92,6 +92,12 @@ impl<G: Game> Room<G> {
         Some(Returned { seat, events_lost, taken_from })
     }
 
+    /// The connection that a seat has, or had before it broke.
+    #[must_use]
+    pub fn link_of(&self, seat: SeatId) -> Option<LinkAddress> {
+        self.seats.taken().find(|(taken, _)| *taken == seat).map(|(_, occupant)| occupant.link)
+    }
+
     /// The stays that are over since the last call.
     pub fn take_freed(&mut self) -> impl Iterator<Item = StayId> {
         self.freed.drain(..)

@@ -109,7 +109,7 @@ impl Snapshot {
         let same =
             self.columns.iter().map(|column| column.number).eq(before.columns.iter().map(|column| column.number));
         self.columns_since = if same { before.columns_since } else { now };
-        let mut old = before.columns.iter().zip(before.columns(all.clone()).map(|(_, channels)| channels)).peekable();
+        let mut old = before.columns.iter().zip(before.columns(all).map(|(_, channels)| channels)).peekable();
         self.channels_since = self.columns_since;
         for at in 0..self.columns.len() {
             let Column { number, first, .. } = self.columns[at];

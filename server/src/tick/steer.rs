@@ -1,7 +1,7 @@
 //! What an operator asks of this thread's rooms.
 
-use tickwire_shared::{Game, Leave};
 use tickwire_shared::protocol::close::CloseReason;
+use tickwire_shared::{Game, Leave};
 use tracing::info;
 
 use super::{TickThread, drop_room};
@@ -15,11 +15,10 @@ impl<G: Game> TickThread<G> {
         let steered = match what {
             Steer::Look => self.look(room),
             Steer::Kick { seat, text } => {
-                let link = self.rooms.get(&room).map(|room| room.links().find(|(other, _)| *other == seat));
-                match link {
+                match self.rooms.get(&room).map(|room| room.link_of(seat)) {
                     None => Steered::NoRoom,
                     Some(None) => Steered::NoSeat,
-                    Some(Some((_, link))) => {
+                    Some(Some(link)) => {
                         // at once: a seat whose connection only ends is held for its player
                         self.leave(room, seat, link, Leave::Removed);
                         self.send_away(link, CloseReason::Refused, text);
