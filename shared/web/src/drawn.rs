@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn between<'a>(id: u32, earlier: &'a [u32], later: &'a [u32], t: f32) -> Between<'a> {
-        Between { id: EntityId(id), kind: 0, earlier, later, t }
+        Between { id: EntityId(id), kind: 0, earlier, later, t, span: 1.0, before: None, after: None, beyond: 0.0 }
     }
 
     #[test]
