@@ -163,7 +163,7 @@ impl Sender {
         let (mut bytes, mut pieces, mut copied) = (Vec::new(), Vec::new(), Vec::new());
         let mut sink = FrameSink { bytes: &mut bytes, pieces: &mut pieces, copied: &mut copied };
         let state = (&self.store, &self.grid);
-        self.view.compose((SeatId(0), |_| true), None, state, &mut self.encoder, &mut self.compose, &mut sink);
+        self.view.compose((SeatId(0), |_| true), (None, false), state, &mut self.encoder, &mut self.compose, &mut sink);
         self.view.confirm();
         let message: Vec<u8> = pieces.iter().flat_map(|piece| &bytes[piece.clone()]).copied().collect();
         let left_out = self.store.unchanged_since(Channel::EVERYWHERE, tick.offset(-1));
