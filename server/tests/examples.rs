@@ -75,7 +75,7 @@ fn refusal(name: &str, arguments: &str) -> String {
 
 #[test]
 fn what_a_player_feels_reaches_its_goals() {
-    let output = Command::new(program("lab")).arg("5").output().unwrap();
+    let output = Command::new(program("lab")).arg("30").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("corrections") && !said.contains("MISS"), "{said}");
     let output = Command::new(program("lab")).arg("an hour").output().unwrap();

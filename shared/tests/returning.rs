@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tickwire_shared::client::{Client, Event, Meanwhile, Returning, State};
 use tickwire_shared::protocol::close::CloseReason;
-use tickwire_shared::protocol::frame::{FrameHead, write_head};
+use tickwire_shared::protocol::frame::{Contents, FrameHead, write_head};
 use tickwire_shared::protocol::{ClientMessage, ResumeClaim, ResumeToken, ServerMessage};
 use tickwire_shared::{Game, Leave, Profile, Publisher, Refusal, Replicate, Schema, SeatId, Setup, Step, Tick, World};
 
@@ -53,7 +53,7 @@ fn hear(client: &mut Client<Chat>, now: Duration, message: &ServerMessage) {
 
 fn frame(tick: u32) -> Vec<u8> {
     let mut message = Vec::new();
-    write_head(&FrameHead { tick: Tick(tick), ..FrameHead::default() }, &[], 0, false, false, &mut message);
+    write_head(&FrameHead { tick: Tick(tick), ..FrameHead::default() }, None, &[], Contents::default(), &mut message);
     message
 }
 

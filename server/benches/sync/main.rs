@@ -257,6 +257,9 @@ fn arrive(seats: usize, mut tick: impl FnMut(usize)) {
     }
 }
 
+/// A first frame: its bytes, and how many entities it has and how many are within the radius.
+type First = (usize, (usize, usize));
+
 /// Many join in one tick.
 fn joins(args: &Args, bar: &ProgressBar) -> Table {
     const THERE: u16 = 1000;
@@ -267,7 +270,7 @@ fn joins(args: &Args, bar: &ProgressBar) -> Table {
     let stay = 10;
 
     let mut rig = Rig::new(crowd.clone(), 3 * args.decoding);
-    let (mut sent, mut first): (Vec<usize>, Vec<(usize, (usize, usize))>) = Default::default();
+    let (mut sent, mut first): (Vec<usize>, Vec<First>) = Default::default();
     arrive(THERE.into(), |joining| {
         rig.join(joining);
         sent.push(rig.step().sent);
@@ -318,9 +321,7 @@ fn joins(args: &Args, bar: &ProgressBar) -> Table {
         format!("{bytes} for {held} in its cells, {within} within 64 m")
     };
     table.row(vec!["bytes of a first frame".into(), at(first.len() / 2), at(first.len() - 1)]);
-    let bytes = |of: &dyn Fn(&(usize, (usize, usize))) -> usize| {
-        117.0 * per(&first, |(bytes, _)| *bytes as f64, |one| of(one) as f64)
-    };
+    let bytes = |of: &dyn Fn(&First) -> usize| 117.0 * per(&first, |(bytes, _)| *bytes as f64, |one| of(one) as f64);
     let rows = [
         ("bytes for 117 entities (goal: 1,300)", bytes(&|(_, (held, _))| *held)),
         ("bytes where 117 are within 64 m, and more in its cells", bytes(&|(_, (_, within))| *within)),

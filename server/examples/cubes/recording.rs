@@ -31,7 +31,6 @@ pub struct Cube {
 }
 
 #[derive(World)]
-#[expect(dead_code, reason = "the scene is described by it, its rows come from a file")]
 pub enum Scene {
     Cube(Cube),
 }

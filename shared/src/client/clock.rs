@@ -181,6 +181,11 @@ impl Clock {
         self.playback.map_or(0.0, |playback| playback.moment(now.as_secs_f64()))
     }
 
+    /// How far beyond the newest state things go on, in ticks. Always the same, else what is held there would move.
+    pub(crate) fn beyond_ticks(&self) -> f64 {
+        EXTRAPOLATION_MAX.as_secs_f64() / self.interval.as_secs_f64()
+    }
+
     /// How often and for how long the drawn moment had no state after it.
     pub(crate) fn starved(&self) -> Starved {
         self.starved
@@ -223,22 +228,17 @@ impl Clock {
     fn steer(&mut self, now_s: f64) {
         let Some(line) = &self.line else { return };
         let target = line.tick_at(now_s) - self.wait.behind(line.period_s());
-        let shown = self.last.map_or(f64::INFINITY, |last| last.tick + self.beyond());
+        let shown = self.last.map_or(f64::INFINITY, |last| last.tick + self.beyond_ticks());
         let playback = self.playback.get_or_insert(Playback::new(now_s, target));
         playback.steer(now_s, shown, target, line.period_s(), self.wait.mean());
     }
 
     /// What is drawn stays.
     fn hold(&mut self, now_s: f64) {
-        let beyond = self.beyond();
+        let beyond = self.beyond_ticks();
         if let (Some(playback), Some(last)) = (&mut self.playback, self.last) {
             playback.hold(now_s, last.tick + beyond);
         }
-    }
-
-    /// How many ticks after the newest state are drawn.
-    fn beyond(&self) -> f64 {
-        EXTRAPOLATION_MAX.as_secs_f64() / self.period_s()
     }
 
     fn gap_s(&self) -> f64 {

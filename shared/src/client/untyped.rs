@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::clock::{Arrival, Clock};
 use super::event::{Events, UntypedEvent};
 use super::inputs::{Inputs, Sent};
-use super::interpolation::{EXTRAPOLATION_MAX, Interpolation, Motion};
+use super::interpolation::{Interpolation, Motion};
 use super::prediction::Moment;
 use super::reconnect::Reconnect;
 use super::{ClientError, State, Stats};
@@ -306,8 +306,8 @@ impl UntypedClient {
     /// Everything as it is to be drawn at `now`: a little in the past, between two rows. In no particular order. Whoever
     /// wants curves, and motion where the next row is missing, asks [`UntypedClient::off`] of each.
     pub fn sample(&self, now: Duration) -> impl Iterator<Item = Between<'_>> {
-        let beyond = EXTRAPOLATION_MAX.as_secs_f64() / self.clock.period_s();
-        self.replica.at_or_beyond(self.clock.origin(), self.clock.drawn(now), beyond as f32)
+        let beyond = self.clock.beyond_ticks() as f32;
+        self.replica.at_or_beyond(self.clock.origin(), self.clock.drawn(now), beyond)
     }
 
     /// Chooses how [`UntypedClient::off`] moves things between the server's states.

@@ -101,7 +101,7 @@ mod tests {
                 let rows = || model.iter().map(|(tick, row)| (*tick, &**row));
                 prop_assert!(history.iter().eq(rows()));
                 prop_assert_eq!(history.len(), model.len());
-                prop_assert_eq!(history.last(), rows().last());
+                prop_assert_eq!(history.last(), rows().next_back());
                 prop_assert!((0..=model.len()).map(|at| history.get(at)).eq(rows().map(Some).chain([None])));
             }
         }

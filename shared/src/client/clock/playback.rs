@@ -9,8 +9,9 @@ const DEVIATIONS: f64 = 3.0;
 /// drawing later still, until it is no more than this; but not later than the second, in seconds.
 const MISSING: f64 = 0.015;
 const MISSING_BEHIND_MAX_S: f64 = 0.2;
-/// How much the ticks for which it was missing add.
+/// How much the ticks for which it was missing add, and the most that one time adds: a single one leaves no trace.
 const MISSING_GAIN: f64 = 0.25;
+const MISSING_STEP_MAX: f64 = 0.5;
 /// However bad the jitter, nobody wants to see what is older.
 const BEHIND_MAX_S: f64 = 0.5;
 /// How much a wait moves mean and deviation.
@@ -40,7 +41,8 @@ impl Wait {
     /// A frame came when the one before it was so many ticks old. Tells for how many ticks there was nothing to draw.
     pub(super) fn ended(&mut self, ticks: f64, period_s: f64) -> f64 {
         let missing = (ticks - self.behind(period_s)).max(0.0);
-        let more = self.more + MISSING_GAIN * (missing - MISSING * ticks.max(0.0));
+        let step = (MISSING_GAIN * missing).min(MISSING_STEP_MAX);
+        let more = self.more + step - MISSING_GAIN * MISSING * ticks.max(0.0);
         self.more = more.clamp(0.0, MISSING_BEHIND_MAX_S / period_s);
         let error = ticks - self.mean;
         self.mean = (self.mean + error * WAIT_GAIN).max(0.0);
