@@ -56,7 +56,7 @@ fn head(page: &mut String, report: &Report) {
         }
     };
     let limit = format!(
-        "The swarm was the limit: its own timers fired more than {LATENESS_LIMIT_MS} ms late at p99, so these times say \
+        "The swarm was the limit: its own timers and reads came more than {LATENESS_LIMIT_MS} ms late at p99, so these times say \
          as much about it as about the server. Take fewer bots, more --threads, or another machine."
     );
     warn(report.swarm_was_the_limit, &limit);
@@ -161,7 +161,7 @@ fn charts(page: &mut String, report: &Report) {
         ),
         over_time(
             "Swarm's own lateness",
-            "How late the swarm's timers fired: what it adds to the other times.",
+            "How late the swarm's timers fired and its sockets were read: what it adds to the other times.",
             " ms",
             percentiles(|second| second.swarm_lateness_ms),
         ),

@@ -102,8 +102,8 @@ fn remarks(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if report.swarm_was_the_limit {
         writeln!(
             out,
-            "\nThe swarm was the limit: its own timers fired more than {LATENESS_LIMIT_MS} ms late at p99, so these \
-             times say as\nmuch about it as about the server. Take fewer bots, more --threads, or another machine."
+            "\nThe swarm was the limit: its own timers and reads came more than {LATENESS_LIMIT_MS} ms late at p99, so \
+             these times say\nas much about it as about the server. Take fewer bots, more --threads, or another machine."
         )?;
     }
     Ok(())
