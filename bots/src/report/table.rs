@@ -32,7 +32,12 @@ impl Display for Table<'_> {
 fn summary(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     let Report { bots, joined, failed, .. } = report;
     writeln!(out, "{:<10}{} at {}", "game", report.game, report.url)?;
-    writeln!(out, "{:<10}{joined} of {bots} joined, {failed} failed", "bots")?;
+    if joined > bots {
+        // some came and went, or came back
+        writeln!(out, "{:<10}{joined} seats given, at most {bots} bots at a time, {failed} failed", "bots")?;
+    } else {
+        writeln!(out, "{:<10}{joined} of {bots} joined, {failed} failed", "bots")?;
+    }
     writeln!(
         out,
         "{:<10}{:.0} a second, {:.1} a bot, over {:.1} s",
