@@ -26,6 +26,7 @@ pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     cards(&mut page, report);
     verdicts(&mut page, report);
     charts(&mut page, report);
+    distributions(&mut page, report);
     table(&mut page, report);
     failures(&mut page, report);
     let _ = write!(
@@ -168,6 +169,11 @@ fn charts(page: &mut String, report: &Report) {
     ] {
         page.push_str(&chart.figure());
     }
+    page.push_str("</section>");
+}
+
+fn distributions(page: &mut String, report: &Report) {
+    page.push_str("<h2 class=part>Percentiles</h2><section class=charts>");
     let by_percentile = |title, caption, names: &[(&'static str, &'static str)]| Chart {
         title,
         caption,
@@ -176,7 +182,6 @@ fn charts(page: &mut String, report: &Report) {
         bands: Vec::new(),
         x: Axis::Nines,
     };
-    page.push_str("</section><h2 class=part>Percentiles</h2><section class=charts>");
     let regular = by_percentile(
         "Playing",
         "So many per cent of all were faster.",
