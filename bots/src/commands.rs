@@ -14,6 +14,7 @@ use crate::behaviour::Minds;
 use crate::capacity::{Answer, Ceiling, Search, Trial};
 use crate::cli::{CapacityArgs, Cli, Command, CompareArgs, MergeArgs, ProxyArgs, RawArgs, SwarmArgs};
 use crate::crew::{Connections, Players};
+use crate::live::Live;
 use crate::output::Output;
 use crate::plan::Plan;
 use crate::progress::{Progress, Quiet};
@@ -105,7 +106,10 @@ fn raw(args: &RawArgs) -> Result<ExitCode, RunError> {
 
 fn measure(name: &str, plan: &Plan, crew: Arc<dyn Crew>, mut output: Output) -> Result<ExitCode, SwarmError> {
     files::enough_for(plan.bots_max())?;
-    let total = swarm::run(plan, crew, &mut Progress::new(&mut output))?;
+    let total = match Live::new(&mut output) {
+        Ok(mut live) => swarm::run(plan, crew, &mut live)?,
+        Err(output) => swarm::run(plan, crew, &mut Progress::new(output))?,
+    };
     let report = Report::new(name, plan, &total);
     output.write(&report)?;
     Ok(verdict(report.good))

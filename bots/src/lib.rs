@@ -35,6 +35,7 @@ mod commands;
 mod crew;
 mod files;
 pub mod link;
+mod live;
 pub mod measure;
 mod output;
 pub mod plan;

@@ -319,9 +319,9 @@ impl Worker {
             Act::Join | Act::Return => self.join(slot, index, due, act == Act::Return),
             Act::Leave => self.with(slot, |bot, ground| bot.leave(ground)),
             Act::Break => self.with(slot, |bot, ground| bot.break_off(ground)),
-            Act::Pause => self.with(slot, |bot, _| bot.pause(true)),
+            Act::Pause => self.with(slot, |bot, ground| bot.pause(ground.now, true)),
             Act::Resume => {
-                self.with(slot, |bot, _| bot.pause(false));
+                self.with(slot, |bot, ground| bot.pause(ground.now, false));
                 self.unread.push(slot);
             }
         }

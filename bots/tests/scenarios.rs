@@ -84,7 +84,7 @@ for = "1s"
 [[phases]]
 do = "slow"
 share = "25%"
-for = "500ms"
+for = "1500ms"
 
 [[phases]]
 do = "storm"
@@ -114,6 +114,8 @@ fn every_phase_happens_and_the_results_have_it() {
     assert_eq!(phases, ["ramp", "hold", "burst", "churn", "slow", "storm", "stampede"]);
     // 8, 4 for a while, 4 newcomers, 4 that came back, 4 more
     assert_eq!((&json["joined"], &json["failed"], &json["desyncs"]), (&24.into(), &0.into(), &0.into()), "{json}");
+    assert!(stdout.contains("24 seats given, at most 12 bots at a time, 0 failed"), "{stdout}");
+    assert_eq!(json["slow_bots"], serde_json::json!([]), "who did not read has only itself to blame: {json}");
     assert_eq!(json["resume_ms"]["samples"], 4, "{json}");
     assert_eq!(json["join_ms"]["samples"], 20, "{json}");
     let page = fs::read_to_string(page).expect("it was written");

@@ -26,6 +26,7 @@ pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     cards(&mut page, report);
     verdicts(&mut page, report);
     charts(&mut page, report);
+    distributions(&mut page, report);
     table(&mut page, report);
     failures(&mut page, report);
     let _ = write!(
@@ -56,7 +57,7 @@ fn head(page: &mut String, report: &Report) {
         }
     };
     let limit = format!(
-        "The swarm was the limit: its own timers fired more than {LATENESS_LIMIT_MS} ms late at p99, so these times say \
+        "The swarm was the limit: its own timers and reads came more than {LATENESS_LIMIT_MS} ms late at p99, so these times say \
          as much about it as about the server. Take fewer bots, more --threads, or another machine."
     );
     warn(report.swarm_was_the_limit, &limit);
@@ -161,13 +162,18 @@ fn charts(page: &mut String, report: &Report) {
         ),
         over_time(
             "Swarm's own lateness",
-            "How late the swarm's timers fired: what it adds to the other times.",
+            "How late the swarm's timers fired and its sockets were read: what it adds to the other times.",
             " ms",
             percentiles(|second| second.swarm_lateness_ms),
         ),
     ] {
         page.push_str(&chart.figure());
     }
+    page.push_str("</section>");
+}
+
+fn distributions(page: &mut String, report: &Report) {
+    page.push_str("<h2 class=part>Percentiles</h2><section class=charts>");
     let by_percentile = |title, caption, names: &[(&'static str, &'static str)]| Chart {
         title,
         caption,
@@ -176,7 +182,6 @@ fn charts(page: &mut String, report: &Report) {
         bands: Vec::new(),
         x: Axis::Nines,
     };
-    page.push_str("</section><h2 class=part>Percentiles</h2><section class=charts>");
     let regular = by_percentile(
         "Playing",
         "So many per cent of all were faster.",

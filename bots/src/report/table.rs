@@ -32,7 +32,12 @@ impl Display for Table<'_> {
 fn summary(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     let Report { bots, joined, failed, .. } = report;
     writeln!(out, "{:<10}{} at {}", "game", report.game, report.url)?;
-    writeln!(out, "{:<10}{joined} of {bots} joined, {failed} failed", "bots")?;
+    if joined > bots {
+        // some came and went, or came back
+        writeln!(out, "{:<10}{joined} seats given, at most {bots} bots at a time, {failed} failed", "bots")?;
+    } else {
+        writeln!(out, "{:<10}{joined} of {bots} joined, {failed} failed", "bots")?;
+    }
     writeln!(
         out,
         "{:<10}{:.0} a second, {:.1} a bot, over {:.1} s",
@@ -102,8 +107,8 @@ fn remarks(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if report.swarm_was_the_limit {
         writeln!(
             out,
-            "\nThe swarm was the limit: its own timers fired more than {LATENESS_LIMIT_MS} ms late at p99, so these \
-             times say as\nmuch about it as about the server. Take fewer bots, more --threads, or another machine."
+            "\nThe swarm was the limit: its own timers and reads came more than {LATENESS_LIMIT_MS} ms late at p99, so \
+             these times say\nas much about it as about the server. Take fewer bots, more --threads, or another machine."
         )?;
     }
     Ok(())

@@ -29,6 +29,8 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 const SPREAD: f64 = 0.618_033_988_749_895;
 /// A bot that has misbehaved until its end comes back after this.
 const CHAOS_BACK_OFF: Duration = Duration::from_millis(300);
+/// A bot that did not read has caught up after this.
+const CATCH_UP: Duration = Duration::from_secs(1);
 /// Ticks that are made up for at once.
 const MADE_UP_MAX: u32 = 1_000;
 /// Reads of one bot before others have their turn.
@@ -85,6 +87,8 @@ pub(super) struct Bot {
     is_return: bool,
     was_seated: bool,
     paused: bool,
+    /// What it sees before is not written down.
+    counts_from: Duration,
     more: bool,
     tick_due: Option<Duration>,
     link_due: Option<Duration>,
@@ -125,6 +129,7 @@ impl Bot {
             is_return,
             was_seated: false,
             paused: false,
+            counts_from: Duration::ZERO,
             more: false,
             tick_due: None,
             link_due: None,
@@ -160,8 +165,10 @@ impl Bot {
         }
     }
 
-    pub(super) fn pause(&mut self, paused: bool) {
+    /// Stops reading, or goes on. Until it has read what waited for it, its times are its own doing.
+    pub(super) fn pause(&mut self, now: Duration, paused: bool) {
         self.paused = paused;
+        self.counts_from = if paused { Duration::MAX } else { now + CATCH_UP };
     }
 
     /// There was more to read than it may at once.
@@ -520,7 +527,8 @@ impl Bot {
 
     /// Lets the session do something; what it says goes to the socket.
     fn speak<T>(&mut self, ground: &mut Ground, something: impl FnOnce(&mut dyn Session, &mut Turn<'_>) -> T) -> T {
-        let measuring = ground.measuring && self.stage == Stage::Playing && !self.session.is_chaotic();
+        let counts = ground.now >= self.counts_from && !self.session.is_chaotic();
+        let measuring = ground.measuring && self.stage == Stage::Playing && counts;
         let notes = measuring.then_some(Notes { measure: &mut ground.measure, own: &mut self.own });
         let (now, rooms, out, rng) = (ground.now, &mut ground.rooms, &mut ground.out, &mut ground.rng);
         let result = something(&mut *self.session, &mut Turn { now, notes, rooms, out, rng });
