@@ -1,6 +1,8 @@
 //! Slow readers among others, in small: what `cargo bench -p tickwire-server --bench slow` measures, with bounds that
 //! also a busy machine keeps.
 
+#[path = "../benches/slow/heads.rs"]
+mod heads;
 #[path = "../benches/slow/peer.rs"]
 mod peer;
 #[path = "../benches/slow/queues.rs"]
