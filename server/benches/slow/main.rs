@@ -67,7 +67,9 @@ fn main() -> io::Result<()> {
         rounds: 0,
     };
     let seconds = if args.quick { args.seconds.min(25) } else { args.seconds };
-    plan.rounds = (seconds as usize / plan.round().as_secs() as usize).max(1);
+    // with the look at the one who comes back, and until all is as before
+    let round_s = plan.fair.as_secs() + stall_s + 4;
+    plan.rounds = (seconds / round_s).max(1) as usize;
     println!(
         "{} players at 20 Hz; {} read 16 kbit/s and one stands still for {stall_s} s, in {} rounds",
         plan.players, plan.slow, plan.rounds

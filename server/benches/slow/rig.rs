@@ -33,13 +33,6 @@ pub struct Plan {
     pub rounds: usize,
 }
 
-impl Plan {
-    /// How long a round takes.
-    pub fn round(&self) -> Duration {
-        self.fair + self.stall + WATCH + SETTLE
-    }
-}
-
 /// What was seen in the phases of one kind.
 #[derive(Default, Debug)]
 pub struct Seen {

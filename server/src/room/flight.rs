@@ -46,9 +46,10 @@ const FRAMES_MAX: usize = 128;
 /// A queue stands when no answer of so long a time, and of at least so many, was quick.
 const STANDS: Duration = Duration::from_secs(1);
 const ANSWERS_MIN: u32 = 4;
-/// So many bytes under way are too few to doubt anything, and too many to be the way's own length.
+/// A queue that is longer is ours, whatever is taken.
+const TOO_LONG_S: f64 = 1.0;
+/// So many bytes under way are too few to be a queue.
 const FEW: u64 = 2 * 1024;
-const MANY: u64 = 24 * 1024;
 /// A limited rate changes by at most this share in a second, and by twice as much downwards.
 const GAIN_PER_S: f64 = 0.5;
 /// No client is limited to less, nor to less than this part of what its way took when that was first known: what makes
@@ -63,8 +64,6 @@ struct Sent {
     at: Instant,
     /// Bytes that had been sent after it, of all frames.
     through: u64,
-    /// Bytes that had been taken before it.
-    taken: u64,
 }
 
 /// The shortest round trip of late.
@@ -154,7 +153,7 @@ impl Flight {
         }
         self.last_bytes = bytes as u64;
         self.sent += self.last_bytes;
-        self.under_way.push_back(Sent { tick, at: now, through: self.sent, taken: self.taken });
+        self.under_way.push_back(Sent { tick, at: now, through: self.sent });
         if asks {
             self.asked.get_or_insert((tick, now));
             self.asked_at = Some(now);
@@ -230,8 +229,9 @@ impl Flight {
             return None;
         }
         let over = std::mem::replace(answers, none);
-        let (sent, taken) = (sent - over.sent, taken - over.taken);
-        let is_ours = 4 * sent > 5 * taken || over.least_bytes > MANY;
+        // what was retracted is not sent
+        let (sent, taken) = (sent.saturating_sub(over.sent), taken - over.taken);
+        let is_ours = 4 * sent > 5 * taken || over.least_queue_s > TOO_LONG_S;
         (is_ours && over.least_bytes >= FEW).then(|| (over.least_queue_s, taken as f64 / time.as_secs_f64()))
     }
 

@@ -209,6 +209,15 @@ fn who_reads_16_kbit_a_second_is_shown_what_is_recent() {
 }
 
 #[test]
+fn a_way_that_is_a_little_too_slow_is_found_too() {
+    let mut rig = Rig::new(Way { bytes_per_s: 7200.0, ..FAIR }, Tick(7));
+    rig.run(60);
+    let mut seen = rig.run(30);
+    let age_ms = seen.age_ms(95);
+    assert!(age_ms <= 1_000, "what is shown is {age_ms} ms old");
+}
+
+#[test]
 fn the_queue_of_others_limits_nobody() {
     let mut rig = Rig::new(FAIR, Tick(7));
     rig.run(5);
