@@ -42,7 +42,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 pub use blocking::Blocking;
 pub use trust::{Trust, TrustError};
 
-use crate::client::{Client, ClientError, Returning, State};
+use crate::client::{Client, ClientError, Interpolation, Predict, PredictError, Returning, State};
 use crate::delta::LayoutError;
 use crate::game::{Game, Profile};
 use crate::protocol::{ResumeToken, limits::FRAME_MAX_BYTES};
@@ -202,7 +202,24 @@ impl<G: Game> Connection<G> {
         Ok(connection)
     }
 
-    /// Comes back in this way.
+    /// The same connection, whose client predicts: [`Client::predict`].
+    ///
+    /// # Errors
+    /// The game names a field that it has not.
+    pub fn predict(self) -> Result<Self, PredictError>
+    where
+        G: Predict,
+    {
+        Ok(Self { client: self.client.predict()?, ..self })
+    }
+
+    /// Chooses how things move between the server's states: [`Client::interpolation`].
+    #[must_use]
+    pub fn interpolation(self, interpolation: Interpolation) -> Self {
+        Self { client: self.client.interpolation(interpolation), ..self }
+    }
+
+    /// Comes back in this way, and not in that of [`Returning::new`], which it does without being told.
     #[must_use]
     pub fn returning(self, returning: Returning) -> Self {
         Self { client: self.client.returning(returning), ..self }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{ConnectError, Connection, ConnectionError, Trust};
-use crate::client::Client;
+use crate::client::{Client, Interpolation, Predict, PredictError, Returning};
 use crate::game::{Game, Profile};
+use crate::protocol::ResumeToken;
 
 /// A [`Connection`] that is driven by calls that return within a time: once a picture of the game, say.
 ///
@@ -44,10 +45,48 @@ impl<G: Game> Blocking<G> {
     /// # Errors
     /// See [`ConnectError`]; each says what to do.
     pub fn connect_trusting(url: &str, profile: Profile, trust: &Trust) -> Result<Self, ConnectError> {
-        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
-        let runtime = runtime.map_err(|source| ConnectError::Unreachable { url: url.to_owned(), source })?;
+        let runtime = runtime(url)?;
         let connection = runtime.block_on(Connection::connect_trusting(url, profile, trust))?;
         Ok(Self { connection, runtime })
+    }
+
+    /// As [`Connection::back_to`]; waits for it.
+    ///
+    /// # Errors
+    /// See [`ConnectError`]; each says what to do.
+    pub fn back_to(url: &str, token: ResumeToken, trust: &Trust) -> Result<Self, ConnectError> {
+        let runtime = runtime(url)?;
+        let connection = runtime.block_on(Connection::back_to(url, token, trust))?;
+        Ok(Self { connection, runtime })
+    }
+
+    /// As [`Connection::predict`].
+    ///
+    /// # Errors
+    /// The game names a field that it has not.
+    pub fn predict(self) -> Result<Self, PredictError>
+    where
+        G: Predict,
+    {
+        Ok(Self { connection: self.connection.predict()?, ..self })
+    }
+
+    /// As [`Connection::interpolation`].
+    #[must_use]
+    pub fn interpolation(self, interpolation: Interpolation) -> Self {
+        Self { connection: self.connection.interpolation(interpolation), ..self }
+    }
+
+    /// As [`Connection::returning`].
+    #[must_use]
+    pub fn returning(self, returning: Returning) -> Self {
+        Self { connection: self.connection.returning(returning), ..self }
+    }
+
+    /// As [`Connection::once`].
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { connection: self.connection.once(), ..self }
     }
 
     /// Takes what comes within `time`, and returns as soon as something has come and nothing more is there. Tells
@@ -98,4 +137,9 @@ impl<G: Game> Blocking<G> {
     pub fn leave(self) -> Result<(), ConnectionError> {
         self.runtime.block_on(self.connection.leave())
     }
+}
+
+fn runtime(url: &str) -> Result<Runtime, ConnectError> {
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+    runtime.map_err(|source| ConnectError::Unreachable { url: url.to_owned(), source })
 }

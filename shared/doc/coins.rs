@@ -1,0 +1,79 @@
+use std::collections::BTreeMap;
+use tickwire_shared::*;
+
+/// What there is. `#[field]` says how exactly it travels.
+#[derive(Clone, Debug, PartialEq, Replicate)]
+pub struct Thing {
+    #[field(min = 0.0, max = 100.0, step = 0.05)]
+    pub at: [f32; 2],
+    pub coins: u16,
+}
+
+/// All kinds of entities.
+#[derive(Clone, Debug, PartialEq, World)]
+pub enum Kinds {
+    Thing(Thing),
+}
+
+/// What a player wants.
+#[derive(Clone, Debug, Default, PartialEq, Replicate)]
+pub struct Keys {
+    #[field(min = -1, max = 1)]
+    pub go: [i8; 2],
+}
+
+impl Thing {
+    pub fn run(&mut self, keys: &Keys, dt: f32) {
+        for (at, go) in self.at.iter_mut().zip(keys.go) {
+            *at = (*at + f32::from(go) * 20.0 * dt).clamp(0.0, 100.0);
+        }
+    }
+}
+
+pub struct Coins {
+    runners: BTreeMap<SeatId, Thing>,
+    coin: Thing,
+}
+
+impl Game for Coins {
+    const NAME: &'static str = "coins";
+    type World = Kinds;
+    type Input = Keys;
+    type Command = ();
+    type Event = String;
+    type Options = ();
+
+    fn new((): (), setup: &mut Setup) -> Result<Self, Refusal> {
+        setup.rate = TickRate::hz(20);
+        setup.seats = 8;
+        Ok(Self { runners: BTreeMap::new(), coin: Thing { at: [50.0, 0.0], coins: 0 } })
+    }
+
+    fn join(&mut self, seat: SeatId, _: &Profile) -> Result<(), Refusal> {
+        self.runners.insert(seat, Thing { at: [0.0; 2], coins: 0 });
+        Ok(())
+    }
+
+    fn leave(&mut self, seat: SeatId, _: Leave) {
+        self.runners.remove(&seat);
+    }
+
+    fn tick(&mut self, step: &mut Step<'_, Self>) {
+        for (seat, runner) in &mut self.runners {
+            runner.run(&step.input(*seat), step.dt());
+            if (0..2).all(|axis| (runner.at[axis] - self.coin.at[axis]).abs() < 1.0) {
+                runner.coins += 1;
+                self.coin.at = [step.rng.between(0.0, 100.0), step.rng.between(0.0, 100.0)];
+                step.send(To::Seat(*seat), "clink".to_owned());
+            }
+            *runner = runner.quantized(); // goes on from what its clients have
+        }
+    }
+
+    fn publish(&self, out: &mut Publisher<'_, Kinds>) {
+        out.put(EntityId(u32::MAX), Place::Everywhere, &self.coin);
+        for (seat, runner) in &self.runners {
+            out.put_owned(EntityId(seat.0.into()), Place::Everywhere, *seat, runner);
+        }
+    }
+}
