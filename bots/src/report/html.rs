@@ -168,6 +168,12 @@ fn charts(page: &mut String, report: &Report) {
     ] {
         page.push_str(&chart.figure());
     }
+    page.push_str("</section>");
+    percentiles_of_all(page, report);
+}
+
+/// What was recorded over the whole run.
+fn percentiles_of_all(page: &mut String, report: &Report) {
     let by_percentile = |title, caption, names: &[(&'static str, &'static str)]| Chart {
         title,
         caption,
@@ -176,7 +182,7 @@ fn charts(page: &mut String, report: &Report) {
         bands: Vec::new(),
         x: Axis::Nines,
     };
-    page.push_str("</section><h2 class=part>Percentiles</h2><section class=charts>");
+    page.push_str("<h2 class=part>Percentiles</h2><section class=charts>");
     let regular = by_percentile(
         "Playing",
         "So many per cent of all were faster.",
