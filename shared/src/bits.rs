@@ -1,4 +1,19 @@
 //! Bits in and out, lowest bit of a byte first.
+//!
+//! ```
+//! use tickwire_shared::bits::{BitReader, BitWriter};
+//!
+//! let mut bytes = Vec::new();
+//! let mut bits = BitWriter::new(&mut bytes);
+//! bits.write(5, 3);
+//! bits.flag(true);
+//! bits.count(9, 1);
+//! bits.finish();
+//! let mut bits = BitReader::new(&bytes);
+//! assert_eq!((bits.read(3)?, bits.flag()?, bits.count(1)?), (5, true, 9));
+//! bits.all()?; // nothing is left over
+//! # Ok::<(), tickwire_shared::bits::DecodeError>(())
+//! ```
 
 use thiserror::Error;
 

@@ -100,6 +100,15 @@ pub enum Leave {
 }
 
 /// A "no" with a reason that a person understands.
+///
+/// ```
+/// use tickwire_shared::Refusal;
+///
+/// fn check(name: &str) -> Result<(), Refusal> {
+///     if name.is_empty() { Err(Refusal::new("Choose a name first.")) } else { Ok(()) }
+/// }
+/// assert_eq!(check("").unwrap_err().to_string(), "Choose a name first.");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(pub String);
@@ -112,6 +121,14 @@ impl Refusal {
 }
 
 /// What clients of a room receive, of the layers that they see ([`Layer`](crate::interest::Layer)).
+///
+/// ```
+/// use tickwire_shared::{Interest, Setup};
+///
+/// let mut setup = Setup::new(7);
+/// assert_eq!(setup.interest, Interest::Everything);
+/// setup.interest = Interest::Radius(70.0); // then Game::publish says where each seat looks: out.look(seat, x, y)
+/// ```
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub enum Interest {
     /// Everything that is published.
@@ -124,6 +141,19 @@ pub enum Interest {
 }
 
 /// What a room tells its host before it starts.
+///
+/// ```
+/// use std::time::Duration;
+/// use tickwire_shared::{Interest, Setup, TickRate};
+///
+/// let mut setup = Setup::new(7); // a host's; Game::new sets what it needs
+/// setup.rate = TickRate::hz(60);
+/// setup.seats = 16;
+/// setup.interest = Interest::Radius(70.0);
+/// setup.grace = Duration::from_secs(5);
+/// let start = setup.rng.between(-10.0, 10.0);
+/// assert!(start.abs() <= 10.0);
+/// ```
 #[derive(Debug)]
 pub struct Setup {
     /// Ticks a second; default 30.
@@ -169,6 +199,15 @@ impl Setup {
 
 /// To whom an event goes. That is settled at the tick that sends it, with what the tick publishes; a client that takes
 /// frames late gets it late.
+///
+/// ```
+/// use tickwire_shared::{SeatId, Teams, To};
+///
+/// let (news, secret, bang) = (To::All, To::Seat(SeatId(3)), To::At { x: 10.0, y: -4.0 });
+/// let tactics = To::Teams(Teams::one(0));
+/// // step.send(bang, Event::Bang)
+/// # let _ = (news, secret, bang, tactics);
+/// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum To {
     /// Every seat.
@@ -202,6 +241,26 @@ pub struct LateInput<I> {
 }
 
 /// One tick, as the game sees it.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// # let (mut commands, mut events, mut rng) = (vec![(SeatId(0), ())], Vec::new(), Rng::new(7));
+/// # let inputs = [Some(Keys { go: [1, 0] })];
+/// # let mut step = Step::<Coins>::new(Tick(8), TickRate::hz(20), &inputs, &mut commands, &mut events, &mut rng);
+/// // in Game::tick
+/// assert_eq!((step.tick(), step.dt(), step.input(SeatId(0))), (Tick(8), 0.05, Keys { go: [1, 0] }));
+/// assert_eq!(step.input(SeatId(1)), Keys::default(), "nobody sits there");
+/// for (seat, _command) in step.commands().collect::<Vec<_>>() {
+///     step.send(To::Seat(seat), "done".to_owned());
+/// }
+/// let lucky = step.rng.below(100) == 0; // never another generator
+/// let past = step.rewind(SeatId(0)); // as this seat saw the others
+/// assert!(past.entity::<Thing>(EntityId(1)).is_none() && !step.is_away(SeatId(0)));
+/// assert_eq!(step.late_inputs(SeatId(0)).count(), 0);
+/// ```
 pub struct Step<'a, G: Game> {
     tick: Tick,
     rate: TickRate,

@@ -5,6 +5,17 @@
 //! all: no state, no change, no sign that it is gone, no share in a hash. Only two things are told regardless: an owner
 //! learns its entities' ids, kinds and owner-only fields wherever they are, and ids are the game's own numbers, so a game
 //! that counts them upwards tells whoever sees two of them how many were between.
+//!
+//! ```
+//! use tickwire_shared::{Layer, SeatId, Sight, Teams};
+//!
+//! const RED: Teams = Teams::one(0);
+//! // in Game::publish: out.sight(seat, Sight::Teams(RED)), and out.within(Layer::Teams(RED)).put(…)
+//! assert!(Sight::Teams(RED).sees(SeatId(3), Layer::Teams(RED)));
+//! assert!(!Sight::default().sees(SeatId(3), Layer::Teams(RED)));
+//! assert!(Sight::default().sees(SeatId(3), Layer::Seat(SeatId(3))), "its own");
+//! assert!(Sight::All.sees(SeatId(9), Layer::Seat(SeatId(3))), "a spectator");
+//! ```
 
 use std::ops::{BitOr, BitOrAssign};
 
@@ -12,6 +23,14 @@ use crate::game::SeatId;
 
 /// A set of teams, of which there are at most 32. A team is whatever a game wants to tell apart: a side, a squad, those
 /// with a detector.
+///
+/// ```
+/// use tickwire_shared::Teams;
+///
+/// let (red, blue) = (Teams::one(0), Teams::one(1));
+/// assert!((red | blue).meet(blue) && !red.meet(blue));
+/// assert_eq!(Teams::from_bits((red | blue).bits()), red | blue);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct Teams(u32);
 
@@ -107,6 +126,17 @@ impl Sight {
 }
 
 /// A square of the plane that interest is reckoned in: one cell of the room's grid.
+///
+/// ```
+/// use tickwire_shared::Area;
+///
+/// /// A wall at x = 0: for `Game::sees`, by which side each seat is on.
+/// fn sees(is_left: bool, area: Area) -> bool {
+///     if is_left { area.x < 0.0 } else { area.x + area.side > 0.0 }
+/// }
+/// let area = Area { x: -32.0, y: 0.0, side: 16.0 };
+/// assert!(sees(true, area) && !sees(false, area));
+/// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Area {
     /// Its lower border in the first coordinate.

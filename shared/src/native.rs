@@ -66,6 +66,18 @@ pub fn websocket_config() -> WebSocketConfig {
 }
 
 /// Why a connection could not be made.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::coins::Coins;
+/// use tickwire_shared::{Profile, native::Connection};
+///
+/// let error = Connection::<Coins>::connect("http://127.0.0.1/", Profile::default()).await.err().unwrap();
+/// assert!(error.to_string().contains("use one like ws://127.0.0.1:7777/ws"));
+/// # }
+/// ```
 #[derive(Debug, Error)]
 pub enum ConnectError {
     /// Not an address of a WebSocket.
@@ -142,6 +154,19 @@ pub enum ConnectionError {
 
 /// A [`Client`] on a WebSocket. When that breaks it connects again by itself and comes back to its seat;
 /// [`Client::state`] tells how far it is.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::coins::Coins;
+/// # use tickwire_shared::Profile;
+/// use tickwire_shared::client::{Interpolation, Returning};
+/// use tickwire_shared::native::{ConnectError, Connection};
+///
+/// async fn join(url: &str) -> Result<Connection<Coins>, ConnectError> {
+///     let connection = Connection::<Coins>::connect(url, Profile { name: "ann".into() }).await?;
+///     Ok(connection.interpolation(Interpolation::Hermite).returning(Returning::new(7)))
+/// }
+/// ```
 pub struct Connection<G: Game> {
     /// The client; after using it call [`Connection::flush`].
     pub client: Client<G>,

@@ -7,6 +7,14 @@ use crate::interest::{Layer, Sight};
 use crate::schema::{KindOf, Replicate};
 
 /// Where an entity is, for interest.
+///
+/// ```
+/// use tickwire_shared::Place;
+///
+/// assert_eq!(Place::at(3.0, 4.0), Place::At { x: 3.0, y: 4.0 }); // who is near receives it
+/// let scores = Place::Everywhere; // everybody does
+/// # let _ = scores;
+/// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Place {
     /// At a point of the plane that interest is reckoned in; any finite numbers.
@@ -113,6 +121,25 @@ impl Published {
 }
 
 /// What [`Game::publish`](crate::game::Game::publish) writes to.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::publish::Published;
+///
+/// const RED: Teams = Teams::one(0);
+/// let (coin, runner) = (Thing { at: [9.0, 9.0], coins: 0 }, Thing { at: [1.0, 2.0], coins: 3 });
+/// let mut published = Published::default();
+/// let mut out = Publisher::<Kinds>::new(&mut published); // hosts make it
+/// out.put(EntityId(1), Place::Everywhere, &coin);
+/// out.put_owned(EntityId(2), Place::at(1.0, 2.0), SeatId(0), &runner);
+/// out.within(Layer::Teams(RED)).put(EntityId(3), Place::Everywhere, &coin); // for one team
+/// out.look(SeatId(0), 1.0, 2.0); // what is near is sent
+/// out.sight(SeatId(0), Sight::Teams(RED)); // of these layers
+/// assert_eq!((published.entities.len(), published.looks.len()), (3, 1));
+/// ```
 pub struct Publisher<'a, W> {
     out: &'a mut Published,
     layer: Layer,
@@ -143,8 +170,8 @@ impl<'a, W> Publisher<'a, W> {
     }
 
     /// There are the entities of set `id`, for which `put` is only called when `version` is another than at the tick
-    /// before, or this publisher's layer is, or the set was not put then: what is declared to be as it was costs next to nothing. A set that is not
-    /// put is gone, and its entities with it. An entity lies in one set, or in none.
+    /// before, or this publisher's layer is, or the set was not put then: what is declared to be as it was costs next to
+    /// nothing. A set that is not put is gone, and its entities with it. An entity lies in one set, or in none.
     ///
     /// ```
     /// # use tickwire_shared::publish::SetId;

@@ -1,4 +1,23 @@
 //! The client's copy of what it may see: channels as they were last sent, entities with a short past for motion.
+//!
+//! ```
+//! # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+//! # use room::{coins::*, *};
+//! # use std::time::Duration;
+//! # use tickwire_shared::*;
+//! use tickwire_shared::delta::Layout;
+//! use tickwire_shared::protocol::frame::Frame;
+//! use tickwire_shared::replica::{Change, Replica};
+//!
+//! let mut replica = Replica::new(Layout::new(&Schema::of::<Coins>())?);
+//! let message = Room::<Coins>::new(()).tick(); // the coin, and nobody
+//! let mut frame = Frame::default();
+//! frame.parse(&message)?;
+//! replica.apply(&frame, &message)?;
+//! assert_eq!(replica.changes(), [Change::Spawned(EntityId(u32::MAX), 0)]);
+//! assert_eq!((replica.tick(), replica.newest_all().count()), (Some(Tick(2)), 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod history;
 mod tracked;

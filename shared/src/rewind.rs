@@ -11,6 +11,23 @@
 //! that. It is the whole room's, owner-only fields included, whether the seat could see it or not; who is rewound for
 //! must still live by the game's rules of the present. A client that missed frames has drawn a longer straight line
 //! than the states here would give; nobody can know that, and nobody is judged by it.
+//!
+//! ```
+//! # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+//! # use room::{coins::*, *};
+//! # use std::time::Duration;
+//! # use tickwire_shared::*;
+//! // in Game::tick: whom did this seat's shot hit, as its player saw them?
+//! fn hit(step: &Step<'_, Coins>, shooter: SeatId, at: [f32; 2]) -> Option<EntityId> {
+//!     let near = |thing: &Thing| (0..2).all(|axis| (thing.at[axis] - at[axis]).abs() < 1.0);
+//!     step.rewind(shooter).entities::<Thing>().find(|(_, thing)| near(thing)).map(|(id, _)| id)
+//! }
+//! # let inputs = [None];
+//! # let (mut commands, mut events, mut rng) = (Vec::new(), Vec::new(), Rng::new(7));
+//! # let step = Step::<Coins>::new(Tick(8), TickRate::hz(20), &inputs, &mut commands, &mut events, &mut rng);
+//! assert_eq!(step.rewind(SeatId(0)).lag_ticks(), 0.0, "this host keeps no past: judge by the present");
+//! assert_eq!(hit(&step, SeatId(0), [0.0; 2]), None);
+//! ```
 
 use std::marker::PhantomData;
 

@@ -4,6 +4,13 @@
 //! advise. Good for games, not for secrets.
 
 /// A seeded generator.
+///
+/// ```
+/// let (mut rng, mut same) = (tickwire_shared::Rng::new(7), tickwire_shared::Rng::new(7));
+/// let (x, die) = (rng.between(-10.0, 10.0), 1 + rng.below(6));
+/// assert_eq!((x, die), (same.between(-10.0, 10.0), 1 + same.below(6)));
+/// assert!((-10.0..10.0).contains(&x) && (1..=6).contains(&die) && rng.unit() < 1.0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rng {
     state: [u32; 4],

@@ -5,6 +5,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// A room's tick number. Counts up from 1 and wraps after 4.5 years at 30 Hz; compare with [`Tick::since`] only.
+///
+/// ```
+/// use tickwire_shared::Tick;
+///
+/// let (last, first) = (Tick(u32::MAX), Tick(u32::MAX).next());
+/// assert!(first.is_after(last) && first.since(last.offset(-4)) == 5);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Tick(pub u32);
 
@@ -35,6 +42,15 @@ impl Tick {
 }
 
 /// How many ticks a second a room runs, 1 to 250.
+///
+/// ```
+/// use std::time::Duration;
+/// use tickwire_shared::TickRate;
+///
+/// let rate = TickRate::hz(20);
+/// assert_eq!((rate.per_second(), rate.dt(), rate.interval()), (20, 0.05, Duration::from_millis(50)));
+/// assert_eq!(TickRate::hz(9999), TickRate::hz(250));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TickRate(u16);
 

@@ -12,6 +12,19 @@ use crate::tick::Tick;
 const EVENTS_MAX: usize = 4096;
 
 /// What happened in a game whose types are known.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::client::Event;
+///
+/// let (mut client, ..) = playing();
+/// assert!(matches!(client.poll_event(), Some(Event::Joined { room: 1, seat: SeatId(0) })));
+/// let spawned = std::iter::from_fn(|| client.poll_event()).filter(|event| matches!(event, Event::Spawned(_)));
+/// assert_eq!(spawned.count(), 2);
+/// ```
 pub enum Event<G: Game> {
     /// The client has a seat.
     Joined {
@@ -57,6 +70,16 @@ pub enum Event<G: Game> {
 }
 
 /// The same in any game.
+///
+/// ```
+/// use tickwire_shared::client::UntypedEvent;
+/// use tickwire_shared::protocol::{decode_payload, encode_payload};
+///
+/// // the game's own events are bytes, which a tool that knows the type can read
+/// let event = UntypedEvent::Game(encode_payload(&"clink".to_owned()));
+/// let UntypedEvent::Game(bytes) = event else { unreachable!() };
+/// assert_eq!(decode_payload::<String>(&bytes).as_deref(), Ok("clink"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum UntypedEvent {
     /// The client has a seat.

@@ -16,6 +16,19 @@ use crate::schema::{Quantizer, Schema};
 pub const EXTRAPOLATION_MAX: Duration = Duration::from_millis(150);
 
 /// How things move from one state to the next.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::client::Interpolation;
+///
+/// let slow = TickRate::hz(15);
+/// let best = if slow.per_second() < 30 { Interpolation::Hermite } else { Interpolation::Linear };
+/// let client = Client::<Coins>::new(Profile::default())?.interpolation(best);
+/// # Ok::<(), delta::LayoutError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Interpolation {
     /// In straight lines: enough from 30 Hz on.

@@ -49,6 +49,23 @@ use event::Events;
 use prediction::{GameRules, Prediction};
 
 /// Where a client is on its way.
+///
+/// ```
+/// use std::time::Duration;
+/// use tickwire_shared::client::State;
+///
+/// fn banner(state: &State, now: Duration) -> Option<String> {
+///     match state {
+///         State::Playing { .. } => None,
+///         State::Connecting { .. } | State::Joining => Some("connecting …".into()),
+///         State::Resuming { next_try: Some(at), .. } => Some(format!("again in {:?}", at.saturating_sub(now))),
+///         State::Resuming { next_try: None, .. } => Some("coming back …".into()),
+///         State::Refused { reason } | State::Closed { reason } => Some(reason.clone()),
+///     }
+/// }
+/// let refused = State::Refused { reason: "The room is full.".into() };
+/// assert_eq!(banner(&refused, Duration::ZERO).as_deref(), refused.ended());
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum State {
     /// There is neither a connection nor a seat yet: the last try failed, and another one will follow.
@@ -99,6 +116,18 @@ impl State {
 
 /// Why a message could not be taken. The transport should close, with the code that
 /// [`ClientError::close_reason`] names.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// let (mut client, _, now) = playing();
+/// let error = client.handle_message(now, &[0xff]).unwrap_err(); // not from a server of ours
+/// println!("{error}");
+/// let code = error.close_reason().code(); // to close with
+/// assert!(code == 1007 || code == 1002);
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ClientError {
     /// The bytes are wrong.
@@ -127,6 +156,29 @@ impl ClientError {
 ///
 /// Methods come in four families: `handle_*` (the transport tells what happened), verbs (what the player wants),
 /// `poll_*` (what the caller must do now: call them after every other call, until they give nothing), getters.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// let mut client = Client::<Coins>::new(Profile { name: "ann".into() })?;
+/// assert_eq!(std::iter::from_fn(|| client.poll_transmit()).count(), 2, "hello and join wait for the transport");
+/// assert!(!client.input(Duration::ZERO, &Keys::default()), "nobody plays yet");
+///
+/// let (mut client, _, now) = playing(); // some frames later
+/// let (own, told) = (client.owned().next().unwrap(), client.newest_all().count());
+/// assert_eq!((client.tick(), client.tick_interval()), (Some(Tick(11)), Duration::from_millis(50)));
+/// assert_eq!((told, client.sample(now).count(), client.newest(own).is_some()), (2, 2, true));
+/// let (hash, token) = (client.state_hash(), client.token().unwrap());
+/// assert_eq!(hash, client.untyped().state_hash());
+/// client.leave();
+/// assert!(client.state().ended().is_some());
+///
+/// let again = Client::<Coins>::back_to(token)?.once(); // on another device; when it breaks that is the end
+/// assert!(again.seat().is_none(), "not yet");
+/// # Ok::<(), delta::LayoutError>(())
+/// ```
 pub struct Client<G: Game> {
     untyped: UntypedClient,
     events: Events<Event<G>>,
@@ -189,7 +241,7 @@ impl<G: Game> Client<G> {
         Self { untyped: self.untyped.returning(returning), ..self }
     }
 
-    /// The same client; when its connection breaks that is the end.
+    /// The same client; when its connection breaks that is the end. So is a new client, on a transport of your own.
     #[must_use]
     pub fn once(self) -> Self {
         Self { untyped: self.untyped.once(), ..self }
@@ -259,14 +311,16 @@ impl<G: Game> Client<G> {
         left
     }
 
-    /// Sends a command to the game. While there is no connection it is dropped or kept ([`Meanwhile`]).
+    /// Sends a command to the game. Without a seat it is dropped; with one, and no connection, dropped or kept
+    /// ([`Meanwhile`]).
     pub fn command(&mut self, command: &G::Command) {
         if self.seat().is_some() {
             self.untyped.command(protocol::encode_payload(command));
         }
     }
 
-    /// Gives the seat back; the server closes the connection.
+    /// Gives the seat back: the client is [`State::Closed`] from now on. Transmit what [`Client::poll_transmit`] still
+    /// has; then the server closes the connection.
     pub fn leave(&mut self) {
         self.untyped.leave();
     }

@@ -122,8 +122,9 @@ const AHEAD_MAX: i32 = 400;
 /// them into account for the ticks that they were for ([`Step::late_inputs`](crate::game::Step::late_inputs)), and if
 /// not, one correction is better than one for each frame.
 const PATIENCE_S: f64 = 0.25;
+
 /// A game that tells how a player's own entities advance, so that clients need not wait for the server. See the
-/// [module](self).
+/// [module](self), and its example.
 pub trait Predict: Game {
     /// The fields that [`Predict::step`] works out, by name; in all kinds that have them. Others may change at the server
     /// as they like (a score, a hull) without being corrections. Empty for all fields.

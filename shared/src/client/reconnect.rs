@@ -15,6 +15,16 @@ use crate::protocol::close::CloseReason;
 use crate::rng::Rng;
 
 /// How to come back.
+///
+/// ```
+/// use std::time::Duration;
+/// use tickwire_shared::client::{Meanwhile, Returning};
+///
+/// let my_seed = 0x5eed; // another one for each client
+/// let (give_up_after, meanwhile) = (Duration::from_secs(300), Meanwhile::Keep);
+/// let patient = Returning { give_up_after, meanwhile, ..Returning::new(my_seed) };
+/// assert_eq!(patient.within_max, Duration::from_secs(8));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Returning {
     /// The first try comes within this time; each next one within twice the time of the one before. Default 250 ms.

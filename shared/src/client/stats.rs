@@ -3,6 +3,16 @@
 use std::time::Duration;
 
 /// Counters since the client was made, and current estimates.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// let stats = playing().0.stats();
+/// assert!(stats.bytes_in > 0 && stats.bytes_out > 0 && stats.input_to_ack.is_some());
+/// assert_eq!((stats.frames, stats.corrections, stats.jumps), (10, 0, 0));
+/// ```
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Stats {
     /// Time from a ping to its pong; none before the first.
@@ -11,10 +21,9 @@ pub struct Stats {
     pub jitter: Duration,
     /// Time from sending an input to the frame that acked it; none before the first.
     pub input_to_ack: Option<Duration>,
-    /// How early inputs are at the server in the mean, in milliseconds; negative when they come too late. And how early
-    /// they are meant to be.
+    /// How early inputs are at the server in the mean, in milliseconds; negative when they come too late.
     pub margin_ms: f32,
-    /// See `margin_ms`.
+    /// How early the clock means them to be, in milliseconds: more where the network is less steady.
     pub margin_wanted_ms: f32,
     /// How far behind the arriving ticks other things are drawn: the buffer against jitter.
     pub interpolation_delay: Duration,

@@ -47,6 +47,23 @@ pub struct InputError {
 /// [`UntypedClient::schema`] is none. What lanes mean is said by the schema.
 ///
 /// Methods come in the families of [`Client`](super::Client).
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::client::{Interpolation, UntypedClient};
+///
+/// let mut client = UntypedClient::new(Schema::of::<Coins>(), Profile::default())?; // or of_game, by its name alone
+/// client.interpolate(Interpolation::Hermite);
+/// let mut off = Vec::new();
+/// for between in client.sample(Duration::ZERO) {
+///     client.off(&between, &mut off); // between.earlier, between.later and between.t, and off that line
+/// }
+/// assert!(client.input(Duration::ZERO, &[9, 9]).is_err(), "-1 to 1 are lanes 0 to 2");
+/// # Ok::<(), delta::LayoutError>(())
+/// ```
 #[derive(Debug)]
 pub struct UntypedClient {
     state: State,

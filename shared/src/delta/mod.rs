@@ -40,6 +40,34 @@
 //!
 //! Gaps have an exp-Golomb code whose order follows from the counts. Places of changed rows count the base's rows
 //! without the removed ones. The encoder stands beside its decoder, file by file.
+//!
+//! ```
+//! # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+//! # use room::{coins::*, *};
+//! # use std::time::Duration;
+//! # use tickwire_shared::*;
+//! use tickwire_shared::delta::{
+//!     DeltaScratch, Layout, Past, RowBuffer, decode_keyframe, encode_delta, encode_keyframe,
+//! };
+//!
+//! let layout = Layout::new(&Schema::of::<Coins>())?;
+//! let rows = |x: u32| {
+//!     let mut rows = RowBuffer::default();
+//!     rows.push(EntityId(7), 0, 3).copy_from_slice(&[x, 20, 0]); // sorted by id
+//!     rows
+//! };
+//! let (base, now) = (rows(100), rows(103));
+//! let (mut keyframe, mut delta) = (Vec::new(), Vec::new());
+//! encode_keyframe(&layout, base.rows(), &mut keyframe);
+//! let past = Past { base: base.rows(), earlier: None };
+//! encode_delta(&layout, &past, now.rows(), &mut DeltaScratch::default(), &mut delta);
+//!
+//! let mut there = RowBuffer::default();
+//! decode_keyframe(&layout, &keyframe, &mut there)?;
+//! assert_eq!(there.rows().hash(&layout), base.rows().hash(&layout));
+//! assert!(delta.len() < keyframe.len());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod coder;
 mod decode;

@@ -11,6 +11,15 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use thiserror::Error as ThisError;
 
 /// Whose certificates are taken; by default of the public authorities that Mozilla trusts.
+///
+/// ```
+/// use tickwire_shared::native::{Trust, TrustError};
+///
+/// let public = Trust::default();
+/// let refused = Trust::in_pem(b"no certificate"); // else: those of the file, as of a server that signed its own
+/// assert!(matches!(refused, Err(TrustError::NoCertificate)));
+/// # let _ = public;
+/// ```
 #[derive(Clone, Default, Debug)]
 pub struct Trust(pub(super) Option<Arc<ClientConfig>>);
 

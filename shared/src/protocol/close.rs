@@ -1,6 +1,14 @@
 //! Why a connection is closed: the WebSocket close codes that Tickwire uses, each with its reason.
 
 /// A reason to close, as the WebSocket close code that tells it (RFC 6455 section 7.4; 4000 and up are ours).
+///
+/// ```
+/// use tickwire_shared::protocol::close::CloseReason;
+///
+/// assert_eq!(CloseReason::SeatGone.code(), 4011);
+/// assert!(!CloseReason::may_retry(4011), "the server means it");
+/// assert!(CloseReason::may_retry(1013) && CloseReason::is_busy(1013), "later");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CloseReason {
     /// The session is over by agreement.

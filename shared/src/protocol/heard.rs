@@ -5,6 +5,12 @@
 //! ```
 //! Inputs tell the same by the way ([`super::input`]). It is the client that says it, not its kernel: what lies in
 //! buffers between the two is under way still.
+//!
+//! ```
+//! use tickwire_shared::{Tick, protocol::heard};
+//!
+//! assert_eq!(heard::decode(&heard::encode(Tick(9))), Ok(Tick(9)));
+//! ```
 
 use super::{TAG_HEARD, varint::ByteReader};
 use crate::bits::DecodeError;

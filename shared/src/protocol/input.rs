@@ -6,6 +6,26 @@
 //! Older inputs repeat what the server may not have taken; they cost a bit each while nothing changes. The lag is that
 //! of the newest, and stands for the older ones too. Heard is which frame is the newest that the client has taken:
 //! [`HeardAge`].
+//!
+//! ```
+//! # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+//! # use room::{coins::*, *};
+//! # use std::time::Duration;
+//! # use tickwire_shared::*;
+//! use tickwire_shared::delta::KindLayout;
+//! use tickwire_shared::protocol::input::{self, HeardAge, InputLanes, Told, ViewLag};
+//!
+//! let kind = KindLayout::new(&Keys::schema())?;
+//! let mut lanes = InputLanes::default();
+//! Keys { go: [1, 0] }.to_lanes(&mut lanes[..Keys::LANES]);
+//! let told = Told { newest: Tick(9), lag: ViewLag::of_ticks(3.5), heard: HeardAge::UNKNOWN };
+//! let mut message = Vec::new();
+//! input::encode(&kind, &told, &[lanes, lanes], &mut message);
+//! let mut ticks = Vec::new();
+//! assert_eq!(input::decode(&kind, &message, |one| ticks.push(one.tick)), Ok(told));
+//! assert!(ticks == [Tick(8), Tick(9)] && message.len() < 12);
+//! # Ok::<(), delta::LayoutError>(())
+//! ```
 
 use super::limits::{INPUT_LANES_MAX, INPUTS_PER_MESSAGE_MAX};
 use super::{TAG_INPUT, varint::ByteReader};

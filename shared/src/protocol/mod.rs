@@ -18,6 +18,16 @@
 //!   hello, resume        ->                         on a new connection, after the old one broke
 //!                        <-  welcome, resumed (or close)
 //! ```
+//!
+//! ```
+//! use tickwire_shared::protocol::{ClientMessage, decode_payload, encode_payload};
+//!
+//! let join = ClientMessage::Join { name: "ann".into() };
+//! assert_eq!(ClientMessage::decode(&join.encode())?, join);
+//! let event: (u8, String) = decode_payload(&encode_payload(&(3u8, "bang")))?; // the game's own types
+//! assert_eq!(event, (3, "bang".into()));
+//! # Ok::<(), tickwire_shared::bits::DecodeError>(())
+//! ```
 
 pub mod close;
 pub mod frame;

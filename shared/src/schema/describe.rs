@@ -91,6 +91,18 @@ impl KindSchema {
 }
 
 /// All that travels in a game.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// let schema = Schema::of::<Coins>();
+/// assert_eq!((schema.game.as_str(), schema.kinds[0].name.as_str()), ("coins", "Thing"));
+/// let (fields, lanes) = (&schema.kinds[0].fields, schema.kinds[0].lanes());
+/// assert_eq!((fields[0].name.as_str(), fields[0].count, lanes), ("at", 2, 3));
+/// assert_ne!(schema.fingerprint(), Schema { version: 1, ..schema }.fingerprint());
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schema {
     /// The game's name.

@@ -18,6 +18,28 @@ pub use describe::{Field, KindSchema, Quantizer, Schema};
 pub use values::{Value, ValueError};
 
 /// A struct whose fields travel. Derive it; see [`derive@crate::Replicate`] for the attributes.
+///
+/// ```
+/// use tickwire_shared::Replicate;
+///
+/// #[derive(Replicate, Debug, PartialEq)]
+/// struct Ship {
+///     #[field(min = -10.0, max = 10.0, step = 0.5)]
+///     x: f32,
+///     #[field(min = 0, max = 100)]
+///     hp: u8,
+/// }
+///
+/// let ship = Ship { x: 1.2, hp: 200 };
+/// assert_eq!(ship.quantized(), Ship { x: 1.0, hp: 100 }, "what clients get");
+/// let mut row = [0; Ship::LANES];
+/// ship.to_lanes(&mut row);
+/// assert_eq!((row, Ship::from_lanes(&row)), ([22, 100], ship.quantized()));
+/// let half = Ship::from_lanes_between(&[22, 100], &[24, 50], 0.5);
+/// assert_eq!(half, Ship { x: 1.5, hp: 100 }, "whole numbers wait for the later row");
+/// assert_eq!(Ship::from_lanes_moved(&[22, 100], &[24, 50], 0.5, &[1.0]).x, 2.0);
+/// assert_eq!(Ship::schema().fields[0].name, "x");
+/// ```
 pub trait Replicate: Sized {
     /// How many lanes a value takes.
     const LANES: usize;
@@ -54,6 +76,23 @@ pub trait Replicate: Sized {
 }
 
 /// All kinds of a game: an enum with one newtype variant for each kind. Derive it.
+///
+/// ```
+/// use tickwire_shared::{Replicate, World, schema::KindOf};
+///
+/// #[derive(Replicate)]
+/// struct Rock { size: u8 }
+///
+/// #[derive(World)]
+/// enum Entity { Rock(Rock) }
+///
+/// let rock: Entity = Rock { size: 7 }.into();
+/// let mut row = [0];
+/// rock.to_lanes(&mut row);
+/// assert_eq!((rock.kind(), row, <Rock as KindOf<Entity>>::KIND), (0, [7], 0));
+/// assert!(Entity::from_lanes(9, &row).is_none(), "no such kind");
+/// assert_eq!(Entity::kinds()[0].name, "Rock");
+/// ```
 pub trait World: Sized {
     /// Descriptions in the order of the variants; the place is the kind's number.
     fn kinds() -> Vec<KindSchema>;

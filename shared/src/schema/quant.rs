@@ -2,6 +2,16 @@
 //!
 //! All are pure functions of IEEE arithmetic without platform calls, so that server, native and wasm clients agree to
 //! the bit. The derive macro makes one constant of these for each field.
+//!
+//! ```
+//! use tickwire_shared::schema::quant::{Angle, FloatRange, IntRange, Text};
+//!
+//! const X: FloatRange = FloatRange::new(-10.0, 10.0, 0.5);
+//! assert_eq!((X.quantize(1.2), X.dequantize(22), X.quantize(99.0)), (22, 1.0, 40));
+//! assert_eq!(IntRange::new(-1, 1).quantize(1), 2);
+//! assert_eq!(Angle::new(8).quantize(std::f32::consts::PI), 128);
+//! assert_eq!(Text::new(8).lanes(), 3, "the length, and two of four bytes");
+//! ```
 
 use std::f64::consts::TAU;
 

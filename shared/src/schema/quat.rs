@@ -1,4 +1,13 @@
 //! Rotations: the quantizer of unit quaternions.
+//!
+//! ```
+//! use tickwire_shared::schema::quat::Quat;
+//!
+//! const TURN: Quat = Quat::new(12);
+//! let mut lanes = [0; 4];
+//! TURN.quantize(&[0.0, 0.6, 0.0, 0.8], &mut lanes);
+//! assert!((TURN.dequantize(&lanes)[1] - 0.6).abs() < 0.001);
+//! ```
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -238,7 +247,7 @@ mod tests {
             // where the largest fits the range of the others
             prop_assume!(quat.iter().all(|component| component.abs() < 0.7));
             let q = Quat::new(12);
-            let mut lanes = [0; Quat::LANES];
+            let mut lanes = [0; 4];
             q.quantize(&quat, &mut lanes);
             let mut order = [0u32, 1, 2, 3];
             order.sort_by(|a, b| quat[*a as usize].abs().total_cmp(&quat[*b as usize].abs()));

@@ -7,6 +7,18 @@ use super::quant::{Angle, FloatRange, Text};
 use super::quat::Quat;
 
 /// The value of a field, or of one element of an array.
+///
+/// ```
+/// use tickwire_shared::schema::{Quantizer, Value};
+///
+/// let turn = Quantizer::Int { min: -1, max: 1 };
+/// let mut lanes = [0];
+/// turn.write(&Value::Int(1), &mut lanes)?;
+/// assert_eq!((lanes, turn.value(&lanes)), ([2], Value::Int(1)));
+/// let error = turn.write(&Value::Int(5), &mut lanes).unwrap_err();
+/// assert_eq!(format!("turn {error}"), "turn takes a number from -1 to 1, not 5");
+/// # Ok::<(), tickwire_shared::schema::ValueError>(())
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub enum Value {
     /// Of [`Quantizer::Bool`].
