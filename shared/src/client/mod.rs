@@ -24,6 +24,7 @@ pub mod prediction;
 mod reconnect;
 mod stats;
 mod untyped;
+mod wish;
 
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub use prediction::{Around, Predict, PredictError};
 pub use reconnect::{Meanwhile, Returning};
 pub use stats::Stats;
 pub use untyped::{InputError, UntypedClient};
+pub use wish::{Wish, WishError};
 
 use crate::bits::DecodeError;
 use crate::delta::LayoutError;

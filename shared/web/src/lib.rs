@@ -16,19 +16,17 @@
 pub mod drawn;
 mod fields;
 mod player;
-mod wish;
 
 use std::time::Duration;
 
 use tickwire_shared::Profile;
-use tickwire_shared::client::{State, UntypedClient};
+use tickwire_shared::client::{State, UntypedClient, Wish};
 use tickwire_shared::schema::{Field, KindSchema};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 pub use drawn::Drawn;
 pub use player::Player;
-use wish::Wish;
 
 /// Stands for the input where a kind's number is asked for, and for no seat.
 const INPUT: u16 = u16::MAX;
