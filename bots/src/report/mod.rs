@@ -9,6 +9,7 @@ pub mod table;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,8 @@ const LATENESS_LIMIT_MS: f64 = 5.0;
 const LATENESS_LIMIT_PART: f64 = 0.15;
 /// A bot whose states are on average this much older than those of the middle bot is served badly.
 const SLOW_BOT_MS: f64 = 50.0;
+/// The mean of a shorter time is a matter of luck.
+const SLOW_BOT_AFTER: Duration = Duration::from_secs(2);
 /// Two halves of a run that differ by more than this in the median, and by this at p99, were not measured in peace.
 const NOISE: (f64, f64) = (0.05, 0.15);
 /// A histogram of fewer says nothing about noise.
@@ -285,8 +288,11 @@ fn findings(report: &Report) -> Vec<String> {
 /// Who got old states while the others got fresh ones.
 fn slow_bots(bots: &[(usize, Own)]) -> Vec<SlowBot> {
     let mean_ms = |own: &Own| own.age_sum_us as f64 / 1000.0 / own.ages as f64;
-    let mut means: Vec<(usize, f64)> =
-        bots.iter().filter(|(_, own)| own.ages > 0).map(|(bot, own)| (*bot, mean_ms(own))).collect();
+    let mut means: Vec<(usize, f64)> = bots
+        .iter()
+        .filter(|(_, own)| own.ages > 0 && own.measured >= SLOW_BOT_AFTER)
+        .map(|(bot, own)| (*bot, mean_ms(own)))
+        .collect();
     means.sort_by(|a, b| b.1.total_cmp(&a.1));
     let Some((_, middle_ms)) = means.get(means.len() / 2).copied() else { return Vec::new() };
     let slow = means.iter().map(|(bot, mean_ms)| SlowBot { bot: *bot, behind_ms: mean_ms - middle_ms });
@@ -307,7 +313,7 @@ fn histograms(measure: &Measure) -> BTreeMap<String, Vec<(u64, u64)>> {
 }
 
 impl PhaseSpan {
-    fn of((name, from, to): &(&'static str, std::time::Duration, std::time::Duration)) -> Self {
+    fn of((name, from, to): &(&'static str, Duration, Duration)) -> Self {
         Self { name: (*name).to_owned(), from_s: from.as_secs_f64(), to_s: to.as_secs_f64() }
     }
 }
@@ -349,8 +355,6 @@ fn reasons(total: &Total) -> Vec<Reason> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::measure::Counters;
     use crate::plan::tests::plan;
