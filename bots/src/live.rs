@@ -13,7 +13,7 @@ use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
 use crate::output::Output;
 use crate::plan::What;
-use crate::report::{LATENESS_LIMIT_MS, Second};
+use crate::report::{Second, lateness_limit_ms};
 use crate::swarm::{Onlooker, Point, Scene};
 use crate::units::shown;
 
@@ -122,7 +122,7 @@ fn headline(now: &Now, last: Option<&Second>) -> Line<'static> {
     }
     if let Some(last) = last {
         words.push(Span::raw(format!(", {} frames and {:.0} kB a second", last.frames, last.bytes_down as f64 / 1e3)));
-        if last.swarm_lateness_ms.is_some_and(|times| times.p99 > LATENESS_LIMIT_MS) {
+        if last.swarm_lateness_ms.is_some_and(|times| times.p99 > lateness_limit_ms(last.tick_interval_ms.as_ref())) {
             words.push(Span::styled("  the swarm is late itself", Color::Yellow));
         }
     }
