@@ -273,6 +273,12 @@ impl<G: Game> Client<G> {
         self.untyped.poll_connect(now)
     }
 
+    /// There is a reason to think that a try would succeed: the device is online again, the player looks. The next one is
+    /// due at once, if one is awaited.
+    pub fn hurry(&mut self) {
+        self.untyped.hurry();
+    }
+
     /// A whole binary message arrived.
     ///
     /// # Errors
