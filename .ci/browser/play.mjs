@@ -10,10 +10,15 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { meet, openPage, openPhone, own, playing, point, seenChange, still, thumbs } from './players.mjs';
+import { Relay } from './relay.mjs';
 import { Server } from './server.mjs';
 
 // An input is seen elsewhere after: its jitter buffer, a tick, the way, and the pages' interpolation.
 const SEEN_MAX_MS = 500;
+// The press itself may fall between two pictures.
+const PICTURES_MAX = 2;
+// latency, jitter: what the page's lab puts on top
+const BAD_LINK = '100,5';
 const BROWSER_ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
   '--disable-background-timer-throttling'];
@@ -123,7 +128,9 @@ async function inStep(pages) {
   }
 }
 
-async function remembering(page, address) {
+async function remembering(context, address) {
+  // a tab of its own: this one's seat is that of its player
+  const page = await context.newPage();
   await page.goto(`${address}/`);
   // the page's script fills it in, once it runs
   await page.waitForFunction(() => document.getElementById('name').value !== '', null, { timeout: 5000 }).catch(() => {});
@@ -132,6 +139,74 @@ async function remembering(page, address) {
   await shoot(page, 'lobby');
   await page.click('#launch');
   await playing(page);
+  await page.close();
+}
+
+/** Pictures from a key to the own ship's answer, over a connection that takes its time. */
+async function answering(browser, address) {
+  const page = await openPage(browser);
+  await page.goto(`${address}/?name=Far&lab=${BAD_LINK}`);
+  await playing(page);
+  const { id } = await own(page);
+  const pictures = [];
+  for (let i = 0; i < 5; i++) {
+    await still(page, id);
+    const counted = page.evaluate(() => new Promise(resolve => addEventListener('keydown', () => {
+      const before = window.tickwire.own.angle;
+      let count = 0;
+      requestAnimationFrame(function look() {
+        count += 1;
+        if (window.tickwire.own.angle !== before || count === 200) resolve(count);
+        else requestAnimationFrame(look);
+      });
+    }, { once: true, capture: true })));
+    await page.waitForTimeout(100);
+    await page.keyboard.down('KeyD');
+    pictures.push(await counted);
+    await page.waitForTimeout(150);
+    await page.keyboard.up('KeyD');
+  }
+  await page.mouse.down();
+  await page.waitForTimeout(1500);
+  await shoot(page, 'lab');
+  await page.mouse.up();
+  const rtt = await page.evaluate(() => window.tickwire.stats.rtt);
+  assert(page.troubles.length === 0, page.troubles.join('; '));
+  await page.context().close();
+  const told = `after ${pictures.join(', ')} pictures with a round trip of ${Math.round(rtt)} ms`;
+  assert(rtt >= 80, `the lab made no bad connection: ${told}`);
+  pictures.sort((a, b) => a - b);
+  assert(pictures[pictures.length >> 1] <= PICTURES_MAX, `${told}, at most ${PICTURES_MAX} were allowed`);
+  return told;
+}
+
+/** The page says that its connection is lost over the game, and goes on where it was; also when it is loaded again. */
+async function losing(browser, address) {
+  const relay = await Relay.before(address);
+  try {
+    const page = await openPage(browser);
+    page.outage = true;
+    await page.goto(`${relay.address}/?name=Lost`);
+    await playing(page);
+    const { id } = await own(page);
+    relay.break();
+    await page.waitForFunction(() => /Connection lost, coming back/.test(document.getElementById('notice').textContent), null, { timeout: 5000 });
+    await page.waitForTimeout(1000);
+    await shoot(page, 'lost');
+    const meanwhile = await page.evaluate(() => ({ screen: document.body.dataset.screen, ships: window.tickwire.entities().length }));
+    assert(meanwhile.screen === 'play' && meanwhile.ships > 0, JSON.stringify(meanwhile));
+    relay.mend();
+    await page.waitForFunction(() => window.tickwire.phase === 'playing', null, { timeout: 15_000 });
+    assert(await page.textContent('#notice') === '', 'the notice stays');
+    assert(await page.evaluate(() => window.tickwire.ownId) === id, 'another ship');
+    await page.goto(`${relay.address}/`);
+    await page.waitForFunction(() => window.tickwire?.phase === 'playing', null, { timeout: 15_000 });
+    await page.waitForFunction(id => window.tickwire.ownId === id, id, { timeout: 5000 });
+    assert(page.troubles.length === 0, page.troubles.join('; '));
+    await page.context().close();
+  } finally {
+    await relay.stop();
+  }
 }
 
 async function thumbing(browser, address) {
@@ -165,7 +240,7 @@ async function comingBack(server, pages) {
   const ended = await server.stop();
   assert(ended === 0, `the server ended with ${ended}:\n${server.log}`);
   await Promise.all(pages.map(page => page.waitForFunction(
-    () => /connection lost.*trying again in \d+ s/.test(document.getElementById('notice').textContent), null, { timeout: 12_000 })));
+    () => /Connection lost, coming back.*(next try in \d+ s|try \d+)/.test(document.getElementById('notice').textContent), null, { timeout: 12_000 })));
   await shoot(pages[0], 'away');
   await server.start();
   await Promise.all(pages.map(page => playing(page, 30_000)));
@@ -187,9 +262,11 @@ async function main() {
     await check('a ship that burns is seen in the other page', () => whileTogether(ada, bob, () => seenMoving(ada, bob)));
     await check('shots are seen', () => fighting(ada, bob));
     await check('both pages stay in step with the server', () => inStep([ada, bob]));
+    await check('the own ship answers in the next picture', () => answering(browser, address));
+    await check('a lost connection is said over the game, and the ship is the same afterwards', () => losing(browser, address));
     await check('a phone flies with its thumbs', () => thumbing(browser, address));
     if (server) await check('pages say that the server is gone, and come back', () => comingBack(server, [ada, bob]));
-    await check('the name is remembered', () => remembering(ada, address));
+    await check('the name is remembered', () => remembering(ada.context(), address));
     await check('no errors and no failed requests', () => {
       const troubles = [...ada.troubles, ...bob.troubles];
       assert(troubles.length === 0, troubles.join('; '));

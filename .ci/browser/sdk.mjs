@@ -12,6 +12,7 @@ import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { openPage } from './players.mjs';
+import { Relay } from './relay.mjs';
 import { Server } from './server.mjs';
 import { SESSION, inNode, replay, timed } from './session.mjs';
 
@@ -19,6 +20,7 @@ const UPDATES = 1000;
 const DECODE_MAX_MS = 0.5;
 const DRAWN = 500;
 const FPS_MIN = 55;
+const CUTS = 20;
 
 const { values: flags } = parseArgs({ options: { server: { type: 'string' }, examples: { type: 'string' }, shots: { type: 'string' } } });
 if (!flags.server || !flags.examples) {
@@ -119,6 +121,78 @@ async function joiningArena(browser, address) {
   return `${state.drawn} drawn, ${state.spawn} came, ${state.despawn} went`;
 }
 
+/** Notes in the page who came and went, and what was told twice. */
+const counting = page => page.evaluate(() => {
+  window.seen = { spawn: 0, despawn: 0, wrong: [], states: [] };
+  window.there = new Set([...room.entities()].map(({ id }) => id));
+  room.onSpawn(({ id }) => { seen.spawn += 1; if (there.has(id)) seen.wrong.push(`${id} spawned twice`); there.add(id); });
+  room.onDespawn(({ id }) => { seen.despawn += 1; if (!there.delete(id)) seen.wrong.push(`${id} went twice`); });
+  room.onState((state, reason, of) => seen.states.push({ state, attempt: of.attempt, due: of.retryAt - performance.now() }));
+});
+
+async function cutting(browser, address) {
+  const relay = await Relay.before(address);
+  const page = await openPage(browser);
+  page.outage = true;
+  try {
+    await page.goto(`${relay.address}/minimal/?game=arena&name=Ann`);
+    await page.waitForFunction(() => window.room?.own.length === 1, null, { timeout: 15_000 });
+    await counting(page);
+    const { seat, ship, tick } = await page.evaluate(() => ({ seat: room.seat, ship: room.own[0].id, tick: room.tick }));
+    let last = tick;
+    for (let i = 0; i < CUTS; i++) {
+      await page.waitForTimeout(Math.random() * 150);
+      if (i === CUTS - 1) relay.break();
+      else relay.cut();
+      await page.waitForFunction(() => room.state === 'resuming', null, { timeout: 5000 });
+      if (i === CUTS - 1) {
+        await page.waitForFunction(() => room.attempt > 1, null, { timeout: 10_000 });
+        relay.mend();
+      }
+      await page.waitForFunction(tick => room.state === 'playing' && room.tick > tick, last, { timeout: 15_000 });
+      last = await page.evaluate(() => room.tick);
+    }
+    await page.waitForTimeout(500);
+    const end = await page.evaluate(() => ({ ...seen, seat: room.seat, seats: room.seats, ship: room.own[0].id, there: there.size,
+      drawn: [...room.entities()].length, desyncs: room.stats.desyncs }));
+    assert(end.seat === seat && end.ship === ship && end.seats === 1, `seat ${seat} with ship ${ship}, then ${JSON.stringify(end)}`);
+    assert(end.wrong.length === 0, end.wrong.join('; '));
+    assert(end.there === end.drawn && end.desyncs === 0, JSON.stringify(end));
+    assert(end.states.filter(({ state }) => state === 'playing').length === CUTS, JSON.stringify(end.states));
+    const waits = end.states.filter(({ state, due }) => state === 'resuming' && due > 8000);
+    assert(waits.length === 0, JSON.stringify(waits));
+    // a page that is loaded again is the same player
+    await page.reload();
+    await page.waitForFunction(() => window.room?.own.length === 1, null, { timeout: 15_000 });
+    const again = await page.evaluate(() => ({ seat: room.seat, ship: room.own[0].id, desyncs: room.stats.desyncs }));
+    assert(again.seat === seat && again.ship === ship && again.desyncs === 0, `loaded again: ${JSON.stringify(again)}`);
+    // and one that is loaded after it has left is not
+    await page.evaluate(() => room.leave());
+    assert(await page.evaluate(() => sessionStorage.length) === 0, 'the token is still there');
+    await page.context().close();
+    return `${CUTS} cuts, ${end.spawn} came, ${end.despawn} went`;
+  } finally {
+    await relay.stop();
+  }
+}
+
+/** What a tab that is duplicated does: it has a copy of the token. */
+async function takingOver(browser, address) {
+  const page = await openPage(browser);
+  await page.goto(`${address}/minimal/?game=arena&name=Ann`);
+  await page.waitForFunction(() => window.room?.own.length === 1, null, { timeout: 15_000 });
+  const [seat, kept] = await page.evaluate(() => [room.seat, { ...sessionStorage }]);
+  const twin = await page.context().newPage();
+  await twin.addInitScript(kept => Object.assign(sessionStorage, kept), kept);
+  await twin.goto(`${address}/minimal/?game=arena&name=Ann`);
+  await twin.waitForFunction(() => window.room?.own.length === 1, null, { timeout: 15_000 });
+  assert(await twin.evaluate(() => room.seat) === seat, 'another seat');
+  await page.waitForFunction(() => room.state === 'closed', null, { timeout: 5000 });
+  const reason = await page.evaluate(() => room.reason);
+  assert(reason === 'this seat is played in another tab or window now', reason);
+  await page.context().close();
+}
+
 async function refusals(browser, address) {
   // the server's pages may not connect elsewhere
   const page = await openPage(browser, { bypassCSP: true });
@@ -195,6 +269,8 @@ async function main() {
   try {
     await check('the plain page joins coins, and its inputs are checked', () => joiningCoins(browser));
     await check('the plain page joins Arena, and is told what comes and goes', () => joiningArena(browser, address));
+    await check('a connection that is cut comes back to its seat', () => cutting(browser, address));
+    await check('a duplicated tab takes the seat over, and the first one says so', () => takingOver(browser, address));
     await check('a page says why there is no seat', () => refusals(browser, address));
     const session = new Uint8Array(await readFile(SESSION));
     await check('the recorded session in node', async () => `${replay(await inNode(), session)} messages`);

@@ -1,8 +1,10 @@
 // What a page in TypeScript writes: checked by tsc, never run.
 
-import { connect, JoinError, type Entity, type Room } from '../../assets/web/tickwire/index.js';
+import { connect, JoinError, seated, type Entity, type Room } from '../../assets/web/tickwire/index.js';
 
 const room: Room = await connect('/ws', { game: 'arena', onState: (state, reason) => console.log(state, reason) });
+await connect('/ws', { game: 'arena', resume: !seated('/ws', 'arena'), WebSocket, onState: (state, _, of) => state === 'resuming' && console.log(of.attempt, of.retryAt - performance.now()) });
+export const late: boolean = room.stats.margin < 0 && room.stats.corrections > 0;
 const stop = room.onSpawn('Ship', (ship: Entity) => console.log(ship.x, ship.id));
 stop();
 room.onChange((entity, fields) => console.log(entity.kind, fields.includes('hp')));

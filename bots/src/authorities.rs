@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use tickwire_shared::native::Trust;
+
 use crate::cli::ServerArgs;
 use crate::swarm::SwarmError;
-use crate::tls::Trust;
 
 /// All authorities of a system take a fifth of it.
 const FILE_MAX_BYTES: u64 = 1024 * 1024;

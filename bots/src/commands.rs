@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tickwire_shared::Game;
-use tickwire_shared::native::ConnectError;
+use tickwire_shared::native::{ConnectError, Trust};
 
 use crate::behaviour::Minds;
 use crate::capacity::{Answer, Ceiling, Search, Trial};
 use crate::cli::{CapacityArgs, Cli, Command, CompareArgs, MergeArgs, ProxyArgs, RawArgs, SwarmArgs};
 use crate::crew::{Connections, Players};
+use crate::live::Live;
 use crate::output::Output;
 use crate::plan::Plan;
 use crate::progress::{Progress, Quiet};
@@ -21,8 +22,8 @@ use crate::proxy::{Proxy, ProxyError};
 use crate::report::compare::Comparison;
 use crate::report::{Report, json};
 use crate::scenario::{Scenario, ScenarioError};
-use crate::swarm::{self, SwarmError};
-use crate::tls::Trust;
+use crate::scrape::{ScrapeError, Source};
+use crate::swarm::{self, Onlooker, SwarmError};
 use crate::worker::Crew;
 use crate::{authorities, files};
 
@@ -35,6 +36,9 @@ pub enum RunError {
     /// The scenario is wrong.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
+    /// The server's metrics are not there.
+    #[error(transparent)]
+    Scrape(#[from] ScrapeError),
     /// The proxy could not listen.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -88,25 +92,40 @@ pub fn run<G: Game>(cli: &Cli, minds: Minds<G>) -> Result<ExitCode, RunError> {
 fn swarm<G: Game>(args: &SwarmArgs, minds: Minds<G>) -> Result<ExitCode, RunError> {
     let scenario = args.scenario.as_ref().map(|file| Scenario::read(file, &minds.names())).transpose()?;
     let plan = args.plan(authorities::trust(&args.server)?, scenario);
+    let source = args.metrics.as_deref().map(Source::open).transpose()?;
     let output = Output::open(&args.results)?;
     let crew = Players::new(plan.clone(), minds);
-    Ok(measure(G::NAME, &plan, Arc::new(crew), output)?)
+    Ok(measure(G::NAME, &plan, Arc::new(crew), output, source)?)
 }
 
 fn raw(args: &RawArgs) -> Result<ExitCode, RunError> {
     let plan = args.plan(authorities::trust(&args.server)?);
     let output = Output::open(&args.results)?;
     let crew = Connections { plan: plan.clone(), sends: args.sends(), subprotocol: args.subprotocol.clone() };
-    measure("raw", &plan, Arc::new(crew), output).map_err(|error| match error {
+    measure("raw", &plan, Arc::new(crew), output, None).map_err(|error| match error {
         SwarmError::Connect(ConnectError::NotTickwire { url, reason }) => RunError::NoWebSocket { url, reason },
         other => other.into(),
     })
 }
 
-fn measure(name: &str, plan: &Plan, crew: Arc<dyn Crew>, mut output: Output) -> Result<ExitCode, SwarmError> {
+fn measure(
+    name: &str,
+    plan: &Plan,
+    crew: Arc<dyn Crew>,
+    mut output: Output,
+    mut source: Option<Source>,
+) -> Result<ExitCode, SwarmError> {
     files::enough_for(plan.bots_max())?;
-    let total = swarm::run(plan, crew, &mut Progress::new(&mut output))?;
-    let report = Report::new(name, plan, &total);
+    let course = |onlooker: &mut dyn Onlooker| match &mut source {
+        Some(source) => swarm::run(plan, crew, &mut source.beside(onlooker)),
+        None => swarm::run(plan, crew, onlooker),
+    };
+    let total = match Live::new(&mut output) {
+        Ok(mut live) => course(&mut live)?,
+        Err(output) => course(&mut Progress::new(output))?,
+    };
+    let server = source.and_then(|source| source.figures());
+    let report = Report { server, ..Report::new(name, plan, &total) };
     output.write(&report)?;
     Ok(verdict(report.good))
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tickwire_shared::Rng;
+use tickwire_shared::native::Trust;
 
 use crate::link::Conditions;
 use crate::threshold::Threshold;
-use crate::tls::Trust;
 use crate::worker::Act;
 
 /// A bot whose connection broke comes back after the shorter of these, and at most after the longer.

@@ -63,17 +63,34 @@ pub trait Session {
     /// Say goodbye. Gives false when the connection is simply to be closed.
     fn leave(&mut self, turn: &mut Turn<'_>) -> bool;
 
-    /// What it saw, for the reckoning; called when the connection is over.
-    fn sight(&self) -> Sight;
+    /// The connection is over, by no wish of the bot. Tells whether it goes back to its seat on another one: then
+    /// [`Session::open`] is called again. `code` is the WebSocket's close code.
+    fn lost(&mut self, _turn: &mut Turn<'_>, _code: u16) -> bool {
+        false
+    }
+
+    /// What it saw since it was last asked, for the reckoning; called when a connection is over.
+    fn sight(&mut self) -> Sight;
 }
 
-/// What one bot saw over one connection.
+/// What bots saw.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Sight {
     /// State hashes compared with the server's.
     pub hashes_checked: u64,
     /// Those that differed.
     pub desyncs: u64,
+    /// Entities that came or went without a word, and words of what had come or gone already.
+    pub wrong_spawns: u64,
+}
+
+impl Sight {
+    /// Adds what others saw.
+    pub fn add(&mut self, other: &Self) {
+        self.hashes_checked += other.hashes_checked;
+        self.desyncs += other.desyncs;
+        self.wrong_spawns += other.wrong_spawns;
+    }
 }
 
 /// What a session may use while it is called.
@@ -139,6 +156,9 @@ pub enum Failure {
     /// The connection ended too early.
     #[error("while playing: {0}")]
     Lost(Ended),
+    /// The bot came back after its connection broke, and its seat was not there.
+    #[error("came back and got its seat no more: {0}")]
+    SeatLost(Ended),
     /// The connection stayed, and nothing came over it.
     #[error("while playing: no frame came during the whole measurement")]
     Starved,
@@ -148,6 +168,19 @@ pub enum Failure {
     /// We did it.
     #[error("the bot's thread panicked; the message is above")]
     Panicked,
+}
+
+impl Failure {
+    /// The WebSocket's close code, as a client sees it.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::Lost(Ended::Closed { code, .. })
+            | Self::NotJoined(Ended::Closed { code, .. })
+            | Self::SeatLost(Ended::Closed { code, .. }) => *code,
+            _ => 1006,
+        }
+    }
 }
 
 /// How a connection ended.

@@ -17,14 +17,13 @@ use mio::Waker;
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 use thiserror::Error;
-use tickwire_shared::native::ConnectError;
+use tickwire_shared::native::{ConnectError, TrustError};
 
 use crate::measure::{Measure, Times};
 use crate::plan::{Plan, Population, What};
 use crate::room::Ticks;
 use crate::session::{Failure, JOIN_TIMEOUT, Own, Sight};
 use crate::target::Target;
-use crate::tls::TrustError;
 use crate::worker::{Act, Crew, News, Order, REPORT_INTERVAL, Reckoning, Setup, Tally, Worker};
 
 /// How often the conductor looks around.
@@ -111,6 +110,10 @@ pub struct Total {
     pub left_hanging: usize,
     /// Connections that ended because their bots misbehaved.
     pub chaos_ends: usize,
+    /// Bots that came back to their seats.
+    pub resumed: usize,
+    /// Bots that came back and whose seats were not there.
+    pub seats_lost: usize,
     /// How long it was measured.
     pub steady: Duration,
     /// Somebody stopped the swarm before its time.
@@ -149,8 +152,9 @@ impl Total {
 
     /// Adds what became of a thread's bots.
     pub fn reckon(&mut self, reckoning: Reckoning) {
-        self.sight.hashes_checked += reckoning.sight.hashes_checked;
-        self.sight.desyncs += reckoning.sight.desyncs;
+        self.sight.add(&reckoning.sight);
+        self.resumed += reckoning.resumed;
+        self.seats_lost += reckoning.seats_lost;
         self.left_hanging += reckoning.left_hanging;
         self.chaos_ends += reckoning.chaos_ends;
         self.bots.extend(reckoning.bots);
@@ -201,7 +205,7 @@ pub struct Scene<'a> {
 /// # Errors
 /// The first bot found no server; nothing was measured.
 pub fn run(plan: &Plan, crew: Arc<dyn Crew>, onlooker: &mut dyn Onlooker) -> Result<Total, SwarmError> {
-    let target = Arc::new(Target::find(&plan.url, &plan.trust.0)?);
+    let target = Arc::new(Target::find(&plan.url, &plan.trust.client_config())?);
     let stop = Arc::new(AtomicBool::new(false));
     // without handlers the default action ends us; a second Ctrl-C does so in any case
     let _ = flag::register_conditional_default(SIGINT, Arc::clone(&stop));

@@ -60,7 +60,7 @@ impl Target {
 }
 
 /// Of several addresses the first that answers: a name of this machine is often both ::1 and 127.0.0.1.
-fn look_up(name: &str, port: u16) -> io::Result<SocketAddr> {
+pub(crate) fn look_up(name: &str, port: u16) -> io::Result<SocketAddr> {
     let addrs: Vec<SocketAddr> = (name, port).to_socket_addrs()?.collect();
     let first = *addrs.first().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))?;
     let answers = |addr: &&SocketAddr| TcpStream::connect_timeout(addr, TRY_TIMEOUT).is_ok();
@@ -69,18 +69,19 @@ fn look_up(name: &str, port: u16) -> io::Result<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use tickwire_shared::native::Trust;
+
     use super::*;
-    use crate::tls::Trust;
 
     #[test]
     fn a_url_has_all_that_is_needed() {
-        let target = Target::find("ws://127.0.0.1:7777/ws?a=b", &Trust::default().0).expect("it is one");
+        let target = Target::find("ws://127.0.0.1:7777/ws?a=b", &Trust::default().client_config()).expect("it is one");
         assert_eq!((target.host.as_str(), target.path.as_str()), ("127.0.0.1:7777", "/ws?a=b"));
         assert_eq!(target.addr, "127.0.0.1:7777".parse().expect("an address"));
-        let secure = Target::find("wss://127.0.0.1/", &Trust::default().0).expect("it is one");
+        let secure = Target::find("wss://127.0.0.1/", &Trust::default().client_config()).expect("it is one");
         assert_eq!((secure.addr.port(), secure.tls.is_some()), (443, true));
         for url in ["http://a/ws", "127.0.0.1:7777", "ws://", "not a url", "", "/ws"] {
-            let error = Target::find(url, &Trust::default().0).expect_err(url).to_string();
+            let error = Target::find(url, &Trust::default().client_config()).expect_err(url).to_string();
             assert!(error.contains("use one like ws://127.0.0.1:7777/ws"), "{url}: {error}");
         }
     }

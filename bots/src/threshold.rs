@@ -15,11 +15,14 @@ use crate::units;
 const TIMES: [&str; 6] = ["tick_interval", "input_to_ack", "age", "join", "resume", "lateness"];
 const PERCENTILES: [&str; 5] = ["p50", "p90", "p99", "p99_9", "max"];
 /// Figures that are counted.
-const COUNTS: [&str; 8] = [
+const COUNTS: [&str; 11] = [
     "desyncs",
     "failed",
     "joined",
     "left_hanging",
+    "resumed",
+    "seats_lost",
+    "wrong_spawns",
     "missed_ticks",
     "missed_frames",
     "slow_bots",
@@ -173,6 +176,9 @@ impl Threshold {
                 "failed" => report.failed as f64,
                 "joined" => report.joined as f64,
                 "left_hanging" => report.left_hanging as f64,
+                "resumed" => report.resumed as f64,
+                "seats_lost" => report.seats_lost as f64,
+                "wrong_spawns" => report.wrong_spawns as f64,
                 "missed_ticks" => report.missed_ticks as f64,
                 "missed_frames" => report.missed_frames as f64,
                 "slow_bots" => report.slow_bots.len() as f64,

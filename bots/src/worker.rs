@@ -3,13 +3,14 @@
 //! ```text
 //! conductor -- Order --> worker: timers due | sockets ready | the second is over -- News --> conductor
 //! ```
-//! Thousands of bots share it, so it looks at the clock between every few sockets: a burst of frames must not make the
-//! bots' own ticks late, nor the times that are written down.
+//! Thousands of bots share it, so it looks at the clock and asks for what came between every few sockets: a burst of
+//! frames must not make the bots' own ticks late, nor the times that are written down. What came is served in order,
+//! and counts from when it was known to be there: how long it took to decode those before it is not the server's doing.
 
 mod bot;
 mod timers;
 
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +26,7 @@ use crate::measure::Measure;
 use crate::room::{Rooms, Ticks};
 use crate::session::{Failure, Own, Session, Sight};
 use crate::target::Target;
-use bot::{Bot, Ground};
+use bot::{Bot, Ground, LOST, Way};
 use timers::{Cause, Timers};
 
 /// The orders' token; bots have their own numbers.
@@ -33,6 +34,8 @@ const ORDERS: Token = Token(usize::MAX);
 /// Sockets that are served before the clock is looked at again.
 const SOCKETS_A_LOOK: usize = 32;
 const EVENTS_MAX: usize = 512;
+/// A poll that takes longer has slept.
+const WOKEN: Duration = Duration::from_micros(50);
 /// The thread measures how late it is even when no bot ticks.
 const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 /// What is measured is handed over so often.
@@ -43,7 +46,7 @@ pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 pub enum Act {
     /// Connect and take a seat, as a newcomer.
     Join,
-    /// Come back after the connection broke.
+    /// Come back after the connection broke: to the seat, where it is held.
     Return,
     /// Say goodbye.
     Leave,
@@ -86,6 +89,10 @@ pub struct Reckoning {
     pub left_hanging: usize,
     /// Connections that ended because their bots misbehaved.
     pub chaos_ends: usize,
+    /// Bots that came back to their seats.
+    pub resumed: usize,
+    /// Bots that came back and whose seats were not there.
+    pub seats_lost: usize,
     /// Bots whose measured time there was, each with its figures.
     pub bots: Vec<(usize, Own)>,
     /// Which ticks came to anybody, by room.
@@ -176,8 +183,8 @@ pub struct Worker {
     ground: Ground,
     probe_due: Duration,
     report_due: Duration,
-    /// Bots whose turns were interrupted although they had more to read.
-    unread: Vec<usize>,
+    /// Bots that may have something to read, and since when that is known.
+    waiting: VecDeque<(Duration, usize, bool)>,
     ending: bool,
 }
 
@@ -217,7 +224,7 @@ impl Worker {
             probe_due: ground.now + PROBE_INTERVAL,
             report_due: REPORT_INTERVAL,
             ground,
-            unread: Vec::new(),
+            waiting: VecDeque::new(),
             ending: false,
             setup,
         }
@@ -226,30 +233,31 @@ impl Worker {
     /// Until the conductor ends it and all bots have left.
     fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut known = self.setup.epoch.elapsed();
         while !(self.ending && self.bots.iter().flatten().all(Bot::is_over)) {
-            let timeout = self.sleep();
+            let (timeout, asked) = (self.sleep(), self.setup.epoch.elapsed());
             if let Err(error) = self.poll.poll(&mut events, Some(timeout))
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 // the descriptor is ours, so this is a fault of ours; spinning would hide it
                 panic!("the poll failed: {error}");
             }
-            self.look();
-            let polled = self.ground.now;
-            for (i, event) in events.iter().enumerate() {
-                if event.token() != ORDERS {
-                    if self.ground.measuring {
-                        // what waits behind others to be read is late by the swarm's doing
-                        self.ground.measure.lateness.record(self.ground.now.saturating_sub(polled));
-                    }
-                    self.ready(event.token().0, event.is_readable() || event.is_error() || event.is_read_closed());
+            let polled = self.setup.epoch.elapsed();
+            // what came while it slept is known at once; what came while it worked is late by that at most
+            let late = if polled - asked > WOKEN { Duration::ZERO } else { asked.saturating_sub(known) };
+            known = polled;
+            for event in events.iter().filter(|event| event.token() != ORDERS) {
+                if self.ground.measuring {
+                    self.ground.measure.lateness.record(late);
                 }
-                if i % SOCKETS_A_LOOK == SOCKETS_A_LOOK - 1 {
-                    self.look();
-                }
+                let readable = event.is_readable() || event.is_error() || event.is_read_closed();
+                self.waiting.push_back((polled, event.token().0, readable));
             }
-            for slot in std::mem::take(&mut self.unread) {
-                self.ready(slot, true);
+            self.look();
+            for _ in 0..SOCKETS_A_LOOK.min(self.waiting.len()) {
+                if let Some((since, slot, readable)) = self.waiting.pop_front() {
+                    self.ready(since, slot, readable);
+                }
             }
         }
         self.end();
@@ -257,7 +265,7 @@ impl Worker {
 
     /// How long nothing is due.
     fn sleep(&self) -> Duration {
-        if !self.unread.is_empty() {
+        if !self.waiting.is_empty() {
             return Duration::ZERO;
         }
         let now = self.setup.epoch.elapsed();
@@ -318,11 +326,11 @@ impl Worker {
         match act {
             Act::Join | Act::Return => self.join(slot, index, due, act == Act::Return),
             Act::Leave => self.with(slot, |bot, ground| bot.leave(ground)),
-            Act::Break => self.with(slot, |bot, ground| bot.break_off(ground)),
-            Act::Pause => self.with(slot, |bot, _| bot.pause(true)),
+            Act::Break => self.with(slot, |bot, ground| bot.break_off(ground, LOST)),
+            Act::Pause => self.with(slot, |bot, ground| bot.pause(ground.now, true)),
             Act::Resume => {
-                self.with(slot, |bot, _| bot.pause(false));
-                self.unread.push(slot);
+                self.with(slot, |bot, ground| bot.pause(ground.now, false));
+                self.waiting.push_back((self.ground.now, slot, true));
             }
         }
     }
@@ -332,9 +340,15 @@ impl Worker {
             return;
         }
         let (crew, now) = (&self.setup.crew, self.ground.now);
-        let own = self.bots[slot].take().map(|bot| bot.own()).unwrap_or_default();
-        let made = crew.session(index).and_then(|session| {
-            Bot::connect(index, session, &self.ground, &crew.link(index), crew.seed(index), due, is_return)
+        let (own, goes_on) = self.bots[slot].take().map(Bot::remains).unwrap_or_default();
+        let way = match (is_return, &goes_on) {
+            (false, _) => Way::Joins,
+            (true, None) => Way::ReturnsAnew,
+            (true, Some(_)) => Way::Returns,
+        };
+        let session = goes_on.filter(|_| is_return).map_or_else(|| crew.session(index), Ok);
+        let made = session.and_then(|session| {
+            Bot::connect(index, session, &self.ground, &crew.link(index), crew.seed(index), due, way)
         });
         match made {
             Ok(mut bot) => {
@@ -353,13 +367,17 @@ impl Worker {
         }
     }
 
-    fn ready(&mut self, slot: usize, readable: bool) {
+    fn ready(&mut self, since: Duration, slot: usize, readable: bool) {
+        let now = self.ground.now;
         self.with(slot, |bot, ground| {
             if readable {
                 bot.now_readable();
             }
+            // a bot's own time never goes back
+            ground.now = since.max(bot.latest());
             bot.go(ground);
         });
+        self.ground.now = now;
     }
 
     fn call(&mut self, slot: usize, due: Duration, cause: Cause) {
@@ -374,7 +392,7 @@ impl Worker {
             self.timers.add(due, slot, cause);
         }
         if bot.has_more() {
-            self.unread.push(slot);
+            self.waiting.push_back((self.ground.now, slot, true));
         }
         for (due, index) in self.ground.returns.drain(..).filter(|_| !self.ending) {
             self.acts.push(std::cmp::Reverse((due, index, Act::Return)));

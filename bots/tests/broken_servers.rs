@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tickwire_arena::{Arena, Options};
 use tickwire_server::{Config, Running, Server, Site};
+use tickwire_shared::Tick;
 use tickwire_shared::protocol::frame;
 
 /// What becomes of a server's message to a client: its payload is changed, or it is late, or (false) it never comes.
-type Fault = fn(client: u64, frames: &AtomicU64, payload: &mut Vec<u8>) -> Fate;
+type Fault = fn(client: u64, tick: Tick, frames: &AtomicU64, payload: &mut Vec<u8>) -> Fate;
 
 enum Fate {
     Comes,
@@ -75,10 +76,13 @@ fn between(near: TcpStream, mut far: TcpStream, client: u64, frames: &AtomicU64,
         head.push(byte[0]);
     }
     let _ = late.send((Instant::now(), head));
+    let mut last = None;
     while let Some((first, mut payload)) = read_message(&mut far) {
         let mut due = Instant::now();
         if frame::is_frame(&payload) {
-            match fault(client, frames, &mut payload) {
+            let (tick, _) = frame::glance(&payload, last).expect("the real server's frames are sound");
+            last = Some(tick);
+            match fault(client, tick, frames, &mut payload) {
                 Fate::Comes => {}
                 Fate::ComesLate(time) => due += time,
                 Fate::Never => continue,
@@ -124,8 +128,12 @@ fn read_message(far: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
 }
 
 fn swarm(url: &str, flags: &[&str]) -> (Output, Value) {
+    swarm_of("8", url, &[&["--ramp", "0"], flags].concat())
+}
+
+fn swarm_of(bots: &str, url: &str, flags: &[&str]) -> (Output, Value) {
     let output = Command::new(env!("CARGO_BIN_EXE_tickwire-bots"))
-        .args(["swarm", "--url", url, "--bots", "8", "--ramp", "0", "--json", "-"])
+        .args(["swarm", "--url", url, "--bots", bots, "--json", "-"])
         .args(flags)
         .output()
         .expect("the program starts");
@@ -146,7 +154,7 @@ fn findings(json: &Value) -> String {
 #[test]
 fn a_sound_server_is_not_accused() {
     let (server, addr) = server();
-    let url = broken(addr, |_, _, _| Fate::Comes);
+    let url = broken(addr, |_, _, _, _| Fate::Comes);
     let (output, json) = swarm(&url, &["--seconds", "3"]);
     server.stop();
     assert_eq!(output.status.code(), Some(0), "{json}");
@@ -157,7 +165,7 @@ fn a_sound_server_is_not_accused() {
 fn one_wrong_bit_in_thousands_of_frames_is_found() {
     let (server, addr) = server();
     // behind the head, in what the channels say: one bit of one frame in 900
-    let url = broken(addr, |_, frames, payload| {
+    let url = broken(addr, |_, _, frames, payload| {
         if frames.fetch_add(1, Ordering::Relaxed) % 900 == 899 {
             let last = payload.len() - 1;
             payload[last / 2] ^= 4;
@@ -171,14 +179,32 @@ fn one_wrong_bit_in_thousands_of_frames_is_found() {
     assert!(told.contains("Wrong states") || told.contains("the server's message is wrong"), "{json}");
 }
 
+/// The rarest fault that the swarm is built for; thousands of deltas a second, so it takes a release build and a minute:
+/// `cargo test --release -p tickwire-bots --test broken_servers -- --ignored`.
+#[test]
+#[ignore = "takes a minute and a release build"]
+fn one_wrong_bit_in_a_hundred_thousand_deltas_is_found() {
+    let (server, addr) = server();
+    let url = broken(addr, |_, _, frames, payload| {
+        if frames.fetch_add(1, Ordering::Relaxed) % 100_000 == 99_999 {
+            let last = payload.len() - 1;
+            payload[last / 2] ^= 4;
+        }
+        Fate::Comes
+    });
+    let (output, json) = swarm_of("200", &url, &["--seconds", "55"]);
+    server.stop();
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    let told = findings(&json) + &json["failures"].to_string();
+    println!("{} frames a second: {told}", json["frames_per_s"]);
+    assert!(told.contains("Wrong states") || told.contains("the server's message is wrong"), "{json}");
+}
+
 #[test]
 fn a_tick_that_comes_to_nobody_is_found() {
     let (server, addr) = server();
-    // the tick is behind the tag; every hundredth is skipped for all
-    let url = broken(addr, |_, _, payload| {
-        let tick = u32::from_le_bytes([payload[1], payload[2], payload[3], payload[4]]);
-        if tick % 100 == 0 { Fate::Never } else { Fate::Comes }
-    });
+    // every hundredth is skipped for all
+    let url = broken(addr, |_, tick, _, _| if tick.0 % 100 == 0 { Fate::Never } else { Fate::Comes });
     let (_, json) = swarm(&url, &["--seconds", "8", "--watch", "100%"]);
     server.stop();
     assert!(json["missed_ticks"].as_u64() >= Some(1), "{json}");
@@ -190,7 +216,7 @@ fn a_client_that_is_served_late_is_found_and_the_others_are_not_blamed() {
     let (server, addr) = server();
     let url = broken(
         addr,
-        |client, _, _| {
+        |client, _, _, _| {
             if client == 3 { Fate::ComesLate(Duration::from_millis(200)) } else { Fate::Comes }
         },
     );

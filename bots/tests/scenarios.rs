@@ -84,7 +84,7 @@ for = "1s"
 [[phases]]
 do = "slow"
 share = "25%"
-for = "500ms"
+for = "1500ms"
 
 [[phases]]
 do = "storm"
@@ -114,13 +114,68 @@ fn every_phase_happens_and_the_results_have_it() {
     assert_eq!(phases, ["ramp", "hold", "burst", "churn", "slow", "storm", "stampede"]);
     // 8, 4 for a while, 4 newcomers, 4 that came back, 4 more
     assert_eq!((&json["joined"], &json["failed"], &json["desyncs"]), (&24.into(), &0.into(), &0.into()), "{json}");
+    assert!(stdout.contains("24 seats given, at most 12 bots at a time, 0 failed"), "{stdout}");
+    assert_eq!(json["slow_bots"], serde_json::json!([]), "who did not read has only itself to blame: {json}");
     assert_eq!(json["resume_ms"]["samples"], 4, "{json}");
     assert_eq!(json["join_ms"]["samples"], 20, "{json}");
+    assert_eq!((&json["resumed"], &json["seats_lost"]), (&4.into(), &0.into()), "{json}");
+    assert_eq!(json["wrong_spawns"], 0, "{json}");
+    assert!(stdout.contains("returns   4 into their seats, 0 lost theirs"), "{stdout}");
     let page = fs::read_to_string(page).expect("it was written");
     assert!(page.contains("<svg") && page.contains("All was well"));
     let lines = fs::read_to_string(lines).expect("it was written");
     assert!(lines.lines().count() >= 3, "{lines}");
     assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line["at_s"].is_f64())));
+}
+
+/// Of assets/scenarios/returns.toml, with a tenth of the bots and a tenth of the time.
+#[test]
+fn whose_connection_breaks_comes_back_to_its_seat() {
+    let (scratch, (server, url)) = (Scratch::new("returns"), server());
+    let mut text = include_str!("../../assets/scenarios/returns.toml").to_owned();
+    for (long, short) in [
+        ("bots = 200", "bots = 20"),
+        ("\"60s\"", "\"6s\""),
+        ("\"63s\"", "\"9s\""),
+        ("resumed == 100", "resumed == 10"),
+        ("p99_resume < 1s", "p99_resume < 8s"), // a busy machine must not decide this test
+    ] {
+        assert_eq!(text.matches(long).count(), 1, "{long}");
+        text = text.replace(long, short);
+    }
+    let (scenario, out) = (scratch.file("short.toml", &text), scratch.path("short.json"));
+    let output = bots(&["swarm", "--url", &url, "--scenario", &scenario, "--json", &out]);
+    server.stop();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    let json = json(&out);
+    assert_eq!((&json["resumed"], &json["resume_ms"]["samples"]), (&10.into(), &10.into()), "{json}");
+    assert!(json["hashes_checked"].as_u64() > Some(20), "{json}");
+}
+
+#[test]
+fn the_servers_own_figures_stand_beside_the_swarms() {
+    let (scratch, listen) = (Scratch::new("metrics"), "127.0.0.1:0".parse().expect("an address"));
+    let mut config = Config { listen, ..Config::default() };
+    config.admin.listen = Some(listen);
+    let server = Server::bind(config).expect("loopback has a free port");
+    let running = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
+    let (url, admin) = (format!("ws://{}/ws", running.addr()), running.admin_addr().expect("it was asked for"));
+    let (out, page) = (scratch.path("out.json"), scratch.path("out.html"));
+    let flags =
+        ["swarm", "--url", &url, "--bots", "4", "--ramp", "0", "--seconds", "4", "--json", &out, "--html", &page];
+    let output = bots(&[&flags[..], &["--metrics", &format!("http://{admin}/metrics")]].concat());
+    let wrong = bots(&["swarm", "--url", &url, "--bots", "1", "--metrics", &format!("http://{admin}/nothing")]);
+    running.stop();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    let json = json(&out);
+    let of = |name: &str| json["server"]["counts"][name].as_f64().unwrap_or(-1.0);
+    assert!(of("ticks") >= 30.0 && of("frames_composed") >= 100.0 && of("desyncs") == 0.0, "{json}");
+    assert!(json["server"]["times_ms"]["tick"]["p99"].as_f64() > Some(0.0), "{json}");
+    assert!(stdout.contains("server's tick"), "{stdout}");
+    assert!(fs::read_to_string(page).expect("it was written").contains("The server's own figures"));
+    let stderr = String::from_utf8_lossy(&wrong.stderr);
+    assert_eq!((wrong.status.code(), stderr.contains("HTTP 404")), (Some(2), true), "{stderr}");
 }
 
 #[test]
@@ -248,4 +303,5 @@ fn bots_that_misbehave_do_not_harm_the_others() {
     assert_eq!((&json["failed"], &json["desyncs"]), (&0.into(), &0.into()), "{json}");
     assert!(json["chaos_ends"].as_u64() > Some(0), "nobody misbehaved: {json}");
     assert!(json["hashes_checked"].as_u64() > Some(0), "{json}");
+    assert!(json["resumed"].as_u64() > Some(0), "nobody came back to its seat: {json}");
 }

@@ -1,6 +1,8 @@
 //! Slow readers among others, in small: what `cargo bench -p tickwire-server --bench slow` measures, with bounds that
 //! also a busy machine keeps.
 
+#[path = "../benches/slow/heads.rs"]
+mod heads;
 #[path = "../benches/slow/peer.rs"]
 mod peer;
 #[path = "../benches/slow/queues.rs"]
@@ -27,6 +29,7 @@ fn who_reads_slowly_or_not_at_all_holds_little_and_is_shown_what_is_new() {
     let mut rig = Rig::start(plan).expect("a free port");
     rig.run(|_| {}).expect("everybody is served");
     let back = rig.slow.returns[0];
+    assert_eq!(rig.wrong(), 0, "wrong states");
     let slow = &mut rig.slow;
     println!("{back:?}, {} and {} bytes", slow.most_bytes, slow.stalled_most_bytes);
     assert!(slow.most_bytes <= 64 * 1024, "{} bytes were under way to a slow one", slow.most_bytes);

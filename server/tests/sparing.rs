@@ -238,6 +238,32 @@ fn a_client_gets_no_more_than_its_bytes_and_the_nearest_first() {
     assert!(near + 0.3 < far, "near {near} ticks old, far {far}");
 }
 
+/// Whether or not the room has a bound of its own.
+#[test]
+fn a_client_whose_way_takes_less_is_sent_less() {
+    const BYTES_PER_S: u32 = 1200;
+    for bytes_per_s in [0, 100 * BYTES_PER_S] {
+        let mut room = Room::new(400, Terms { bytes_per_s, rate_hz: RATE_HZ, far_is_rarer: false });
+        let mut client = Client::new();
+        let mut bytes = [0; 3];
+        for tick in 0..300 {
+            room.step();
+            client.view.look(100.0, 100.0);
+            client.view.limit(Some(BYTES_PER_S).filter(|_| (100..200).contains(&tick)), room.compose.tick);
+            let message = room.frame(&mut client);
+            client.receive(&message);
+            // each time a while after it changed
+            if tick % 100 >= 50 {
+                bytes[tick / 100] += message.len();
+            }
+        }
+        let [before, limited, after] = bytes.map(|bytes| bytes * usize::from(RATE_HZ) / 50);
+        println!("{before}, {limited} and {after} bytes/s");
+        assert!(limited < BYTES_PER_S as usize * 11 / 10, "{limited} bytes/s");
+        assert!(before > 2 * limited && after > 2 * limited, "{before} and {after} bytes/s without it");
+    }
+}
+
 /// A frame of all that is there would be longer than a client takes.
 #[test]
 fn one_who_sees_a_world_larger_than_a_frame_gets_it_in_several() {

@@ -19,10 +19,12 @@
 //! }
 //! # }
 //! ```
-//! Where there is no async runtime, [`Blocking`] does the same.
+//! Where there is no async runtime, [`Blocking`] does the same. [`SocketThread`] is the socket alone, for programs that
+//! drive a client by hand.
 
 mod blocking;
 mod dial;
+mod socket_thread;
 mod trust;
 
 use std::future::{Future, poll_fn};
@@ -40,6 +42,7 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 pub use blocking::Blocking;
+pub use socket_thread::{SocketEvent, SocketThread};
 pub use trust::{Trust, TrustError};
 
 use crate::client::{Client, ClientError, Interpolation, Predict, PredictError, Returning, State};
@@ -272,7 +275,7 @@ impl<G: Game> Connection<G> {
             match &mut self.line {
                 Line::Open(socket) => {
                     let silence = tokio::time::Instant::from_std(self.heard + self.silence);
-                    let next = poll_fn(|context| poll_next(&mut self.client, socket, context));
+                    let next = poll_fn(|context| poll_next(|| self.client.poll_transmit(), socket, context));
                     let came = tokio::time::timeout_at(silence, next).await;
                     if let Some(done) = self.take(came.unwrap_or(None))? {
                         return Ok(done);
@@ -428,14 +431,14 @@ async fn send<G: Game>(client: &mut Client<G>, socket: &mut Socket) -> Result<()
     if fed { socket.flush().await } else { Ok(()) }
 }
 
-/// The next message; meanwhile what the client wants sent goes, as far as the socket takes it.
-fn poll_next<G: Game>(
-    client: &mut Client<G>,
+/// The next message; meanwhile what is to be sent goes, as far as the socket takes it.
+fn poll_next(
+    mut outgoing: impl FnMut() -> Option<Vec<u8>>,
     socket: &mut Socket,
     context: &mut Context<'_>,
 ) -> Poll<Option<Result<Message, SocketError>>> {
     while socket.poll_ready_unpin(context).is_ready() {
-        let Some(message) = client.poll_transmit() else { break };
+        let Some(message) = outgoing() else { break };
         // why a socket takes nothing any more is told by what is read from it
         if socket.start_send_unpin(Message::Binary(message.into())).is_err() {
             break;

@@ -127,13 +127,23 @@ struct Channel {
     late: i32,
     /// The generation of the last frame as of which `held` is.
     current: u64,
+    /// Somebody who is among its rows has been in another channel since; they may be back as they were.
+    strayed: bool,
 }
 
 impl Channel {
     fn keyframe(rows: RowBuffer, tick: Tick, generation: u64) -> Self {
         let rows = Arc::new(rows);
         let states = [Arc::clone(&rows), Arc::clone(&rows), rows];
-        Self { states, held: Held::keyframe(tick), moved: Vec::new(), listed: generation, late: 0, current: generation }
+        Self {
+            states,
+            held: Held::keyframe(tick),
+            moved: Vec::new(),
+            listed: generation,
+            late: 0,
+            current: generation,
+            strayed: false,
+        }
     }
 
     /// As of the frame of `tick` it was as before; gives back states that nobody needs any more.
@@ -439,9 +449,9 @@ impl Replica {
             self.late = Late { ticks: longest, seen: tick };
         }
         let channel = self.channels.get_mut(&part.handle);
-        let all = part.listed || channel.as_ref().is_none_or(|channel| channel.late != late);
+        let all = part.listed || channel.as_ref().is_none_or(|channel| channel.late != late || channel.strayed);
         if let Some(channel) = channel {
-            channel.late = late;
+            (channel.late, channel.strayed) = (late, false);
         }
         self.unsettled |= part.listed;
         let rows = part.rows.rows();
@@ -467,7 +477,13 @@ impl Replica {
             self.changes.push(Change::Spawned(entity.id, entity.kind));
             tracked.restart(entity.kind, kind.lanes(), tick);
         }
-        tracked.channel = part.handle;
+        let before = std::mem::replace(&mut tracked.channel, part.handle);
+        if before != part.handle
+            && let Some(left) = self.channels.get_mut(&before)
+        {
+            // unless it has said without them, with this frame
+            left.strayed |= left.listed != self.generation;
+        }
         tracked.seen = self.generation;
         tracked.missing = None;
         tracked.lag.turn(tick, late as f32);

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use tickwire_shared::EntityId;
 use tickwire_shared::delta::{
-    DeltaScratch, Earlier, Layout, Past, RowBuffer, Tables, Training, decode_delta, decode_keyframe, encode_delta,
-    encode_keyframe,
+    DeltaScratch, Earlier, EntityRow, Layout, Past, RowBuffer, Tables, Training, decode_delta, decode_keyframe,
+    encode_delta, encode_keyframe,
 };
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 
@@ -286,6 +286,94 @@ proptest! {
             }
         }
     }
+}
+
+/// Rows as they lie in one cell: ids far apart, positions within a small range, most else equal. Of all kinds or one.
+fn crowd() -> impl Strategy<Value = RowBuffer> {
+    let entity = (any::<u8>(), prop_oneof![3 => Just(0u32), 1 => 0u32..=100], 0u16..3, 0u32..3000);
+    let one_kind = prop::option::of(0u16..3);
+    (prop::collection::vec(entity, 0..100), one_kind, any::<u32>(), prop_oneof![0u8..=10, 0u8..=31]).prop_map(
+        |(entities, one_kind, base, far)| {
+            let (mut rows, mut id) = (RowBuffer::default(), 0u32);
+            for (gap, small, kind, at) in entities {
+                let Some(next) = id.checked_add((u32::from(gap) << far.min(24)) | 1 << far) else { break };
+                id = next;
+                let at = |span: u32| base % (span / 2 + 1) + at * (span / 2) / 3000;
+                match one_kind.unwrap_or(kind) {
+                    0 => {
+                        let row = [
+                            small & 1,
+                            small % 9,
+                            base.saturating_add(small),
+                            at(1000),
+                            0,
+                            at(4095),
+                            small % 3,
+                            0,
+                            0,
+                            0,
+                            0,
+                            small % 4,
+                            at(511),
+                            small,
+                            7,
+                            99,
+                            small % 100,
+                            50,
+                        ];
+                        rows.push(EntityId(id), 0, 18).copy_from_slice(&row);
+                    }
+                    1 => _ = rows.push(EntityId(id), 1, 0),
+                    _ => rows.push(EntityId(id), 2, 1)[0] = at(65535),
+                }
+            }
+            rows
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_crowd_comes_back_from_a_keyframe(rows in crowd(), at in any::<prop::sample::Index>(), random in any::<u8>()) {
+        for layout in layouts() {
+            let (mut bytes, mut decoded) = (Vec::new(), RowBuffer::default());
+            encode_keyframe(&layout, rows.rows(), &mut bytes);
+            prop_assert_eq!(decode_keyframe(&layout, &bytes, &mut decoded), Ok(()));
+            prop_assert_eq!(read_back(&decoded, &layout), read_back(&rows, &layout));
+            // a byte that is wrong, and bytes that are missing
+            let at = at.index(bytes.len());
+            let mut wrong = bytes.clone();
+            wrong[at] = random;
+            if decode_keyframe(&layout, &wrong, &mut decoded).is_ok() {
+                let rows = decoded.rows();
+                prop_assert!(rows.entities.is_sorted_by(|a, b| a.id < b.id));
+                let fits = |row: &EntityRow| layout.kind(row.kind).is_some_and(|kind| kind.fits(rows.row(kind, row)));
+                prop_assert!(rows.entities.iter().all(fits));
+            }
+            prop_assert!(decode_keyframe(&layout, &bytes[..at], &mut decoded).is_err());
+        }
+    }
+}
+
+#[test]
+fn what_is_equal_is_said_once_in_a_keyframe_and_what_is_near_takes_its_range() {
+    let length = |x: &dyn Fn(u32) -> u32| {
+        let mut bytes = Vec::new();
+        encode_keyframe(&layouts()[0], movers(x).rows(), &mut bytes);
+        bytes.len()
+    };
+    // 50 ids of 5 bits, and kinds in two groups
+    let bare = length(&|_| 9);
+    assert!(bare <= 40, "{bare}");
+    // 16 bits each, and how it is coded
+    let anywhere = length(&|id| id * 40_503 % 65_536);
+    assert!((bare + 95..bare + 101).contains(&anywhere), "{anywhere}");
+    // one of 1,000 takes 10 bits
+    let near = length(&|id| 30_000 + id * 619 % 1000);
+    assert!(near <= bare + 50 * 10 / 8 + 6, "{near}");
+    // most are equal: a bit each, and one is another
+    let one_apart = length(&|id| if id == 7 { 60_000 } else { 9 });
+    assert!(one_apart <= bare + 32 / 8 + 3, "{one_apart}");
 }
 
 fn movers(x: impl Fn(u32) -> u32) -> RowBuffer {

@@ -139,7 +139,7 @@ fn channels() {
     let after = rows(&[(3, 0, &[497, 2, 0, 4, name, 0, 0]), (9, 1, &[]), (70_001, 0, &[1000, 0, 1, 0, 0, 0, 0])]);
     let mut bytes = Vec::new();
     encode_keyframe(&layout, before.rows(), &mut bytes);
-    assert_eq!(hex(&bytes), "f7a04f1fc3dcdcc204902f0e000008");
+    assert_eq!(hex(&bytes), "b70700b2450600147d00e803c83037b73000");
     bytes.clear();
     let mut scratch = DeltaScratch::default();
     let past = Past { base: before.rows(), earlier: None };
@@ -165,7 +165,7 @@ fn a_rotation() {
     let states = states.map(|lanes| rows(&[(1, 0, &lanes)]));
     let mut bytes = Vec::new();
     encode_keyframe(&layout, states[2].rows(), &mut bytes);
-    assert_eq!(hex(&bytes), "730c905e7f");
+    assert_eq!(hex(&bytes), "036380f4fa03");
     bytes.clear();
     let earlier = Earlier { rows: [states[1].rows(), states[0].rows()], spacing: 1, ahead: 1, moved: None };
     let past = Past { base: states[2].rows(), earlier: Some(earlier) };

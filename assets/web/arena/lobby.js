@@ -16,10 +16,10 @@ export class Lobby {
     });
   }
 
-  /** Joins at once when the address names the player (`?name=X`). */
-  start() {
+  /** Joins at once when the address names the player (`?name=X`), or the page was loaded again while they played. */
+  start(seated) {
     const name = new URLSearchParams(location.search).get('name');
-    if (name !== null) this.go(name);
+    if (name !== null || seated) this.go(name ?? stored());
     else this.show('');
   }
 

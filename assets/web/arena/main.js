@@ -1,6 +1,6 @@
 // Arena in the browser: puts the parts together and runs the frames.
 
-import { connect } from '../tickwire/index.js';
+import { connect, seated } from '../tickwire/index.js';
 import { Camera } from './camera.js';
 import { Drift } from './drift.js';
 import { Effects } from './effects.js';
@@ -12,22 +12,25 @@ import { Renderer } from './render.js';
 import { Sound } from './sound.js';
 import { Steer } from './steer.js';
 import { World } from './world.js';
-import load, { news, pilot, rock_radii, rock_spin, world_radius } from './wasm/tickwire_arena_web.js';
+import load, { gun, news, pilot, rock_radii, rock_spin, world_radius } from './wasm/tickwire_arena_web.js';
 import { openWindow } from './window.js';
 
+const SERVER = '/ws';
 const STEP_MAX_S = 0.1;
 const HIDDEN_BEAT_MS = 1000;
 const HELP_KEYS = 'W burn · A D turn, or aim with the mouse · S brake · click or space fire · right button burn · M sound · H help';
 const HELP_TOUCH = 'left thumb flies · right thumb fires';
 
 class Arena {
-  constructor() {
+  /** @param {import('./lab.js').Lab | null} lab */
+  constructor(lab) {
+    this.lab = lab;
     const canvas = document.getElementById('view');
     this.camera = new Camera(canvas);
     this.sound = new Sound(this.camera);
     const shake = matchMedia('(prefers-reduced-motion: reduce)').matches ? () => {} : this.camera.shake.bind(this.camera);
     this.effects = new Effects(shake, this.sound.play.bind(this.sound));
-    this.world = new World({ radii: rock_radii(), spin: rock_spin }, listeners(this.effects));
+    this.world = new World({ radii: rock_radii(), spin: rock_spin }, gun(), listeners(this.effects));
     this.drift = new Drift();
     this.renderer = new Renderer(canvas, this.camera, world_radius());
     this.radar = new Radar(document.getElementById('map'), world_radius());
@@ -37,6 +40,8 @@ class Arena {
     this.notice = document.getElementById('notice');
     this.room = null;
     this.phase = 'idle';
+    /** The one in which all that is drawn was seen. */
+    this.seats = 0;
     this.lobby = new Lobby(name => this.join(name));
     this.last = performance.now();
     this.noticed = '';
@@ -45,19 +50,20 @@ class Arena {
 
   start() {
     this.camera.resize();
-    this.lobby.start();
+    this.lobby.start(seated(SERVER, 'arena'));
     requestAnimationFrame(() => this.frame());
   }
 
   /** A seat under this name, or the lobby with the reason why there is none. */
   async join(name) {
-    this.name = name;
+    this.seats = 0;
     try {
-      this.room = await connect('/ws', {
+      await connect(SERVER, {
         game: 'arena',
         name,
-        wasm: { load, client: (_, name) => pilot(name) },
-        onState: (state, reason) => this.enter(state, reason),
+        WebSocket: this.lab?.WebSocket,
+        wasm: { load, client: (_, ...of) => pilot(...of) },
+        onState: (state, reason, room) => this.enter(state, reason, room),
         onEvent: event => this.tell(event),
         onChange: (entity, fields) => fields.includes('name') && this.world.rename(entity),
       });
@@ -74,9 +80,8 @@ class Arena {
 
   listen() {
     addEventListener('resize', () => this.camera.resize());
-    addEventListener('pagehide', () => this.room?.leave());
-    // out of the browser's cache
-    addEventListener('pageshow', ({ persisted }) => persisted && this.room && this.join(this.name));
+    // out of the browser's cache, without its socket
+    addEventListener('pageshow', ({ persisted }) => persisted && this.room?.hurry());
     document.addEventListener('visibilitychange', () => this.hide(document.hidden));
     this.input.shortcut('KeyM', () => this.hud.help(this.sound.toggle() ? 'sound on' : 'sound off'));
     this.input.shortcut('KeyH', () => this.help());
@@ -91,14 +96,16 @@ class Arena {
     if (this.room?.state === 'playing') this.play(now, dt);
     this.draw(now, dt);
     this.showNotice(now);
+    this.lab?.update(now, this.room?.stats);
   }
 
   play(now, dt) {
     const { camera, room, world } = this;
     const ship = world.ownShip();
     const held = this.input.read(camera.toScreen(ship?.x ?? camera.x, ship?.y ?? camera.y));
-    this.send(now, this.steer.update(held, ship, world.own));
-    world.update(room, now, dt);
+    const wish = this.steer.update(held, ship, world.own);
+    this.send(now, wish);
+    world.update(room, now, dt, wish.fire);
     for (const each of world.ships.values()) this.effects.exhaust(each, dt);
     this.hud.update(now, world, held.touch);
   }
@@ -120,7 +127,9 @@ class Arena {
 
   // The page is hidden: no frames come, but the ship must not fly on.
   beat() {
-    if (this.room?.state === 'playing') this.send(performance.now(), this.steer.idle());
+    if (this.room?.state !== 'playing') return;
+    this.send(performance.now(), this.steer.idle());
+    this.room.sample();
   }
 
   hide(hidden) {
@@ -134,12 +143,16 @@ class Arena {
     }
   }
 
-  enter(phase, reason) {
+  enter(phase, reason, room) {
     this.phase = phase;
     this.reason = reason;
+    this.room = room;
     this.input.active = phase === 'playing';
     if (phase === 'playing') {
       document.body.dataset.screen = 'play';
+      // back in the same seat, all goes on
+      if (room.seats === this.seats) return;
+      this.seats = room.seats;
       this.world.clear();
       this.effects.clear();
       this.hud.clear();
@@ -147,7 +160,7 @@ class Arena {
     } else {
       this.input.release();
     }
-    if (phase === 'refused') this.lobby.show(reason);
+    if (phase === 'refused' || phase === 'closed') this.lobby.show(reason);
   }
 
   help() {
@@ -159,8 +172,9 @@ class Arena {
     let text = '';
     if (phase === 'connecting' || phase === 'joining') text = 'connecting …';
     if (phase === 'resuming') {
-      const wait = Math.max(1, Math.ceil((room.retryAt - now) / 1000));
-      text = `connection lost${reason ? ` (${reason})` : ''}, trying again in ${wait} s`;
+      const wait = Math.ceil((room.retryAt - now) / 1000);
+      const when = wait > 0 ? `next try in ${wait} s` : `try ${room.attempt}`;
+      text = `Connection lost, coming back … ${reason ? `${reason}; ` : ''}${when}`;
     }
     if (text === this.noticed) return;
     this.noticed = text;
@@ -174,9 +188,17 @@ function listeners(effects) {
   return Object.fromEntries(names.map(name => [name, effects[name].bind(effects)]));
 }
 
+/** Only who asks for it loads it. */
+async function openLab() {
+  const wanted = new URLSearchParams(location.search).get('lab');
+  if (wanted === null) return null;
+  const { Lab } = await import('./lab.js');
+  return new Lab(wanted);
+}
+
 try {
   await load();
-  const arena = new Arena();
+  const arena = new Arena(await openLab());
   openWindow(arena);
   arena.start();
 } catch (error) {

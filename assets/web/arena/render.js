@@ -30,6 +30,7 @@ export class Renderer {
     effects.drawShards(ctx);
     ctx.globalCompositeOperation = 'lighter';
     for (const shot of world.shots.values()) if (!shot.gone && inside(shot)) drawShot(ctx, shot);
+    for (const shot of world.foreseen?.shots ?? []) drawShot(ctx, shot);
     ctx.globalCompositeOperation = 'source-over';
     this.drawShips(world, inside, time);
     ctx.globalCompositeOperation = 'lighter';

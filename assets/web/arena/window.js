@@ -12,6 +12,7 @@ export function openWindow(arena) {
       get tick() { return world.line.tick; },
       /** The low half of the state's hash at `tick`. */
       get hash() { return world.line.hash; },
+      get stats() { return arena.room?.stats ?? {}; },
       get desyncs() { return arena.room?.stats.desyncs ?? 0; },
       get ownId() { return world.own.id; },
       get own() {

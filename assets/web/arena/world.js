@@ -1,18 +1,23 @@
 // What is there, as the page draws it: the room's columns turned into objects that live as long as their entity.
 
+import { Foreseen, glide } from './foreseen.js';
+
 const KIND = { ship: 0, rock: 1, shot: 2, pickup: 3, leader: 4 };
 const NAMES = ['Ship', 'Rock', 'Shot', 'Pickup', 'Leader'];
 const NOBODY = 0xffffffff;
 const SURELY_IN_VIEW_UNITS = 55;
 const SHOT_LIFE_S = 0.7;
+const HEADING_REST = Math.PI * 2 / 65_536;
 
 export class World {
   /**
    * @param {{ radii: Float32Array, spin: (seed: number) => number }} rocks what the rules say of them
+   * @param {object} gun what they say of the gun; see Foreseen
    * @param {object} on what the effects want to know: shipBlew, shipCame, shipHit, rockBroke, shotHit, shotFired, taken
    */
-  constructor(rocks, on) {
+  constructor(rocks, gun, on) {
     this.rocksAre = rocks;
+    this.foreseen = new Foreseen(gun);
     this.on = on;
     this.clear();
   }
@@ -27,12 +32,13 @@ export class World {
     this.byKind = [this.ships, this.rocks, this.shots, this.pickups, this.leaders];
     this.own = { id: NOBODY, seat: NOBODY, vx: 0, vy: 0, heat: 0, respawn_s: 0, gun_s: 0 };
     this.line = { tick: 0, hash: 0, rtt_ms: -1, bytesIn: 0, bytesOut: 0 };
+    this.foreseen.clear();
     this.mark = 0;
     this.calm = true;
   }
 
-  /** Brings everything to `now`. */
-  update(room, now, dt) {
+  /** Brings everything to `now`, with the trigger held or not. */
+  update(room, now, dt, trigger) {
     room.sample(now);
     this.room = room;
     this.mark += 1;
@@ -44,6 +50,7 @@ export class World {
       rows += columns.length;
       this.readKind(kind, columns, read, now / 1000, dt);
     });
+    this.foreseen.update(now, dt, trigger, this.ownShip(), this.own, room.stats, shot => this.on.shotFired(shot));
     const roster = room.columns('Roster');
     if (roster.length > 0) this.players = roster.players[0];
     for (const entities of this.byKind) this.forgetUnseen(entities);
@@ -72,7 +79,7 @@ export class World {
 
   readKind(kind, columns, read, time, dt) {
     const entities = this.byKind[kind];
-    const { id: ids, length, x, y, heading } = columns;
+    const { id: ids, length, x, y, heading, x_rest: xRest, y_rest: yRest, heading_rest: headingRest } = columns;
     for (let i = 0; i < length; i++) {
       const id = ids[i];
       let entity = entities.get(id);
@@ -83,9 +90,10 @@ export class World {
       }
       entity.mark = this.mark;
       entity.age += dt;
-      entity.x = x[i];
-      entity.y = y[i];
-      if (heading) entity.angle = heading[i];
+      // what only the owner is told is finer
+      entity.x = xRest ? x[i] + xRest[i] : x[i];
+      entity.y = yRest ? y[i] + yRest[i] : y[i];
+      if (heading) entity.angle = headingRest ? heading[i] + headingRest[i] * HEADING_REST : heading[i];
       read.call(this, entity, columns, i, { fresh, time, dt });
     }
   }
@@ -127,13 +135,16 @@ export class World {
     this.endOnce(rock, columns.broken[i], this.on.rockBroke);
   }
 
-  readShot(shot, columns, i, { fresh }) {
+  readShot(shot, columns, i, { fresh, dt }) {
     shot.hue = columns.hue[i];
     if (fresh) {
       shot.fromX = shot.x;
       shot.fromY = shot.y;
-      if (!this.calm) this.on.shotFired(shot);
+      const own = this.ownShip();
+      const foreseen = own && own.hue === shot.hue && this.foreseen.replace(shot);
+      if (!foreseen && !this.calm) this.on.shotFired(shot);
     }
+    glide(shot, dt);
     shot.flown = Math.hypot(shot.x - shot.fromX, shot.y - shot.fromY);
     this.endOnce(shot, columns.hit[i], this.on.shotHit);
   }

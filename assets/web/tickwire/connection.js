@@ -1,17 +1,22 @@
-// One connection that keeps itself alive: opens the socket, feeds the client, comes back by itself.
+// One connection that keeps itself alive: opens sockets when the client says so, feeds it, tells the page where it is.
 //
-//   connecting -> joining -> playing -> resuming (waits, then opens anew) -> playing ...
-//            `-----------`-> closed: nobody is there            `-> closed: it was left
-//                        `-> refused: the server said no, and will again
+//   connecting -> joining -> playing <-> resuming (waits, then opens anew; the same seat)
+//            `-----------`-> closed: nobody is there          `-> closed: it was left, or nobody came back
+//                        `-> refused: the server said no      `-> refused: it said no to coming back
+//
+// When to try again, and what of the state is still good, is the client's affair (shared/src/client/reconnect.rs). Only a
+// seat that is not held any more is given up here: then a new client asks for another one.
 
 const SUBPROTOCOL = 'tickwire.1';
-const RETRY_FIRST_MS = 1000;
-const RETRY_MAX_MS = 15000;
 // A socket that neither opens nor fails, or a server that says nothing: as good as gone.
 const SILENCE_MAX_MS = 8000;
 const CHECK_MS = 1000;
-const PLAYING = 1;
-const ENDED = 2;
+// as shared/web/src/lib.rs numbers them
+const STATES = ['connecting', 'joining', 'playing', 'resuming', 'refused', 'closed'];
+// shared/src/protocol/close.rs
+const BROKEN = 1006;
+const TAKEN_OVER = 4010;
+const SEAT_GONE = 4011;
 
 /** Why there is no seat; `state` is refused or closed. */
 export class JoinError extends Error {
@@ -25,23 +30,26 @@ export class JoinError extends Error {
 export class Connection {
   /**
    * @param {string} url
-   * @param {() => object} make a new client of the WebAssembly module: one for each session
-   * @param {{ state: Function, client: Function, message: Function }} on `state(state, reason)`, `client(client)` when
-   *   another one plays, whose predecessor is about to be freed, `message()` when one was taken
+   * @param {(token: Uint8Array) => object} make a new client of the WebAssembly module; the token is empty, or leads to a seat
+   * @param {import('./seat.js').KeptSeat} seat
+   * @param {{ state: Function, client: Function }} on `state(state, reason)`, and `client(client)` when another one plays,
+   *   whose predecessor is about to be freed
+   * @param {typeof globalThis.WebSocket} WebSocket
    */
-  constructor(url, make, on) {
-    Object.assign(this, { url, make, on });
+  constructor(url, make, seat, on, WebSocket) {
+    Object.assign(this, { url, make, seat, on, WebSocket });
     this.state = 'connecting';
     this.reason = '';
-    /** When it tries again, in `performance.now()`; while resuming. */
+    /** While resuming: which try is awaited or under way, and when it is due in `performance.now()`. */
+    this.attempt = 0;
     this.retryAt = 0;
-    this.played = false;
-    /** Of the session that plays, or played last. */
+    /** Seats had. */
+    this.seats = 0;
+    /** Who plays, or played last. */
     this.client = null;
-    /** Of the session on the socket. */
+    /** Who is on the socket. */
     this.session = null;
     this.socket = null;
-    this.tries = 0;
     this.heardAt = 0;
     this.hurry = this.hurry.bind(this);
   }
@@ -49,24 +57,27 @@ export class Connection {
   start() {
     globalThis.addEventListener?.('online', this.hurry);
     this.checks = setInterval(() => this.check(performance.now()), CHECK_MS);
-    this.open();
+    this.begin(this.seat.token());
   }
 
   /** Sends what the client wants to send. */
   flush() {
-    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    if (this.socket?.readyState !== 1) return;
     for (let bytes; (bytes = this.session.poll_transmit());) this.socket.send(bytes);
   }
 
   /** Tries again at once, if waiting to. */
   hurry() {
-    if (this.state === 'resuming' && !this.socket) this.open();
+    if (this.over() || this.socket) return;
+    this.session.hurry();
+    this.wait();
   }
 
   leave() {
     if (this.over()) return;
     this.session?.leave();
     this.flush();
+    this.seat.forget();
     this.end('closed', 'left the room');
   }
 
@@ -74,14 +85,19 @@ export class Connection {
     return this.state === 'refused' || this.state === 'closed';
   }
 
-  open() {
-    clearTimeout(this.retry);
+  // A client for a seat that another client had, or for a new one.
+  begin(token) {
     if (this.session !== this.client) this.session.free();
-    this.session = this.make();
+    this.session = this.make(token);
+    this.returns = token.length > 0;
+    this.dial(() => {});
+  }
+
+  dial(opened) {
     this.heardAt = performance.now();
     let socket;
     try {
-      socket = this.socket = new WebSocket(this.url, SUBPROTOCOL);
+      socket = this.socket = new this.WebSocket(this.url, SUBPROTOCOL);
     } catch (error) {
       // a page of https:// may not open ws://, and its own policy may forbid the address
       this.end('closed', `${this.url} cannot be opened from here: ${error.message}`);
@@ -89,12 +105,13 @@ export class Connection {
     }
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
-      if (this.state === 'connecting') this.enter('joining', '');
+      opened();
+      if (this.seats === 0) this.enter('joining', '');
       this.flush();
     };
     socket.onmessage = message => this.receive(message.data);
-    socket.onclose = close => this.lose(close.reason);
-    if (!this.played) this.on.state('connecting', '');
+    socket.onclose = close => this.lose(close.code, close.reason);
+    if (this.seats === 0) this.enter('connecting', '', true);
   }
 
   receive(data) {
@@ -108,44 +125,62 @@ export class Connection {
       return;
     }
     this.flush();
-    if (this.session.state() === PLAYING) this.play();
-    if (this.session === this.client) this.on.message();
-    // what was just called may have left
-    if (!this.over() && this.session.state() === ENDED) this.refuse(this.session.reason() ?? '');
+    if (this.state !== 'playing' && this.now() === 'playing') this.play();
+  }
+
+  now() {
+    return STATES[this.session.state()];
   }
 
   play() {
-    if (this.session === this.client) return;
-    const before = this.client;
-    this.client = this.session;
-    this.on.client(this.client);
-    before?.free();
-    this.tries = 0;
-    this.played = true;
+    this.seat.keep(this.session.token());
+    if (this.session !== this.client) {
+      const before = this.client;
+      this.client = this.session;
+      this.seats += 1;
+      this.on.client(this.client);
+      before?.free();
+    }
+    this.attempt = 0;
     this.enter('playing', '');
   }
 
-  // A first "no" is an answer; one to somebody who was playing may pass, so it is asked again.
-  refuse(reason) {
-    if (this.played) this.lose(reason);
-    else this.end('refused', reason);
-  }
-
-  lose(reason) {
-    if (!this.played) {
-      this.end('closed', reason || `nobody answers at ${this.url}: is the server there, and does it take pages from here?`);
+  lose(code, reason) {
+    const refused = this.now() === 'refused';
+    const told = refused ? this.session.reason() : reason;
+    this.socket = closed(this.socket);
+    if (code === SEAT_GONE && (this.returns || this.session === this.client)) {
+      this.seat.forget();
+      this.begin(new Uint8Array(0));
       return;
     }
-    this.socket = closed(this.socket);
-    const wait = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 1.6 ** this.tries) * (0.85 + 0.3 * Math.random());
-    this.tries += 1;
-    this.retryAt = performance.now() + wait;
-    this.retry = setTimeout(() => this.open(), wait);
-    this.enter('resuming', reason);
+    // a first try is answered at once: somebody sits before the page and waits
+    if (this.seats === 0 && !this.returns) {
+      this.end(refused ? 'refused' : 'closed', told || `nobody answers at ${this.url}: is the server there, and does it take pages from here?`);
+    } else if (this.session.handle_disconnected(performance.now(), code, reason)) {
+      this.wait(told);
+    } else {
+      this.seat.forget();
+      const taken = 'this seat is played in another tab or window now';
+      this.end(this.now(), code === TAKEN_OVER ? taken : told || this.session.reason());
+    }
+  }
+
+  // Until the client says that it is time.
+  wait(reason = this.reason) {
+    clearTimeout(this.retry);
+    this.attempt = this.session.attempt();
+    this.retryAt = this.session.next_try() ?? performance.now();
+    // a timer may be a little early
+    this.retry = setTimeout(() => {
+      if (this.session.poll_connect(performance.now())) this.dial(() => this.session.handle_connected());
+      else this.wait();
+    }, Math.max(0, Math.ceil(this.retryAt - performance.now())));
+    this.enter(this.seats > 0 ? 'resuming' : 'connecting', reason, true);
   }
 
   check(now) {
-    if (this.socket && now - this.heardAt > SILENCE_MAX_MS) this.lose('the server fell silent');
+    if (this.socket && now - this.heardAt > SILENCE_MAX_MS) this.lose(BROKEN, 'the server fell silent');
   }
 
   end(state, reason) {
@@ -156,10 +191,10 @@ export class Connection {
     this.enter(state, reason);
   }
 
-  enter(state, reason) {
+  enter(state, reason, anew = false) {
     const same = state === this.state && reason === this.reason;
     Object.assign(this, { state, reason });
-    if (!same || state === 'resuming') this.on.state(state, reason);
+    if (anew || !same) this.on.state(state, reason);
   }
 }
 

@@ -71,9 +71,10 @@ export interface Columns {
 
 /**
  * - `connecting`: the socket opens; `joining`: it is open, a seat is asked for; `playing`.
- * - `resuming`: the connection was lost, the client tries to come back (`Room.retryAt`).
- * - `refused`: the server says no, the reason is for a person; `closed`: nobody was there, or the room was left. Both are
- *   the end.
+ * - `resuming`: the connection was lost, the client comes back to its seat (`Room.attempt`, `Room.retryAt`); meanwhile all
+ *   stays as it was.
+ * - `refused`: the server says no, the reason is for a person; `closed`: nobody was there or came back, the room was left,
+ *   or another tab took the seat. Both are the end.
  */
 export type State = 'connecting' | 'joining' | 'playing' | 'resuming' | 'refused' | 'closed';
 
@@ -89,24 +90,38 @@ export interface Stats {
   /** Always 0, unless somebody has a bug. */
   readonly desyncs: number;
   readonly tickMs: number;
+  /** Milliseconds that others are drawn behind what arrives: the buffer against jitter. */
+  readonly interpolationDelay: number;
+  /** How often that buffer was empty. */
+  readonly underruns: number;
+  /** Milliseconds that inputs are early at the server in the mean, and how early they are meant to be. */
+  readonly margin: number;
+  readonly marginWanted: number;
+  /** How often what was predicted turned out otherwise, so that one could see it; the largest difference in steps of a
+   * field, and for how many milliseconds at most it showed. 0 in a client that does not predict. */
+  readonly corrections: number;
+  readonly correctionStepsMax: number;
+  readonly correctionLongest: number;
 }
 
 export type Stop = () => void;
 
 export interface Callbacks {
   onSpawn?: (entity: Entity) => void;
-  /** `changed`: names of the fields that the server told anew. */
+  /** `changed`: names of the fields that the server told, or the client predicted, anew. */
   onChange?: (entity: Entity, changed: readonly string[]) => void;
   onDespawn?: (entity: Entity) => void;
-  /** In the game's own encoding. */
+  /** In the game's own encoding; when the tick is drawn in which it happened. */
   onEvent?: (event: Uint8Array) => void;
-  onState?: (state: State, reason: string) => void;
+  /** Also while `connect` has not given the room yet. `resuming` is told for each try. */
+  onState?: (state: State, reason: string, room: Room) => void;
 }
 
 /** A WebAssembly module with a client of its own, made with the crate `tickwire-web`. */
 export interface WasmClients {
   load(): Promise<{ memory: WebAssembly.Memory }>;
-  client(game: string, name: string): unknown;
+  /** `token` is empty, or leads back to a seat; `seed` spreads the times at which clients come back. */
+  client(game: string, name: string, token: Uint8Array, seed: number): unknown;
 }
 
 export interface ConnectOptions extends Callbacks {
@@ -116,6 +131,15 @@ export interface ConnectOptions extends Callbacks {
   name?: string;
   /** Instead of the client of any game: one with the game's own rules. */
   wasm?: WasmClients;
+  /**
+   * Whether a page that is loaded again takes its tab's seat back, if the server holds it still; default true. Its token
+   * lies in `sessionStorage`. A tab that was duplicated has it too and takes the seat over: the older one is closed and
+   * told so.
+   */
+  resume?: boolean;
+  /** Instead of the browser's, for tests and where there is none. */
+  WebSocket?: new (url: string, protocol: string) => Pick<WebSocket,
+    'binaryType' | 'readyState' | 'send' | 'close' | 'onopen' | 'onmessage' | 'onclose'>;
 }
 
 /** There is no seat; the message says why, for a person. */
@@ -130,8 +154,12 @@ export class Room {
   readonly state: State;
   /** Why the state is what it is, for a person. */
   readonly reason: string;
-  /** When it tries again while resuming, in `performance.now()`. */
+  /** While resuming: which try is awaited or under way, from 1. */
+  readonly attempt: number;
+  /** When that try is due, in `performance.now()`. */
   readonly retryAt: number;
+  /** Seats that it has had; 1, until a seat was not held any more and another was taken. */
+  readonly seats: number;
   readonly schema: Schema;
   readonly seat: number | undefined;
   /** Of the newest state; what is drawn is a little older. */
@@ -142,7 +170,8 @@ export class Room {
   /** Entities of the own seat. */
   readonly own: Entity[];
 
-  /** Brings everything to `now`, and calls who wants to know what came, changed and went. Call it once a frame. */
+  /** Brings everything to `now`, and calls who wants to know what came, changed, went and happened. Call it once a frame,
+   * after `input`. */
   sample(now?: number): void;
   /** Everything of a kind, or everything. */
   entities(kind?: string): IterableIterator<Entity>;
@@ -161,7 +190,7 @@ export class Room {
   hurry(): void;
   leave(): void;
 
-  /** Each gives a function that ends it. Entities are told by `sample`, when they are drawn. */
+  /** Each gives a function that ends it. Entities and events are told by `sample`, when they are drawn. */
   onSpawn(callback: (entity: Entity) => void): Stop;
   onSpawn(kind: string, callback: (entity: Entity) => void): Stop;
   onChange(callback: (entity: Entity, changed: readonly string[]) => void): Stop;
@@ -169,7 +198,7 @@ export class Room {
   onDespawn(callback: (entity: Entity) => void): Stop;
   onDespawn(kind: string, callback: (entity: Entity) => void): Stop;
   onEvent(callback: (event: Uint8Array) => void): Stop;
-  onState(callback: (state: State, reason: string) => void): Stop;
+  onState(callback: (state: State, reason: string, room: Room) => void): Stop;
 }
 
 /**
@@ -178,3 +207,9 @@ export class Room {
  * @throws {JoinError} nobody is there, or the server says no
  */
 export function connect(url: string | URL, options: ConnectOptions): Promise<Room>;
+
+/**
+ * Whether this tab has a seat there, or had one before it was loaded again: then `connect` takes it back, if it is held
+ * still. For pages that ask for a name first.
+ */
+export function seated(url: string | URL, game: string): boolean;

@@ -12,6 +12,7 @@
 // README.md tells the rest; index.d.ts has every name.
 
 import { Room } from './room.js';
+import { KeptSeat } from './seat.js';
 
 export { Room } from './room.js';
 export { JoinError } from './connection.js';
@@ -19,7 +20,7 @@ export { JoinError } from './connection.js';
 /** Of any game; a game with rules of its own in WebAssembly passes another one as `options.wasm`. */
 async function generic() {
   const { default: load, Client } = await import('./wasm/tickwire_web.js');
-  return { load, client: (game, name) => new Client(game, name) };
+  return { load, client: (...of) => new Client(...of) };
 }
 
 /**
@@ -38,6 +39,14 @@ export async function connect(url, options) {
   const room = new Room(socketUrl(url), options, memory, wasm.client);
   await room.joined;
   return room;
+}
+
+/**
+ * Whether this tab has a seat there, or had one before it was loaded again: then `connect` takes it back, if it is held
+ * still. For pages that ask for a name first.
+ */
+export function seated(url, game) {
+  return new KeptSeat(socketUrl(url), game, true).token().length > 0;
 }
 
 /** A page may say where its own server is in short: `/ws`. */

@@ -3,10 +3,14 @@
 import { Connection, JoinError } from './connection.js';
 import { putInput } from './input.js';
 import { readSchema } from './schema.js';
+import { KeptSeat } from './seat.js';
 import { Tables } from './tables.js';
 
 const TOLD = ['spawn', 'despawn', 'change'];
 const NOTHING = Object.freeze([]);
+// as shared/web/src/lib.rs gives them
+const STATS = ['rtt', 'jitter', 'inputToAck', 'frames', 'bytesIn', 'bytesOut', 'hashesChecked', 'desyncs', 'tickMs',
+  'interpolationDelay', 'underruns', 'margin', 'marginWanted', 'corrections', 'correctionStepsMax', 'correctionLongest'];
 
 export class Room {
   #connection;
@@ -25,33 +29,37 @@ export class Room {
     }
     /** Settles with the first seat, or the reason why there is none. */
     this.joined = new Promise((resolve, reject) => { this.#settle = { resolve, reject }; });
-    this.#connection = new Connection(url, () => make(options.game, options.name ?? ''), {
-      state: (state, reason) => this.#enter(state, reason),
-      client: client => this.#learn(client),
-      message: () => this.#message(),
-    });
+    const seat = new KeptSeat(url, options.game, options.resume ?? true);
+    const on = { state: (state, reason) => this.#enter(state, reason), client: client => this.#learn(client) };
+    const client = token => make(options.game, options.name ?? '', token, Math.random() * 2 ** 32);
+    this.#connection = new Connection(url, client, seat, on, options.WebSocket ?? globalThis.WebSocket);
     this.#connection.start();
   }
 
   get state() { return this.#connection.state; }
   get reason() { return this.#connection.reason; }
+  get attempt() { return this.#connection.attempt; }
   get retryAt() { return this.#connection.retryAt; }
+  get seats() { return this.#connection.seats; }
   get schema() { return this.#schema; }
   get seat() { return this.#client?.seat(); }
   get tick() { return this.#client?.tick(); }
   get hash() { return this.#client?.hash() ?? 0; }
 
   get stats() {
-    const [rtt, jitter, inputToAck, frames, bytesIn, bytesOut, hashesChecked, desyncs, tickMs] = this.#client?.stats() ?? NOTHING;
-    return { rtt, jitter, inputToAck, frames, bytesIn, bytesOut, hashesChecked, desyncs, tickMs };
+    const stats = this.#client?.stats() ?? NOTHING;
+    return Object.fromEntries(STATS.map((name, i) => [name, stats[i]]));
   }
 
   get #client() { return this.#connection.client; }
 
-  /** Brings everything to `now`, and calls who wants to know what came, changed and went. Call it once a frame. */
+  /** Brings everything to `now`, and calls who wants to know what came, changed, went and happened. Call it once a frame. */
   sample(now = performance.now()) {
     const at = this.#client?.sample(now) ?? 0;
     if (at !== 0) this.#tables.update(at, (what, table, row, changed) => this.#tell(TOLD[what], table, row, changed));
+    for (let event; (event = this.#client?.poll_event(now));) {
+      for (const { callback } of this.#told.event) callback(event);
+    }
   }
 
   entities(kind) {
@@ -121,15 +129,9 @@ export class Room {
   }
 
   #enter(state, reason) {
-    for (const { callback } of this.#told.state) callback(state, reason);
+    for (const { callback } of this.#told.state) callback(state, reason, this);
     if (state === 'playing') this.#settle.resolve(this);
     if (state === 'refused' || state === 'closed') this.#settle.reject(new JoinError(state, reason));
-  }
-
-  #message() {
-    for (let event; (event = this.#client?.poll_event());) {
-      for (const { callback } of this.#told.event) callback(event);
-    }
   }
 
   // What was drawn of a session that is over is gone, and comes anew with the next one.

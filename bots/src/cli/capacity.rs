@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use clap::Args;
+use tickwire_shared::native::Trust;
 
 use super::server::ServerArgs;
 use super::values::{seconds_above_zero, whole};
 use crate::plan::{Depth, Group, Phase, Plan, Shard, What};
 use crate::threshold::Threshold;
-use crate::tls::Trust;
 use crate::units;
 
 /// Bots that come a second.

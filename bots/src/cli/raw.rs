@@ -8,9 +8,10 @@ use super::link::LinkArgs;
 use super::results::ResultArgs;
 use super::server::ServerArgs;
 use super::values::{seconds, seconds_above_zero, whole};
+use tickwire_shared::native::Trust;
+
 use crate::plan::{Group, Phase, Plan, Shard, What};
 use crate::session::Sends;
-use crate::tls::Trust;
 
 /// More connections than one machine has ports for.
 const CONNECTIONS_MAX: u64 = 60_000;

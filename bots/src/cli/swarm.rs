@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use tickwire_shared::native::Trust;
 
 use super::link::LinkArgs;
 use super::results::ResultArgs;
@@ -11,7 +12,6 @@ use super::server::ServerArgs;
 use super::values::{name_prefix, seconds, seconds_above_zero, whole};
 use crate::plan::{Depth, Group, Phase, Plan, Shard, What};
 use crate::scenario::Scenario;
-use crate::tls::Trust;
 use crate::units;
 
 /// More bots than one machine has ports for.
@@ -52,6 +52,10 @@ pub struct SwarmArgs {
     /// Where the results go.
     #[command(flatten)]
     pub results: ResultArgs,
+    /// Read the server's metrics beside it once a second, such as http://127.0.0.1:7778/metrics; Tickwire has them with
+    /// --admin-listen. They stand below the swarm's own figures.
+    #[arg(long, value_name = "URL")]
+    pub metrics: Option<String>,
     /// The bots' links.
     #[command(flatten)]
     pub link: LinkArgs,
@@ -88,8 +92,9 @@ Exit codes:
   1  a bot failed, no bot joined, a state differed, or a threshold of the scenario was missed
   2  could not run: a wrong flag, or no Tickwire server at that address
 
-If \"swarm's lateness\" is above 5 ms at p99, the swarm was short of CPU itself, and the other
-times say as much about it as about the server: take fewer bots, more --threads, another machine.";
+If \"swarm's lateness\" is above 5 ms and 15 % of the time between frames at p99, the swarm was short
+of CPU itself, and the other times say as much about it as about the server: take fewer bots, more
+--threads, another machine.";
 
 impl SwarmArgs {
     /// What the swarm is asked for, by flags or by the scenario.

@@ -7,7 +7,7 @@ use std::fmt::Write;
 /// Of a chart, in its own units; the page scales it.
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 230.0;
-const LEFT: f64 = 52.0;
+const LEFT: f64 = 68.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 18.0;
 const BOTTOM: f64 = 28.0;

@@ -10,6 +10,8 @@ const NOISE_P50: f64 = 0.05;
 const NOISE_P99: f64 = 0.15;
 /// A difference is more than noise beyond so many standard errors of the runs' own seconds.
 const ERRORS: f64 = 3.0;
+/// Its name among the times.
+const LATENESS: &str = "swarm's lateness";
 /// Times are not told apart more finely.
 const TELLABLE_MS: f64 = 0.2;
 
@@ -51,12 +53,15 @@ impl Comparison {
     #[must_use]
     pub fn of(before: &Report, after: &Report) -> Self {
         let mut rows = Vec::new();
-        let pairs = before.times().into_iter().zip(after.times());
+        // the swarm's own lateness is no figure of a server; it is a doubt
+        let pairs = before.times().into_iter().zip(after.times()).filter(|((name, ..), _)| *name != LATENESS);
         for ((name, one, pick), (_, other, _)) in pairs {
             let (Some(one), Some(other)) = (one, other) else { continue };
-            for (percentile, floor, of) in PICKS {
+            for (percentile, floor, enough, of) in PICKS {
                 let spread = spread(&before.series, pick, of).hypot(spread(&after.series, pick, of));
-                let noise = (ERRORS * spread).max(floor);
+                // of few samples the far percentiles are luck
+                let few = (enough / one.samples.min(other.samples).max(1) as f64).sqrt().max(1.0);
+                let noise = (ERRORS * spread).max(floor * few);
                 rows.push(row(format!("{name} {percentile}"), of(&one), of(&other), noise));
             }
         }
@@ -88,10 +93,11 @@ impl Comparison {
 
 type Of = fn(&Percentiles) -> f64;
 
-const PICKS: [(&str, f64, Of); 3] = [
-    ("p50", NOISE_P50, |times| times.p50),
-    ("p99", NOISE_P99, |times| times.p99),
-    ("p99.9", 2.0 * NOISE_P99, |times| times.p99_9),
+/// Percentiles, what two runs differ by anyway, and how many samples that takes.
+const PICKS: [(&str, f64, f64, Of); 3] = [
+    ("p50", NOISE_P50, 1e3, |times| times.p50),
+    ("p99", NOISE_P99, 1e4, |times| times.p99),
+    ("p99.9", 2.0 * NOISE_P99, 1e5, |times| times.p99_9),
 ];
 
 fn row(name: String, one: f64, other: f64, noise: f64) -> Row {
@@ -164,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_same_is_the_same_and_what_differs_is_told() {
-        let one = report(&played(3, soon()));
+        let one = report(&played(40, soon()));
         let same = Comparison::of(&one, &one);
         assert!(!same.is_worse() && same.rows.iter().all(|row| row.change == Change::Same), "{same}");
         let mut slower = one.clone();
@@ -179,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_difference_within_noise_is_none() {
-        let one = report(&played(3, soon()));
+        let one = report(&played(40, soon()));
         let mut other = one.clone();
         other.tick_interval_ms = other.tick_interval_ms.map(|times| Percentiles { p50: times.p50 * 1.04, ..times });
         assert!(!Comparison::of(&one, &other).is_worse());

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::chart::{Axis, Chart, Line, escaped, nines, number};
-use super::{LATENESS_LIMIT_MS, Report, Second};
+use super::table::round;
+use super::{Report, Second};
 use crate::measure::Percentiles;
 
 /// More seconds than this are drawn as the worst of several.
@@ -26,7 +27,9 @@ pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     cards(&mut page, report);
     verdicts(&mut page, report);
     charts(&mut page, report);
+    distributions(&mut page, report);
     table(&mut page, report);
+    server(&mut page, report);
     failures(&mut page, report);
     let _ = write!(
         page,
@@ -56,8 +59,9 @@ fn head(page: &mut String, report: &Report) {
         }
     };
     let limit = format!(
-        "The swarm was the limit: its own timers fired more than {LATENESS_LIMIT_MS} ms late at p99, so these times say \
-         as much about it as about the server. Take fewer bots, more --threads, or another machine."
+        "The swarm was the limit: its own timers and reads came more than {:.0} ms late at p99, so these times say \
+         as much about it as about the server. Take fewer bots, more --threads, or another machine.",
+        report.lateness_limit_ms()
     );
     warn(report.swarm_was_the_limit, &limit);
     warn(
@@ -90,7 +94,11 @@ fn cards(page: &mut String, report: &Report) {
         format!("{:.2} kB/s", report.down_kb_per_s_per_bot),
         format!("{:.2} kB/s up", report.up_kb_per_s_per_bot),
     );
-    card("Swarm's lateness p99", p(&report.swarm_lateness_ms, |times| times.p99), "at most 5 ms is sound".to_owned());
+    card(
+        "Swarm's lateness p99",
+        p(&report.swarm_lateness_ms, |times| times.p99),
+        format!("at most {:.0} ms is sound", report.lateness_limit_ms()),
+    );
     *page = page.replacen("<div class=card>", "<section class=cards><div class=card>", 1) + "</section>";
 }
 
@@ -161,13 +169,18 @@ fn charts(page: &mut String, report: &Report) {
         ),
         over_time(
             "Swarm's own lateness",
-            "How late the swarm's timers fired: what it adds to the other times.",
+            "How late the swarm's timers fired and its sockets were read: what it adds to the other times.",
             " ms",
             percentiles(|second| second.swarm_lateness_ms),
         ),
     ] {
         page.push_str(&chart.figure());
     }
+    page.push_str("</section>");
+}
+
+fn distributions(page: &mut String, report: &Report) {
+    page.push_str("<h2 class=part>Percentiles</h2><section class=charts>");
     let by_percentile = |title, caption, names: &[(&'static str, &'static str)]| Chart {
         title,
         caption,
@@ -176,7 +189,6 @@ fn charts(page: &mut String, report: &Report) {
         bands: Vec::new(),
         x: Axis::Nines,
     };
-    page.push_str("</section><h2 class=part>Percentiles</h2><section class=charts>");
     let regular = by_percentile(
         "Playing",
         "So many per cent of all were faster.",
@@ -230,6 +242,34 @@ fn table(page: &mut String, report: &Report) {
             let _ = write!(page, "<td>{} ms", number(value));
         }
         let _ = write!(page, "<td>{}", times.samples);
+    }
+    page.push_str("</table>");
+}
+
+/// What the server says of itself.
+fn server(page: &mut String, report: &Report) {
+    let Some(server) = &report.server else { return };
+    let _ = write!(
+        page,
+        "<h2 class=part>The server's own figures</h2><table class=times><tr><th><th>mean<th>p50<th>p99<th>how many"
+    );
+    for (name, times) in server.times() {
+        let _ = write!(page, "<tr><th>{name}");
+        for value in [times.mean, times.p50, times.p99] {
+            let _ = write!(page, "<td>{} ms", number(value));
+        }
+        let _ = write!(page, "<td>{}", times.samples);
+    }
+    page.push_str("</table><table class=verdicts>");
+    for (name, count) in server.counted() {
+        let _ = write!(page, "<tr><td>{}<td colspan=2>{name}", round(count));
+    }
+    if let Some(load) = server.load_max {
+        let _ = write!(
+            page,
+            "<tr><td>{:.0} %<td colspan=2>of its time the busiest tick thread worked at most",
+            load * 100.0
+        );
     }
     page.push_str("</table>");
 }

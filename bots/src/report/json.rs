@@ -14,7 +14,7 @@ pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// It is something else.

@@ -37,6 +37,9 @@ impl Report {
             whole.failed += shard.failed;
             whole.left_hanging += shard.left_hanging;
             whole.chaos_ends += shard.chaos_ends;
+            whole.resumed += shard.resumed;
+            whole.seats_lost += shard.seats_lost;
+            whole.wrong_spawns += shard.wrong_spawns;
             whole.hashes_checked += shard.hashes_checked;
             whole.desyncs += shard.desyncs;
             whole.missed_frames += shard.missed_frames;

@@ -9,19 +9,24 @@ pub mod table;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{Measure, Percentiles, Times};
 use crate::plan::Plan;
+use crate::scrape::ServerFigures;
 use crate::session::Own;
 use crate::swarm::{Point, Total};
 use crate::threshold::Verdict;
 
-/// A swarm whose timers fire later than this at p99 has measured itself.
-pub const LATENESS_LIMIT_MS: f64 = 5.0;
+/// A swarm that is later than this at p99, and than this part of the time between frames, has measured itself.
+const LATENESS_LIMIT_MS: f64 = 5.0;
+const LATENESS_LIMIT_PART: f64 = 0.15;
 /// A bot whose states are on average this much older than those of the middle bot is served badly.
 const SLOW_BOT_MS: f64 = 50.0;
+/// The mean of a shorter time is a matter of luck.
+const SLOW_BOT_AFTER: Duration = Duration::from_secs(2);
 /// Two halves of a run that differ by more than this in the median, and by this at p99, were not measured in peace.
 const NOISE: (f64, f64) = (0.05, 0.15);
 /// A histogram of fewer says nothing about noise.
@@ -53,6 +58,12 @@ pub struct Report {
     pub left_hanging: usize,
     /// Connections that ended because their bots misbehaved on purpose.
     pub chaos_ends: usize,
+    /// Times that a bot came back to its seat after its connection broke.
+    #[serde(default)]
+    pub resumed: usize,
+    /// Times that a bot came back and its seat was not there; each is among those that failed.
+    #[serde(default)]
+    pub seats_lost: usize,
     /// What was measured and how long; frames, rates and times are from there.
     pub steady_s: f64,
     /// Frames of all bots.
@@ -83,12 +94,18 @@ pub struct Report {
     pub hashes_checked: u64,
     /// Those that differed.
     pub desyncs: u64,
+    /// Entities that came or went without a word to the game, and words of what had come or gone already.
+    #[serde(default)]
+    pub wrong_spawns: u64,
     /// Ticks of rooms that came to nobody.
     pub missed_ticks: u64,
     /// Frames that single bots did not get.
     pub missed_frames: u64,
     /// Bots whose states were far older than the others', the worst first.
     pub slow_bots: Vec<SlowBot>,
+    /// What the server said of itself, where it was asked.
+    #[serde(default)]
+    pub server: Option<ServerFigures>,
     /// What must hold.
     pub thresholds: Vec<Verdict>,
     /// What is wrong, in words.
@@ -174,6 +191,12 @@ impl Report {
         ]
     }
 
+    /// See [`lateness_limit_ms`].
+    #[must_use]
+    pub fn lateness_limit_ms(&self) -> f64 {
+        lateness_limit_ms(self.tick_interval_ms.as_ref())
+    }
+
     /// The report of a run.
     #[must_use]
     pub fn new(game: &str, plan: &Plan, total: &Total) -> Self {
@@ -193,6 +216,8 @@ impl Report {
             failures: reasons(total),
             left_hanging: total.left_hanging,
             chaos_ends: total.chaos_ends,
+            resumed: total.resumed,
+            seats_lost: total.seats_lost,
             steady_s,
             frames_per_s: if steady_s > 0.0 { counters.frames as f64 / steady_s } else { 0.0 },
             frames_per_s_per_bot: measure.per_bot_second(counters.frames),
@@ -204,22 +229,26 @@ impl Report {
             join_ms: measure.join.percentiles(),
             resume_ms: measure.resume.percentiles(),
             swarm_lateness_ms: lateness,
-            swarm_was_the_limit: lateness.is_some_and(|lateness| lateness.p99 > LATENESS_LIMIT_MS),
+            swarm_was_the_limit: false,
             machine_was_noisy: differ(&total.parity[0], &total.parity[1]),
             hashes_checked: total.sight.hashes_checked,
             desyncs: total.sight.desyncs,
+            wrong_spawns: total.sight.wrong_spawns,
             missed_ticks: total.ticks.values().map(crate::room::Ticks::missing).sum(),
             missed_frames: counters.ticks_missed,
             slow_bots: slow_bots(&total.bots),
+            server: None,
             thresholds: Vec::new(),
             findings: Vec::new(),
             phases: total.phases.iter().map(PhaseSpan::of).collect(),
             series: total.series.iter().map(Second::of).collect(),
             histograms_us: histograms(measure),
         };
+        report.swarm_was_the_limit = lateness.is_some_and(|lateness| lateness.p99 > report.lateness_limit_ms());
         report.thresholds = plan.thresholds.iter().map(|threshold| threshold.judge(&report)).collect();
         let holds = report.thresholds.iter().all(|verdict| verdict.holds);
-        report.good = total.joined > 0 && report.failed == 0 && report.desyncs == 0 && holds;
+        let is_right = report.desyncs == 0 && report.wrong_spawns == 0;
+        report.good = total.joined > 0 && report.failed == 0 && is_right && holds;
         report.findings = findings(&report);
         report
     }
@@ -233,8 +262,12 @@ fn findings(report: &Report) -> Vec<String> {
             found.push(sentence);
         }
     };
-    let Report { desyncs, hashes_checked, missed_ticks, missed_frames, slow_bots, .. } = report;
+    let Report { desyncs, hashes_checked, wrong_spawns, missed_ticks, missed_frames, slow_bots, .. } = report;
     say(*desyncs > 0, format!("Wrong states: {desyncs} of {hashes_checked} hashes differed from the server's."));
+    say(
+        *wrong_spawns > 0,
+        format!("Wrong spawns: {wrong_spawns} entities came or went untold, or were told of twice."),
+    );
     say(*missed_ticks > 0, format!("Skipped ticks: {missed_ticks} ticks came to nobody in their room."));
     let frames = report.frames_per_s * report.steady_s;
     say(
@@ -255,8 +288,11 @@ fn findings(report: &Report) -> Vec<String> {
 /// Who got old states while the others got fresh ones.
 fn slow_bots(bots: &[(usize, Own)]) -> Vec<SlowBot> {
     let mean_ms = |own: &Own| own.age_sum_us as f64 / 1000.0 / own.ages as f64;
-    let mut means: Vec<(usize, f64)> =
-        bots.iter().filter(|(_, own)| own.ages > 0).map(|(bot, own)| (*bot, mean_ms(own))).collect();
+    let mut means: Vec<(usize, f64)> = bots
+        .iter()
+        .filter(|(_, own)| own.ages > 0 && own.measured >= SLOW_BOT_AFTER)
+        .map(|(bot, own)| (*bot, mean_ms(own)))
+        .collect();
     means.sort_by(|a, b| b.1.total_cmp(&a.1));
     let Some((_, middle_ms)) = means.get(means.len() / 2).copied() else { return Vec::new() };
     let slow = means.iter().map(|(bot, mean_ms)| SlowBot { bot: *bot, behind_ms: mean_ms - middle_ms });
@@ -277,7 +313,7 @@ fn histograms(measure: &Measure) -> BTreeMap<String, Vec<(u64, u64)>> {
 }
 
 impl PhaseSpan {
-    fn of((name, from, to): &(&'static str, std::time::Duration, std::time::Duration)) -> Self {
+    fn of((name, from, to): &(&'static str, Duration, Duration)) -> Self {
         Self { name: (*name).to_owned(), from_s: from.as_secs_f64(), to_s: to.as_secs_f64() }
     }
 }
@@ -303,6 +339,13 @@ impl Second {
     }
 }
 
+/// A swarm that is later than this at p99 was the limit, in milliseconds: what it adds to the times between frames is
+/// then more than what noise they have on a sound machine.
+#[must_use]
+pub fn lateness_limit_ms(tick_interval_ms: Option<&Percentiles>) -> f64 {
+    LATENESS_LIMIT_MS.max(LATENESS_LIMIT_PART * tick_interval_ms.map_or(0.0, |times| times.p50))
+}
+
 fn reasons(total: &Total) -> Vec<Reason> {
     let mut reasons: Vec<Reason> =
         total.failures.iter().map(|(reason, bots)| Reason { bots: *bots, reason: reason.clone() }).collect();
@@ -312,8 +355,6 @@ fn reasons(total: &Total) -> Vec<Reason> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::measure::Counters;
     use crate::plan::tests::plan;
@@ -336,7 +377,7 @@ pub(crate) mod tests {
             joined: bots,
             wanted: 3,
             measure,
-            sight: Sight { hashes_checked: 10 * bots as u64, desyncs: 0 },
+            sight: Sight { hashes_checked: 10 * bots as u64, ..Sight::default() },
             steady: Duration::from_secs(10),
             bots: (0..bots).map(|bot| (bot, own)).collect(),
             ..Total::default()
@@ -386,6 +427,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_late_swarm_says_so() {
+        assert!(!report(&played(1, Duration::from_micros(4_900))).swarm_was_the_limit);
         let report = report(&played(1, Duration::from_millis(6)));
         assert!(report.swarm_was_the_limit);
         assert!(report.good, "lateness is no failure of the server");

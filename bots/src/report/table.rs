@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{LATENESS_LIMIT_MS, Report};
+use super::Report;
 use crate::measure::Percentiles;
 use crate::threshold::Verdict;
 
@@ -23,6 +23,7 @@ impl Display for Table<'_> {
             times(out, "return", report.resume_ms.as_ref())?;
         }
         times(out, "swarm's lateness", report.swarm_lateness_ms.as_ref())?;
+        server(out, report)?;
         failures(out, report)?;
         verdicts(out, report)?;
         remarks(out, report)
@@ -32,7 +33,12 @@ impl Display for Table<'_> {
 fn summary(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     let Report { bots, joined, failed, .. } = report;
     writeln!(out, "{:<10}{} at {}", "game", report.game, report.url)?;
-    writeln!(out, "{:<10}{joined} of {bots} joined, {failed} failed", "bots")?;
+    if joined > bots {
+        // some came and went, or came back
+        writeln!(out, "{:<10}{joined} seats given, at most {bots} bots at a time, {failed} failed", "bots")?;
+    } else {
+        writeln!(out, "{:<10}{joined} of {bots} joined, {failed} failed", "bots")?;
+    }
     writeln!(
         out,
         "{:<10}{:.0} a second, {:.1} a bot, over {:.1} s",
@@ -43,11 +49,39 @@ fn summary(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         "{:<10}{:.2} kB/s down, {:.2} kB/s up a bot",
         "payload", report.down_kb_per_s_per_bot, report.up_kb_per_s_per_bot
     )?;
+    if report.resumed + report.seats_lost > 0 {
+        let Report { resumed, seats_lost, .. } = report;
+        writeln!(out, "{:<10}{resumed} into their seats, {seats_lost} lost theirs", "returns")?;
+    }
     if report.hashes_checked == 0 && report.desyncs == 0 {
         // nobody decodes what comes, as in `raw`
         return Ok(());
     }
     writeln!(out, "{:<10}{} hashes checked, {}", "state", report.hashes_checked, many(report.desyncs, "desync"))
+}
+
+/// What the server says of itself.
+fn server(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    let Some(server) = &report.server else { return Ok(()) };
+    writeln!(out, "\n{:<20}{:>9}{:>11}{:>11}", "the server's own", "mean", "p50", "p99")?;
+    for (name, times) in server.times() {
+        let ms = |value: f64| format!("{value:.2} ms");
+        writeln!(out, "{name:<20}{:>9}{:>11}{:>11}", ms(times.mean), ms(times.p50), ms(times.p99))?;
+    }
+    let counts: Vec<String> = server.counted().map(|(name, count)| format!("{} {name}", round(count))).collect();
+    writeln!(out, "in {:.1} s: {}", server.span_s, counts.join(", "))?;
+    if let Some(load) = server.load_max {
+        writeln!(out, "its busiest tick thread worked {:.0} % of the time at most", load * 100.0)?;
+    }
+    if server.pages_missed > 0 {
+        writeln!(out, "{} of its pages did not come", server.pages_missed)?;
+    }
+    Ok(())
+}
+
+/// A count as it is, seconds to a hundredth.
+pub(super) fn round(count: f64) -> String {
+    if count.fract() == 0.0 { format!("{count:.0}") } else { format!("{count:.2}") }
 }
 
 fn times(out: &mut Formatter<'_>, name: &str, times: Option<&Percentiles>) -> fmt::Result {
@@ -102,8 +136,9 @@ fn remarks(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if report.swarm_was_the_limit {
         writeln!(
             out,
-            "\nThe swarm was the limit: its own timers fired more than {LATENESS_LIMIT_MS} ms late at p99, so these \
-             times say as\nmuch about it as about the server. Take fewer bots, more --threads, or another machine."
+            "\nThe swarm was the limit: its own timers and reads came more than {:.0} ms late at p99, so \
+             these times say\nas much about it as about the server. Take fewer bots, more --threads, or another machine.",
+            report.lateness_limit_ms()
         )?;
     }
     Ok(())

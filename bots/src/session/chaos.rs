@@ -110,8 +110,15 @@ impl Session for Chaotic {
         self.inner.leave(turn)
     }
 
+    /// What it held back was for the connection before.
+    fn lost(&mut self, turn: &mut Turn<'_>, code: u16) -> bool {
+        self.held.clear();
+        (self.held_ticks, self.breaks) = (0, false);
+        self.inner.lost(turn, code)
+    }
+
     /// What it sees may be wrong by its own doing.
-    fn sight(&self) -> Sight {
+    fn sight(&mut self) -> Sight {
         Sight::default()
     }
 }

@@ -1,11 +1,11 @@
 //! A bot that plays: a whole client, which decodes every frame, compares hashes and behaves.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use tickwire_shared::client::{Client, ClientError, Event};
+use tickwire_shared::client::{Client, ClientError, Event, Returning, State};
 use tickwire_shared::protocol::SUBPROTOCOL;
-use tickwire_shared::{Game, Profile};
+use tickwire_shared::{EntityId, Game, Profile};
 
 use super::{Ended, Failure, Session, Sight, Turn};
 use crate::behaviour::Behaviour;
@@ -14,6 +14,8 @@ use crate::ws::Opcode;
 
 /// Inputs whose acks are awaited; older ones have been given up.
 const AWAITED_MAX: usize = 256;
+/// What was told of is compared with what there is once in so many frames, and whenever a connection ends or begins.
+const COMPARED_FRAMES: u64 = 60;
 
 /// See the module.
 pub struct Player<G: Game, B> {
@@ -23,6 +25,15 @@ pub struct Player<G: Game, B> {
     /// When the inputs that are not acked were due, and when they were made.
     awaited: VecDeque<(Duration, Duration)>,
     frames_seen: u64,
+    /// What there is, by the words of the client: it was told of each thing that came or went.
+    there: HashSet<EntityId>,
+    wrong_spawns: u64,
+    /// The next frame is the first of its connection.
+    is_fresh: bool,
+    /// There was a connection before this one.
+    returns: bool,
+    /// What it has told of.
+    told: Sight,
 }
 
 impl<G: Game, B: Behaviour<G>> Player<G, B> {
@@ -31,8 +42,20 @@ impl<G: Game, B: Behaviour<G>> Player<G, B> {
     /// # Errors
     /// The game's own kinds are impossible.
     pub fn new(name: String, behaviour: B) -> Result<Self, ClientError> {
-        let client = Client::new(Profile { name })?;
-        Ok(Self { client, behaviour, stay: None, awaited: VecDeque::new(), frames_seen: 0 })
+        // when it comes back is the plan's to say, so the client's own waits do not matter
+        let client = Client::new(Profile { name })?.returning(Returning::new(0));
+        Ok(Self {
+            client,
+            behaviour,
+            stay: None,
+            awaited: VecDeque::new(),
+            frames_seen: 0,
+            there: HashSet::new(),
+            wrong_spawns: 0,
+            is_fresh: true,
+            returns: false,
+            told: Sight::default(),
+        })
     }
 
     fn flush(&mut self, turn: &mut Turn<'_>) {
@@ -47,12 +70,26 @@ impl<G: Game, B: Behaviour<G>> Player<G, B> {
                 Event::Joined { room, .. } => {
                     self.stay = Some(turn.rooms.enter(room, self.client.tick_interval()));
                 }
+                Event::Resumed { .. } => {
+                    if let State::Playing { room, .. } = *self.client.state() {
+                        self.stay = Some(turn.rooms.enter(room, self.client.tick_interval()));
+                    }
+                }
+                Event::Spawned(id) => self.wrong_spawns += u64::from(!self.there.insert(id)),
+                Event::Despawned(id) => self.wrong_spawns += u64::from(!self.there.remove(&id)),
                 Event::Refused { reason } => return Err(Failure::Refused(reason)),
                 Event::Acked { took: Some(took), .. } => self.acked(turn, took),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether what was told of is what there is.
+    fn compare(&mut self) {
+        let is_there: HashSet<EntityId> = self.client.untyped().newest_all().map(|(id, ..)| id).collect();
+        self.wrong_spawns += is_there.symmetric_difference(&self.there).count() as u64;
+        self.there = is_there;
     }
 
     /// An ack is of an input and of all before it; each is counted from when it was due.
@@ -72,6 +109,9 @@ impl<G: Game, B: Behaviour<G>> Session for Player<G, B> {
     }
 
     fn open(&mut self, turn: &mut Turn<'_>) {
+        if self.returns {
+            self.client.handle_connected();
+        }
         self.flush(turn);
     }
 
@@ -91,6 +131,9 @@ impl<G: Game, B: Behaviour<G>> Session for Player<G, B> {
         {
             self.frames_seen = frames;
             stay.frame(turn, tick);
+            if std::mem::take(&mut self.is_fresh) || frames % COMPARED_FRAMES == 0 {
+                self.compare();
+            }
         }
         // whatever happened may have left something to say, such as the wish for a keyframe
         self.flush(turn);
@@ -122,8 +165,24 @@ impl<G: Game, B: Behaviour<G>> Session for Player<G, B> {
         true
     }
 
-    fn sight(&self) -> Sight {
+    fn lost(&mut self, turn: &mut Turn<'_>, code: u16) -> bool {
+        self.compare();
+        self.stay = None;
+        self.awaited.clear();
+        (self.is_fresh, self.returns) = (true, true);
+        self.client.handle_disconnected(turn.now, code, "")
+    }
+
+    fn sight(&mut self) -> Sight {
         let stats = self.client.stats();
-        Sight { hashes_checked: stats.hashes_checked, desyncs: stats.desyncs }
+        let Sight { hashes_checked, desyncs, wrong_spawns } = std::mem::replace(
+            &mut self.told,
+            Sight { hashes_checked: stats.hashes_checked, desyncs: stats.desyncs, wrong_spawns: self.wrong_spawns },
+        );
+        Sight {
+            hashes_checked: stats.hashes_checked - hashes_checked,
+            desyncs: stats.desyncs - desyncs,
+            wrong_spawns: self.wrong_spawns - wrong_spawns,
+        }
     }
 }

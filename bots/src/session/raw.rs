@@ -89,7 +89,7 @@ impl Session for Raw {
         false
     }
 
-    fn sight(&self) -> Sight {
+    fn sight(&mut self) -> Sight {
         Sight::default()
     }
 }

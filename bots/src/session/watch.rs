@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use tickwire_shared::client::ClientError;
-use tickwire_shared::protocol::{ClientMessage, SUBPROTOCOL, ServerMessage, VERSION, frame, heard};
+use tickwire_shared::protocol::close::CloseReason;
+use tickwire_shared::protocol::{
+    ClientMessage, ResumeClaim, ResumeToken, SUBPROTOCOL, ServerMessage, VERSION, frame, heard,
+};
 use tickwire_shared::{Game, Schema, Tick, TickRate};
 
 use super::{Ended, Failure, Session, Sight, Turn};
@@ -22,13 +25,25 @@ pub struct Watcher {
     stay: Option<Stay>,
     /// The last frame's.
     tick: Option<Tick>,
+    /// Leads back to the seat.
+    token: Option<ResumeToken>,
+    /// Connections that it had before this one.
+    returns: u32,
 }
 
 impl Watcher {
     /// A bot of this name that watches `G`.
     #[must_use]
     pub fn new<G: Game>(name: String) -> Self {
-        Self { game: G::NAME, fingerprint: Schema::of::<G>().fingerprint(), name, stay: None, tick: None }
+        Self {
+            game: G::NAME,
+            fingerprint: Schema::of::<G>().fingerprint(),
+            name,
+            stay: None,
+            tick: None,
+            token: None,
+            returns: 0,
+        }
     }
 
     fn say(turn: &mut Turn<'_>, message: &ClientMessage) {
@@ -42,13 +57,23 @@ impl Watcher {
                 let reason = format!("the server runs another version of {game}: update or reload the client");
                 return Err(Failure::Refused(reason));
             }
-            ServerMessage::Joined { room, rate_hz, .. } => {
-                self.stay = Some(turn.rooms.enter(room, TickRate::hz(rate_hz).interval()));
-            }
+            ServerMessage::Joined { room, rate_hz, token, .. } => self.seated(turn, room, rate_hz, token),
+            ServerMessage::Resumed { room, rate_hz, token, .. } => self.seated(turn, room, rate_hz, Some(token)),
             ServerMessage::Refused { reason } => return Err(Failure::Refused(reason)),
             _ => {}
         }
         Ok(())
+    }
+
+    fn seated(&mut self, turn: &mut Turn<'_>, room: u64, rate_hz: u16, token: Option<ResumeToken>) {
+        self.token = token;
+        self.stay = Some(turn.rooms.enter(room, TickRate::hz(rate_hz).interval()));
+        // what is said next tells the server that the token has arrived
+        Self::ping(turn);
+    }
+
+    fn ping(turn: &mut Turn<'_>) {
+        Self::say(turn, &ClientMessage::Ping { stamp_ms: turn.now.as_millis() as u32 });
     }
 
     fn frame(&mut self, turn: &mut Turn<'_>, tick: Tick, asks: bool) {
@@ -70,7 +95,18 @@ impl Session for Watcher {
     fn open(&mut self, turn: &mut Turn<'_>) {
         let (game, fingerprint) = (self.game.to_owned(), self.fingerprint);
         Self::say(turn, &ClientMessage::Hello { protocol: VERSION, game, fingerprint });
-        Self::say(turn, &ClientMessage::Join { name: std::mem::take(&mut self.name) });
+        let says = match self.token {
+            // it holds no state that could be built upon
+            Some(token) if self.returns > 0 => ClientMessage::Resume(ResumeClaim {
+                token,
+                attempt: self.returns,
+                events: None,
+                tick: None,
+                channels: Vec::new(),
+            }),
+            _ => ClientMessage::Join { name: std::mem::take(&mut self.name) },
+        };
+        Self::say(turn, &says);
     }
 
     fn message(&mut self, turn: &mut Turn<'_>, payload: &[u8], is_text: bool) -> Result<(), Failure> {
@@ -91,7 +127,7 @@ impl Session for Watcher {
     }
 
     fn tick(&mut self, turn: &mut Turn<'_>, _due: Duration) {
-        Self::say(turn, &ClientMessage::Ping { stamp_ms: turn.now.as_millis() as u32 });
+        Self::ping(turn);
     }
 
     fn period(&self) -> Option<Duration> {
@@ -107,7 +143,13 @@ impl Session for Watcher {
         true
     }
 
-    fn sight(&self) -> Sight {
+    fn lost(&mut self, _turn: &mut Turn<'_>, code: u16) -> bool {
+        (self.stay, self.tick) = (None, None);
+        self.returns += 1;
+        self.token.is_some() && CloseReason::may_retry(code)
+    }
+
+    fn sight(&mut self) -> Sight {
         Sight::default()
     }
 }

@@ -29,10 +29,26 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 const SPREAD: f64 = 0.618_033_988_749_895;
 /// A bot that has misbehaved until its end comes back after this.
 const CHAOS_BACK_OFF: Duration = Duration::from_millis(300);
+/// A bot that did not read has caught up after this.
+const CATCH_UP: Duration = Duration::from_secs(1);
 /// Ticks that are made up for at once.
 const MADE_UP_MAX: u32 = 1_000;
 /// Reads of one bot before others have their turn.
 const READS_MAX: usize = 4;
+
+/// The close code of a connection that ended without one.
+pub(super) const LOST: u16 = 1006;
+
+/// How a bot comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    /// For the first time.
+    Joins,
+    /// Again, to its seat.
+    Returns,
+    /// Again, as a newcomer: its seat was not held.
+    ReturnsAnew,
+}
 
 /// What the bots of a thread share.
 pub(super) struct Ground {
@@ -82,15 +98,21 @@ pub(super) struct Bot {
     head: Vec<u8>,
     /// When it was to join.
     due: Duration,
-    is_return: bool,
+    way: Way,
     was_seated: bool,
+    /// The connection broke, and the session goes on over another one.
+    goes_on: bool,
     paused: bool,
+    /// What it sees before is not written down.
+    counts_from: Duration,
     more: bool,
     tick_due: Option<Duration>,
     link_due: Option<Duration>,
     deadline: Option<Duration>,
     /// What is to be called, and was not told yet.
     wishes: Vec<(Duration, Cause)>,
+    /// The last moment that it was told of.
+    latest: Duration,
     own: Own,
     measured_since: Option<Duration>,
 }
@@ -104,7 +126,7 @@ impl Bot {
         link: &Conditions,
         seed: u64,
         due: Duration,
-        is_return: bool,
+        way: Way,
     ) -> Result<Self, Failure> {
         let target = &ground.target;
         let socket = Socket::connect(target, link, seed)
@@ -122,14 +144,17 @@ impl Bot {
             key: handshake::key(random),
             head: Vec::new(),
             due,
-            is_return,
+            way,
             was_seated: false,
+            goes_on: false,
             paused: false,
+            counts_from: Duration::ZERO,
             more: false,
             tick_due: None,
             link_due: None,
             deadline: Some(deadline),
             wishes: vec![(deadline, Cause::Deadline)],
+            latest: ground.now,
             own: Own::default(),
             measured_since: None,
         })
@@ -150,6 +175,16 @@ impl Bot {
         self.own
     }
 
+    /// Its figures, and its session if that can go on.
+    pub(super) fn remains(self) -> (Own, Option<Box<dyn Session>>) {
+        (self.own, self.goes_on.then_some(self.session))
+    }
+
+    /// The last moment that it was told of.
+    pub(super) fn latest(&self) -> Duration {
+        self.latest
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.stage == Stage::Over
     }
@@ -160,8 +195,10 @@ impl Bot {
         }
     }
 
-    pub(super) fn pause(&mut self, paused: bool) {
+    /// Stops reading, or goes on. Until it has read what waited for it, its times are its own doing.
+    pub(super) fn pause(&mut self, now: Duration, paused: bool) {
         self.paused = paused;
+        self.counts_from = if paused { Duration::MAX } else { now + CATCH_UP };
     }
 
     /// There was more to read than it may at once.
@@ -230,8 +267,11 @@ impl Bot {
         }
     }
 
-    /// Breaks the connection without a word.
-    pub(super) fn break_off(&mut self, ground: &mut Ground) {
+    /// Breaks the connection without a word; the session takes it for one that ended with `code`.
+    pub(super) fn break_off(&mut self, ground: &mut Ground, code: u16) {
+        if self.was_seated || self.way == Way::Returns {
+            self.goes_on = self.speak(ground, |session, turn| session.lost(turn, code));
+        }
         if self.stage == Stage::Playing {
             ground.tally.playing.fetch_sub(1, Ordering::Relaxed);
         }
@@ -387,11 +427,12 @@ impl Bot {
         self.deadline = None;
         let took = ground.now.saturating_sub(self.due);
         if !self.session.is_chaotic() {
-            let times = if self.is_return { &mut ground.measure.resume } else { &mut ground.measure.join };
+            let times = if self.way == Way::Joins { &mut ground.measure.join } else { &mut ground.measure.resume };
             times.record(took);
         }
+        ground.reckoning.resumed += usize::from(self.way == Way::Returns);
         // who comes back from its own misdeeds has been counted
-        if !(self.session.is_chaotic() && self.is_return) {
+        if !self.session.is_chaotic() || self.way == Way::Joins {
             ground.tally.seated.fetch_add(1, Ordering::Relaxed);
         }
         ground.tally.playing.fetch_add(1, Ordering::Relaxed);
@@ -472,24 +513,29 @@ impl Bot {
     }
 
     fn end_with(&mut self, ground: &mut Ground, ended: Ended) {
-        let failure = if self.stage == Stage::Playing { Failure::Lost(ended) } else { Failure::NotJoined(ended) };
+        let failure = match (self.stage, self.way) {
+            (Stage::Playing, _) => Failure::Lost(ended),
+            (_, Way::Returns) => Failure::SeatLost(ended),
+            _ => Failure::NotJoined(ended),
+        };
         self.fail(ground, failure);
     }
 
     fn fail(&mut self, ground: &mut Ground, failure: Failure) {
-        if self.session.is_chaotic() && (self.was_seated || self.is_return) {
+        if self.session.is_chaotic() && (self.was_seated || self.way != Way::Joins) {
             ground.reckoning.chaos_ends += 1;
             ground.returns.push((ground.now + CHAOS_BACK_OFF, self.index));
-            return self.break_off(ground);
+            return self.break_off(ground, failure.code());
         }
         if self.stage == Stage::Playing {
             ground.tally.playing.fetch_sub(1, Ordering::Relaxed);
             ground.tally.lost.fetch_add(1, Ordering::Relaxed);
         } else {
             ground.tally.turned_away.fetch_add(1, Ordering::Relaxed);
+            ground.reckoning.seats_lost += usize::from(self.way == Way::Returns);
         }
         // a server that broke the protocol is told so; it need not listen
-        if let Failure::Lost(ended) | Failure::NotJoined(ended) = &failure
+        if let Failure::Lost(ended) | Failure::NotJoined(ended) | Failure::SeatLost(ended) = &failure
             && let Some(code) = ended.close_code()
         {
             self.say_close(ground, code, "the server broke the protocol");
@@ -507,9 +553,7 @@ impl Bot {
         self.stage = Stage::Over;
         self.socket = None;
         (self.tick_due, self.link_due, self.deadline) = (None, None, None);
-        let sight = self.session.sight();
-        ground.reckoning.sight.hashes_checked += sight.hashes_checked;
-        ground.reckoning.sight.desyncs += sight.desyncs;
+        ground.reckoning.sight.add(&self.session.sight());
     }
 
     fn say_close(&mut self, ground: &mut Ground, code: u16, reason: &str) {
@@ -520,7 +564,9 @@ impl Bot {
 
     /// Lets the session do something; what it says goes to the socket.
     fn speak<T>(&mut self, ground: &mut Ground, something: impl FnOnce(&mut dyn Session, &mut Turn<'_>) -> T) -> T {
-        let measuring = ground.measuring && self.stage == Stage::Playing && !self.session.is_chaotic();
+        self.latest = self.latest.max(ground.now);
+        let counts = ground.now >= self.counts_from && !self.session.is_chaotic();
+        let measuring = ground.measuring && self.stage == Stage::Playing && counts;
         let notes = measuring.then_some(Notes { measure: &mut ground.measure, own: &mut self.own });
         let (now, rooms, out, rng) = (ground.now, &mut ground.rooms, &mut ground.out, &mut ground.rng);
         let result = something(&mut *self.session, &mut Turn { now, notes, rooms, out, rng });

@@ -1,4 +1,4 @@
-//! A player: the client core on a socket that does not block.
+//! A player on a socket that does not block: the client core, or one that reads heads.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,6 +8,7 @@ use tickwire_shared::client::Client;
 use tickwire_shared::protocol::{SUBPROTOCOL, frame};
 use tickwire_shared::{EntityId, Profile, Tick};
 
+use super::heads::Heads;
 use super::scene::{Circles, Keys, Thing};
 
 const BINARY: u8 = 0x82;
@@ -25,9 +26,16 @@ pub enum Reads {
     Not,
 }
 
+/// What understands the frames.
+enum Mind {
+    Whole(Box<Client<Circles>>),
+    Heads(Heads),
+}
+
 pub struct Peer {
     pub socket: TcpStream,
-    pub client: Client<Circles>,
+    mind: Mind,
+    said: Vec<Vec<u8>>,
     pub reads: Reads,
     /// Bytes that a slow one may read, and up to when that was reckoned.
     allowed: f64,
@@ -46,8 +54,8 @@ pub struct Got {
 }
 
 impl Peer {
-    /// Connects, and asks for a seat.
-    pub fn connect(server: SocketAddr, name: usize) -> io::Result<Self> {
+    /// Connects, and asks for a seat; `is_whole`: as a whole client.
+    pub fn connect(server: SocketAddr, name: usize, is_whole: bool) -> io::Result<Self> {
         let mut socket = TcpStream::connect(server)?;
         socket.set_nodelay(true)?;
         let request = format!(
@@ -66,11 +74,17 @@ impl Peer {
             return Err(io::Error::other(format!("no upgrade: {}", String::from_utf8_lossy(&head))));
         }
         socket.set_nonblocking(true)?;
-        let client = Client::new(Profile { name: format!("peer-{name}") }).map_err(io::Error::other)?;
+        let (name, mut said) = (format!("peer-{name}"), Vec::new());
+        let mind = if is_whole {
+            Mind::Whole(Box::new(Client::new(Profile { name }).map_err(io::Error::other)?))
+        } else {
+            Mind::Heads(Heads::new(name, &mut said))
+        };
         let now = Instant::now();
         let mut peer = Self {
             socket,
-            client,
+            mind,
+            said,
             reads: Reads::AtOnce,
             allowed: 0.0,
             reckoned: now,
@@ -82,8 +96,28 @@ impl Peer {
         Ok(peer)
     }
 
-    pub fn now(&self) -> Duration {
-        self.started.elapsed()
+    /// Of the newest frame.
+    pub fn tick(&self) -> Option<Tick> {
+        match &self.mind {
+            Mind::Whole(client) => client.tick(),
+            Mind::Heads(heads) => heads.tick,
+        }
+    }
+
+    /// How long an answer took of late, as a whole client knows.
+    pub fn rtt(&self) -> Option<Duration> {
+        match &self.mind {
+            Mind::Whole(client) => client.stats().rtt,
+            Mind::Heads(_) => None,
+        }
+    }
+
+    /// States that were wrong.
+    pub fn wrong(&self) -> u64 {
+        match &self.mind {
+            Mind::Whole(client) => client.stats().desyncs,
+            Mind::Heads(_) => 0,
+        }
     }
 
     /// Reads as it reads, plays on.
@@ -125,8 +159,12 @@ impl Peer {
             let payload = &self.unread[start..read];
             match opcode {
                 BINARY => {
-                    let now = self.started.elapsed();
-                    self.client.handle_message(now, payload).map_err(io::Error::other)?;
+                    match &mut self.mind {
+                        Mind::Whole(client) => {
+                            client.handle_message(self.started.elapsed(), payload).map_err(io::Error::other)?;
+                        }
+                        Mind::Heads(heads) => heads.take(payload, &mut self.said).map_err(io::Error::other)?,
+                    }
                     got.frames += u32::from(frame::is_frame(payload));
                 }
                 PING => self.unsent.extend(masked(PONG, payload)),
@@ -135,17 +173,20 @@ impl Peer {
         }
         self.unread.drain(..read);
         if got.frames > 0 {
-            got.tick = self.client.tick();
-            self.client.input(self.started.elapsed(), &Keys::default());
-            while self.client.poll_event().is_some() {}
+            got.tick = self.tick();
+            if let Mind::Whole(client) = &mut self.mind {
+                client.input(self.started.elapsed(), &Keys::default());
+                while client.poll_event().is_some() {}
+            }
         }
         self.flush()?;
         Ok(got)
     }
 
-    /// The moment that is drawn now, in ticks.
+    /// The moment that a whole client draws now, in ticks.
     pub fn shown(&self) -> Option<f64> {
-        let mut things = self.client.sample(self.now());
+        let Mind::Whole(client) = &self.mind else { return None };
+        let mut things = client.sample(self.started.elapsed());
         things.find_map(|(id, thing)| match thing {
             Thing::Dial(dial) if id == EntityId(0) => Some(f64::from(dial.tick)),
             _ => None,
@@ -153,7 +194,10 @@ impl Peer {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        while let Some(message) = self.client.poll_transmit() {
+        if let Mind::Whole(client) = &mut self.mind {
+            self.said.extend(std::iter::from_fn(|| client.poll_transmit()));
+        }
+        for message in self.said.drain(..) {
             self.unsent.extend(masked(BINARY, &message));
         }
         if !self.unsent.is_empty() {

@@ -1,12 +1,30 @@
 //! What the kernel holds for connections on this machine, as `/proc/net/tcp` tells it.
 
 use std::collections::HashMap;
-use std::fs;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use std::{fs, thread};
+
+/// How often it is asked: it locks its table for that, bit by bit.
+const ASK: Duration = Duration::from_millis(500);
 
 /// By the client's port: bytes in the server's send queue that the other end's kernel has not confirmed (`SIOCOUTQ`),
 /// and in the client's receive queue that it has not read (`FIONREAD`).
-pub fn waiting(server_port: u16) -> HashMap<u16, (usize, usize)> {
-    let mut waiting: HashMap<u16, (usize, usize)> = HashMap::new();
+pub type Waiting = HashMap<u16, (usize, usize)>;
+
+/// Asks again and again, in a thread of its own, so that no player waits for it; until the receiver is dropped.
+pub fn watch(server_port: u16) -> Receiver<Waiting> {
+    let (told, receiver) = channel();
+    thread::spawn(move || {
+        while told.send(waiting(server_port)).is_ok() {
+            thread::sleep(ASK);
+        }
+    });
+    receiver
+}
+
+fn waiting(server_port: u16) -> Waiting {
+    let mut waiting = Waiting::new();
     let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
     for line in table.lines().skip(1) {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();

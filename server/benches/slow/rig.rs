@@ -1,20 +1,22 @@
 //! The server, its players in one thread, and the phases of the measurement.
 
 use std::io;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
+use rustix::time::{ClockId, clock_gettime};
 use tickwire_server::{Config, Running, Server, Site};
 
 use super::peer::{Peer, Reads};
-use super::queues;
+use super::queues::{self, Waiting};
 use super::scene::{Circles, age};
 
 /// How often slow players are looked after, and one that reads again is looked at.
 const LOOK: Duration = Duration::from_millis(5);
-/// How often the kernel is asked what it holds: it locks its table for that.
-const ASK: Duration = Duration::from_millis(500);
+/// One in so many players is a whole client, and so is the one that stands still; the others read heads of frames.
+const WHOLE: usize = 50;
 /// After a change of phase so much is not counted.
 const SETTLE: Duration = Duration::from_secs(2);
 /// What the stalled one has shown by then after it reads again is looked at.
@@ -36,6 +38,9 @@ pub struct Plan {
 pub struct Seen {
     /// Times from frame to frame of all those who always read, in ms.
     pub intervals_ms: Vec<f32>,
+    /// CPU time of this process, and the time in which it was used.
+    pub cpu: Duration,
+    pub time: Duration,
 }
 
 /// What was seen of those who are slow.
@@ -81,6 +86,8 @@ pub struct Rig {
     pub fair: Seen,
     pub hard: Seen,
     pub slow: Slow,
+    /// What the kernel holds, every now and then.
+    waiting: Receiver<Waiting>,
 }
 
 impl Rig {
@@ -93,13 +100,14 @@ impl Rig {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut peers = Vec::with_capacity(plan.players);
         for at in 0..plan.players {
-            let peer = Peer::connect(server.addr(), at)?;
+            let peer = Peer::connect(server.addr(), at, at.is_multiple_of(WHOLE))?;
             epoll::add(&epoll, &peer.socket, epoll::EventData::new_u64(at as u64), epoll::EventFlags::IN)?;
             peers.push(peer);
         }
         let last_frame = vec![None; plan.players];
         let (fair, hard, slow) = Default::default();
-        Ok(Self { server, peers, last_frame, epoll, scratch: vec![0; 64 * 1024], plan, fair, hard, slow })
+        let (waiting, scratch) = (queues::watch(server.addr().port()), vec![0; 64 * 1024]);
+        Ok(Self { server, peers, last_frame, epoll, scratch, plan, fair, hard, slow, waiting })
     }
 
     /// All phases. `say` is told what goes on.
@@ -114,6 +122,11 @@ impl Rig {
             self.be_slow()?;
         }
         Ok(())
+    }
+
+    /// States of whole clients that were wrong, of all players.
+    pub fn wrong(&self) -> u64 {
+        self.peers.iter().map(Peer::wrong).sum()
     }
 
     pub fn stop(self) {
@@ -165,11 +178,15 @@ impl Rig {
 
     /// Plays for so long. `seen` gets what those saw who always read.
     fn phase(&mut self, time: Duration, mut seen: Option<&mut Seen>) -> io::Result<()> {
-        let begin = Instant::now();
-        let (mut looked, mut asked, mut aged) = (begin, begin, begin);
+        let (begin, cpu) = (Instant::now(), cpu());
+        let (mut looked, mut aged) = (begin, begin);
         loop {
             let now = Instant::now();
             if now >= begin + time {
+                if let Some(seen) = seen {
+                    seen.cpu += self::cpu() - cpu;
+                    seen.time += now - begin;
+                }
                 return Ok(());
             }
             let counts = now >= begin + SETTLE.min(time / 2);
@@ -178,9 +195,8 @@ impl Rig {
                 looked = now;
                 self.read_slowly(now, counts)?;
             }
-            if now >= asked + ASK {
-                asked = now;
-                self.ask_kernel();
+            if let Some(waiting) = self.waiting.try_iter().last() {
+                self.look_at_queues(&waiting);
             }
             if counts && now >= aged + 10 * LOOK {
                 aged = now;
@@ -224,7 +240,7 @@ impl Rig {
     fn look_at_ages(&mut self, now: Instant) {
         for peer in &self.peers[1..=self.plan.slow] {
             if matches!(peer.reads, Reads::Slowly(_))
-                && let Some(age) = peer.client.tick().and_then(|tick| age(tick, now))
+                && let Some(age) = peer.tick().and_then(|tick| age(tick, now))
             {
                 self.slow.ages_ms.push(ms(age) as f32);
             }
@@ -234,9 +250,7 @@ impl Rig {
         }
     }
 
-    fn ask_kernel(&mut self) {
-        // in every phase, so that it costs the same in all
-        let waiting = queues::waiting(self.server.addr().port());
+    fn look_at_queues(&mut self, waiting: &Waiting) {
         for (at, peer) in self.peers[..=self.plan.slow].iter().enumerate() {
             let port = peer.socket.local_addr().map_or(0, |addr| addr.port());
             let (sending, receiving) = waiting.get(&port).copied().unwrap_or_default();
@@ -251,7 +265,7 @@ impl Rig {
     fn come_back(&mut self, seen: &mut Seen) -> io::Result<Return> {
         let begin = Instant::now();
         let mut came_back = Return::default();
-        let rtt = self.peers[0].client.stats().rtt.unwrap_or_default();
+        let rtt = self.peers[0].rtt().unwrap_or_default();
         came_back.rtt_ms = ms(rtt);
         let shown_before = self.peers[0].shown();
         let (mut fresh, mut shown) = (false, false);
@@ -278,7 +292,7 @@ impl Rig {
                 shown = true;
                 let tick = tickwire_shared::Tick(drawn.floor() as u32);
                 came_back.shown_age_ms = age(tick, now).map_or(f64::INFINITY, ms);
-                let newest = self.peers[0].client.tick();
+                let newest = self.peers[0].tick();
                 came_back.held_age_ms = newest.and_then(|tick| age(tick, now)).map_or(f64::INFINITY, ms);
             }
             self.play(Duration::from_millis(1), Some(seen))?;
@@ -289,6 +303,11 @@ impl Rig {
         }
         Ok(came_back)
     }
+}
+
+/// What this process has used.
+fn cpu() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
 }
 
 fn ms(time: Duration) -> f64 {

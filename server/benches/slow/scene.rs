@@ -10,6 +10,8 @@ use tickwire_shared::{
     TickRate, World,
 };
 
+pub const HZ: u16 = 20;
+
 /// Things in the square, and its side in metres: some 50 are within the radius.
 const THINGS: u32 = 500;
 const SIDE: f32 = 256.0;
@@ -82,7 +84,7 @@ impl Game for Circles {
     type Options = u16;
 
     fn new(seats: u16, setup: &mut Setup) -> Result<Self, Refusal> {
-        setup.rate = TickRate::hz(20);
+        setup.rate = TickRate::hz(HZ);
         setup.seats = seats;
         setup.interest = Interest::Radius(RADIUS);
         Ok(Self { tick: Tick(0), seats: Vec::new() })

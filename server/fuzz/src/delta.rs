@@ -11,7 +11,7 @@ use tickwire_shared::delta::{
 
 use super::{layouts, slices};
 
-/// A row takes six bits at least, and 20 lanes at most.
+/// A row takes five bits at least, and has 20 lanes at most.
 const ROWS_PER_BYTE_MAX: usize = 2;
 
 /// A range coder may read some bytes beyond the end.

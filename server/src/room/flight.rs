@@ -4,7 +4,7 @@
 //! ```text
 //! frame leaves --> under way --(client: heard up to tick t)--> taken:  round trip = base + queue
 //!                   |                                                         |
-//!                   +-- too many bytes, or asked and not answered             +-- the queue is of our making:
+//!                   +-- too many bytes, or asked and not answered             +-- a queue of our making stands:
 //!                       for too long: nothing more is composed                    rate := what is taken in a second
 //! ```
 //! A socket says no only when the kernels on both sides are full, and what lies there is old. So the client itself says
@@ -13,12 +13,13 @@
 //! room for one fresh delta. Nothing has to be tried in between: on TCP the question arrives, or the connection ends.
 //!
 //! A round trip that is longer than the shortest of late by more than 100 ms is a queue (LEDBAT, RFC 6817: base delay,
-//! target). It is ours if less was taken than was sent meanwhile and the next round trip, with one frame under way, is
-//! longer still; another's queue does not shrink when we send less, and counts as part of the way. Ours does: the rate
-//! at which bytes were taken (BBR, draft-ietf-ccwg-bbr: delivery rate) limits what is composed, and what is under way:
-//! rate times shortest round trip and target. The limit grows while the queue is short and shrinks while it is long
-//! (LEDBAT's linear controller) until it is no limit any more. Patience with an answer is that of TCP's timer
-//! (RFC 6298).
+//! target). It stands if for a second no answer was quick (CoDel, RFC 8289: the least delay of an interval), and it is
+//! ours if some bytes were under way all that time and clearly more was sent than taken: of another's queue as much is
+//! taken as is sent, and so it is when either machine has no time and answers come late and together. To send less
+//! would help neither. Ours does shrink: the rate at which bytes were taken (BBR, draft-ietf-ccwg-bbr: delivery rate)
+//! limits what is composed, and what is under way: rate times shortest round trip and target. The limit grows while the
+//! queue is short and shrinks while it is long (LEDBAT's linear controller) until it is no limit any more. Patience with
+//! an answer is that of TCP's timer (RFC 6298), and where little is under way it has no end.
 //!
 //! A client that lies about frames hurts only itself: what it claims of frames that never left is ignored, and saying
 //! that it has taken what it has not makes its own queue longer, up to what the socket takes.
@@ -42,14 +43,19 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_secs(2);
 /// Frames that are remembered: a second at 128 Hz.
 const FRAMES_MAX: usize = 128;
+/// A queue stands when no answer of so long a time, and of at least so many, was quick.
+const STANDS: Duration = Duration::from_secs(1);
+const ANSWERS_MIN: u32 = 4;
+/// A queue that is longer is ours, whatever is taken.
+const TOO_LONG_S: f64 = 1.0;
+/// So many bytes under way are too few to be a queue.
+const FEW: u64 = 2 * 1024;
 /// A limited rate changes by at most this share in a second, and by twice as much downwards.
 const GAIN_PER_S: f64 = 0.5;
 /// No client is limited to less, nor to less than this part of what its way took when that was first known: what makes
 /// its round trips longer then is somebody else.
 const RATE_MIN: f64 = 1024.0;
 const RATE_KEPT: f64 = 0.25;
-/// The second of two round trips is so many times as long as the first when a queue grows.
-const GROWS: f64 = 1.15;
 
 /// A frame that the client has not taken, for all we know.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +64,6 @@ struct Sent {
     at: Instant,
     /// Bytes that had been sent after it, of all frames.
     through: u64,
-    /// Bytes that had been taken before it.
-    taken: u64,
 }
 
 /// The shortest round trip of late.
@@ -78,6 +82,18 @@ struct RoundTrip {
     base: Base,
 }
 
+/// Answers of some time: what none of them fell below.
+#[derive(Clone, Copy, Debug)]
+struct Answers {
+    since: Instant,
+    count: u32,
+    least_queue_s: f64,
+    least_bytes: u64,
+    /// Bytes that had been sent and taken before.
+    sent: u64,
+    taken: u64,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Flight {
@@ -87,12 +103,12 @@ pub(super) struct Flight {
     taken: u64,
     /// The length of the last frame.
     last_bytes: u64,
-    /// The newest frame that asks, until it is answered.
+    /// A frame that asks, until it is answered, and when one last did.
     asked: Option<(Tick, Instant)>,
+    asked_at: Option<Instant>,
     heard_at: Option<Instant>,
     round_trip: Option<RoundTrip>,
-    /// A queue of so many seconds may be ours: until the next answer there is one frame at a time.
-    doubt_s: Option<f64>,
+    answers: Option<Answers>,
     limit: Option<Limit>,
 }
 
@@ -112,20 +128,22 @@ impl Flight {
         // two big frames are no queue yet, but where the way is slow one is
         let frames_min = if self.limit.is_some() { 1 } else { 2 };
         let is_full = self.bytes() + self.last_bytes > self.window(most) && self.under_way.len() >= frames_min;
-        let is_late = now.saturating_duration_since(asked_at) > self.patience();
-        !(self.doubt_s.is_some() || is_full || is_late || self.under_way.len() >= FRAMES_MAX)
+        // a machine without time is late too, and that is no reason to send it less
+        let is_late = self.bytes() >= FEW && now.saturating_duration_since(asked_at) > self.patience();
+        !(is_full || is_late || self.under_way.len() >= FRAMES_MAX)
     }
 
     /// Whether the next frame is to ask.
     pub(super) fn is_to_ask(&self, most: usize, now: Instant) -> bool {
-        if most == 0 || self.asked.is_some() {
+        let is_long_ago = |at: Option<Instant>| at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_AFTER);
+        if most == 0 || self.asked.is_some() && !is_long_ago(self.asked_at) {
             return false;
         }
-        let is_quiet = self.heard_at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_AFTER);
+        let is_quiet = is_long_ago(self.heard_at);
         // it will be about as long as the last one
         let bytes = self.bytes() + self.last_bytes;
         let half_full = 2 * bytes >= self.window(most) || 2 * (self.under_way.len() + 1) >= FRAMES_MAX;
-        is_quiet || half_full || self.doubt_s.is_some() || self.limit.is_some()
+        is_quiet || self.asked.is_none() && (half_full || self.limit.is_some())
     }
 
     /// A frame leaves, which may be one that asks.
@@ -135,9 +153,10 @@ impl Flight {
         }
         self.last_bytes = bytes as u64;
         self.sent += self.last_bytes;
-        self.under_way.push_back(Sent { tick, at: now, through: self.sent, taken: self.taken });
+        self.under_way.push_back(Sent { tick, at: now, through: self.sent });
         if asks {
-            self.asked = Some((tick, now));
+            self.asked.get_or_insert((tick, now));
+            self.asked_at = Some(now);
         }
     }
 
@@ -184,24 +203,36 @@ impl Flight {
         let queue_s = taken_s - round_trip.base.shortest_s();
         // an input leaves up to a tick after the frame that it tells of
         let is_queue = queue_s > QUEUE_TARGET_S + interval_s;
-        // from when the frame left until now
-        let (taken, meanwhile) = ((sent.through - sent.taken) as f64, (self.sent - sent.through) as f64);
+        let standing = self.standing(queue_s, arrived);
         let last_bytes = self.last_bytes as f64;
         if let Some(limit) = &mut self.limit {
             limit.adapt(queue_s, arrived);
             if !is_queue && limit.rate * interval_s > 2.0 * last_bytes {
                 self.limit = None;
             }
-        } else if let Some(before_s) = self.doubt_s.take() {
-            if is_queue && queue_s > before_s * GROWS {
-                self.limit = Some(Limit::new(taken / taken_s, arrived));
-            } else if is_queue {
-                round_trip.base.raise(taken_s, arrived);
-            }
-        } else if is_queue && meanwhile + last_bytes > 1.25 * taken {
-            // the last one stands for the frame itself, which is among what was taken
-            self.doubt_s = Some(queue_s);
+        } else if let Some((_, rate)) = standing.filter(|(least_s, _)| *least_s > QUEUE_TARGET_S + interval_s) {
+            self.limit = Some(Limit::new(rate, arrived));
         }
+    }
+
+    /// Where it is known anew and more was sent than taken, some bytes of it being under way all the time: how long the
+    /// queue was at least, and how many bytes a second were taken.
+    fn standing(&mut self, queue_s: f64, now: Instant) -> Option<(f64, f64)> {
+        let (sent, taken, bytes) = (self.sent, self.taken, self.bytes());
+        let none = Answers { since: now, count: 0, least_queue_s: f64::MAX, least_bytes: u64::MAX, sent, taken };
+        let answers = self.answers.get_or_insert(none);
+        answers.count += 1;
+        answers.least_queue_s = answers.least_queue_s.min(queue_s);
+        answers.least_bytes = answers.least_bytes.min(bytes);
+        let time = now.saturating_duration_since(answers.since);
+        if answers.count < ANSWERS_MIN || time < STANDS {
+            return None;
+        }
+        let over = std::mem::replace(answers, none);
+        // what was retracted is not sent
+        let (sent, taken) = (sent.saturating_sub(over.sent), taken - over.taken);
+        let is_ours = 4 * sent > 5 * taken || over.least_queue_s > TOO_LONG_S;
+        (is_ours && over.least_bytes >= FEW).then(|| (over.least_queue_s, taken as f64 / time.as_secs_f64()))
     }
 
     fn bytes(&self) -> u64 {
@@ -258,11 +289,6 @@ impl Limit {
 }
 
 impl Base {
-    /// No round trip is as short as those before any more.
-    fn raise(&mut self, taken_s: f64, now: Instant) {
-        *self = Self { since: now, now_s: taken_s, before_s: taken_s };
-    }
-
     fn shortest_s(&self) -> f64 {
         self.now_s.min(self.before_s)
     }

@@ -9,6 +9,8 @@ use tickwire_shared::protocol::input::{InputLanes, TickInput};
 
 /// Inputs for more ticks ahead than this are dropped: the client's clock is wrong, and it will notice.
 const AHEAD_MAX: i32 = 32;
+/// Inputs for more ticks ago are dropped: so far off, before and after are no more than a matter of the wrap.
+const BEHIND_MAX: i32 = 1 << 30;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -16,17 +18,27 @@ pub(super) struct Inputs {
     /// Sorted by tick, the newest last.
     waiting: VecDeque<(TickInput, Instant)>,
     used: Option<InputAck>,
+    /// Nothing up to here counts any more.
+    over: Option<Tick>,
 }
 
 impl Inputs {
+    /// Of the same player on another connection: what waited is for ticks that are over, and what was used does not come
+    /// again.
+    pub(super) fn begin_anew(&mut self) {
+        let over = self.used.map(|used| used.tick).or(self.over);
+        *self = Self { over, ..Self::default() };
+    }
+
     /// Takes an input after the room's tick `now`; one that is older than what was used already, or known, or too far
-    /// ahead, is dropped. Tells whether it was kept.
+    /// off, is dropped. Tells whether it was kept.
     pub(super) fn offer(&mut self, now: Tick, input: TickInput, arrived: Instant) -> bool {
         let tick = input.tick;
-        let stale = self.used.is_some_and(|used| !tick.is_after(used.tick));
+        let over = self.used.map(|used| used.tick).or(self.over);
+        let stale = over.is_some_and(|over| !tick.is_after(over));
         let place = self.waiting.iter().rposition(|(waiting, _)| !waiting.tick.is_after(tick));
         let known = place.is_some_and(|place| self.waiting[place].0.tick == tick);
-        if stale || known || tick.since(now) > AHEAD_MAX {
+        if stale || known || !(-BEHIND_MAX..=AHEAD_MAX).contains(&tick.since(now)) {
             return false;
         }
         self.waiting.insert(place.map_or(0, |place| place + 1), (input, arrived));
@@ -128,5 +140,30 @@ mod tests {
         let kept = (0..1000).filter(|i| inputs.offer(Tick(10), input(10 + i, 0), Instant::now())).count();
         assert_eq!(kept, 33);
         assert!(!inputs.offer(Tick(10), input(1_000_000, 0), Instant::now()));
+    }
+
+    #[test]
+    fn half_the_wrap_away_is_neither_before_nor_after() {
+        let (mut inputs, now) = (Inputs::default(), Tick(7));
+        for off in [i32::MIN, i32::MIN + 1, i32::MIN + 2, i32::MAX, -BEHIND_MAX - 1] {
+            assert!(!inputs.offer(now, TickInput { tick: now.offset(off), ..input(0, 0) }, Instant::now()), "{off}");
+        }
+        assert!(inputs.offer(now, TickInput { tick: now.offset(-1000), ..input(0, 0) }, Instant::now()));
+    }
+
+    #[test]
+    fn who_comes_back_does_not_wish_again_for_ticks_that_had_their_input() {
+        let (mut inputs, start) = (Inputs::default(), Instant::now());
+        inputs.offer(Tick(9), input(10, 1), start);
+        inputs.offer(Tick(9), input(12, 1), start);
+        assert!(due(&mut inputs, 10, start).is_some());
+        for _ in 0..2 {
+            inputs.begin_anew();
+            assert_eq!(inputs.ack(), None, "acks are of this connection's inputs");
+            assert!(!inputs.offer(Tick(11), input(9, 2), start), "shots of the past are not fired twice");
+            assert!(!inputs.offer(Tick(11), input(10, 2), start));
+        }
+        assert!(inputs.offer(Tick(11), input(12, 2), start), "what only waited may come again");
+        assert_eq!(due(&mut inputs, 12, start), Some((lanes(2), 4.5)));
     }
 }

@@ -7,7 +7,6 @@ use tickwire_shared::{Game, Leave, SeatId, Tick, TickRate};
 
 use super::Room;
 use super::flight::Flight;
-use super::inputs::Inputs;
 use crate::handover::{LinkAddress, StayId};
 
 /// How long the last wish of one who is away holds: about as long as it does for a connection that stutters.
@@ -82,8 +81,7 @@ impl<G: Game> Room<G> {
         let was_away = occupant.away.take().is_some();
         let taken_from = (!was_away).then_some(occupant.link);
         (occupant.link, occupant.blocked, occupant.resynced) = (link, false, None);
-        // what it stamped before the gap was for ticks that are over
-        occupant.inputs = Inputs::default();
+        occupant.inputs.begin_anew();
         // and what was under way on the connection before is lost with it
         occupant.flight = Flight::default();
         let events_lost = occupant.view.resume(&self.store, claim);

@@ -371,11 +371,10 @@ impl View {
         grid.in_view(&self.eye(seat), store.newest()?, held, sees, &mut shared.wanted)
     }
 
-    /// The client's bytes, where they may not last for all there is.
+    /// The client's bytes, where they may not last for all there is: the room bounds them, or the client's way does.
     fn bytes_left(&mut self, shared: &ComposeTick) -> Option<i64> {
-        let is_limited = shared.terms.bytes_per_s > 0;
-        let bytes = is_limited.then(|| self.purse.bytes(&shared.terms, shared.tick));
-        bytes.filter(|bytes| *bytes <= AMPLE_FRAMES * self.proposal.bytes as i64 + AMPLE_BYTES)
+        let bytes = self.purse.bytes(&shared.terms, shared.tick);
+        Some(bytes).filter(|bytes| *bytes <= AMPLE_FRAMES * self.proposal.bytes as i64 + AMPLE_BYTES)
     }
 
     /// For each wanted channel: nothing when the client has it as it is, a delta, or a keyframe. The others that it has

@@ -6,10 +6,14 @@ use crate::kinds::Gun;
 /// Seconds that a special gun lasts.
 pub const SPECIAL_GUN_S: u16 = 8;
 
-const RELOAD_TICKS: u16 = 7;
-const RAPID_RELOAD_TICKS: u16 = 4;
+/// Ticks from one shot to the next.
+pub const RELOAD_TICKS: u16 = 7;
+/// The same of [`Gun::Rapid`].
+pub const RAPID_RELOAD_TICKS: u16 = 4;
 /// Of 100. Nine shots from cold, then about three a second.
-const HEAT_OF_A_SHOT: f32 = 11.0;
+pub const HEAT_OF_A_SHOT: f32 = 11.0;
+/// How far the outer shots of [`Gun::Fan`] are off the nose, in radians.
+pub const FAN: f32 = 0.16;
 const COOLING_PER_S: f32 = 32.0;
 
 /// A gun as the rules know it.
@@ -54,7 +58,7 @@ impl GunState {
         }
         match self.kind {
             Gun::Plain | Gun::Rapid => &[0.0],
-            Gun::Fan => &[-0.16, 0.0, 0.16],
+            Gun::Fan => &[-FAN, 0.0, FAN],
         }
     }
 

@@ -54,7 +54,7 @@ use tickwire_shared::{Game, Interest, Leave, Profile, Publisher, Refusal, SeatId
 
 pub use craft::{DRONE_SHOT_DAMAGE, RESPAWN_TICKS, SAFE_TICKS, SHOT_DAMAGE};
 pub use field::{BORDER_DEPTH, SCREEN_HEIGHT, TICK_HZ, VIEW_RADIUS, WORLD_RADIUS};
-pub use gun::SPECIAL_GUN_S;
+pub use gun::{FAN, HEAT_OF_A_SHOT, RAPID_RELOAD_TICKS, RELOAD_TICKS, SPECIAL_GUN_S};
 pub use kill::{DRONE_SCORE, KILL_SCORE, STREAK};
 pub use kinds::{
     Cause, DRONE_HUE, Entity, Event, Gift, Gun, HUES, Input, LEADERS, Leader, NAME_BYTES, Pickup, Rock, RockSize,
@@ -63,7 +63,7 @@ pub use kinds::{
 pub use pickup::{PICKUP_RADIUS, REPAIR_HP};
 pub use rock::{ROCK_RADII, ROCK_SCORES};
 pub use ship::{MAX_HP, MAX_SPEED, SHIP_RADIUS, ShipState, TURN_RATE};
-pub use shot::{SHOT_RADIUS, SHOT_SPEED, SHOT_TICKS};
+pub use shot::{MUZZLE, SHOT_RADIUS, SHOT_SPEED, SHOT_TICKS};
 
 use collide::Sweep;
 use craft::{Craft, Pilot};

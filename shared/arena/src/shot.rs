@@ -16,7 +16,7 @@ pub const SHOT_TICKS: u16 = 24;
 pub const SHOT_RADIUS: f32 = 0.4;
 
 /// Where a shot appears, ahead of the ship's centre.
-const MUZZLE: f32 = SHIP_RADIUS + 0.4;
+pub const MUZZLE: f32 = SHIP_RADIUS + 0.4;
 
 /// A shot as the rules know it.
 #[derive(Clone, Debug)]

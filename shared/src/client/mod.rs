@@ -24,6 +24,7 @@ pub mod prediction;
 mod reconnect;
 mod stats;
 mod untyped;
+mod wish;
 
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub use prediction::{Around, Predict, PredictError};
 pub use reconnect::{Meanwhile, Returning};
 pub use stats::Stats;
 pub use untyped::{InputError, UntypedClient};
+pub use wish::{Wish, WishError};
 
 use crate::bits::DecodeError;
 use crate::delta::LayoutError;
@@ -269,6 +271,12 @@ impl<G: Game> Client<G> {
     /// [`Client::state`].
     pub fn poll_connect(&mut self, now: Duration) -> bool {
         self.untyped.poll_connect(now)
+    }
+
+    /// There is a reason to think that a try would succeed: the device is online again, the player looks. The next one is
+    /// due at once, if one is awaited.
+    pub fn hurry(&mut self) {
+        self.untyped.hurry();
     }
 
     /// A whole binary message arrived.

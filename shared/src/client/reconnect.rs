@@ -128,6 +128,13 @@ impl Reconnect {
         due
     }
 
+    /// What it waits for is due at once.
+    pub(crate) fn hurry(&mut self) {
+        if let Way::Waits(until) = &mut self.way {
+            *until = Duration::ZERO;
+        }
+    }
+
     /// The connection stands; whether there will be a seat nobody knows yet.
     pub(crate) fn connected(&mut self) {
         if self.way != Way::Over {
@@ -190,6 +197,18 @@ mod tests {
             assert!(longest <= bound && longest > bound.mul_f32(0.9), "try {at}: {longest:?} of {bound:?}");
             assert!(shortest < bound.mul_f32(0.1), "try {at}: {shortest:?} of {bound:?}");
         }
+    }
+
+    #[test]
+    fn who_hurries_dials_at_once_and_only_if_waiting() {
+        let mut reconnect = Reconnect::new(Returning::new(1));
+        reconnect.hurry();
+        assert!(!reconnect.poll(S), "it is connected");
+        assert!(reconnect.broke(S, 1006));
+        reconnect.hurry();
+        assert!(reconnect.poll(S));
+        reconnect.hurry();
+        assert!(!reconnect.poll(S), "it dials already");
     }
 
     #[test]

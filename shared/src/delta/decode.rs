@@ -3,6 +3,7 @@
 use super::coder::{Count, Question, Sureness, Take};
 use super::encode::{DeltaScratch, Marked, gap_order};
 use super::forecast::{Forecast, RowPast, Surprise};
+use super::keyframe;
 use super::layout::{Coding, KindLayout, Layout, Part, Unit};
 use super::past::{Past, RowPasts};
 use super::row::{RowBuffer, Rows};
@@ -19,10 +20,7 @@ pub fn decode_keyframe(layout: &Layout, bytes: &[u8], out: &mut RowBuffer) -> Re
     out.clear();
     let mut bits = BitReader::new(bytes);
     let count = promised(bits.count(3)?, &bits)?;
-    let mut entered = Entered::new(layout, count);
-    while let Some((id, kind)) = entered.next(&mut bits)? {
-        entered.row(kind, &mut bits, out, id)?;
-    }
+    keyframe::decode_rows(layout, count, &mut bits, out)?;
     bits.all()
 }
 
@@ -361,7 +359,7 @@ fn decode_residual(
     Ok(residual)
 }
 
-fn decode_whole(unit: &Unit, rows: &mut impl Take, row: &mut [u32]) -> Result<(), DecodeError> {
+pub(super) fn decode_whole(unit: &Unit, rows: &mut impl Take, row: &mut [u32]) -> Result<(), DecodeError> {
     match unit.coding {
         Coding::Raw { bits: width, span } | Coding::Number { bits: width, span, .. } => {
             let lane = rows.bits(width)?;

@@ -2,6 +2,7 @@
 
 use super::coder::{Count, Put, Question, Sureness};
 use super::forecast::{Forecast, RowPast, Surprise};
+use super::keyframe;
 use super::layout::{Coding, KindLayout, Layout, Part, Unit, bits_for};
 use super::past::{Past, RowPasts};
 use super::row::{EntityRow, Rows, same_rows};
@@ -20,7 +21,7 @@ pub fn encode_keyframe_counted(layout: &Layout, now: Rows<'_>, spent: &mut Spent
     spent.clear(layout.field_of().len());
     let mut bits = Counted::new(BitWriter::new(out), spent);
     bits.count(now.entities.len() as u32, 3);
-    encode_entered(layout, now, now.entities.iter(), &mut bits);
+    keyframe::encode_rows(layout, now, &mut bits);
     bits.finish().finish();
 }
 
@@ -255,7 +256,7 @@ fn encode_row_with(kind: &KindLayout, part: Part, row: &[u32], put: &mut impl Pu
 }
 
 /// Rows that the host holds carry kinds that its own layout made.
-fn known<'a>(layout: &'a Layout, row: &EntityRow) -> &'a KindLayout {
+pub(super) fn known<'a>(layout: &'a Layout, row: &EntityRow) -> &'a KindLayout {
     layout.kind(row.kind).expect("a row's kind is in the layout that it was published by")
 }
 
@@ -395,7 +396,7 @@ fn encode_residual(
     surprise.note(residual);
 }
 
-fn encode_whole(unit: &Unit, lanes: &[u32], rows: &mut impl Put) {
+pub(super) fn encode_whole(unit: &Unit, lanes: &[u32], rows: &mut impl Put) {
     match unit.coding {
         Coding::Raw { bits: width, .. } | Coding::Number { bits: width, .. } | Coding::Turn { bits: width } => {
             rows.bits(lanes[0], width);

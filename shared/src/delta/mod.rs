@@ -4,7 +4,10 @@
 //! it needs no ids for what is already known:
 //!
 //! ```text
-//! keyframe   count · { id gap · kind · fields }
+//! keyframe   count · { group of up to 32 rows }
+//! group      order of the gaps' code · { id gap } · kinds differ? · kind of all, or of each · { column }
+//! column     of a kind and number: how it is coded · plain, or one value, or one value and { another? }, or range · { place in it }
+//!            of one or two rows, and of texts: { field }
 //! delta      leans on earlier states? · structure? [ removed count · { place gap } · entered count · { id gap · kind · fields } ]
 //!            moving: exception count · { place gap · marked? }      others: changed count · { place gap · marked? }
 //!            { plain or marked row }
@@ -73,6 +76,7 @@ mod coder;
 mod decode;
 mod encode;
 mod forecast;
+mod keyframe;
 mod layout;
 mod past;
 mod row;

@@ -141,6 +141,11 @@ impl RowBuffer {
         Some((kind, &mut self.lanes[entity.first..entity.first + kind.lanes()]))
     }
 
+    /// The rows from `from` on, and all lanes.
+    pub(super) fn parts_mut(&mut self, from: usize) -> (&[EntityRow], &mut [u32]) {
+        (self.entities.get(from..).unwrap_or(&[]), &mut self.lanes)
+    }
+
     /// Borrows them.
     #[must_use]
     pub fn rows(&self) -> Rows<'_> {

@@ -35,6 +35,15 @@ pub enum TrustError {
 }
 
 impl Trust {
+    /// The same for a client of one's own.
+    #[must_use]
+    pub fn client_config(&self) -> Arc<ClientConfig> {
+        self.0.clone().unwrap_or_else(|| {
+            let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+            Arc::new(builder().with_root_certificates(roots).with_no_client_auth())
+        })
+    }
+
     /// The authorities in this PEM and no others; and those certificates themselves, whatever name and time they bear,
     /// because a server that signed its own is often named so.
     ///
@@ -63,11 +72,15 @@ impl Trust {
     }
 
     fn with(verifier: Verifier) -> Self {
-        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-        // ring's provider has suites for both versions
-        let builder = builder.expect("the default versions fit the default provider").dangerous();
-        Self(Some(Arc::new(builder.with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())))
+        let builder = builder().dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+        Self(Some(Arc::new(builder.with_no_client_auth())))
     }
+}
+
+fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    // ring's provider has suites for both versions
+    builder.expect("the default versions fit the default provider")
 }
 
 fn provider() -> Arc<CryptoProvider> {

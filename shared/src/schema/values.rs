@@ -85,15 +85,25 @@ impl Quantizer {
     /// When there are fewer lanes than [`Quantizer::lanes`].
     #[must_use]
     pub fn value_between(&self, earlier: &[u32], later: &[u32], t: f32) -> Value {
+        self.value_moved(earlier, later, t, 0.0)
+    }
+
+    /// As [`Quantizer::value_between`], then a float or an angle moved by `off` steps; all else takes no notice of it.
+    /// What [`UntypedClient::off`](crate::client::UntypedClient::off) says goes here.
+    ///
+    /// # Panics
+    /// When there are fewer lanes than [`Quantizer::lanes`].
+    #[must_use]
+    pub fn value_moved(&self, earlier: &[u32], later: &[u32], t: f32, off: f32) -> Value {
         let now = if t < 1.0 { earlier } else { later };
         match self {
             Self::Bool => Value::Bool(now[0] != 0),
             // a description from a stranger may have any minimum
             Self::Int { min, .. } => Value::Int(min.saturating_add(now[0].into())),
             Self::Float { min, step, span } => {
-                Value::Float(FloatRange::described(*min, *step, *span).between(earlier[0], later[0], t))
+                Value::Float(FloatRange::described(*min, *step, *span).moved(earlier[0], later[0], t, off))
             }
-            Self::Angle { bits } => Value::Float(Angle::described(*bits).between(earlier[0], later[0], t)),
+            Self::Angle { bits } => Value::Float(Angle::described(*bits).moved(earlier[0], later[0], t, off)),
             Self::Enum { .. } => Value::Variant(now[0]),
             Self::Text { max_bytes } => Value::Text(Text::new(*max_bytes).dequantize(now)),
             Self::Quat { bits } => Value::Quat(Quat::described(*bits).between(earlier, later, t)),

@@ -20,6 +20,7 @@
 //! ```
 
 use rustc_hash::FxHashMap;
+use tickwire_shared::EntityId;
 use tickwire_shared::replica::Between;
 use tickwire_shared::schema::{Field, Quantizer, Schema, Value};
 
@@ -74,6 +75,12 @@ struct Known {
     row: Vec<u32>,
 }
 
+/// An entity that is drawn as it is in one row.
+#[must_use]
+pub fn still(id: EntityId, kind: u16, row: &[u32]) -> Between<'_> {
+    Between { id, kind, earlier: row, later: row, t: 0.0, span: 0.0, before: None, after: None, beyond: 0.0 }
+}
+
 impl Drawn {
     /// Nothing of a game.
     #[must_use]
@@ -98,7 +105,9 @@ impl Drawn {
         self.kinds.iter_mut().for_each(Table::clear);
         for entity in entities {
             let Some(table) = self.kinds.get_mut(usize::from(entity.kind)) else { continue };
-            let row = table.push(entity.id.0, entity.earlier, entity.later, entity.t);
+            // what has no newer row goes on as it went
+            let beyond = if entity.span > 0.0 { entity.beyond / entity.span } else { 0.0 };
+            let row = table.push(entity.id.0, entity.earlier, entity.later, entity.t + beyond);
             self.note(&entity, row);
         }
         for table in &mut self.kinds {
@@ -239,7 +248,6 @@ impl Column {
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::EntityId;
     use tickwire_shared::schema::KindSchema;
 
     use super::*;
@@ -284,7 +292,9 @@ mod tests {
         assert_eq!(drawn.table[2..4], [1, 1]);
         assert_eq!(drawn.kinds[0].ids, [9, 4], "what is gone stands behind, as it was told last");
         assert_eq!(drawn.kinds[0].columns[1].words, [2, 0]);
-        drawn.fill([between(9, &walked, &walked, 0.0)].into_iter());
+        // its next row is late by half a step
+        drawn.fill([Between { beyond: 0.5, ..between(9, &ann, &walked, 1.0) }].into_iter());
+        assert_eq!(f32::from_bits(drawn.kinds[0].columns[0].words[0]), 2.5);
         assert_eq!((drawn.news.len(), drawn.table[3]), (0, 0));
     }
 }

@@ -4,9 +4,12 @@
 //! [`Player`] and lends what is to be drawn as arrays of numbers ([`drawn`]). Call order for each session:
 //!
 //! ```text
-//! new(game, name)                    then, whenever something was called: poll_transmit until it gives nothing
-//! handle_message(now, bytes)         an error: close the socket; then poll_event, state, reason
-//! rest, put(...), input(now), sample(now)  once a frame; what sample points at lies there until the next one
+//! new(game, name, token, seed)       then, whenever something was called: poll_transmit until it gives nothing
+//! handle_message(now, bytes)         an error: close the socket; then state, reason
+//! rest, put(...), input(now), sample(now), poll_event(now)
+//!                                    once a frame; what sample points at lies there until the next one
+//! handle_disconnected(now, ...)      the socket is gone; true: at next_try call poll_connect(now), and when that says
+//!                                    so open another; handle_connected() when it is open
 //! ```
 //! `now` is `performance.now()`: milliseconds that never go back.
 //!
@@ -16,22 +19,23 @@
 pub mod drawn;
 mod fields;
 mod player;
-mod wish;
 
 use std::time::Duration;
 
 use tickwire_shared::Profile;
-use tickwire_shared::client::{State, UntypedClient};
+use tickwire_shared::client::{Returning, State, UntypedClient, Wish};
+use tickwire_shared::protocol::ResumeToken;
 use tickwire_shared::schema::{Field, KindSchema};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 pub use drawn::Drawn;
 pub use player::Player;
-use wish::Wish;
 
 /// Stands for the input where a kind's number is asked for, and for no seat.
 const INPUT: u16 = u16::MAX;
+/// So long a page without a connection tries to come back.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// Runs once when the module is loaded: a panic shall reach the console with its message.
 #[wasm_bindgen(start)]
@@ -77,11 +81,61 @@ impl Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// Asks for a seat in a game under this name.
+    /// Asks for a seat in a game under this name; or, with its `token`, for one that it had. When its connection breaks
+    /// it comes back at times drawn from `seed`.
     #[wasm_bindgen(constructor)]
     #[must_use]
-    pub fn new(game: &str, name: String) -> Self {
-        Self::of(UntypedClient::of_game(game, Profile { name }))
+    pub fn new(game: &str, name: String, token: &[u8], seed: u32) -> Self {
+        let client = match token_of(token) {
+            Some(token) => UntypedClient::back_to_game(game, token),
+            None => UntypedClient::of_game(game, Profile { name }),
+        };
+        Self::of(client.returning(returning(seed)))
+    }
+
+    /// Another socket is open.
+    pub fn handle_connected(&mut self) {
+        self.player.handle_connected();
+    }
+
+    /// The socket is gone, or could not be opened, with this close code (1006 when there was none). Tells whether the
+    /// client will come back.
+    pub fn handle_disconnected(&mut self, now_ms: f64, code: u16, reason: &str) -> bool {
+        self.player.handle_disconnected(since_epoch(now_ms), code, reason)
+    }
+
+    /// Whether to open a socket now; said once for each try.
+    pub fn poll_connect(&mut self, now_ms: f64) -> bool {
+        self.player.poll_connect(since_epoch(now_ms))
+    }
+
+    /// The next try is due at once.
+    pub fn hurry(&mut self) {
+        self.player.hurry();
+    }
+
+    /// What leads back to the seat; empty where none does. Whoever has it has the seat.
+    #[must_use]
+    pub fn token(&self) -> Vec<u8> {
+        self.player.untyped().token().map_or_else(Vec::new, |token| token.0.to_vec())
+    }
+
+    /// Which try to come back is awaited or under way, from 1; 0 while there is none.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        match self.player.untyped().state() {
+            State::Connecting { attempt, .. } | State::Resuming { attempt, .. } => *attempt,
+            _ => 0,
+        }
+    }
+
+    /// When the next try is due; nothing while none is awaited.
+    #[must_use]
+    pub fn next_try(&self) -> Option<f64> {
+        match self.player.untyped().state() {
+            State::Connecting { next_try, .. } | State::Resuming { next_try, .. } => next_try.map(to_ms),
+            _ => None,
+        }
     }
 
     /// A whole binary message arrived.
@@ -145,9 +199,9 @@ impl Client {
         self.player.poll_transmit()
     }
 
-    /// The next event of the game, in its own encoding.
-    pub fn poll_event(&mut self) -> Option<Vec<u8>> {
-        self.player.poll_event()
+    /// The next event of the game, in its own encoding; each when what is drawn has reached its tick.
+    pub fn poll_event(&mut self, now_ms: f64) -> Option<Vec<u8>> {
+        self.player.poll_event_at(since_epoch(now_ms))
     }
 
     /// Brings what is drawn to `now_ms` and gives where its table lies: see [`drawn`]. 0 before the schema is known.
@@ -157,13 +211,16 @@ impl Client {
         drawn.table().as_ptr()
     }
 
-    /// 0 connecting, joining or resuming, 1 playing, 2 ended.
+    /// 0 connecting, 1 joining, 2 playing, 3 resuming, 4 refused, 5 closed.
     #[must_use]
     pub fn state(&self) -> u8 {
         match self.player.untyped().state() {
-            State::Connecting { .. } | State::Joining | State::Resuming { .. } => 0,
-            State::Playing { .. } => 1,
-            State::Refused { .. } | State::Closed { .. } => 2,
+            State::Connecting { .. } => 0,
+            State::Joining => 1,
+            State::Playing { .. } => 2,
+            State::Resuming { .. } => 3,
+            State::Refused { .. } => 4,
+            State::Closed { .. } => 5,
         }
     }
 
@@ -197,18 +254,30 @@ impl Client {
         self.player.untyped().state_hash()
     }
 
-    /// Round trip, jitter and input to ack in milliseconds, -1 while unknown; frames; bytes in and out; hashes checked;
-    /// desyncs; milliseconds from tick to tick.
+    /// In the order of `STATS` in `assets/web/tickwire/room.js`: times in milliseconds, -1 while unknown.
     #[must_use]
     pub fn stats(&self) -> Vec<f64> {
-        let stats = self.player.untyped().stats();
-        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-        let known = |time: Option<Duration>| time.map_or(-1.0, ms);
-        let counts = [stats.frames, stats.bytes_in, stats.bytes_out, stats.hashes_checked, stats.desyncs];
-        let mut all = vec![known(stats.rtt), ms(stats.jitter), known(stats.input_to_ack)];
-        all.extend(counts.map(|count| count as f64));
-        all.push(ms(self.player.untyped().tick_interval()));
-        all
+        let stats = self.player.stats();
+        let known = |time: Option<Duration>| time.map_or(-1.0, to_ms);
+        let count = |count: u64| count as f64;
+        vec![
+            known(stats.rtt),
+            to_ms(stats.jitter),
+            known(stats.input_to_ack),
+            count(stats.frames),
+            count(stats.bytes_in),
+            count(stats.bytes_out),
+            count(stats.hashes_checked),
+            count(stats.desyncs),
+            to_ms(self.player.untyped().tick_interval()),
+            to_ms(stats.interpolation_delay),
+            count(stats.underruns),
+            f64::from(stats.margin_ms),
+            f64::from(stats.margin_wanted_ms),
+            count(stats.corrections),
+            f64::from(stats.correction_steps_max),
+            to_ms(stats.correction_longest),
+        ]
     }
 
     /// Names of the kinds, by number.
@@ -242,6 +311,22 @@ impl Client {
     pub fn field_variants(&self, kind: u16, field: usize) -> Vec<String> {
         self.field(kind, field).map_or_else(Vec::new, fields::variants)
     }
+}
+
+/// A resume token, if these bytes are one.
+#[must_use]
+pub fn token_of(bytes: &[u8]) -> Option<ResumeToken> {
+    bytes.try_into().ok().map(ResumeToken)
+}
+
+/// How a page comes back: it tries for long, since somebody may look at it again.
+#[must_use]
+pub fn returning(seed: u32) -> Returning {
+    Returning { give_up_after: GIVE_UP_AFTER, ..Returning::new(seed.into()) }
+}
+
+fn to_ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 fn since_epoch(now_ms: f64) -> Duration {

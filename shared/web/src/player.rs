@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tickwire_shared::client::{ClientError, InputError, UntypedClient, UntypedEvent};
+use tickwire_shared::client::{ClientError, InputError, Stats, UntypedClient, UntypedEvent};
 
 use crate::drawn::Drawn;
 
@@ -10,6 +10,18 @@ use crate::drawn::Drawn;
 pub trait Player {
     /// All that is to be read.
     fn untyped(&self) -> &UntypedClient;
+
+    /// As [`UntypedClient::handle_connected`].
+    fn handle_connected(&mut self);
+
+    /// As [`UntypedClient::handle_disconnected`].
+    fn handle_disconnected(&mut self, now: Duration, code: u16, reason: &str) -> bool;
+
+    /// As [`UntypedClient::poll_connect`].
+    fn poll_connect(&mut self, now: Duration) -> bool;
+
+    /// As [`UntypedClient::hurry`].
+    fn hurry(&mut self);
 
     /// As [`UntypedClient::handle_message`].
     ///
@@ -32,8 +44,13 @@ pub trait Player {
     /// As [`UntypedClient::poll_transmit`].
     fn poll_transmit(&mut self) -> Option<Vec<u8>>;
 
-    /// The next event of the game, in its own encoding. All else that happens is read elsewhere.
-    fn poll_event(&mut self) -> Option<Vec<u8>>;
+    /// The next event of the game that is drawn by `now`, in its own encoding. All else that happens is read elsewhere.
+    fn poll_event_at(&mut self, now: Duration) -> Option<Vec<u8>>;
+
+    /// Counters and estimates; who predicts has more of them.
+    fn stats(&self) -> Stats {
+        self.untyped().stats()
+    }
 
     /// Draws everything as it is at `now`; who predicts has other rows for some entities.
     fn draw(&self, now: Duration, drawn: &mut Drawn) {
@@ -44,6 +61,22 @@ pub trait Player {
 impl Player for UntypedClient {
     fn untyped(&self) -> &UntypedClient {
         self
+    }
+
+    fn handle_connected(&mut self) {
+        self.handle_connected();
+    }
+
+    fn handle_disconnected(&mut self, now: Duration, code: u16, reason: &str) -> bool {
+        self.handle_disconnected(now, code, reason)
+    }
+
+    fn poll_connect(&mut self, now: Duration) -> bool {
+        self.poll_connect(now)
+    }
+
+    fn hurry(&mut self) {
+        self.hurry();
     }
 
     fn handle_message(&mut self, now: Duration, message: &[u8]) -> Result<(), ClientError> {
@@ -66,9 +99,9 @@ impl Player for UntypedClient {
         self.poll_transmit()
     }
 
-    fn poll_event(&mut self) -> Option<Vec<u8>> {
+    fn poll_event_at(&mut self, now: Duration) -> Option<Vec<u8>> {
         loop {
-            if let UntypedEvent::Game(bytes) = self.poll_event()? {
+            if let UntypedEvent::Game(bytes) = self.poll_event_at(now)? {
                 return Some(bytes);
             }
         }

@@ -15,6 +15,10 @@ export class Client {
         const ptr = this.__destroy_into_raw();
         wasm.__wbg_client_free(ptr, 0);
     }
+    attempt() {
+        const ret = wasm.client_attempt(this.__wbg_ptr);
+        return ret >>> 0;
+    }
     command(command) {
         const ptr0 = passArray8ToWasm0(command, wasm.__wbindgen_malloc);
         const len0 = WASM_VECTOR_LEN;
@@ -44,6 +48,17 @@ export class Client {
         wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
         return v1;
     }
+    handle_connected() {
+        wasm.client_handle_connected(this.__wbg_ptr);
+    }
+    handle_disconnected(now_ms, code, reason) {
+        const val2 = +now_ms;
+        const val3 = +code;
+        const ptr0 = passStringToWasm0(reason, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.client_handle_disconnected(this.__wbg_ptr, val2, val3, ptr0, len0);
+        return ret !== 0;
+    }
     handle_message(now_ms, message) {
         const val2 = +now_ms;
         const ptr0 = passArray8ToWasm0(message, wasm.__wbindgen_malloc);
@@ -56,6 +71,9 @@ export class Client {
     hash() {
         const ret = wasm.client_hash(this.__wbg_ptr);
         return ret >>> 0;
+    }
+    hurry() {
+        wasm.client_hurry(this.__wbg_ptr);
     }
     input(now_ms) {
         const ret = wasm.client_input(this.__wbg_ptr, now_ms);
@@ -70,22 +88,30 @@ export class Client {
     leave() {
         wasm.client_leave(this.__wbg_ptr);
     }
-    constructor(game, name) {
-        let ptr0, len0, ptr1, len1;
+    constructor(game, name, token, seed) {
+        const val4 = +seed;
+        let ptr0, len0, ptr1, len1, ptr2, len2;
         try {
             ptr0 = passStringToWasm0(game, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
             len0 = WASM_VECTOR_LEN;
             ptr1 = passStringToWasm0(name, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
             len1 = WASM_VECTOR_LEN;
+            ptr2 = passArray8ToWasm0(token, wasm.__wbindgen_malloc);
+            len2 = WASM_VECTOR_LEN;
         } catch (e) {
+            if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 1, 1); }
             if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
             if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
             throw e;
         }
-        const ret = wasm.client_new(ptr0, len0, ptr1, len1);
+        const ret = wasm.client_new(ptr0, len0, ptr1, len1, ptr2, len2, val4);
         this.__wbg_ptr = ret;
         ClientFinalization.register(this, this.__wbg_ptr, this);
         return this;
+    }
+    next_try() {
+        const ret = wasm.client_next_try(this.__wbg_ptr);
+        return ret[0] === 0 ? undefined : ret[1];
     }
     owned() {
         const ret = wasm.client_owned(this.__wbg_ptr);
@@ -93,8 +119,12 @@ export class Client {
         wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
         return v1;
     }
-    poll_event() {
-        const ret = wasm.client_poll_event(this.__wbg_ptr);
+    poll_connect(now_ms) {
+        const ret = wasm.client_poll_connect(this.__wbg_ptr, now_ms);
+        return ret !== 0;
+    }
+    poll_event(now_ms) {
+        const ret = wasm.client_poll_event(this.__wbg_ptr, now_ms);
         let v1;
         if (ret[0] !== 0) {
             v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
@@ -167,8 +197,76 @@ export class Client {
         const ret = wasm.client_tick(this.__wbg_ptr);
         return ret === Number.MAX_SAFE_INTEGER ? undefined : ret;
     }
+    token() {
+        const ret = wasm.client_token(this.__wbg_ptr);
+        var v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        return v1;
+    }
 }
 if (Symbol.dispose) Client.prototype[Symbol.dispose] = Client.prototype.free;
+
+export class GunRules {
+    static __wrap(ptr) {
+        const obj = Object.create(GunRules.prototype);
+        obj.__wbg_ptr = ptr;
+        GunRulesFinalization.register(obj, obj.__wbg_ptr, obj);
+        return obj;
+    }
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        GunRulesFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_gunrules_free(ptr, 0);
+    }
+    get fan() {
+        const ret = wasm.__wbg_get_gunrules_fan(this.__wbg_ptr);
+        return ret;
+    }
+    get heat() {
+        const ret = wasm.__wbg_get_gunrules_heat(this.__wbg_ptr);
+        return ret;
+    }
+    get muzzle() {
+        const ret = wasm.__wbg_get_gunrules_muzzle(this.__wbg_ptr);
+        return ret;
+    }
+    get rapid_reload_s() {
+        const ret = wasm.__wbg_get_gunrules_rapid_reload_s(this.__wbg_ptr);
+        return ret;
+    }
+    get reload_s() {
+        const ret = wasm.__wbg_get_gunrules_reload_s(this.__wbg_ptr);
+        return ret;
+    }
+    get speed() {
+        const ret = wasm.__wbg_get_gunrules_speed(this.__wbg_ptr);
+        return ret;
+    }
+    set fan(arg0) {
+        wasm.__wbg_set_gunrules_fan(this.__wbg_ptr, arg0);
+    }
+    set heat(arg0) {
+        wasm.__wbg_set_gunrules_heat(this.__wbg_ptr, arg0);
+    }
+    set muzzle(arg0) {
+        wasm.__wbg_set_gunrules_muzzle(this.__wbg_ptr, arg0);
+    }
+    set rapid_reload_s(arg0) {
+        wasm.__wbg_set_gunrules_rapid_reload_s(this.__wbg_ptr, arg0);
+    }
+    set reload_s(arg0) {
+        wasm.__wbg_set_gunrules_reload_s(this.__wbg_ptr, arg0);
+    }
+    set speed(arg0) {
+        wasm.__wbg_set_gunrules_speed(this.__wbg_ptr, arg0);
+    }
+}
+if (Symbol.dispose) GunRules.prototype[Symbol.dispose] = GunRules.prototype.free;
 
 export class News {
     static __wrap(ptr) {
@@ -249,6 +347,11 @@ export class News {
 }
 if (Symbol.dispose) News.prototype[Symbol.dispose] = News.prototype.free;
 
+export function gun() {
+    const ret = wasm.gun();
+    return GunRules.__wrap(ret);
+}
+
 export function news(event) {
     const ptr0 = passArray8ToWasm0(event, wasm.__wbindgen_malloc);
     const len0 = WASM_VECTOR_LEN;
@@ -259,10 +362,20 @@ export function news(event) {
     return News.__wrap(ret[0]);
 }
 
-export function pilot(name) {
-    const ptr0 = passStringToWasm0(name, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
-    const len0 = WASM_VECTOR_LEN;
-    const ret = wasm.pilot(ptr0, len0);
+export function pilot(name, token, seed) {
+    const val3 = +seed;
+    let ptr0, len0, ptr1, len1;
+    try {
+        ptr0 = passStringToWasm0(name, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArray8ToWasm0(token, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.pilot(ptr0, len0, ptr1, len1, val3);
     return Client.__wrap(ret);
 }
 
@@ -341,6 +454,9 @@ function __wbg_get_imports() {
 const ClientFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_client_free(ptr, 1));
+const GunRulesFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_gunrules_free(ptr, 1));
 const NewsFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_news_free(ptr, 1));

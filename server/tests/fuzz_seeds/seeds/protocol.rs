@@ -165,8 +165,16 @@ fn deltas() -> Vec<Seed> {
     let ([a, b, c], none) = (states(), RowBuffer::default());
     let both = [slice(&keyframe(&a)), slice(&delta(&a, &b)), slice(&delta(&b, &c)), slice(&delta(&c, &c))].concat();
     let cut = keyframe(&a);
+    // two groups of rows, of one kind and mixed, which lie in a small range, are mostly equal, or all
+    let near: Vec<(u32, u16, u32)> = (0..40).map(|at| (at * 900 + at % 7, 2, 50_000 + at * 619 % 1000)).collect();
+    let alike: Vec<(u32, u16, u32)> =
+        (0..40).map(|at| (at * 3, (at % 3) as u16, if at == 6 { 90 } else { 7 })).collect();
+    let crowds = [&near, &alike].map(|crowd| slice(&keyframe(&rows(crowd)))).concat();
     vec![
         ("delta", "ok-keyframe", slice(&keyframe(&a))),
+        ("delta", "ok-keyframe-of-a-crowd", slice(&keyframe(&rows(&near)))),
+        ("delta", "ok-keyframe-of-many-alike", slice(&keyframe(&rows(&alike)))),
+        ("delta", "any-keyframes-of-crowds", crowds),
         ("delta", "ok-keyframe-and-deltas", both),
         ("delta", "ok-nothing", [slice(&keyframe(&none)), slice(&delta(&none, &none))].concat()),
         ("delta", "bad-keyframe-cut-short", slice(&cut[..cut.len() - 1])),

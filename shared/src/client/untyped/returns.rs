@@ -7,7 +7,7 @@ use crate::client::clock::Clock;
 use crate::client::event::UntypedEvent;
 use crate::client::reconnect::{Meanwhile, Reconnect, Returning};
 use crate::client::{ClientError, State};
-use crate::game::SeatId;
+use crate::game::{Profile, SeatId};
 use crate::protocol::close::CloseReason;
 use crate::protocol::{ClientMessage, ResumeClaim, ResumeToken};
 use crate::tick::{Tick, TickRate};
@@ -98,6 +98,24 @@ impl UntypedClient {
         due
     }
 
+    /// As [`Client::hurry`](crate::client::Client::hurry).
+    pub fn hurry(&mut self) {
+        self.reconnect.iter_mut().for_each(Reconnect::hurry);
+        if matches!(self.state, State::Connecting { next_try: Some(_), .. } | State::Resuming { next_try: Some(_), .. })
+        {
+            self.show_way();
+        }
+    }
+
+    /// As [`UntypedClient::back_to`] of a client that knows no more than the game's name.
+    #[must_use]
+    pub fn back_to_game(name: &str, token: ResumeToken) -> Self {
+        let mut client = Self::awaiting(name.to_owned(), Profile::default());
+        client.token = Some(token);
+        client.handle_connected();
+        client
+    }
+
     /// The server gave the seat back.
     pub(super) fn handle_resumed(
         &mut self,
@@ -107,6 +125,9 @@ impl UntypedClient {
     ) -> Result<(), ClientError> {
         if !matches!(self.state, State::Resuming { .. }) {
             return Err(ClientError::Unexpected("resumed"));
+        }
+        if self.schema.is_none() {
+            return Err(ClientError::Unexpected("resumed before the game's schema"));
         }
         match self.seat.replace((room, seat)) {
             None => {

@@ -1,22 +1,38 @@
 //! The input that leaves next, put together field by field.
 
 use thiserror::Error;
-use tickwire_shared::schema::{KindSchema, Quantizer, Value, ValueError};
 
-/// Why something cannot be put.
+use crate::schema::{KindSchema, Quantizer, Value, ValueError};
+
+/// Why something cannot be put. Each displays as the rest of a sentence that begins with the field's name.
 #[derive(Clone, PartialEq, Debug, Error)]
-pub(crate) enum WishError {
+pub enum WishError {
+    /// There is no such field.
     #[error("is no field of the input")]
     Field,
+    /// There is no such element.
     #[error("has {0} elements")]
     Element(usize),
+    /// It takes another value.
     #[error(transparent)]
     Value(#[from] ValueError),
 }
 
-/// See the module. At first everything is false, 0 or empty, or as near to it as the range allows.
+/// What a player wants, for [`UntypedClient::input`](super::UntypedClient::input): made by the schema, field by field.
+/// At first everything is false, 0 or empty, or as near to it as the range allows.
+///
+/// ```
+/// # use tickwire_shared::{client::Wish, schema::{Field, KindSchema, Quantizer}};
+/// # let turn = Field { name: "turn".into(), quantizer: Quantizer::Int { min: -1, max: 1 }, count: 1, owner_only: false };
+/// # let schema = KindSchema { name: "Keys".into(), fields: vec![turn] };
+/// let mut wish = Wish::new(&schema);
+/// wish.put(0, 0, -1.0)?;
+/// assert_eq!(wish.lanes(), [0]);
+/// assert_eq!(wish.put(0, 0, 2.0).unwrap_err().to_string(), "takes a number from -1 to 1, not 2");
+/// # Ok::<(), tickwire_shared::client::WishError>(())
+/// ```
 #[derive(Debug, Default)]
-pub(crate) struct Wish {
+pub struct Wish {
     /// Each with its first lane.
     fields: Vec<(Quantizer, usize, usize)>,
     lanes: Vec<u32>,
@@ -24,7 +40,9 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    pub(crate) fn new(input: &KindSchema) -> Self {
+    /// Of a game with this input.
+    #[must_use]
+    pub fn new(input: &KindSchema) -> Self {
         let mut wish = Self { fields: Vec::new(), lanes: vec![0; input.lanes()], resting: Vec::new() };
         let mut first = 0;
         for field in &input.fields {
@@ -40,15 +58,21 @@ impl Wish {
     }
 
     /// As it was at first.
-    pub(crate) fn rest(&mut self) {
+    pub fn rest(&mut self) {
         self.lanes.copy_from_slice(&self.resting);
     }
 
-    pub(crate) fn lanes(&self) -> &[u32] {
+    /// As it stands.
+    #[must_use]
+    pub fn lanes(&self) -> &[u32] {
         &self.lanes
     }
 
-    pub(crate) fn put(&mut self, field: usize, element: usize, number: f64) -> Result<(), WishError> {
+    /// Sets a number of a field: a boolean, an integer, a float, an angle, or the number of a variant.
+    ///
+    /// # Errors
+    /// The input has no such field or element, or it takes another value: it stays as it was.
+    pub fn put(&mut self, field: usize, element: usize, number: f64) -> Result<(), WishError> {
         let whole = || Some(number as i64).filter(|whole| *whole as f64 == number);
         let (quantizer, lanes) = self.place(field, element)?;
         let value = match quantizer {
@@ -63,12 +87,20 @@ impl Wish {
         Ok(quantizer.write(&value, lanes)?)
     }
 
-    pub(crate) fn put_text(&mut self, field: usize, element: usize, text: String) -> Result<(), WishError> {
+    /// Sets a text, or names a variant.
+    ///
+    /// # Errors
+    /// As [`Wish::put`].
+    pub fn put_text(&mut self, field: usize, element: usize, text: String) -> Result<(), WishError> {
         let (quantizer, lanes) = self.place(field, element)?;
         Ok(quantizer.write(&Value::Text(text), lanes)?)
     }
 
-    pub(crate) fn put_quat(&mut self, field: usize, element: usize, quat: [f32; 4]) -> Result<(), WishError> {
+    /// Sets a quaternion: x, y, z, w.
+    ///
+    /// # Errors
+    /// As [`Wish::put`].
+    pub fn put_quat(&mut self, field: usize, element: usize, quat: [f32; 4]) -> Result<(), WishError> {
         let (quantizer, lanes) = self.place(field, element)?;
         Ok(quantizer.write(&Value::Quat(quat), lanes)?)
     }
@@ -97,10 +129,9 @@ fn rest(quantizer: &Quantizer, lanes: &mut [u32]) {
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::delta::KindLayout;
-    use tickwire_shared::schema::Field;
-
     use super::*;
+    use crate::delta::KindLayout;
+    use crate::schema::Field;
 
     fn input() -> KindSchema {
         let field = |name: &str, quantizer, count| Field { name: name.into(), quantizer, count, owner_only: false };

@@ -1,0 +1,167 @@
+//! The client's copy against a model that knows where everybody is: entities go from channel to channel while channels
+//! are left out of frames and come late.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tickwire_shared::delta::{DeltaScratch, Earlier, Held, Layout, Past, RowBuffer, encode_delta, encode_keyframe};
+use tickwire_shared::protocol::frame::{self, Contents, Frame, FrameHead, LATE_MAX};
+use tickwire_shared::replica::Replica;
+use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
+use tickwire_shared::{EntityId, Tick};
+
+const CHANNELS: u16 = 3;
+const ENTITIES: u32 = 4;
+
+fn layout() -> Layout {
+    let field = Field { name: "x".into(), quantizer: Quantizer::Int { min: 0, max: 100 }, count: 1, owner_only: false };
+    let input = KindSchema { name: "Keys".into(), fields: Vec::new() };
+    let kinds = vec![KindSchema { name: "Body".into(), fields: vec![field] }];
+    Layout::new(&Schema { game: "replica".into(), version: 0, kinds, input, tables: Vec::new() })
+        .expect("a sound schema")
+}
+
+/// Where an entity is, if anywhere, and its value.
+type World = BTreeMap<u32, (u16, u32)>;
+
+/// What happens in a tick.
+#[derive(Clone, Debug)]
+struct Step {
+    moves: Vec<(u32, Option<u16>, u32)>,
+    /// For each channel, whether there is room for it in the frame.
+    room: Vec<bool>,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // few values, so that somebody is often as before
+    let a_move = (0..ENTITIES, prop_oneof![8 => (0..CHANNELS).prop_map(Some), 1 => Just(None)], 0u32..2);
+    let room = prop::collection::vec(prop::bool::weighted(0.6), usize::from(CHANNELS));
+    (prop::collection::vec(a_move, 0..3), room).prop_map(|(moves, room)| Step { moves, room })
+}
+
+/// A channel as the server knows it of the client.
+struct Channel {
+    states: [RowBuffer; 3],
+    held: Held,
+    /// Something of it was left out of the frames since.
+    is_late: bool,
+}
+
+struct Server {
+    layout: Layout,
+    world: World,
+    channels: BTreeMap<u16, Channel>,
+    tick: Tick,
+    scratch: DeltaScratch,
+}
+
+impl Server {
+    fn rows(&self, channel: u16) -> RowBuffer {
+        let mut rows = RowBuffer::default();
+        for (id, (_, value)) in self.world.iter().filter(|(_, (of, _))| *of == channel) {
+            rows.push(EntityId(*id), 0, 1)[0] = *value;
+        }
+        rows
+    }
+
+    fn is_same(&self, a: &RowBuffer, b: &RowBuffer) -> bool {
+        a.rows().entities == b.rows().entities && a.rows().lanes == b.rows().lanes
+    }
+
+    /// The next frame; all channels start with its first.
+    fn frame(&mut self, room: &[bool]) -> Vec<u8> {
+        let (last, now) = (Some(self.tick).filter(|_| !self.channels.is_empty()), self.tick.next());
+        self.tick = now;
+        let mut parts = Vec::new();
+        for handle in 0..CHANNELS {
+            let rows = self.rows(handle);
+            let mut bits = Vec::new();
+            let age = self.channels.get(&handle).map(|channel| now.since(channel.held.newest()));
+            if age.is_none_or(|age| age > i32::from(LATE_MAX)) {
+                encode_keyframe(&self.layout, rows.rows(), &mut bits);
+                let states = [rows.clone(), rows.clone(), rows];
+                self.channels.insert(handle, Channel { states, held: Held::keyframe(now), is_late: false });
+                parts.push((0, handle, true, bits));
+                continue;
+            }
+            let is_same = self.is_same(&self.channels[&handle].states[0], &rows);
+            let Self { layout, channels, scratch, .. } = self;
+            let channel = channels.get_mut(&handle).expect("it is known");
+            if !is_same || channel.is_late {
+                if !room[usize::from(handle)] {
+                    channel.is_late = true;
+                    continue;
+                }
+                let [base, before, older] = &channel.states;
+                let earlier = channel.held.motion(now).map(|(spacing, ahead)| Earlier {
+                    rows: [before.rows(), older.rows()],
+                    spacing,
+                    ahead,
+                    moved: None,
+                });
+                encode_delta(layout, &Past { base: base.rows(), earlier }, rows.rows(), scratch, &mut bits);
+                let late = if channel.is_late { now.since(channel.held.newest()) as u8 } else { 0 };
+                parts.push((late, handle, false, bits));
+            }
+            channel.states.rotate_right(1);
+            channel.states[0] = rows;
+            (channel.held, channel.is_late) = (channel.held.frame(now), false);
+        }
+        parts.sort_by_key(|(late, handle, ..)| (*late, *handle));
+        let mut message = Vec::new();
+        let head = FrameHead { tick: now, reset: last.is_none(), ..FrameHead::default() };
+        let contents = Contents { parts: parts.len(), ..Contents::default() };
+        frame::write_head(&head, last, &[], contents, &mut message);
+        let (count, mut marked) = (parts.len(), 0);
+        for (at, (late, handle, keyframe, bits)) in parts.into_iter().enumerate() {
+            if late != marked {
+                marked = late;
+                frame::write_late(late, &mut message);
+            }
+            frame::write_part_head(handle, keyframe, (at + 1 < count).then_some(bits.len()), &mut message);
+            message.extend_from_slice(&bits);
+        }
+        message
+    }
+
+    fn owes_nothing(&self) -> bool {
+        self.channels.values().all(|channel| !channel.is_late)
+    }
+}
+
+fn known(replica: &Replica) -> BTreeMap<u32, u32> {
+    replica.newest_all().map(|(id, _, row)| (id.0, row[0])).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+    #[test]
+    fn who_changes_channels_while_they_come_late_is_neither_lost_nor_old(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let world = (0..ENTITIES).map(|id| (id, (0, 0))).collect();
+        let (channels, scratch) = (BTreeMap::new(), DeltaScratch::default());
+        let mut server = Server { layout: layout(), world, channels, tick: Tick(u32::MAX - 20), scratch };
+        let (mut replica, mut frame) = (Replica::new(layout()), Frame::default());
+        // then nothing happens any more, for longer than anybody is waited for
+        let rest = Step { moves: Vec::new(), room: vec![true; CHANNELS.into()] };
+        for Step { moves, room } in steps.into_iter().chain(std::iter::repeat_n(rest, 80)) {
+            for (id, channel, value) in moves {
+                match channel {
+                    Some(channel) => drop(server.world.insert(id, (channel, value))),
+                    None => drop(server.world.remove(&id)),
+                }
+            }
+            let message = server.frame(&room);
+            frame.parse(&message).expect("it is well formed");
+            replica.apply(&frame, &message).expect("it builds on what is held");
+            if server.owes_nothing() {
+                let known = known(&replica);
+                for (id, (channel, value)) in &server.world {
+                    prop_assert_eq!(known.get(id), Some(value), "{} in {}", id, channel);
+                }
+            }
+        }
+        prop_assert_eq!(known(&replica).len(), server.world.len(), "whoever is gone is gone");
+    }
+}
