@@ -295,8 +295,7 @@
 //! # use room::{coins::*, *};
 //! # use std::time::Duration;
 //! # use tickwire_shared::*;
-//! use tickwire_shared::client::UntypedClient;
-//! use tickwire_shared::schema::Value;
+//! use tickwire_shared::client::{UntypedClient, Wish};
 //!
 //! let mut room = Room::<Coins>::new(());
 //! let mut client = UntypedClient::of_game("coins", Profile::default());
@@ -318,11 +317,11 @@
 //!         first += field.quantizer.lanes() * usize::from(field.count);
 //!     }
 //! }
-//! // an input is a row, too
-//! let mut keys = [0; 2];
-//! schema.input.fields[0].quantizer.write(&Value::Int(-1), &mut keys[..1])?;
-//! assert_eq!(keys, [0, 0], "-1 is the smallest: lane 0");
-//! client.input(now, &keys)?;
+//! // an input is a row, too: by number of the field and of its element
+//! let mut keys = Wish::new(&schema.input);
+//! keys.put(0, 0, -1.0)?;
+//! assert_eq!(keys.lanes(), [0, 1], "-1 is the smallest: lane 0; and 0 is the next");
+//! client.input(now, keys.lanes())?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -47,7 +47,7 @@ impl Keyboard {
         tcsetattr(stdin(), OptionalActions::Flush, &raw)?;
         let (send, bytes) = channel();
         // it ends with the program, or when nobody listens at the next key
-        std::thread::spawn(move || stdin().bytes().map_while(Result::ok).all(|byte| send.send(byte).is_ok()));
+        std::thread::spawn(move || stdin().lock().bytes().map_while(Result::ok).all(|byte| send.send(byte).is_ok()));
         let keyboard = Self { before, bytes, escape: 0, thrust: None, fire: None, turn: None };
         stdout().write_all(SHOW.as_bytes())?;
         Ok(keyboard)

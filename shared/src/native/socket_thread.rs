@@ -56,6 +56,21 @@ enum Order {
 ///
 /// What becomes of a lost connection is up to whoever holds it: see
 /// [`UntypedClient::handle_disconnected`](crate::client::UntypedClient::handle_disconnected).
+///
+/// ```no_run
+/// use tickwire_shared::native::{SocketEvent, SocketThread, Trust};
+///
+/// let mut socket = SocketThread::start("ws://127.0.0.1:7777/ws", &Trust::default())?;
+/// // once for each picture
+/// while let Some(event) = socket.poll() {
+///     match event {
+///         SocketEvent::Connected => println!("it stands: Client::handle_connected, unless it is the first"),
+///         SocketEvent::Message { bytes, .. } => println!("{} bytes for Client::handle_message", bytes.len()),
+///         SocketEvent::Lost { reason, .. } => println!("{reason}: Client::handle_disconnected"),
+///     }
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct SocketThread {
     /// None when it is being dropped.
