@@ -34,6 +34,8 @@ const ORDERS: Token = Token(usize::MAX);
 /// Sockets that are served before the clock is looked at again.
 const SOCKETS_A_LOOK: usize = 32;
 const EVENTS_MAX: usize = 512;
+/// A frame that was there is not mixed up with the next one for so long: ticks are farther apart.
+const KNOWN_FOR: Duration = Duration::from_millis(8);
 /// A poll that takes longer has slept.
 const WOKEN: Duration = Duration::from_micros(50);
 /// The thread measures how late it is even when no bot ticks.
@@ -369,6 +371,12 @@ impl Worker {
 
     fn ready(&mut self, since: Duration, slot: usize, readable: bool) {
         let now = self.ground.now;
+        let waited = now.saturating_sub(since);
+        // who waited for long may read what came only now: that it was there before is no longer known
+        let since = if waited > KNOWN_FOR { now } else { since };
+        if since == now && self.ground.measuring {
+            self.ground.measure.lateness.record(waited);
+        }
         self.with(slot, |bot, ground| {
             if readable {
                 bot.now_readable();

@@ -131,7 +131,7 @@ impl<G: Game, B: Behaviour<G>> Session for Player<G, B> {
         {
             self.frames_seen = frames;
             stay.frame(turn, tick);
-            if std::mem::take(&mut self.is_fresh) || frames % COMPARED_FRAMES == 0 {
+            if std::mem::take(&mut self.is_fresh) || frames.is_multiple_of(COMPARED_FRAMES) {
                 self.compare();
             }
         }
