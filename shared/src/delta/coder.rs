@@ -42,6 +42,12 @@ pub(super) struct Lean {
 
 impl Lean {
     pub(super) const NONE: Self = Self { by: 0, step: 0, far: false };
+
+    /// It is to lower numbers.
+    #[inline(always)]
+    pub(super) fn is_down(&self) -> bool {
+        if self.by == 0 { self.step < 0 } else { self.by < 0 }
+    }
 }
 
 /// What is known of a residual beforehand.
@@ -49,6 +55,8 @@ impl Lean {
 pub(super) struct Sureness {
     /// How far off the forecast may be: see [`Forecast::class`](super::forecast::Forecast::class).
     pub(super) class: usize,
+    /// Which lane it is of those of its coding: see [`Unit::place`].
+    pub(super) place: u8,
     pub(super) lean: Lean,
     /// How far off those before it in the row were.
     pub(super) surprise: Surprise,

@@ -311,12 +311,12 @@ fn decode_unit(
     match unit.coding {
         Coding::Number { bits: width, span, motion } => {
             let forecast = past.number(unit.first, width, motion);
-            let residual = decode_residual(unit, &forecast, width + 1, surprise, rows)?;
+            let residual = decode_residual((unit, unit.place), &forecast, width + 1, surprise, rows)?;
             row[unit.first] = in_range(forecast.within(span).wrapping_add(residual), span)?;
         }
         Coding::Turn { bits: width } => {
             let forecast = past.turn(unit.first, width);
-            let residual = decode_residual(unit, &forecast, width, surprise, rows)?;
+            let residual = decode_residual((unit, unit.place), &forecast, width, surprise, rows)?;
             row[unit.first] = (forecast.at.wrapping_add(residual) & ((1 << width) - 1)) as u32;
         }
         Coding::Quat { bits: width } => {
@@ -330,8 +330,8 @@ fn decode_unit(
             let span = (1 << width) - 1;
             let lanes = &mut row[unit.first..unit.first + Quat::LANES];
             lanes[0] = turned.largest;
-            for (forecast, lane) in turned.forecasts.iter().zip(&mut lanes[1..]) {
-                let residual = decode_residual(unit, forecast, width + 1, surprise, rows)?;
+            for ((place, forecast), lane) in (0..).zip(&turned.forecasts).zip(&mut lanes[1..]) {
+                let residual = decode_residual((unit, place), forecast, width + 1, surprise, rows)?;
                 *lane = in_range(forecast.within(span).wrapping_add(residual), span)?;
             }
         }
@@ -347,15 +347,15 @@ fn in_range(lane: i64, span: u32) -> Result<u32, DecodeError> {
 
 #[inline(always)]
 fn decode_residual(
-    unit: &Unit,
+    (unit, place): (&Unit, u8),
     forecast: &Forecast,
     width: u8,
     surprise: &mut Surprise,
     rows: &mut impl Take,
 ) -> Result<i64, DecodeError> {
-    let sure = Sureness { class: forecast.class(*surprise), lean: forecast.lean, surprise: *surprise };
+    let sure = Sureness { class: forecast.class(*surprise), place, lean: forecast.lean, surprise: *surprise };
     let residual = rows.residual(unit, sure, width)?;
-    surprise.note(residual);
+    surprise.note(residual, &forecast.lean);
     Ok(residual)
 }
 

@@ -353,12 +353,12 @@ fn encode_unit(
         Coding::Number { bits: width, span, motion } => {
             let forecast = past.number(unit.first, width, motion);
             let residual = i64::from(to[0]).wrapping_sub(forecast.within(span));
-            encode_residual(unit, &forecast, residual, width + 1, surprise, rows);
+            encode_residual((unit, unit.place), &forecast, residual, width + 1, surprise, rows);
         }
         Coding::Turn { bits: width } => {
             let forecast = past.turn(unit.first, width);
             let residual = wrapped_difference(to[0], forecast.at as u32, width);
-            encode_residual(unit, &forecast, residual, width, surprise, rows);
+            encode_residual((unit, unit.place), &forecast, residual, width, surprise, rows);
         }
         Coding::Quat { bits: width } => {
             let mut turned = past.turned(unit, width);
@@ -372,9 +372,9 @@ fn encode_unit(
             } else if another {
                 return false;
             }
-            for (forecast, lane) in turned.forecasts.iter().zip(&to[1..]) {
+            for ((place, forecast), lane) in (0..).zip(&turned.forecasts).zip(&to[1..]) {
                 let residual = i64::from(*lane).wrapping_sub(forecast.within((1 << width) - 1));
-                encode_residual(unit, forecast, residual, width + 1, surprise, rows);
+                encode_residual((unit, place), forecast, residual, width + 1, surprise, rows);
             }
         }
         Coding::Raw { .. } | Coding::Text { .. } => encode_whole(unit, to, rows),
@@ -384,16 +384,16 @@ fn encode_unit(
 
 #[inline(always)]
 fn encode_residual(
-    unit: &Unit,
+    (unit, place): (&Unit, u8),
     forecast: &Forecast,
     residual: i64,
     width: u8,
     surprise: &mut Surprise,
     rows: &mut impl Put,
 ) {
-    let sure = Sureness { class: forecast.class(*surprise), lean: forecast.lean, surprise: *surprise };
+    let sure = Sureness { class: forecast.class(*surprise), place, lean: forecast.lean, surprise: *surprise };
     rows.residual(unit, sure, residual, width);
-    surprise.note(residual);
+    surprise.note(residual, &forecast.lean);
 }
 
 pub(super) fn encode_whole(unit: &Unit, lanes: &[u32], rows: &mut impl Put) {

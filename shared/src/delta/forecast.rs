@@ -60,7 +60,11 @@ pub(super) struct Turned {
 
 /// How far off the forecasts of a row have been so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Surprise(pub(super) u64);
+pub(super) struct Surprise {
+    pub(super) by: u64,
+    /// Whether the last two residuals went with their lean or against it: see [`Surprise::note`].
+    pub(super) trend: u8,
+}
 
 impl<'a> RowPast<'a> {
     /// Whether a unit is expected to change: it is made for motion, or it changed the last time.
@@ -84,7 +88,7 @@ impl<'a> RowPast<'a> {
         }
         let size = (64 - far.wrapping_add(wrong).leading_zeros()) as u8;
         let wrong = pace.scale(wrong.cast_signed()).unsigned_abs();
-        (Surprise(wrong.wrapping_mul(kind.moving_share()) >> 16), size)
+        (Surprise { by: wrong.wrapping_mul(kind.moving_share()) >> 16, trend: 0 }, size)
     }
 
     /// For a number with its lane at `lane`.
@@ -219,7 +223,7 @@ impl Forecast {
     /// it, in eighths.
     #[inline(always)]
     pub(super) fn class(&self, surprise: Surprise) -> usize {
-        let doubt = self.doubt.wrapping_add(surprise.0.wrapping_mul(12)) | 1;
+        let doubt = self.doubt.wrapping_add(surprise.by.wrapping_mul(12)) | 1;
         let octave = doubt.ilog2();
         // the bit below the highest one
         let below = (doubt << 1).wrapping_shr(octave) as u32 & 1;
@@ -228,9 +232,14 @@ impl Forecast {
 }
 
 impl Surprise {
-    #[inline]
-    pub(super) fn note(&mut self, residual: i64) {
-        self.0 = self.0.wrapping_add(residual.unsigned_abs()).wrapping_add(1) >> 1;
+    /// How many trends there are: two residuals, each none, with its lean, or against it.
+    pub(super) const TRENDS: usize = 9;
+
+    #[inline(always)]
+    pub(super) fn note(&mut self, residual: i64, lean: &Lean) {
+        self.by = self.by.wrapping_add(residual.unsigned_abs()).wrapping_add(1) >> 1;
+        let way = if residual == 0 { 0 } else { 1 + u8::from((residual < 0) != lean.is_down()) };
+        self.trend = self.trend % 3 * 3 + way;
     }
 }
 

@@ -1,5 +1,6 @@
 //! A schema compiled for the codec: which lanes of a kind form a unit, and how a unit is coded.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -71,11 +72,17 @@ impl Coding {
     }
 }
 
+/// Lanes of one coding that are told apart, as those of x, y and z.
+pub(super) const PLACES: usize = 3;
+
 /// The smallest thing that a delta can say has changed: a field, or one element of an array.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unit {
     /// Among all public units of a layout.
     pub(crate) number: u16,
+    /// How many of the same coding stand before it in a row, [`PLACES`] less one at most. Of a rotation it is 0: there the
+    /// components count.
+    pub(crate) place: u8,
     pub(crate) first: usize,
     pub(crate) lanes: usize,
     pub(crate) coding: Coding,
@@ -139,7 +146,10 @@ impl KindLayout {
             let units = if field.owner_only { &mut layout.owner } else { &mut layout.public };
             for _ in 0..field.count {
                 let lanes = field.quantizer.lanes();
-                units.push(Unit { number: 0, first, lanes, coding, motion: coding.is_motion(), rice: coding.rice() });
+                let alike = |unit: &&Unit| discriminant(&unit.coding) == discriminant(&coding) && lanes == 1;
+                let place = units.iter().filter(alike).take(PLACES - 1).count() as u8;
+                let (motion, rice) = (coding.is_motion(), coding.rice());
+                units.push(Unit { number: 0, place, first, lanes, coding, motion, rice });
                 first += lanes;
             }
         }

@@ -3,22 +3,23 @@
 //!
 //! One byte a question, (2 · byte + 1) / 512 for a yes. A residual is asked for as zero or not, its sign, the place of
 //! its highest bit in unary, and the two bits below that; what is lower is as likely one as the other. Whether it is
-//! zero, and how long if it is short, is asked by how wrong the lane's own forecast was the last time and how wrong those
-//! before it in the row were, each in 12 levels; what else there is by the class of doubt that is made of both. Directions
-//! are told from where the lane leans: a scene and its mirror image are one.
+//! zero, and how long if it is short, is asked by which lane it is, as of x, y and z, by how wrong the lane's own forecast
+//! was the last time and how wrong those before it in the row were, each in 12 levels; its sign by those of the two
+//! residuals before it in the row, which a body that is held up or pushed has in common; what else there is by the class of
+//! doubt. Directions are told from where the lane leans: a scene and its mirror image are one.
 //!
 //! ```text
 //! 4 models (pushed, seldom, turn, quat), one step ahead and further:
-//!     12 × 12 levels: { zero? · 2 (the other way, with the lean) × 4 × more bits? }
+//!     3 lanes × 12 × 12 levels: { zero? · 2 (the other way, with the lean) × 4 × more bits? }
 //!     32 classes of doubt: { 11 × more bits? · 8 × second bit · 16 × third bit }
-//!     16 sizes of the lean × 32 of the step: against the lean?
+//!     9 trends × 16 sizes of the lean × 16 of the step: against the lean?
 //! 6 codings × 4 × 16 sizes: changed? · 16 × 16 sizes: another largest component? · 16 sizes: moves?
 //! 2 counts: 32 × more bits?
 //! ```
 
 use super::coder::{Count, Put, Question, Sureness, Take};
-use super::forecast::Motion;
-use super::layout::{Coding, LayoutError, Unit};
+use super::forecast::{Motion, Surprise};
+use super::layout::{Coding, LayoutError, PLACES, Unit};
 use crate::bits::DecodeError;
 use crate::range::{Chance, RangeReader, RangeWriter};
 
@@ -30,14 +31,15 @@ const LEVELS: usize = 12;
 const SHORT: usize = 4;
 /// Questions of two levels.
 const CELL: usize = 1 + 2 * SHORT;
-const CELLS: usize = LEVELS * LEVELS * CELL;
+const CELLS: usize = PLACES * LEVELS * LEVELS * CELL;
 /// Questions of one class.
 const LENGTHS: usize = 11;
 const SECONDS: usize = 8;
 const CLASS: usize = LENGTHS + SECONDS + 2 * SECONDS;
 const LEANS: usize = 16;
-const STEPS: usize = 32;
-const MODEL: usize = CELLS + CLASSES * CLASS + LEANS * STEPS;
+const STEPS: usize = 16;
+const SIGNS: usize = Surprise::TRENDS * LEANS * STEPS;
+const MODEL: usize = CELLS + CLASSES * CLASS + SIGNS;
 const SIZES: usize = 16;
 const CHANGED: usize = 2 * MODELS * MODEL;
 const ANOTHER: usize = CHANGED + 4 * CODINGS * SIZES;
@@ -123,17 +125,20 @@ struct Asked {
 impl Asked {
     #[inline]
     fn new(unit: &Unit, sure: Sureness) -> Self {
-        let Sureness { class, lean, surprise } = sure;
+        let Sureness { class, place: lane, lean, surprise } = sure;
         let model = (coding(unit) + if lean.far { MODELS } else { 0 }) * MODEL;
         let (by, step) = (lean.by.unsigned_abs(), lean.step.unsigned_abs());
-        let down = if by > 0 { lean.by < 0 } else { lean.step < 0 };
+        let down = lean.is_down();
         let size = |of: u64| (64 - of.leading_zeros()) as usize;
         let place = if by < 6 { by as usize } else { (3 + size(by)).min(LEANS - 1) };
-        let steps = 2 * size(step).min(STEPS / 2 - 1) + usize::from((lean.step < 0) != down);
+        // from 2 on two sizes are one
+        let steps = 2 * (size(step) / 2).min(STEPS / 2 - 1) + usize::from((lean.step < 0) != down);
+        let row = usize::from(lane) * LEVELS + level(by);
+        let trend = usize::from(surprise.trend) * LEANS + place;
         Self {
-            cell: model + (level(by) * LEVELS + level(surprise.0)) * CELL,
+            cell: model + (row * LEVELS + level(surprise.by)) * CELL,
             class: model + CELLS + class.min(CLASSES - 1) * CLASS,
-            sign: model + CELLS + CLASSES * CLASS + place * STEPS + steps,
+            sign: model + CELLS + CLASSES * CLASS + trend * STEPS + steps,
             down,
         }
     }
@@ -372,7 +377,7 @@ impl Training {
         }
     }
 
-    /// The tables. A question that came up seldom is answered as the same one of the level or class before.
+    /// The tables. A question that came up seldom is answered as the same one of the lane, level or class before.
     #[must_use]
     pub fn tables(&self) -> Vec<u8> {
         let mut chances: Vec<Chance> = Vec::with_capacity(QUESTIONS);
@@ -380,7 +385,7 @@ impl Training {
             let in_model = at % MODEL;
             let before = match in_model {
                 _ if at >= CHANGED => None,
-                ..CELLS => [LEVELS * CELL, CELL].into_iter().find(|before| *before <= in_model),
+                ..CELLS => [CELLS / PLACES, LEVELS * CELL, CELL].into_iter().find(|before| *before <= in_model),
                 _ => Some(CLASS).filter(|_| (CELLS + CLASS..CELLS + CLASSES * CLASS).contains(&in_model)),
             };
             let like = before.map_or(128, |before| u64::from(chances[at - before]));
