@@ -52,7 +52,11 @@ fn what_is_no_address_ends_it_and_nobody_there_is_tried_again() {
     let once = connect(&format!("ws://{free}/ws"), Some(&once));
     reach(once, State::Closed);
     // SAFETY: each once
-    unsafe { [wrong, nobody, once].map(|client| tickwire_free(client)) };
+    unsafe {
+        for client in [wrong, nobody, once] {
+            tickwire_free(client);
+        }
+    }
 }
 
 #[test]
