@@ -152,7 +152,7 @@ fn the_recorded_session_gives_the_recorded_states() {
         assert_eq!(tickwire_stats_read(client.0, stats.as_mut_ptr()), Status::Ok);
         stats.assume_init()
     };
-    assert_eq!((stats.desyncs, stats.rtt_ns), (0, -1));
+    assert_eq!(stats.desyncs, 0);
     assert!(stats.hashes_checked > if cfg!(miri) { 0 } else { 5 });
 }
 
@@ -341,7 +341,7 @@ fn null_and_short_and_wrong_are_errors() {
 #[test]
 fn whatever_a_server_sends_is_taken_or_refused() {
     let (game, steps) = recording();
-    let (rounds, mut seed) = (if cfg!(miri) { 4 } else { 400 }, 1u32);
+    let (rounds, mut seed) = (if cfg!(miri) { 4 } else { 150 }, 1u32);
     let mut random = || {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (seed >> 8) as usize
@@ -386,21 +386,29 @@ fn whatever_a_server_sends_is_taken_or_refused() {
 
 #[test]
 fn a_broken_connection_is_made_again() {
-    let (client, now_ns) = playing();
+    let (client, now_ns) = (Handle::new("arena"), 1_000_000_000);
     let mut returns = false;
     // SAFETY: a client and a place
     unsafe {
         let told = tickwire_disconnected(client.0, now_ns, 1006, c"cable".as_ptr(), &raw mut returns);
         assert_eq!((told, returns), (Status::Ok, true));
         let session = client.session();
-        assert_eq!((session.state, session.seat, session.attempt), (State::Resuming, 0, 1));
+        assert_eq!((session.state, session.seat, session.attempt), (State::Connecting, TICKWIRE_NONE, 1));
         assert_eq!(text(|buffer, room| tickwire_reason(client.0, buffer, room)), "cable");
+        let mut length = 0;
+        assert_eq!(tickwire_next_message(client.0, null_mut(), 0, &raw mut length), Status::Nothing);
         assert_eq!(tickwire_poll_connect(client.0, session.next_try_ns), Status::Ok);
         assert_eq!(tickwire_poll_connect(client.0, session.next_try_ns), Status::Nothing, "said once");
         assert_eq!(tickwire_connected(client.0), Status::Ok);
-        let mut length = 0;
+        assert_eq!(client.session().state, State::Joining);
         assert_eq!(tickwire_next_message(client.0, null_mut(), 0, &raw mut length), Status::ErrorShort);
         assert_eq!(tickwire_leave(client.0), Status::Ok);
         assert_eq!(client.session().state, State::Closed);
     }
+
+    // the recording's room holds no seats, so there is no way back to one
+    let (client, now_ns) = playing();
+    // SAFETY: a client and a place
+    let told = unsafe { tickwire_disconnected(client.0, now_ns, 1006, null(), &raw mut returns) };
+    assert_eq!((told, returns, client.session().state), (Status::Ok, false, State::Closed));
 }
