@@ -147,10 +147,15 @@ async function answering(browser, address) {
   const page = await openPage(browser);
   await page.goto(`${address}/?name=Far&lab=${BAD_LINK}`);
   await playing(page);
-  const { id } = await own(page);
   const pictures = [];
   for (let i = 0; i < 5; i++) {
-    await still(page, id);
+    // nothing but a key turns a ship: what turns then, turns because of the key
+    await page.waitForFunction(() => {
+      const { angle, dead } = window.tickwire.own ?? { dead: true };
+      window.same = !dead && window.wasAngle === angle ? window.same + 1 : 0;
+      window.wasAngle = angle;
+      return window.same > 8;
+    }, null, { timeout: 15_000 });
     const counted = page.evaluate(() => new Promise(resolve => addEventListener('keydown', () => {
       const before = window.tickwire.own.angle;
       let count = 0;
@@ -160,7 +165,7 @@ async function answering(browser, address) {
         else requestAnimationFrame(look);
       });
     }, { once: true, capture: true })));
-    await page.waitForTimeout(100);
+    await page.waitForTimeout(50);
     await page.keyboard.down('KeyD');
     pictures.push(await counted);
     await page.waitForTimeout(150);
