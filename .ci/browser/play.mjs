@@ -161,7 +161,7 @@ async function answering(browser, address) {
       let count = 0;
       requestAnimationFrame(function look() {
         count += 1;
-        if (window.tickwire.own.angle !== before || count === 200) resolve(count);
+        if (window.tickwire.own.angle !== before || count === 30) resolve(count);
         else requestAnimationFrame(look);
       });
     }, { once: true, capture: true })));
