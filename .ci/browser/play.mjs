@@ -154,9 +154,10 @@ async function answering(browser, address) {
       const { angle, dead } = window.tickwire.own ?? { dead: true };
       window.same = !dead && window.wasAngle === angle ? window.same + 1 : 0;
       window.wasAngle = angle;
-      return window.same > 8;
+      return window.same > 3;
     }, null, { timeout: 15_000 });
-    const counted = page.evaluate(() => new Promise(resolve => addEventListener('keydown', () => {
+    // it listens before the key is pressed, however busy the machine is
+    await page.evaluate(() => { window.counted = new Promise(resolve => addEventListener('keydown', () => {
       const before = window.tickwire.own.angle;
       let count = 0;
       requestAnimationFrame(function look() {
@@ -164,10 +165,9 @@ async function answering(browser, address) {
         if (window.tickwire.own.angle !== before || count === 30) resolve(count);
         else requestAnimationFrame(look);
       });
-    }, { once: true, capture: true })));
-    await page.waitForTimeout(50);
+    }, { once: true, capture: true })); });
     await page.keyboard.down('KeyD');
-    pictures.push(await counted);
+    pictures.push(await page.evaluate(() => window.counted));
     await page.waitForTimeout(150);
     await page.keyboard.up('KeyD');
   }
