@@ -147,22 +147,27 @@ async function answering(browser, address) {
   const page = await openPage(browser);
   await page.goto(`${address}/?name=Far&lab=${BAD_LINK}`);
   await playing(page);
-  const { id } = await own(page);
   const pictures = [];
   for (let i = 0; i < 5; i++) {
-    await still(page, id);
-    const counted = page.evaluate(() => new Promise(resolve => addEventListener('keydown', () => {
+    // nothing but a key turns a ship: what turns then, turns because of the key
+    await page.waitForFunction(() => {
+      const { angle, dead } = window.tickwire.own ?? { dead: true };
+      window.same = !dead && window.wasAngle === angle ? window.same + 1 : 0;
+      window.wasAngle = angle;
+      return window.same > 3;
+    }, null, { timeout: 15_000 });
+    // it listens before the key is pressed, however busy the machine is
+    await page.evaluate(() => { window.counted = new Promise(resolve => addEventListener('keydown', () => {
       const before = window.tickwire.own.angle;
       let count = 0;
       requestAnimationFrame(function look() {
         count += 1;
-        if (window.tickwire.own.angle !== before || count === 200) resolve(count);
+        if (window.tickwire.own.angle !== before || count === 30) resolve(count);
         else requestAnimationFrame(look);
       });
-    }, { once: true, capture: true })));
-    await page.waitForTimeout(100);
+    }, { once: true, capture: true })); });
     await page.keyboard.down('KeyD');
-    pictures.push(await counted);
+    pictures.push(await page.evaluate(() => window.counted));
     await page.waitForTimeout(150);
     await page.keyboard.up('KeyD');
   }

@@ -12,7 +12,7 @@ const SLIDERS = [
 const PLOTS = [
   { label: 'round trip', colour: '#7db4ff', least: 50, read: stats => stats.rtt, told: stats => ms(stats.rtt) },
   { label: 'buffer', colour: '#5df2a0', least: 100, read: stats => stats.interpolationDelay, told: stats => `${ms(stats.interpolationDelay)} · ${stats.underruns} empty` },
-  { label: 'margin', colour: '#ffc857', least: 20, read: stats => stats.margin, aim: stats => stats.marginWanted, told: stats => `${stats.margin.toFixed(1)} of ${ms(stats.marginWanted)}` },
+  { label: 'margin', colour: '#ffc857', least: 20, read: stats => stats.margin, aim: stats => stats.marginWanted, told: stats => `${Math.round(stats.margin)} of ${Math.round(stats.marginWanted)} ms` },
   { label: 'corrections', colour: '#ff5470', least: 2, bars: true, read: (stats, last) => stats.corrections - (last?.corrections ?? stats.corrections), told: stats => `${stats.corrections} · longest ${ms(stats.correctionLongest)}` },
 ];
 const EVERY_MS = 100;
