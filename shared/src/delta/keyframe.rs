@@ -151,9 +151,9 @@ fn encode_gaps(group: &[EntityRow], mut next_id: u64, mean: u64, widest: u64, pu
     for row in group {
         let gap = (u64::from(row.id.0) - next_id) as u32;
         if order == PLAIN_IDS {
-            put.bits(gap, 32)
+            put.bits(gap, 32);
         } else {
-            put.count(gap, order)
+            put.count(gap, order);
         }
         next_id = u64::from(row.id.0) + 1;
     }
