@@ -235,7 +235,8 @@ impl Player {
     }
 
     fn deliver(&mut self, message: &[u8], room_seats: &[SeatId]) {
-        let (now, mut frame) = (self.now(), Frame::default());
+        let now = self.now();
+        let mut frame = self.client.tick().map_or_else(Frame::default, Frame::after);
         frame.parse(message).expect("the room's frames are sound");
         self.last_parts = (frame.parts.iter().filter(|part| part.keyframe).count(), frame.parts.len());
         self.client.handle_message(now, message).expect("the room's frames are sound");

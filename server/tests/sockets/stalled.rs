@@ -42,7 +42,8 @@ impl Reader {
                 let rest = self.unread.split_off(head + length);
                 let message = std::mem::replace(&mut self.unread, rest);
                 let before = self.client.tick();
-                self.client.handle_message(self.started.elapsed(), &message[head..]).expect("a sound message");
+                let handled = self.client.handle_message(self.started.elapsed(), &message[head..]);
+                handled.unwrap_or_else(|error| panic!("{error}: {:?}", String::from_utf8_lossy(&message)));
                 self.flush();
                 let is_frame = frame::is_frame(&message[head..]);
                 assert!(!is_frame || self.client.tick() != before, "a frame that could not be applied");

@@ -452,7 +452,7 @@ impl UntypedClient {
             return Err(ClientError::Unexpected("frame of an older tick"));
         }
         self.heard = Some(head.tick);
-        if self.frame.asks {
+        if head.asks {
             self.transmit(protocol::heard::encode(head.tick));
         }
         if self.clock.arrived(now, head.tick) == Arrival::Restarted {

@@ -188,8 +188,6 @@ pub struct FramePart {
 pub struct Frame {
     /// The head.
     pub head: FrameHead,
-    /// The server waits for word that the client has taken it.
-    pub asks: bool,
     /// Channels that are no longer subscribed to.
     pub closed: Vec<u16>,
     /// Channels that changed.
