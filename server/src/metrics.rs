@@ -72,7 +72,7 @@ impl Gauge {
 pub struct CloseCounters([Counter; CLOSE_REASONS.len()]);
 
 /// All reasons, with their labels.
-const CLOSE_REASONS: [(CloseReason, &str); 11] = [
+const CLOSE_REASONS: [(CloseReason, &str); 13] = [
     (CloseReason::Done, "done"),
     (CloseReason::GoingAway, "going_away"),
     (CloseReason::ProtocolError, "protocol_error"),
@@ -83,6 +83,8 @@ const CLOSE_REASONS: [(CloseReason, &str); 11] = [
     (CloseReason::TryLater, "try_later"),
     (CloseReason::Version, "version"),
     (CloseReason::Game, "game"),
+    (CloseReason::TakenOver, "taken_over"),
+    (CloseReason::SeatGone, "seat_gone"),
     (CloseReason::Refused, "refused"),
 ];
 
