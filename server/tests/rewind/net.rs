@@ -122,7 +122,7 @@ impl<G: Game> Net<G> {
             let mut inputs = Vec::new();
             while let Some(message) = player.up.take(self.now_ms) {
                 let verdict = player.session.handle_message(now, &message, &mut inputs);
-                assert!(matches!(verdict, Verdict::Nothing | Verdict::Reply(_)), "{verdict:?}");
+                assert!(matches!(verdict, Verdict::Nothing | Verdict::Reply(_) | Verdict::Heard(_)), "{verdict:?}");
             }
             for input in inputs {
                 self.room.input(player.seat, player.link, input, now);
