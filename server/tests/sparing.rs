@@ -267,7 +267,7 @@ fn a_client_whose_way_takes_less_is_sent_less() {
 /// A frame of all that is there would be longer than a client takes.
 #[test]
 fn one_who_sees_a_world_larger_than_a_frame_gets_it_in_several() {
-    const BODIES: u32 = 200_000;
+    const BODIES: u32 = 450_000;
     let mut room = Room::new(BODIES, Terms { bytes_per_s: 0, rate_hz: RATE_HZ, far_is_rarer: false });
     let mut client = Client::new();
     client.view.sight(Sight::All);

@@ -15,7 +15,7 @@ fn with(settings: &str) -> (Scratch, Running) {
 
 async fn play(server: &Running, name: &str) -> Connection<Arena> {
     let url = format!("ws://{}/ws", server.address);
-    let mut player = Connection::<Arena>::connect(&url, Profile { name: name.to_owned() }).await.unwrap();
+    let mut player = Connection::<Arena>::connect(&url, Profile { name: name.to_owned() }).await.unwrap().once();
     while player.client.tick().is_none() {
         player.receive().await.unwrap();
     }
@@ -51,7 +51,7 @@ fn sigterm_waits_for_those_who_play_and_takes_nobody_new() {
         assert!(ready.starts_with("HTTP/1.1 503") && ready.ends_with("draining\n"), "{ready}");
         assert!(server.get("/healthz").starts_with("HTTP/1.1 200"), "it lives");
         let url = format!("ws://{}/ws", server.address);
-        let mut late = Connection::<Arena>::connect(&url, Profile::default()).await.unwrap();
+        let mut late = Connection::<Arena>::connect(&url, Profile::default()).await.unwrap().once();
         let (code, reason) = close(&mut late).await;
         assert!(code == 1013 && reason.contains("about to stop"), "{code} {reason}");
         let before = player.client.tick().unwrap();

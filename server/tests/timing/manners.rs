@@ -6,6 +6,7 @@ use tickwire_server::handover::{LinkAddress, RoomId};
 use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::Room;
 use tickwire_shared::client::{Client, Event, State};
+use tickwire_shared::protocol::frame::{Contents, FrameHead, write_head};
 use tickwire_shared::protocol::{ClientMessage, ServerMessage};
 use tickwire_shared::{
     EntityId, Game, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick, World,
@@ -13,7 +14,7 @@ use tickwire_shared::{
 
 const MINE_UNTIL: Tick = Tick(10);
 /// Speaks of a channel that nobody has.
-const ROGUE_FRAME: [u8; 9] = [0xf0, 6, 0, 0, 0, 0, 1, 99, 0];
+const ROGUE_FRAME: [u8; 4] = [0xa0, 6, 0xc6, 1];
 
 /// One entity, which belongs to seat 0 and later to seat 1.
 struct Hands {
@@ -102,15 +103,19 @@ fn resyncs(client: &mut Client<Hands>) -> usize {
 
 #[test]
 fn a_state_that_stays_wrong_is_told_of_twice_and_then_asked_for_anew() {
-    const FLAGS: usize = 5;
+    // flags of a frame's first two bytes
+    const MORE: u8 = 1;
+    const WHOLE_TICK: u8 = 2;
     let mut client = client();
     client.handle_message(at(0), &joined()).expect("it asked for a seat");
     while client.poll_transmit().is_some() {}
     let mut asked = Vec::new();
     for (i, mut frame) in (0..300).zip(frames(300)) {
         // no ack, and a hash: that comes next
-        if frame[FLAGS] & 6 == 4 {
-            frame[FLAGS + 1] ^= 1;
+        if frame[0] & 6 == 4 {
+            let more = if frame[0] & MORE != 0 { Some(frame[1]) } else { None };
+            let tick_bytes = if more.is_some_and(|more| more & WHOLE_TICK != 0) { 4 } else { 1 };
+            frame[1 + usize::from(more.is_some()) + tick_bytes] ^= 1;
         }
         client.handle_message(at(i), &frame).expect("a wrong state is no broken protocol");
         let messages = std::iter::from_fn(|| client.poll_transmit());
@@ -178,9 +183,9 @@ fn events_that_nobody_polls_are_dropped_and_counted() {
     client.handle_message(at(0), &joined()).expect("it asked for a seat");
     // each rogue frame that ends the healing is a desync of its own
     for i in 0..5000u32 {
-        let mut frame = vec![0xf0];
-        frame.extend_from_slice(&(i + 1).to_le_bytes());
-        frame.extend_from_slice(&[1 | 4, 1, 2, 3, 4, 0]);
+        let mut frame = Vec::new();
+        let head = FrameHead { tick: Tick(i + 1), reset: true, hash: Some(1), ..FrameHead::default() };
+        write_head(&head, None, &[], Contents::default(), &mut frame);
         client.handle_message(at(i.into()), &frame).expect("a wrong state is no broken protocol");
     }
     assert_eq!(std::iter::from_fn(|| client.poll_event()).count(), 4096);

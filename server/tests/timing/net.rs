@@ -277,7 +277,7 @@ impl Pair {
     /// The client reads.
     fn receive(&mut self, now_ms: f64) {
         let now = Duration::from_secs_f64(now_ms / 1e3);
-        let mut frame = Frame::default();
+        let mut frame = self.client.tick().map_or_else(Frame::default, Frame::after);
         while let Some(message) = self.down.take(now_ms) {
             frame.parse(&message).expect("the room's frames are sound");
             self.second.margins_ms.extend(frame.head.ack.map(|ack| f64::from(ack.margin_100us) / 10.0));
