@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::limits::{CLIENT_MESSAGE_MAX_BYTES, EVENT_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
-use super::{ResumeClaim, ResumeToken};
+use super::{FRAME, ResumeClaim, ResumeToken};
 use crate::bits::DecodeError;
 use crate::schema::Schema;
 use crate::tick::Tick;
@@ -110,7 +110,7 @@ impl ClientMessage {
     /// # Errors
     /// Malformed, too long, or bytes left over.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode::<_, CLIENT_MESSAGE_MAX_BYTES>(bytes)
+        decode_tagged::<_, CLIENT_MESSAGE_MAX_BYTES>(bytes)
     }
 }
 
@@ -126,7 +126,7 @@ impl ServerMessage {
     /// # Errors
     /// Malformed, too long, or bytes left over.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode::<_, SERVER_MESSAGE_MAX_BYTES>(bytes)
+        decode_tagged::<_, SERVER_MESSAGE_MAX_BYTES>(bytes)
     }
 }
 
@@ -160,6 +160,15 @@ pub fn decode_payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeErro
 fn encode<T: Serialize>(message: &T) -> Vec<u8> {
     bincode::serde::encode_to_vec(message, bincode::config::standard())
         .expect("messages are plain data without maps of unknown length, and the buffer grows")
+}
+
+/// A message by its tag of one byte: bincode would take the longer ways to write a small number as well, whose first byte
+/// is that of a hot message.
+fn decode_tagged<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, DecodeError> {
+    match bytes.first() {
+        Some(tag) if tag & FRAME != 0 => Err(DecodeError::OutOfRange("tag")),
+        _ => decode::<_, LIMIT>(bytes),
+    }
 }
 
 /// All of `bytes`, taking no more than `LIMIT` bytes of memory on the way.
@@ -213,5 +222,8 @@ mod tests {
     fn cold_tags_stay_below_the_hot_ones() {
         assert_eq!(ClientMessage::Leave.encode(), [5]);
         assert_eq!(ServerMessage::Pong { stamp_ms: 1 }.encode(), [3, 1]);
+        for long_tag in [&[251, 3, 0, 1][..], &[252, 3, 0, 0, 0, 1]] {
+            assert_eq!(ServerMessage::decode(long_tag), Err(DecodeError::OutOfRange("tag")));
+        }
     }
 }
