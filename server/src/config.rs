@@ -16,6 +16,7 @@ mod error;
 mod file;
 mod filter;
 mod hints;
+mod identity;
 mod keys;
 mod operator;
 mod printed;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 pub use error::ConfigError;
+pub use identity::{IdentityConfig, SecondDevice};
 pub use keys::{KeyHelp, keys};
 pub(crate) use operator::token;
 pub use operator::{AdminConfig, LoadLimits, LogFormat};
@@ -71,6 +73,8 @@ pub struct Config {
     pub stop_grace_ms: u64,
     /// What players are told when the server stops, with close code 1001: when and where to return.
     pub stop_text: String,
+    /// Where players find the next server, such as `https://eu2.game.example`: it stands behind `stop_text`.
+    pub return_to: Option<String>,
     /// After SIGTERM no rooms are opened and nobody may join; when all rooms have ended, or after so many seconds, the
     /// server stops. 0 stops at once.
     pub drain_s: u64,
@@ -91,6 +95,8 @@ pub struct Config {
     pub load: LoadLimits,
     /// The listener for metrics and steering.
     pub admin: AdminConfig,
+    /// Who players are.
+    pub identity: IdentityConfig,
 }
 
 impl Config {
@@ -206,6 +212,7 @@ impl Default for Config {
             tls_key: None,
             stop_grace_ms: 2_000,
             stop_text: "the server stops; come back soon".to_owned(),
+            return_to: None,
             // with the grace below the ten seconds that containers are given as a rule
             drain_s: 5,
             net: NetConfig::default(),
@@ -216,6 +223,7 @@ impl Default for Config {
             log_format: LogFormat::default(),
             load: LoadLimits::default(),
             admin: AdminConfig::default(),
+            identity: IdentityConfig::default(),
         }
     }
 }

@@ -19,6 +19,7 @@
 //! serve                               spawns threads, wires, stops in order
 //! control  |  gateway  |  tick        tokio: lobby, plain HTTP | reactor side | tick side
 //! room     |  session  |  lobby       one running game | one client's conversation | who may sit where
+//! identity                            who players are, beside these three
 //! handover |  config                  what crosses threads | what a person sets
 //! sync     |  net                     bytes of state | bytes of sockets
 //! metrics                             counters
@@ -30,6 +31,7 @@ pub mod config;
 pub mod control;
 pub mod gateway;
 pub mod handover;
+pub mod identity;
 pub mod lobby;
 pub mod metrics;
 pub mod net;

@@ -4,12 +4,13 @@
 use std::path::{Path, PathBuf};
 
 /// Module and floor; modules of one floor must not import each other.
-const FLOORS: [(&str, u8); 12] = [
+const FLOORS: [(&str, u8); 13] = [
     ("serve", 6),
     ("control", 5),
     ("gateway", 5),
     ("tick", 5),
     ("lobby", 4),
+    ("identity", 4),
     ("room", 4),
     ("session", 4),
     ("handover", 3),

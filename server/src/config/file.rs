@@ -23,10 +23,16 @@ pub(super) fn apply(layers: &mut Layers, path: &Path) {
         Err(cause) => return layers.faults.push(ConfigError::Unreadable { file: path.to_owned(), cause }),
     };
     let before = paths(&mut layers.config).map(Option::take);
+    let keys_before = std::mem::take(&mut layers.config.identity.key_files);
     apply_text(layers, path, &text);
     let folder = path.parent().unwrap_or(Path::new(""));
     for (field, before) in paths(&mut layers.config).into_iter().zip(before) {
         *field = field.take().map(|named| folder.join(named)).or(before);
+    }
+    let key_files = &mut layers.config.identity.key_files;
+    match key_files.is_empty() {
+        true => *key_files = keys_before,
+        false => key_files.iter_mut().for_each(|named| *named = folder.join(&named)),
     }
 }
 
@@ -44,9 +50,18 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 /// Those that are relative to the file that names them.
-fn paths(config: &mut Config) -> [&mut Option<PathBuf>; 5] {
-    let admin = &mut config.admin.token_file;
-    [&mut config.assets, &mut config.capsules, &mut config.tls_cert, &mut config.tls_key, admin]
+fn paths(config: &mut Config) -> [&mut Option<PathBuf>; 8] {
+    let (admin, identity) = (&mut config.admin, &mut config.identity);
+    [
+        &mut config.assets,
+        &mut config.capsules,
+        &mut config.tls_cert,
+        &mut config.tls_key,
+        &mut admin.token_file,
+        &mut admin.bans_file,
+        &mut identity.secret_file,
+        &mut identity.jwks_file,
+    ]
 }
 
 /// `file` is for the errors.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use super::Config;
 use super::error::{ConfigError, Place};
-use super::filter;
 use super::operator::{self, LogFormat};
+use super::{filter, identity};
 use crate::net::http_head::HEADERS_CEILING;
 use crate::net::origin::OriginRule;
 use crate::net::proxy::Network;
@@ -21,7 +21,7 @@ pub(super) struct Key {
 }
 
 /// What kind of value a key takes, and its field.
-enum Slot {
+pub(super) enum Slot {
     Address(fn(&mut Config) -> &mut SocketAddr),
     Folder(fn(&mut Config) -> &mut Option<PathBuf>),
     File(fn(&mut Config) -> &mut Option<PathBuf>),
@@ -38,14 +38,20 @@ enum Slot {
     Names(fn(&mut Config) -> &mut Vec<String>),
     Sentence(usize, fn(&mut Config) -> &mut String),
     Format(fn(&mut Config) -> &mut LogFormat),
+    Files(fn(&mut Config) -> &mut Vec<PathBuf>),
+    MaybeText(fn(&mut Config) -> &mut Option<String>),
+    MaybeSwitch(fn(&mut Config) -> &mut Option<bool>),
+    Words(fn(&mut Config) -> &mut Vec<String>),
+    /// One of these; it is read and set by name.
+    OneOf(&'static [&'static str], fn(&Config) -> &'static str, fn(&mut Config, &str) -> bool),
 }
 
 use Slot::{
-    Address, Count, File, Filter, Folder, Format, MaybeAddress, Millis, Names, Networks, Origins, Sentence, Small,
-    Switch, Times, Token,
+    Address, Count, File, Files, Filter, Folder, Format, MaybeAddress, MaybeSwitch, MaybeText, Millis, Names, Networks,
+    OneOf, Origins, Sentence, Small, Switch, Times, Token, Words,
 };
 
-static KEYS: [Key; 65] = [
+static KEYS: [Key; 67] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -55,6 +61,7 @@ static KEYS: [Key; 65] = [
     key("tls_key", "PEM file of their private key", File(|c| &mut c.tls_key)),
     key("stop_grace_ms", "time for players to leave after SIGTERM", Millis(0..=600_000, |c| &mut c.stop_grace_ms)),
     key("stop_text", "what players read at the end", Sentence(CLOSE_TEXT_MAX_BYTES, |c| &mut c.stop_text)),
+    key("return_to", "and where they find the next server", MaybeText(|c| &mut c.return_to)),
     key("drain_s", "time for rooms to end after SIGTERM", Millis(0..=604_800, |c| &mut c.drain_s)),
     key("rooms_max", "most rooms at once", Count(1..=1_000_000, |c| &mut c.rooms_max)),
     key(
@@ -231,18 +238,19 @@ static KEYS: [Key; 65] = [
     key("admin.token", "what whoever steers must show", Token(|c| &mut c.admin.token)),
     key("admin.token_file", "a file with that token", File(|c| &mut c.admin.token_file)),
     key("admin.hosts", "names that requests may ask for", Names(|c| &mut c.admin.hosts)),
+    key("admin.bans_file", "where bans are kept over a restart", File(|c| &mut c.admin.bans_file)),
 ];
 
 /// What a close frame can carry beside its code (RFC 6455 5.5).
 const CLOSE_TEXT_MAX_BYTES: usize = 123;
 
-const fn key(name: &'static str, meaning: &'static str, slot: Slot) -> Key {
+pub(super) const fn key(name: &'static str, meaning: &'static str, slot: Slot) -> Key {
     Key { name, meaning, slot }
 }
 
 /// All keys, in the order in which people read them.
 pub(super) fn all() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter()
+    KEYS.iter().chain(&identity::KEYS)
 }
 
 /// A key as the help text shows it.
@@ -267,7 +275,7 @@ pub fn keys() -> Vec<KeyHelp> {
         default: key.shown(&mut config),
         range: key.range(),
     };
-    KEYS.iter().map(line).collect()
+    all().map(line).collect()
 }
 
 /// A value as it was written.
@@ -380,6 +388,18 @@ impl Key {
             Names(field) => *field(config) = names(given.list())?,
             Sentence(max_bytes, field) => *field(config) = sentence(given.text(), *max_bytes)?,
             Format(field) => *field(config) = format(given.text())?,
+            Files(field) => {
+                *field(config) = words(given.list(), "paths of files")?.into_iter().map(Into::into).collect()
+            }
+            MaybeText(field) => *field(config) = Some(word(given.text())?),
+            MaybeSwitch(field) => {
+                *field(config) = Some(given.switch().ok_or("it takes true or false, without quotes")?)
+            }
+            Words(field) => *field(config) = words(given.list(), "names of claims")?,
+            OneOf(names, _, set) => {
+                let is_one = set(config, given.text().unwrap_or_default());
+                return if is_one { Ok(()) } else { Err(format!("it takes one of {}", quoted(names))) };
+            }
         }
         Ok(())
     }
@@ -404,8 +424,8 @@ impl Key {
         let shown = self.shown(config);
         match &self.slot {
             Token(_) => None,
-            Folder(_) | File(_) | MaybeAddress(_) if shown.is_empty() => None,
-            Count(..) | Millis(..) | Times(..) | Small(..) | Switch(_) => Some(shown),
+            Folder(_) | File(_) | MaybeAddress(_) | MaybeText(_) | MaybeSwitch(_) if shown.is_empty() => None,
+            Count(..) | Millis(..) | Times(..) | Small(..) | Switch(_) | MaybeSwitch(_) => Some(shown),
             _ => Some(toml::Value::String(shown).to_string()),
         }
     }
@@ -429,6 +449,11 @@ impl Key {
             Names(field) => field(config).join(","),
             Sentence(_, field) => field(config).clone(),
             Format(field) => field(config).name().to_owned(),
+            Files(field) => field(config).iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(","),
+            MaybeText(field) => field(config).clone().unwrap_or_default(),
+            MaybeSwitch(field) => field(config).map(|switch| switch.to_string()).unwrap_or_default(),
+            Words(field) => field(config).join(","),
+            OneOf(_, name, _) => name(config).to_owned(),
         }
     }
 }
@@ -467,6 +492,24 @@ fn sentence(text: Option<&str>, max_bytes: usize) -> Result<String, String> {
     text.filter(fits)
         .map(str::to_owned)
         .ok_or_else(|| format!("it takes a sentence of 1 to {max_bytes} bytes, which is what a close frame can carry"))
+}
+
+fn word(text: Option<&str>) -> Result<String, String> {
+    const MAX_BYTES: usize = 256;
+    let is_fine = |text: &&str| (1..=MAX_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
+    text.filter(is_fine)
+        .map(str::to_owned)
+        .ok_or_else(|| format!("it takes a text of 1 to {MAX_BYTES} bytes, in quotes"))
+}
+
+/// What stands between commas, or in a list; nothing at all is allowed.
+fn words(list: Option<String>, what: &str) -> Result<Vec<String>, String> {
+    let list = list.ok_or_else(|| format!("it takes {what} between commas, or as a list"))?;
+    list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(|item| word(Some(item))).collect()
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }
 
 fn format(text: Option<&str>) -> Result<LogFormat, String> {

@@ -15,18 +15,21 @@ pub struct AdminConfig {
     pub token_file: Option<PathBuf>,
     /// Names that requests may ask for (Host) beside IP addresses and `localhost`.
     pub hosts: Vec<String>,
+    /// A file that bans are kept in; without one they end with the process. In a file it is relative to that file.
+    pub bans_file: Option<PathBuf>,
 }
 
 /// Without the token.
 impl std::fmt::Debug for AdminConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { listen, token, token_file, hosts } = self;
+        let Self { listen, token, token_file, hosts, bans_file } = self;
         let token = token.as_ref().map(|_| "(set)");
         f.debug_struct("AdminConfig")
             .field("listen", listen)
             .field("token", &token)
             .field("token_file", token_file)
             .field("hosts", hosts)
+            .field("bans_file", bans_file)
             .finish()
     }
 }

@@ -83,7 +83,7 @@ struct Counts {
 
 /// What is counted as one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Address {
+pub(crate) enum Address {
     V4(Ipv4Addr),
     V6Prefix(u64),
 }
@@ -138,7 +138,8 @@ impl Counts {
 }
 
 impl Address {
-    fn of(ip: IpAddr) -> Self {
+    /// Of a canonical address.
+    pub(crate) fn of(ip: IpAddr) -> Self {
         match ip {
             IpAddr::V4(ip) => Self::V4(ip),
             IpAddr::V6(ip) => Self::V6Prefix((ip.to_bits() >> 64) as u64),

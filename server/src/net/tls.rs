@@ -19,6 +19,7 @@ use rustls::{InvalidMessage, ServerConfig, ServerConnection};
 use super::http_head::HeadError;
 use super::proxy::SIGNATURE;
 pub use identity::{Identity, TlsError};
+pub(crate) use identity::{Stamp, stamp};
 pub use leaf::Leaf;
 pub use pem::PemError;
 

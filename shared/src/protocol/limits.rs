@@ -2,6 +2,10 @@
 
 /// Longest player name in bytes of UTF-8.
 pub const NAME_MAX_BYTES: usize = 24;
+/// Longest name of an account in bytes: the `sub` of a pass.
+pub const ACCOUNT_MAX_BYTES: usize = 128;
+/// Longest claim of a pass that a game sees, in bytes of its text or JSON.
+pub const CLAIM_MAX_BYTES: usize = 256;
 /// Longest cold message of a client in bytes.
 pub const CLIENT_MESSAGE_MAX_BYTES: usize = 4 * 1024;
 /// Longest cold message of a server in bytes; a schema is the longest.

@@ -86,7 +86,7 @@ struct Loaded {
 
 /// What changes when a file is written, or another takes its place.
 #[derive(PartialEq, Debug)]
-struct Stamp {
+pub(crate) struct Stamp {
     modified: Option<SystemTime>,
     bytes: u64,
     inode: u64,
@@ -154,7 +154,7 @@ fn read_files(certificate: &Path, key: &Path) -> Result<Loaded, TlsError> {
 }
 
 /// Of what a link leads to; none if that is not there.
-fn stamp(file: &Path) -> Option<Stamp> {
+pub(crate) fn stamp(file: &Path) -> Option<Stamp> {
     let found = fs::metadata(file).ok()?;
     Some(Stamp { modified: found.modified().ok(), bytes: found.len(), inode: found.ino() })
 }

@@ -1,0 +1,134 @@
+//! Who sits where: accounts and addresses of all stays, so that an account has no more seats than it may, is found by
+//! its second device, and goes when it is banned.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::handover::{RoomId, StayId};
+
+/// One who has a seat, or is promised one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// The account; none for one who is anonymous.
+    pub account: Option<Arc<str>>,
+    /// From where.
+    pub ip: IpAddr,
+    /// In this room.
+    pub room: RoomId,
+    /// Index of its tick thread.
+    pub thread: usize,
+    /// Of this game.
+    pub game: Arc<str>,
+}
+
+/// A stay and its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sitting {
+    /// Which.
+    pub stay: StayId,
+    /// In this room.
+    pub room: RoomId,
+    /// Index of its tick thread.
+    pub thread: usize,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct People {
+    by_stay: FxHashMap<StayId, Person>,
+    /// Accounts are believed before they come here, so nobody chooses the keys.
+    by_account: FxHashMap<Arc<str>, Vec<StayId>>,
+}
+
+impl People {
+    /// Somebody gets a seat.
+    pub fn enter(&mut self, stay: StayId, person: Person) {
+        if let Some(account) = &person.account {
+            self.by_account.entry(Arc::clone(account)).or_default().push(stay);
+        }
+        self.by_stay.insert(stay, person);
+    }
+
+    /// Somebody comes back, perhaps from somewhere else.
+    pub fn came_back(&mut self, stay: StayId, ip: IpAddr) {
+        if let Some(person) = self.by_stay.get_mut(&stay) {
+            person.ip = ip;
+        }
+    }
+
+    /// A stay is over.
+    pub fn left(&mut self, stay: StayId) {
+        let Some(account) = self.by_stay.remove(&stay).and_then(|person| person.account) else { return };
+        if let Some(stays) = self.by_account.get_mut(&account) {
+            stays.retain(|other| *other != stay);
+            if stays.is_empty() {
+                self.by_account.remove(&account);
+            }
+        }
+    }
+
+    /// A room is no more.
+    pub fn room_ended(&mut self, room: RoomId) {
+        let in_room = |(stay, person): (&StayId, &Person)| (person.room == room).then_some(*stay);
+        let over: Vec<StayId> = self.by_stay.iter().filter_map(in_room).collect();
+        over.into_iter().for_each(|stay| self.left(stay));
+    }
+
+    /// Who has this stay.
+    #[must_use]
+    pub fn get(&self, stay: StayId) -> Option<&Person> {
+        self.by_stay.get(&stay)
+    }
+
+    /// How many seats an account has.
+    #[must_use]
+    pub fn seats_of(&self, account: &str) -> usize {
+        self.by_account.get(account).map_or(0, Vec::len)
+    }
+
+    /// The newest seat of an account in a game.
+    #[must_use]
+    pub fn sitting(&self, account: &str, game: &str) -> Option<Sitting> {
+        let stays = self.by_account.get(account)?;
+        stays.iter().rev().find_map(|stay| {
+            let person = self.by_stay.get(stay).filter(|person| *person.game == *game)?;
+            Some(Sitting { stay: *stay, room: person.room, thread: person.thread })
+        })
+    }
+
+    /// All of whom this is true.
+    pub fn all(&self, is_meant: impl Fn(&Person) -> bool) -> Vec<Sitting> {
+        let sitting = |(stay, person): (&StayId, &Person)| {
+            is_meant(person).then_some(Sitting { stay: *stay, room: person.room, thread: person.thread })
+        };
+        self.by_stay.iter().filter_map(sitting).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(account: Option<&str>, game: &str, room: u64) -> Person {
+        let ip = "203.0.113.7".parse().unwrap();
+        Person { account: account.map(Into::into), ip, room: RoomId(room), thread: 0, game: game.into() }
+    }
+
+    #[test]
+    fn seats_of_an_account_are_counted_and_nothing_piles_up() {
+        let mut people = People::default();
+        people.enter(StayId(1), person(Some("ann"), "chess", 1));
+        people.enter(StayId(2), person(Some("ann"), "coins", 2));
+        people.enter(StayId(3), person(None, "coins", 2));
+        assert_eq!((people.seats_of("ann"), people.seats_of("ben")), (2, 0));
+        assert_eq!(people.sitting("ann", "coins").map(|found| (found.stay, found.room)), Some((StayId(2), RoomId(2))));
+        assert_eq!(people.sitting("ann", "cards"), None);
+        people.room_ended(RoomId(2));
+        people.left(StayId(2));
+        assert_eq!((people.seats_of("ann"), people.sitting("ann", "coins")), (1, None));
+        people.left(StayId(1));
+        assert!(people.by_stay.is_empty() && people.by_account.is_empty());
+    }
+}
