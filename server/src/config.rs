@@ -32,7 +32,7 @@ use std::thread;
 
 pub use error::ConfigError;
 pub use identity::{IdentityConfig, SecondDevice};
-pub use keys::{KeyHelp, keys};
+pub use keys::{CLOSE_TEXT_MAX_BYTES, KeyHelp, keys};
 pub(crate) use operator::token;
 pub use operator::{AdminConfig, LoadLimits, LogFormat};
 pub use session::SessionLimits;

@@ -16,10 +16,11 @@
 //! | batches to a reactor | within `ToReactor` | the room keeps its batch and skips this tick |
 //! | batches home | none | as many as there are permits: two for each room and reactor, at most |
 
+pub mod ban;
 pub mod steer;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -168,6 +169,24 @@ pub enum ToTick {
         /// What the client held then: channel handles and the low halves of hashes.
         hashes: Vec<(u16, u32)>,
     },
+    /// From control: the second device of an account takes its seat over from the first.
+    TakeOver {
+        /// In this room.
+        room: RoomId,
+        /// Connected here.
+        link: LinkAddress,
+        /// What will lead it back; its stay is the one that it takes over.
+        pass: Pass,
+    },
+    /// From control: somebody is to go, wherever it sits.
+    Expel {
+        /// In this room.
+        room: RoomId,
+        /// This stay.
+        stay: StayId,
+        /// For a person.
+        text: String,
+    },
     /// From control: an operator asks something of a room.
     Steer(SteerRoom),
     /// From control: a room that nobody is in any more.
@@ -229,6 +248,15 @@ pub enum ToReactor {
         /// For a person.
         text: String,
     },
+    /// From a room or control: word from the operator.
+    Notice {
+        /// To this client; none: to all that have a seat.
+        link: Option<LinkId>,
+        /// For a person.
+        text: Arc<str>,
+        /// The connection ends in so many seconds, or before.
+        ends_in_s: Option<u32>,
+    },
     /// From control: close all, with these words, and end.
     Stop {
         /// For a person.
@@ -243,13 +271,17 @@ pub enum ToControl {
     Join {
         /// The client.
         link: LinkAddress,
-        /// Who it is.
-        profile: Profile,
+        /// From this address.
+        ip: IpAddr,
+        /// Who it says it is, and what it wants; the name can be shown.
+        request: Box<JoinRequest>,
     },
     /// From a reactor: a client comes back to its seat.
     Resume {
         /// The client.
         link: LinkAddress,
+        /// From this address.
+        ip: IpAddr,
         /// Which seat, and what it holds.
         claim: ResumeClaim,
     },
@@ -266,8 +298,9 @@ pub enum ToControl {
         /// What is in it.
         bytes: Vec<u8>,
     },
-    /// From whoever hears signals: read the certificate anew. Dropped with a warning when the port is full.
-    ReloadCertificate,
+    /// From whoever hears signals: read the certificate and the keys of passes anew. Dropped with a warning when the port
+    /// is full.
+    Reload,
     /// From an operator, or whoever hears signals.
     Admin(AdminCall),
     /// From a reactor: a connection that speaks plain HTTP.

@@ -78,6 +78,9 @@ fn check(file: &Path) -> anyhow::Result<ExitCode> {
     }
     if wrong.is_empty() {
         writeln!(out, "{}: nothing is wrong", file.display())?;
+        if let Some(who) = Server::who_plays(&layers.config) {
+            writeln!(out, "{}: {who}", file.display())?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::from(1))

@@ -72,7 +72,7 @@ impl Gauge {
 pub struct CloseCounters([Counter; CLOSE_REASONS.len()]);
 
 /// All reasons, with their labels.
-const CLOSE_REASONS: [(CloseReason, &str); 13] = [
+const CLOSE_REASONS: [(CloseReason, &str); 14] = [
     (CloseReason::Done, "done"),
     (CloseReason::GoingAway, "going_away"),
     (CloseReason::ProtocolError, "protocol_error"),
@@ -83,6 +83,7 @@ const CLOSE_REASONS: [(CloseReason, &str); 13] = [
     (CloseReason::TryLater, "try_later"),
     (CloseReason::Version, "version"),
     (CloseReason::Game, "game"),
+    (CloseReason::NotKnown, "not_known"),
     (CloseReason::TakenOver, "taken_over"),
     (CloseReason::SeatGone, "seat_gone"),
     (CloseReason::Refused, "refused"),
@@ -222,6 +223,24 @@ pub struct Metrics {
     pub joins_draining: Counter = joins_refused { reason: "draining" },
     /// Joins: refused by the game or its room.
     pub joins_unwanted: Counter = joins_refused { reason: "game" },
+    /// Joins: refused because the player showed no pass.
+    pub joins_without_pass: Counter = joins_refused { reason: "pass_missing" },
+    /// Joins: refused because the pass was none, was not signed by a key of this server, or was for somebody else.
+    pub joins_with_wrong_pass: Counter = joins_refused { reason: "pass_wrong" },
+    /// Joins: refused because the pass named a key that this server does not have.
+    pub joins_with_unknown_key: Counter = joins_refused { reason: "pass_key_unknown" },
+    /// Joins: refused because the pass had run out.
+    pub joins_with_expired_pass: Counter = joins_refused { reason: "pass_expired" },
+    /// Joins: refused because the pass was not valid yet.
+    pub joins_with_early_pass: Counter = joins_refused { reason: "pass_early" },
+    /// Joins: refused unread because of too many wrong passes from the same address (`identity.failed_per_minute`).
+    pub joins_after_wrong_passes: Counter = joins_refused { reason: "pass_tries" },
+    /// Joins: refused because the account had as many seats as it may (`identity.account_seats_max`).
+    pub joins_over_account_seats: Counter = joins_refused { reason: "account_seats" },
+    /// Joins: refused because the account sat in the game already (`identity.second_device`).
+    pub joins_of_second_devices: Counter = joins_refused { reason: "second_device" },
+    /// Joins: refused because the player is banned; and seats that a banned one could not come back to.
+    pub joins_banned: Counter = joins_refused { reason: "banned" },
     /// Joins: refused because the room had just ended, or its game panicked.
     pub joins_too_late: Counter = joins_refused { reason: "room_ended" },
     /// Inputs: dropped because a tick thread's port was full.
@@ -242,6 +261,8 @@ pub struct Metrics {
     pub seats_resumed: Counter,
     /// Seats: that nobody came back to in time.
     pub seats_expired: Counter,
+    /// Seats: that the second device of an account took over from the first.
+    pub seats_taken_over: Counter,
     /// Clients that asked for keyframes because their state was wrong.
     pub resyncs: Counter,
     /// Ticks: run.

@@ -1,5 +1,7 @@
 //! Spawns the threads, wires them, stops them in order.
 
+mod signals;
+
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -12,11 +14,10 @@ use thiserror::Error;
 use tickwire_shared::delta::KindLayout;
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{Game, Replicate};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use crate::config::{AdminConfig, Config, SessionLimits};
+use crate::config::{AdminConfig, CLOSE_TEXT_MAX_BYTES, Config, SessionLimits};
 use crate::control::admin::Admin;
 use crate::control::admin::access::{Access, AdminError};
 use crate::control::capsules::Capsules;
@@ -27,6 +28,8 @@ use crate::control::{Control, Drain};
 use crate::gateway::{Gateway, GatewayParts, TickPort};
 use crate::handover::steer::AdminCall;
 use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomId, RoomInput, ToControl, ToTick};
+use crate::identity::Reception;
+use crate::identity::reception::ReceptionError;
 use crate::lobby::Lobby;
 use crate::lobby::directory::Directory;
 use crate::metrics::Metrics;
@@ -36,6 +39,7 @@ use crate::net::{NetConfig, accept, descriptors, reactor::Reactor};
 use crate::room::{Room, RoomError};
 use crate::session::GameTerms;
 use crate::tick::{TickPorts, TickThread};
+use signals::{Asked, Signals};
 
 /// Batches that one reactor's inbox can hold beside its other messages; when more rooms tick at once, some skip a tick.
 const BATCHES_CAPACITY: usize = 16 * 1024;
@@ -90,6 +94,14 @@ pub enum StartError {
     /// There is something wrong with who may use the admin listener.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// There is something wrong with the keys of passes, or with the file of bans.
+    #[error(transparent)]
+    Reception(#[from] ReceptionError),
+    /// The two do not fit into a close frame together.
+    #[error(
+        "stop_text and return_to have {0} bytes together with a blank, and a close frame can carry {CLOSE_TEXT_MAX_BYTES}; shorten one"
+    )]
+    ReturnTo(usize),
     /// Of certificate and key only one was given.
     #[error("{given} needs {missing} beside it: TLS takes a certificate and its key")]
     HalfTls {
@@ -138,6 +150,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     identity: Option<Arc<Identity>>,
     admin: Option<(TcpListener, Access)>,
+    reception: Reception,
 }
 
 impl Server {
@@ -148,21 +161,36 @@ impl Server {
     /// descriptors.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let identity = identity(&config)?;
+        let reception = reception(&config)?;
+        check_stop_text(&config)?;
         check_system(&config.net)?;
         let failed = |source| StartError::Listen { addr: config.listen, source };
         let listeners =
             accept::bind_group(config.listen, config.reactors.max(1), config.net.backlog).map_err(failed)?;
         let addr = listeners[0].local_addr().map_err(failed)?;
         let admin = admin_listener(&config.admin)?;
-        Ok(Self { config, addr, listeners, identity, admin })
+        tell_who_plays(&reception, config.listen);
+        Ok(Self { config, addr, listeners, identity, admin, reception })
     }
 
     /// What would keep a server with this configuration from starting, as far as that can be told without listening:
-    /// certificates and the operator's access.
+    /// certificates, the operator's access, keys of passes, bans.
     #[must_use]
     pub fn faults(config: &Config) -> Vec<StartError> {
         let access = config.admin.listen.map_or(Ok(()), |addr| Access::new(&config.admin, addr).map(drop));
-        [identity(config).err(), access.err().map(StartError::from)].into_iter().flatten().collect()
+        let faults = [
+            identity(config).err(),
+            access.err().map(StartError::from),
+            reception(config).err(),
+            check_stop_text(config).err(),
+        ];
+        faults.into_iter().flatten().collect()
+    }
+
+    /// Who may play on a server with this configuration, in a sentence; none when that cannot be told for a fault.
+    #[must_use]
+    pub fn who_plays(config: &Config) -> Option<String> {
+        reception(config).ok().map(|reception| reception.passes().summary())
     }
 
     /// Where it listens.
@@ -240,13 +268,15 @@ impl Server {
             reactors: ports().collect(),
             lobby: Lobby::new(seats, self.config.rooms_max, threads),
             directory: Directory::default(),
+            reception: self.reception,
             plain,
             metrics: Arc::clone(&running.metrics),
             certificate: self.identity.map(Certificate::new),
             capsules: self.config.capsules.map(Capsules::new),
             stop_grace: grace,
             admin,
-            drain: Drain::new(Duration::from_secs(self.config.drain_s), self.config.stop_text, tell_drained),
+            drain: Drain::new(Duration::from_secs(self.config.drain_s), self.config.stop_text, tell_drained)
+                .returning_to(self.config.return_to),
             load: self.config.load,
         };
         let (stop, stopped) = oneshot::channel();
@@ -342,7 +372,8 @@ impl Running {
 
     /// Waits for Ctrl-C or SIGTERM, then stops in order; SIGTERM drains before that ([`Config::drain_s`]), Ctrl-C does
     /// not, because who has a terminal wants it back. A drain that an operator asks for ends here too. A second signal
-    /// ends the process at once. SIGHUP makes it read its certificate anew, SIGUSR1 log where the bytes of frames went, by field ([`Metrics::traffic`]).
+    /// ends the process at once. SIGHUP makes it read its certificate and
+    /// its keys of passes anew, SIGUSR1 log where the bytes of frames went, by field ([`Metrics::traffic`]).
     ///
     /// `ready` is called when signals are listened to, so that whoever waits for its word may stop the server right
     /// then: a signal before that ends the process as if there were no server.
@@ -389,10 +420,28 @@ impl Running {
     }
 
     fn reload_certificate(&self) {
-        if self.to_control.try_send(ToControl::ReloadCertificate).is_err() {
+        if self.to_control.try_send(ToControl::Reload).is_err() {
             warn!("the control thread is too busy to read the certificate anew; it looks at the files by itself");
         }
     }
+}
+
+/// Who may come in, by the keys and bans that the configuration names.
+fn reception(config: &Config) -> Result<Reception, StartError> {
+    Ok(Reception::open(&config.identity, config.admin.bans_file.as_deref(), &config.net.addresses.exempt)?)
+}
+
+fn tell_who_plays(reception: &Reception, listen: SocketAddr) {
+    let who = reception.passes().summary();
+    match reception.passes().is_anonymous() && !listen.ip().to_canonical().is_loopback() {
+        true => warn!("{who}"),
+        false => info!("{who}"),
+    }
+}
+
+fn check_stop_text(config: &Config) -> Result<(), StartError> {
+    let bytes = config.stop_text.len() + config.return_to.as_ref().map_or(0, |address| 1 + address.len());
+    if bytes > CLOSE_TEXT_MAX_BYTES { Err(StartError::ReturnTo(bytes)) } else { Ok(()) }
 }
 
 /// Takes from the system what the configuration needs, as far as it gives that.
@@ -534,45 +583,6 @@ fn join(threads: impl IntoIterator<Item = JoinHandle<()>>, grace: Duration) {
             error!(thread = name, "a thread does not end and is left behind; a game's tick may hang");
         } else if thread.join().is_err() {
             error!(thread = name, "a thread panicked");
-        }
-    }
-}
-
-/// What a signal asks for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Asked {
-    Stop,
-    Drain,
-    Reload,
-    Report,
-}
-
-/// The signals that a server hears. One value for all of them: what came while nobody waited is told at the next wait,
-/// whereas a listener that is made anew has missed it.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-    user: Signal,
-}
-
-impl Signals {
-    /// On a runtime.
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            user: signal(SignalKind::user_defined1())?,
-        })
-    }
-
-    async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.terminate.recv() => Asked::Drain,
-            _ = self.hangup.recv() => Asked::Reload,
-            _ = self.user.recv() => Asked::Report,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::interest::{Area, Teams};
+use crate::protocol::limits::NAME_MAX_BYTES;
 use crate::publish::Publisher;
 use crate::rewind::{History, Rewound};
 use crate::rng::Rng;
@@ -81,11 +82,47 @@ pub struct SeatId(pub u16);
 pub struct EntityId(pub u32);
 
 /// Who wants to play.
+///
+/// ```
+/// use tickwire_shared::{Profile, Refusal};
+///
+/// fn admit(who: &Profile) -> Result<(), Refusal> {
+///     match who.account.as_deref() {
+///         Some(_) if who.claim("team") == Some("red") => Ok(()),
+///         Some(_) => Err(Refusal::new("This match is for the red team.")),
+///         None => Err(Refusal::new("Sign in first.")), // anonymous: the name is only what the client says
+///     }
+/// }
+/// assert!(admit(&Profile::named("ann")).is_err());
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Profile {
-    /// The name that others shall see. Comes from the client, at most
-    /// [`NAME_MAX_BYTES`](crate::protocol::limits::NAME_MAX_BYTES), trimmed, without control characters; may be empty.
+    /// The name that others shall see. Comes from the client, or from its pass where the server is told so; at most
+    /// [`NAME_MAX_BYTES`] long, trimmed, without control characters; may be empty.
     pub name: String,
+    /// Whose account it is: the `sub` of the pass that the server believes, at most
+    /// [`ACCOUNT_MAX_BYTES`](crate::protocol::limits::ACCOUNT_MAX_BYTES) long. None for one who is anonymous, which all
+    /// are where the server has no keys.
+    pub account: Option<String>,
+    /// What else of the pass the server's configuration shows to games (`identity.claims`), by name: a text as it is,
+    /// all else as JSON.
+    pub claims: Vec<(String, String)>,
+}
+
+impl Profile {
+    /// An anonymous player of this name, as far as it can be shown.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
+        name.truncate(name.floor_char_boundary(NAME_MAX_BYTES));
+        Self { name: name.trim().to_owned(), ..Self::default() }
+    }
+
+    /// One of the claims.
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<&str> {
+        self.claims.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
+    }
 }
 
 /// Why a seat becomes free.

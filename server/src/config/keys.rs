@@ -242,7 +242,7 @@ static KEYS: [Key; 67] = [
 ];
 
 /// What a close frame can carry beside its code (RFC 6455 5.5).
-const CLOSE_TEXT_MAX_BYTES: usize = 123;
+pub const CLOSE_TEXT_MAX_BYTES: usize = 123;
 
 pub(super) const fn key(name: &'static str, meaning: &'static str, slot: Slot) -> Key {
     Key { name, meaning, slot }

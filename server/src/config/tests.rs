@@ -55,7 +55,9 @@ fn every_field_has_its_key() {
         log: _,
         log_format: _,
         load: LoadLimits { rooms_max_percent: _, joins_max_percent: _ },
-        admin: AdminConfig { listen: _, token: _, token_file: _, hosts: _ },
+        admin: AdminConfig { listen: _, token: _, token_file: _, hosts: _, bans_file: _ },
+        identity: _,
+        return_to: _,
     } = Config::default();
     let NetConfig {
         message_max_bytes: _,

@@ -22,6 +22,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tickwire_shared::SeatId;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::{debug, info, warn};
@@ -38,6 +39,8 @@ use routes::{Asked, Matched, Needs};
 const CONNECTIONS_MAX: usize = 32;
 /// Longest body of a request.
 const BODY_MAX_BYTES: usize = 16 * 1024;
+/// Longest word to players.
+const MESSAGE_MAX_BYTES: usize = 1000;
 /// To the next whole head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// A body must be whole by then, and a room must have answered: its thread may be in a long tick.
@@ -164,6 +167,24 @@ impl Admin {
                 }
                 Err(failed) => failed,
             },
+            Asked::Message { room, seat } => match body(request, routes::Words::default()).await {
+                Ok(words) => self.message(room, seat, words).await,
+                Err(failed) => failed,
+            },
+            Asked::Ban => match body(request, routes::NewBan::default()).await {
+                Ok(ban) => self.ban(ban).await,
+                Err(failed) => failed,
+            },
+            Asked::Lift { ban } => {
+                let (answer, answered) = oneshot::channel();
+                let asked = self.ask(AdminCall::Lift { ban, answer }, answered).await;
+                asked.map_or_else(|failed| failed, |lifted| answers::lifted(lifted.as_ref()))
+            }
+            Asked::Bans => {
+                let (answer, answered) = oneshot::channel();
+                let asked = self.ask(AdminCall::Bans { answer }, answered).await;
+                asked.map_or_else(|failed| failed, |bans| answers::bans(&bans))
+            }
             Asked::Drain => match body(request, routes::Drain::default()).await {
                 Ok(drain) => {
                     let within = drain.within_s.map(Duration::from_secs);
@@ -174,6 +195,32 @@ impl Admin {
                 }
                 Err(failed) => failed,
             },
+        }
+    }
+
+    async fn message(&self, room: Option<u64>, seat: Option<SeatId>, words: routes::Words) -> Answer {
+        let Some(text) = words.said().filter(|text| text.len() <= MESSAGE_MAX_BYTES) else {
+            return failed(StatusCode::BAD_REQUEST, "say something: {\"text\": \"1 to 1000 bytes\"}");
+        };
+        if let Some(room) = room {
+            return self.ask_room(room, Steer::Message { seat, text }).await;
+        }
+        let (answer, answered) = oneshot::channel();
+        let asked = self.ask(AdminCall::Message { text, answer }, answered).await;
+        asked.map_or_else(|failed| failed, answers::told)
+    }
+
+    async fn ban(&self, ban: routes::NewBan) -> Answer {
+        let whom = match ban.whom() {
+            Ok(whom) => whom,
+            Err(words) => return failed(StatusCode::BAD_REQUEST, &words),
+        };
+        let (answer, answered) = oneshot::channel();
+        let call = AdminCall::Ban { whom, reason: ban.reason, for_s: ban.for_s, answer };
+        match self.ask(call, answered).await {
+            Ok(Ok(banned)) => answers::banned(&banned),
+            Ok(Err(words)) => failed(StatusCode::BAD_REQUEST, &words),
+            Err(failed) => failed,
         }
     }
 

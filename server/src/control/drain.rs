@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::info;
 
+use crate::config::CLOSE_TEXT_MAX_BYTES;
 use crate::lobby::Lobby;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Drain {
     within: Duration,
+    /// What players are told: with where they find the next server, if that is known.
     text: String,
+    return_to: Option<String>,
     until: Option<Instant>,
     /// Is told once that the server can stop.
     done: Option<mpsc::Sender<()>>,
@@ -23,12 +26,26 @@ impl Drain {
     /// it can.
     #[must_use]
     pub fn new(within: Duration, text: String, done: mpsc::Sender<()>) -> Self {
-        Self { within, text, until: None, done: Some(done) }
+        Self { within, text, return_to: None, until: None, done: Some(done) }
+    }
+
+    /// The same; players read where the next server is.
+    #[must_use]
+    pub fn returning_to(self, address: Option<String>) -> Self {
+        let text = self.text;
+        Self { text: with_address(text, address.as_deref()), return_to: address, ..self }
     }
 
     /// Whether nobody new is taken.
     pub(super) fn is_on(&self) -> bool {
         self.until.is_some()
+    }
+
+    /// How long the server stays at most; none while it does not drain.
+    pub(super) fn ends_in_s(&self) -> Option<u32> {
+        let left = self.until?.saturating_duration_since(Instant::now());
+        // a little late rather than too early
+        Some(u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX))
     }
 
     /// What players are told when the server stops.
@@ -39,7 +56,9 @@ impl Drain {
     /// Begins, or begins anew with another time.
     pub(super) fn begin(&mut self, within: Option<Duration>, text: Option<String>, lobby: &Lobby) {
         let within = within.unwrap_or(self.within);
-        self.text = text.unwrap_or_else(|| std::mem::take(&mut self.text));
+        if let Some(text) = text {
+            self.text = with_address(text, self.return_to.as_deref());
+        }
         // so late that it never comes
         let far = || Instant::now() + Duration::from_secs(100 * 365 * 24 * 3600);
         self.until = Some(Instant::now().checked_add(within).unwrap_or_else(far));
@@ -62,4 +81,12 @@ impl Drain {
             let _ = done.try_send(());
         }
     }
+}
+
+/// In a close frame the address must be whole, whatever that leaves of the text.
+fn with_address(mut text: String, address: Option<&str>) -> String {
+    let Some(address) = address else { return text };
+    let rest = CLOSE_TEXT_MAX_BYTES.saturating_sub(1 + address.len());
+    text.truncate(text.floor_char_boundary(rest));
+    if text.is_empty() { address.to_owned() } else { format!("{text} {address}") }
 }

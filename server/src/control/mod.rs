@@ -5,10 +5,11 @@ pub mod capsules;
 pub mod certificate;
 mod drain;
 pub mod http;
+mod reception;
 pub mod site;
 
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -20,8 +21,9 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::config::LoadLimits;
-use crate::handover::steer::{AdminCall, RoomLine, Steer, SteerRoom, Steered};
+use crate::handover::steer::{Steer, SteerRoom, Steered};
 use crate::handover::{LinkAddress, Post, ReactorPort, SEAT_GONE, ToControl, ToReactor, ToTick};
+use crate::identity::Reception;
 use crate::lobby::directory::Directory;
 use crate::lobby::{Load, Lobby, NoPlace};
 use crate::metrics::Metrics;
@@ -48,6 +50,8 @@ pub struct Control {
     pub lobby: Lobby,
     /// The ways back to their seats.
     pub directory: Directory,
+    /// Who may come in.
+    pub reception: Reception,
     /// What plain requests are answered from.
     pub plain: Arc<Plain>,
     /// The server's counters.
@@ -80,7 +84,10 @@ impl Control {
             tokio::select! {
                 () = &mut stop => break,
                 _ = flush.tick() => {}
-                _ = look.tick() => self.certificate.iter_mut().for_each(Certificate::look),
+                _ = look.tick() => {
+                    self.certificate.iter_mut().for_each(Certificate::look);
+                    self.reception.look();
+                }
                 message = self.inbox.recv() => match message {
                     Some(ToControl::Plain { stream, read, peer }) => self.serve_plain(stream, read, peer),
                     Some(message) => self.handle(message),
@@ -115,11 +122,12 @@ impl Control {
 
     fn handle(&mut self, message: ToControl) {
         match message {
-            ToControl::Join { link, profile } => self.place(link, profile),
-            ToControl::Resume { link, claim } => self.resume(link, claim),
+            ToControl::Join { link, ip, request } => self.receive((link, ip), &request),
+            ToControl::Resume { link, ip, claim } => self.resume((link, ip), claim),
             ToControl::TokenShown(stay, turn) => self.directory.shown(stay, turn),
             ToControl::SeatFreed(room, stay) => {
                 self.directory.left(stay);
+                self.reception.left(stay);
                 if let Some(thread) = self.lobby.freed(room) {
                     self.threads[thread].send(ToTick::Close(room));
                 }
@@ -127,24 +135,19 @@ impl Control {
             ToControl::RoomEnded(room) => {
                 self.lobby.ended(room);
                 self.directory.room_ended(room);
+                self.reception.room_ended(room);
             }
             ToControl::Capsule { name, bytes } => {
                 self.capsules.as_mut().map(|capsules| capsules.keep(&name, &bytes));
             }
-            ToControl::ReloadCertificate => match &mut self.certificate {
-                Some(certificate) => certificate.reload(),
-                None => info!("there is no certificate to read anew: the server does not speak TLS"),
-            },
-            ToControl::Admin(AdminCall::Rooms { after, max, answer }) => {
-                let line = |(room, thread, taken)| RoomLine { room, thread, taken };
-                // whoever asked may have given up
-                let _ = answer.send(self.lobby.rooms_after(after).take(max).map(line).collect());
+            ToControl::Reload => {
+                self.reception.reload();
+                match &mut self.certificate {
+                    Some(certificate) => certificate.reload(),
+                    None => info!("there is no certificate to read anew: the server does not speak TLS"),
+                }
             }
-            ToControl::Admin(AdminCall::Room(asked)) => self.steer(asked),
-            ToControl::Admin(AdminCall::Drain { within, text }) => {
-                self.plain.drain();
-                self.drain.begin(within, text, &self.lobby);
-            }
+            ToControl::Admin(call) => self.handle_admin(call),
             ToControl::Plain { .. } => unreachable!("plain connections are served before"),
         }
     }
@@ -174,7 +177,7 @@ impl Control {
         }
     }
 
-    fn place(&mut self, link: LinkAddress, profile: Profile) {
+    fn place(&mut self, (link, ip): (LinkAddress, IpAddr), profile: Profile) {
         if self.drain.is_on() {
             self.metrics.joins_draining.one();
             return self
@@ -196,12 +199,18 @@ impl Control {
             thread.send(ToTick::Open { room: placement.room, seed: random_seed() });
         }
         let (stay, pass) = self.directory.enter(placement.room, placement.thread);
+        self.reception.enter(stay, profile.account.as_deref(), (ip, 0), (placement.room, placement.thread));
         thread.send(ToTick::Join { room: placement.room, link, profile, stay, pass });
     }
 
-    fn resume(&mut self, link: LinkAddress, claim: ResumeClaim) {
+    fn resume(&mut self, (link, ip): (LinkAddress, IpAddr), claim: ResumeClaim) {
         match self.directory.resume(&claim.token, claim.attempt) {
-            Some((room, thread, pass)) => self.threads[thread].send(ToTick::Resume { room, link, pass, claim }),
+            Some((room, thread, pass)) => {
+                if self.may_come_back((link, ip), pass.stay) {
+                    self.tell_of_drain(link);
+                    self.threads[thread].send(ToTick::Resume { room, link, pass, claim });
+                }
+            }
             None => {
                 let (reason, text) = (CloseReason::SeatGone, SEAT_GONE.to_owned());
                 let close = ToReactor::Close { link: link.link, reason, text };

@@ -150,6 +150,16 @@ impl Gateway {
         }
     }
 
+    /// Word from the operator, for one or for all who have a seat.
+    fn notify(&mut self, io: &mut Io<'_>, link: Option<LinkId>, text: &str, ends_in_s: Option<u32>) {
+        let notice = ServerMessage::Notice { text: text.to_owned(), ends_in_s }.encode();
+        let seated = |(id, session): (&LinkId, &Session)| session.seat().map(|_| *id);
+        let links = link.map_or_else(|| self.sessions.iter().filter_map(seated).collect(), |link| vec![link]);
+        for link in links.into_iter().filter(|link| self.sessions.get(link).is_some_and(|s| !s.has_ended())) {
+            io.queue(link, MessageKind::Binary, &notice);
+        }
+    }
+
     fn act(&mut self, io: &mut Io<'_>, link: LinkId, verdict: Verdict) {
         match verdict {
             Verdict::Nothing => self.pass_inputs(io.now(), link),
@@ -167,8 +177,9 @@ impl Gateway {
                 self.control.send(ToControl::Join { link, profile });
             }
             Verdict::Resume(claim) => {
+                let Some(ip) = io.peer(link) else { return };
                 let link = self.address(link);
-                self.control.send(ToControl::Resume { link, claim: *claim });
+                self.control.send(ToControl::Resume { link, ip, claim: *claim });
             }
             Verdict::Command(bytes) => {
                 if let Some(seat) = self.sessions.get(&link).and_then(Session::seat) {
@@ -331,6 +342,7 @@ impl Handler for Gateway {
                     self.seat(io, (link, seat), (tick, rate_hz), pass, resumed);
                 }
                 ToReactor::Close { link, reason, text } => self.refuse(io, link, reason, &text),
+                ToReactor::Notice { link, text, ends_in_s } => self.notify(io, link, &text, ends_in_s),
                 ToReactor::Stop { text } => io.shut_down(CloseReason::GoingAway.code(), &text, self.stop_grace),
             }
         }

@@ -7,6 +7,7 @@ use tickwire_shared::SeatId;
 use tokio::sync::oneshot;
 
 use super::RoomId;
+use super::ban::{Ban, Whom};
 
 /// From the admin listener to control, within `ToControl`; when that is full, the operator is told to try again.
 #[derive(Debug)]
@@ -22,6 +23,36 @@ pub enum AdminCall {
     },
     /// For one room; goes on to its tick thread.
     Room(SteerRoom),
+    /// All players are to read this.
+    Message {
+        /// For persons.
+        text: String,
+        /// Goes here: how many seats are taken.
+        answer: oneshot::Sender<usize>,
+    },
+    /// Somebody is to be kept away, and to go.
+    Ban {
+        /// Who.
+        whom: Whom,
+        /// Why, for the player.
+        reason: String,
+        /// For so many seconds; none: for good.
+        for_s: Option<u64>,
+        /// Goes here.
+        answer: oneshot::Sender<Result<Banned, String>>,
+    },
+    /// A ban is to be lifted.
+    Lift {
+        /// Its number.
+        ban: u64,
+        /// Goes here; none: there is no such ban.
+        answer: oneshot::Sender<Option<Banned>>,
+    },
+    /// Who is banned?
+    Bans {
+        /// Goes here.
+        answer: oneshot::Sender<Vec<Ban>>,
+    },
     /// The server is to end when its rooms have, or after this time.
     Drain {
         /// At most; `None`: what is configured.
@@ -29,6 +60,17 @@ pub enum AdminCall {
         /// What players are told then; `None`: what is configured.
         text: Option<String>,
     },
+}
+
+/// A ban that began, or ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Banned {
+    /// Which.
+    pub ban: Ban,
+    /// How many players had to go.
+    pub players: usize,
+    /// Why it could not be written to its file: it holds until the server ends.
+    pub unkept: Option<String>,
 }
 
 /// One question to one room, within `ToTick`; answered in the thread's next pass.
@@ -52,6 +94,13 @@ pub enum Steer {
         /// Who sits there.
         seat: SeatId,
         /// What the player is told.
+        text: String,
+    },
+    /// Its players, or one of them, are to read this.
+    Message {
+        /// Who sits there; none: all.
+        seat: Option<SeatId>,
+        /// For persons.
         text: String,
     },
     /// It is to end.
@@ -101,8 +150,8 @@ pub struct RoomReport {
     pub rate_hz: u16,
     /// Seats in all.
     pub seats: usize,
-    /// Who sits where, by name.
-    pub players: Vec<(SeatId, String)>,
+    /// Who sits where: names, and accounts of those who have one.
+    pub players: Vec<(SeatId, String, Option<String>)>,
     /// Length of a tick: a running mean.
     pub tick_mean: Duration,
     /// The longest tick so far.

@@ -4,18 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tickwire_shared::protocol::limits::ACCOUNT_MAX_BYTES;
 
-use crate::net::proxy::Network;
+use crate::handover::ban::{Ban, REASON_MAX_BYTES, Whom};
 
 /// Most bans at a time; each player who joins is looked for among those of addresses.
 pub const BANS_MAX: usize = 10_000;
-/// Longest reason: it must fit into a close frame with the date.
-pub const REASON_MAX_BYTES: usize = 72;
 /// A file of that many has about 2 MiB.
 const FILE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -49,56 +46,6 @@ pub enum BansError {
         /// The system's word.
         source: io::Error,
     },
-}
-
-/// Who is meant.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Whom {
-    /// The `sub` of a pass.
-    Account(String),
-    /// One address, or a network.
-    Address(#[serde(with = "as_text")] Network),
-}
-
-/// One ban.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Ban {
-    /// Its number: it is lifted by that.
-    pub ban: u64,
-    /// Who.
-    #[serde(flatten)]
-    pub whom: Whom,
-    /// What the player is told; may be empty.
-    pub reason: String,
-    /// Since when, in seconds since 1970.
-    pub since_unix_s: u64,
-    /// Until when; none: for good.
-    pub until_unix_s: Option<u64>,
-}
-
-impl Ban {
-    /// What the player is told, in a close frame.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let until = self.until_unix_s.and_then(|until| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(until)));
-        // a date that nobody lives to see has no name
-        let until = until.filter(|until| *until < SystemTime::now() + Duration::from_secs(100 * 365 * 24 * 3600));
-        let until = until.map(|until| format!(" until {}", httpdate::fmt_http_date(until))).unwrap_or_default();
-        let reason = if self.reason.is_empty() { String::new() } else { format!(": {}", self.reason) };
-        format!("banned{until}{reason}")
-    }
-
-    fn is_over(&self, now_unix_s: u64) -> bool {
-        self.until_unix_s.is_some_and(|until| until <= now_unix_s)
-    }
-
-    fn is_of(&self, account: Option<&str>, ip: IpAddr) -> bool {
-        match &self.whom {
-            Whom::Account(banned) => account == Some(banned),
-            Whom::Address(network) => network.contains(ip),
-        }
-    }
 }
 
 /// Why somebody is not banned.
@@ -155,12 +102,12 @@ impl Bans {
     #[must_use]
     pub fn of(&self, account: Option<&str>, ip: IpAddr, now_unix_s: u64) -> Option<&Ban> {
         let ip = ip.to_canonical();
-        self.kept.bans.iter().find(|ban| !ban.is_over(now_unix_s) && ban.is_of(account, ip))
+        self.kept.bans.iter().find(|ban| !is_over(ban, now_unix_s) && is_of(&ban.whom, account, ip))
     }
 
     /// All that are not over, the oldest first.
     pub fn all(&self, now_unix_s: u64) -> impl Iterator<Item = &Ban> {
-        self.kept.bans.iter().filter(move |ban| !ban.is_over(now_unix_s))
+        self.kept.bans.iter().filter(move |ban| !is_over(ban, now_unix_s))
     }
 
     /// Bans somebody, for so many seconds or for good; takes the place of a ban of the same. The second value says why
@@ -179,7 +126,7 @@ impl Bans {
         if for_s == Some(0) {
             return Err(BanRefusal::Senseless("a ban for 0 seconds is none; leave for_s out for one for good".into()));
         }
-        self.kept.bans.retain(|ban| !ban.is_over(now_unix_s) && ban.whom != whom);
+        self.kept.bans.retain(|ban| !is_over(ban, now_unix_s) && ban.whom != whom);
         if self.kept.bans.len() >= BANS_MAX {
             return Err(BanRefusal::Full);
         }
@@ -193,7 +140,7 @@ impl Bans {
 
     /// Lifts a ban by its number; `None` when there is no such ban (any more). The second value as for [`Bans::add`].
     pub fn lift(&mut self, number: u64, now_unix_s: u64) -> Option<(Ban, Option<BansError>)> {
-        self.kept.bans.retain(|ban| !ban.is_over(now_unix_s));
+        self.kept.bans.retain(|ban| !is_over(ban, now_unix_s));
         let at = self.kept.bans.iter().position(|ban| ban.ban == number)?;
         let ban = self.kept.bans.remove(at);
         Some((ban, self.keep().err()))
@@ -230,17 +177,16 @@ fn check(whom: &Whom, reason: &str) -> Result<(), BanRefusal> {
     }
 }
 
-mod as_text {
-    use serde::{Deserialize, Deserializer, Serializer, de};
+fn is_over(ban: &Ban, now_unix_s: u64) -> bool {
+    ban.until_unix_s.is_some_and(|until| until <= now_unix_s)
+}
 
-    use super::Network;
-
-    pub(super) fn serialize<S: Serializer>(network: &Network, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(network)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Network, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+/// Whether this one is banned by it.
+#[must_use]
+pub fn is_of(whom: &Whom, account: Option<&str>, ip: IpAddr) -> bool {
+    match whom {
+        Whom::Account(banned) => account == Some(banned),
+        Whom::Address(network) => network.contains(ip),
     }
 }
 

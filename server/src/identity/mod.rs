@@ -10,10 +10,13 @@ pub mod bans;
 mod keys;
 mod pass;
 mod people;
+pub mod reception;
 mod signatures;
 mod tries;
 
 pub use keys::KeyError;
 pub use pass::{PassError, Passes, Shown};
-pub use people::{People, Person, Sitting};
+pub use people::Sitting;
+use people::{People, Person};
+pub use reception::Reception;
 pub use tries::Tries;

@@ -72,6 +72,13 @@ pub struct Passes {
     complaint: Option<String>,
 }
 
+/// Without the keys.
+impl std::fmt::Debug for Passes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Passes").field("keys", &self.keys.summary()).finish_non_exhaustive()
+    }
+}
+
 impl Passes {
     /// With the keys that the configuration names.
     ///

@@ -19,8 +19,8 @@ pub struct Person {
     pub room: RoomId,
     /// Index of its tick thread.
     pub thread: usize,
-    /// Of this game.
-    pub game: Arc<str>,
+    /// Index of its game.
+    pub game: usize,
 }
 
 /// A stay and its place.
@@ -90,10 +90,10 @@ impl People {
 
     /// The newest seat of an account in a game.
     #[must_use]
-    pub fn sitting(&self, account: &str, game: &str) -> Option<Sitting> {
+    pub fn sitting(&self, account: &str, game: usize) -> Option<Sitting> {
         let stays = self.by_account.get(account)?;
         stays.iter().rev().find_map(|stay| {
-            let person = self.by_stay.get(stay).filter(|person| *person.game == *game)?;
+            let person = self.by_stay.get(stay).filter(|person| person.game == game)?;
             Some(Sitting { stay: *stay, room: person.room, thread: person.thread })
         })
     }
@@ -111,23 +111,23 @@ impl People {
 mod tests {
     use super::*;
 
-    fn person(account: Option<&str>, game: &str, room: u64) -> Person {
+    fn person(account: Option<&str>, game: usize, room: u64) -> Person {
         let ip = "203.0.113.7".parse().unwrap();
-        Person { account: account.map(Into::into), ip, room: RoomId(room), thread: 0, game: game.into() }
+        Person { account: account.map(Into::into), ip, room: RoomId(room), thread: 0, game }
     }
 
     #[test]
     fn seats_of_an_account_are_counted_and_nothing_piles_up() {
         let mut people = People::default();
-        people.enter(StayId(1), person(Some("ann"), "chess", 1));
-        people.enter(StayId(2), person(Some("ann"), "coins", 2));
-        people.enter(StayId(3), person(None, "coins", 2));
+        people.enter(StayId(1), person(Some("ann"), 0, 1));
+        people.enter(StayId(2), person(Some("ann"), 1, 2));
+        people.enter(StayId(3), person(None, 1, 2));
         assert_eq!((people.seats_of("ann"), people.seats_of("ben")), (2, 0));
-        assert_eq!(people.sitting("ann", "coins").map(|found| (found.stay, found.room)), Some((StayId(2), RoomId(2))));
-        assert_eq!(people.sitting("ann", "cards"), None);
+        assert_eq!(people.sitting("ann", 1).map(|found| (found.stay, found.room)), Some((StayId(2), RoomId(2))));
+        assert_eq!(people.sitting("ann", 2), None);
         people.room_ended(RoomId(2));
         people.left(StayId(2));
-        assert_eq!((people.seats_of("ann"), people.sitting("ann", "coins")), (1, None));
+        assert_eq!((people.seats_of("ann"), people.sitting("ann", 1)), (1, None));
         people.left(StayId(1));
         assert!(people.by_stay.is_empty() && people.by_account.is_empty());
     }

@@ -68,6 +68,20 @@ impl Directory {
         Some((stay.room, stay.thread, Pass { stay: id, turn: stay.turn, token }))
     }
 
+    /// Somebody has another right to a stay than its token: a new pass; every token before it is void. `None` when the
+    /// stay is over or cannot be come back to, or the system gives no random numbers.
+    pub fn take_over(&mut self, id: StayId) -> Option<Pass> {
+        let stay = self.stays.get_mut(&id)?;
+        let token = new_token()?;
+        for void in [Some(stay.current), stay.previous.take()].into_iter().flatten() {
+            self.by_token.remove(&void);
+        }
+        (stay.turn, stay.attempt) = (stay.turn.wrapping_add(1), 0);
+        stay.current = hash(&token);
+        self.by_token.insert(stay.current, id);
+        Some(Pass { stay: id, turn: stay.turn, token })
+    }
+
     /// The client has the token of this turn.
     pub fn shown(&mut self, id: StayId, turn: u32) {
         let stay = self.stays.get_mut(&id).filter(|stay| stay.turn == turn);
@@ -139,6 +153,21 @@ mod tests {
         directory.shown(stay, newest.turn);
         assert!(directory.resume(&first, 5).is_none(), "a used token is void");
         assert!(directory.resume(&newest.token, 1).is_some());
+    }
+
+    #[test]
+    fn who_takes_a_stay_over_voids_all_tokens_of_the_one_before() {
+        let mut directory = Directory::default();
+        let (stay, pass) = directory.enter(ROOM, 3);
+        let first = pass.expect("the system has random numbers").token;
+        let (_, _, second) = directory.resume(&first, 1).expect("it leads back");
+        let taken = directory.take_over(stay).expect("the stay lasts");
+        assert_eq!((taken.stay, taken.turn), (stay, 2));
+        assert!(directory.resume(&first, 2).is_none() && directory.resume(&second.token, 1).is_none());
+        assert!(directory.resume(&taken.token, 1).is_some());
+        directory.left(stay);
+        assert!(directory.take_over(stay).is_none());
+        assert!(directory.by_token.is_empty(), "nothing piles up");
     }
 
     #[test]

@@ -96,6 +96,13 @@ impl<G: Game> Room<G> {
         self.seats.taken().find(|(taken, _)| *taken == seat).map(|(_, occupant)| occupant.link)
     }
 
+    /// The seat of a stay, and the connection that it has, or had before it broke.
+    #[must_use]
+    pub fn place_of(&self, stay: StayId) -> Option<(SeatId, LinkAddress)> {
+        let (seat, occupant) = self.seats.taken().find(|(_, occupant)| occupant.stay == Some(stay))?;
+        Some((seat, occupant.link))
+    }
+
     /// The stays that are over since the last call.
     pub fn take_freed(&mut self) -> impl Iterator<Item = StayId> {
         self.freed.drain(..)

@@ -81,6 +81,8 @@ pub struct Session {
     newest_input: Option<Tick>,
     /// The stay and the turn of its token, if the client has one and has not shown it yet.
     unshown: Option<(StayId, u32)>,
+    /// It asked for a seat by token.
+    asked_back: bool,
     /// It has spoken since it was told of its seat.
     heard: bool,
     /// Somebody may come back to the seat.
@@ -98,6 +100,7 @@ impl Session {
             pace,
             newest_input: None,
             unshown: None,
+            asked_back: false,
             heard: false,
             returns: false,
         }
@@ -150,7 +153,7 @@ impl Session {
         // who has not shown its first token cannot come back
         self.returns = resumed.is_some();
         let (room, seat, token) = (seat.room.0, seat.seat.0, pass.map(|pass| pass.token));
-        match (resumed, token) {
+        match (resumed.filter(|_| self.asked_back), token) {
             (Some(events_lost), Some(token)) => {
                 ServerMessage::Resumed { room, seat, tick, rate_hz, token, events_lost }
             }
@@ -212,7 +215,7 @@ impl Session {
                 Verdict::Place(Profile { name: clean_name(&name) })
             }
             (ClientMessage::Resume(claim), Stage::AwaitingJoin) if claim.is_sound() => {
-                self.stage = Stage::AwaitingSeat;
+                (self.stage, self.asked_back) = (Stage::AwaitingSeat, true);
                 Verdict::Resume(Box::new(claim))
             }
             (ClientMessage::Ping { stamp_ms }, Stage::AwaitingJoin | Stage::AwaitingSeat | Stage::Seated(_)) => {
@@ -287,13 +290,6 @@ impl Session {
             }
         }
     }
-}
-
-/// A name that can be shown: without control characters, trimmed, at most [`NAME_MAX_BYTES`] long.
-fn clean_name(name: &str) -> String {
-    let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
-    name.truncate(name.floor_char_boundary(NAME_MAX_BYTES));
-    name.trim().to_owned()
 }
 
 #[cfg(test)]

@@ -233,6 +233,8 @@ impl<G: Game> TickThread<G> {
                 ToTick::Open { room, seed } => self.open(room, seed),
                 ToTick::Join { room, link, profile, stay, pass } => self.join(room, link, profile, (stay, pass)),
                 ToTick::Resume { room, link, pass, claim } => self.resume(room, link, pass, &claim),
+                ToTick::TakeOver { room, link, pass } => self.take_over(room, link, pass),
+                ToTick::Expel { room, stay, text } => self.expel(room, stay, text),
                 ToTick::Lost { room, seat, link } => self.lost(room, seat, link),
                 ToTick::Leave { room, seat, link, why } => self.leave(room, seat, link, why),
                 ToTick::Command { room, seat, link, bytes } => {
@@ -317,7 +319,14 @@ impl<G: Game> TickThread<G> {
         if let Some(before) = taken_from {
             self.close_link(before, CloseReason::TakenOver, "your seat was taken over by another connection of yours");
         }
-        self.seat(id, seat, link, Some(pass), Some(events_lost));
+        let holds_seats = self.rooms.get(&id).is_some_and(Room::holds_seats);
+        self.seat(id, seat, link, Some(pass).filter(|_| holds_seats), Some(events_lost));
+    }
+
+    /// The second device of an account gets its seat: as one that comes back and holds nothing.
+    fn take_over(&mut self, id: RoomId, link: LinkAddress, pass: Pass) {
+        let claim = ResumeClaim { token: pass.token, attempt: 0, events: None, tick: None, channels: Vec::new() };
+        self.resume(id, link, pass, &claim);
     }
 
     fn seat(&mut self, id: RoomId, seat: SeatId, link: LinkAddress, pass: Option<Pass>, resumed: Option<u32>) {

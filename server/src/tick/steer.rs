@@ -1,12 +1,14 @@
 //! What an operator asks of this thread's rooms.
 
+use std::sync::Arc;
+
 use tickwire_shared::protocol::close::CloseReason;
-use tickwire_shared::{Game, Leave};
+use tickwire_shared::{Game, Leave, SeatId};
 use tracing::info;
 
 use super::{TickThread, drop_room};
 use crate::handover::steer::{RoomReport, Steer, SteerRoom, Steered};
-use crate::handover::{LinkAddress, RoomId, ToControl, ToReactor};
+use crate::handover::{LinkAddress, RoomId, StayId, ToControl, ToReactor};
 
 impl<G: Game> TickThread<G> {
     /// Answers at once; nothing here waits.
@@ -26,6 +28,7 @@ impl<G: Game> TickThread<G> {
                     }
                 }
             }
+            Steer::Message { seat, text } => self.message(room, seat, &text.into()),
             Steer::Dispose { text } => self.dispose(room, &text),
         };
         // whoever asked may have given up
@@ -41,13 +44,33 @@ impl<G: Game> TickThread<G> {
             tick: room.tick().0,
             rate_hz: room.rate().per_second(),
             seats: room.capacity(),
-            players: room.profiles().map(|(seat, profile)| (seat, profile.name.clone())).collect(),
+            players: room.profiles().map(|(seat, who)| (seat, who.name.clone(), who.account.clone())).collect(),
             tick_mean: measure.tick_mean,
             tick_max: measure.tick_max,
             frames: traffic.frames,
             bytes: traffic.bits / 8,
             fields: self.fields.bytes_of(traffic),
         }))
+    }
+
+    /// For one who may sit in a room, or have left it meanwhile.
+    pub(super) fn expel(&mut self, id: RoomId, stay: StayId, text: String) {
+        let place = self.rooms.get(&id).and_then(|room| room.place_of(stay));
+        if let Some((seat, link)) = place {
+            self.leave(id, seat, link, Leave::Removed);
+            self.send_away(link, CloseReason::Refused, text);
+        }
+    }
+
+    fn message(&mut self, id: RoomId, to: Option<SeatId>, text: &Arc<str>) -> Steered {
+        let Some(room) = self.rooms.get(&id) else { return Steered::NoRoom };
+        let links = room.links().filter(|(seat, _)| to.is_none_or(|to| to == *seat));
+        let links: Vec<LinkAddress> = links.map(|(_, link)| link).collect();
+        for link in &links {
+            let notice = ToReactor::Notice { link: Some(link.link), text: Arc::clone(text), ends_in_s: None };
+            self.reactors[link.reactor].send(notice);
+        }
+        if to.is_some() && links.is_empty() { Steered::NoSeat } else { Steered::Done { players: links.len() } }
     }
 
     fn dispose(&mut self, id: RoomId, text: &str) -> Steered {

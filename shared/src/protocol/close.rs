@@ -33,7 +33,9 @@ pub enum CloseReason {
     Game,
     /// The room or the game refused the player.
     Refused,
-    /// Another connection took the seat, with its token.
+    /// Who the player is was not shown, or cannot be believed.
+    NotKnown,
+    /// Another connection took the seat: with its token, or of the same account.
     TakenOver,
     /// The seat that a client comes back to is not held any more, or never was.
     SeatGone,
@@ -55,6 +57,7 @@ impl CloseReason {
             Self::Version => 4001,
             Self::Game => 4002,
             Self::Refused => 4003,
+            Self::NotKnown => 4004,
             Self::TakenOver => 4010,
             Self::SeatGone => 4011,
         }

@@ -9,7 +9,8 @@ use hyper::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::control::http::{Plain, Readiness};
-use crate::handover::steer::{RoomLine, RoomReport, Steered};
+use crate::handover::ban::{Ban, Whom};
+use crate::handover::steer::{Banned, RoomLine, RoomReport, Steered};
 
 /// An answer, and what of it is for the log.
 #[derive(Debug)]
@@ -105,17 +106,58 @@ pub(super) fn rooms(rooms: &[RoomLine], max: usize) -> Answer {
 pub(super) fn steered(room: u64, steered: Steered) -> Answer {
     match steered {
         Steered::Looks(report) => json(StatusCode::OK, &report_of(room, &report)),
-        Steered::Done { players } => {
-            let said = format!("{players} players were told");
-            Answer { said, ..json(StatusCode::OK, &json!({ "players": players })) }
-        }
+        Steered::Done { players } => told(players),
         Steered::NoRoom => failed(StatusCode::NOT_FOUND, "there is no such room (any more)"),
         Steered::NoSeat => failed(StatusCode::NOT_FOUND, "nobody sits there"),
     }
 }
 
+pub(super) fn told(players: usize) -> Answer {
+    let said = format!("{players} players were told");
+    Answer { said, ..json(StatusCode::OK, &json!({ "players": players })) }
+}
+
+pub(super) fn bans(bans: &[Ban]) -> Answer {
+    json(StatusCode::OK, &json!({ "bans": bans }))
+}
+
+pub(super) fn banned(banned: &Banned) -> Answer {
+    let Banned { ban, players, unkept } = banned;
+    if let Some(unkept) = unkept {
+        let words =
+            format!("the ban {} holds until the server ends, {players} players had to go; but {unkept}", ban.ban);
+        return failed(StatusCode::INTERNAL_SERVER_ERROR, &words);
+    }
+    let said = format!("ban {} of {}, {players} players had to go", ban.ban, name_of(ban));
+    let mut value = json!(ban);
+    value["players"] = json!(players);
+    Answer { said, ..json(StatusCode::CREATED, &value) }
+}
+
+pub(super) fn lifted(lifted: Option<&Banned>) -> Answer {
+    match lifted {
+        None => failed(StatusCode::NOT_FOUND, "there is no such ban (any more); GET /admin/bans lists them"),
+        Some(Banned { ban, unkept: Some(unkept), .. }) => {
+            let words = format!("the ban {} is lifted until the server ends; but {unkept}", ban.ban);
+            failed(StatusCode::INTERNAL_SERVER_ERROR, &words)
+        }
+        Some(Banned { ban, .. }) => {
+            let said = format!("lifted ban {} of {}", ban.ban, name_of(ban));
+            Answer { said, ..json(StatusCode::OK, &json!(ban)) }
+        }
+    }
+}
+
+fn name_of(ban: &Ban) -> String {
+    match &ban.whom {
+        Whom::Account(account) => format!("account {account:?}"),
+        Whom::Address(network) => format!("address {network}"),
+    }
+}
+
 fn report_of(room: u64, report: &RoomReport) -> Value {
-    let players = report.players.iter().map(|(seat, name)| json!({ "seat": seat.0, "name": name }));
+    let players = report.players.iter();
+    let players = players.map(|(seat, name, account)| json!({ "seat": seat.0, "name": name, "account": account }));
     let fields =
         report.fields.iter().map(|(kind, field, bytes)| json!({ "kind": kind, "field": field, "bytes": bytes }));
     json!({

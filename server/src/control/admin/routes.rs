@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tickwire_shared::SeatId;
 
 use super::answers::{Answer, failed};
+use crate::handover::ban::Whom;
 
 /// Most rooms in one answer.
 const ROOMS_MAX: usize = 10_000;
@@ -27,7 +28,7 @@ pub enum Needs {
 /// One thing that can be asked.
 #[derive(Debug)]
 pub(super) struct Route {
-    /// GET, or POST.
+    /// GET, POST or DELETE.
     pub(super) method: &'static Method,
     /// `{…}` stands for a number.
     pub(super) path: &'static str,
@@ -61,6 +62,10 @@ pub(super) enum Asked {
     Room { room: u64 },
     Kick { room: u64, seat: SeatId },
     Dispose { room: u64 },
+    Message { room: Option<u64>, seat: Option<SeatId> },
+    Ban,
+    Lift { ban: u64 },
+    Bans,
     Drain,
 }
 
@@ -72,8 +77,40 @@ pub(super) struct Words {
 }
 
 impl Words {
+    /// What is said, if anything is.
+    pub(super) fn said(self) -> Option<String> {
+        self.text.filter(|text| !text.trim().is_empty())
+    }
+
     pub(super) fn text(self, default: &str) -> String {
         self.text.unwrap_or_else(|| default.to_owned())
+    }
+}
+
+/// The body of a ban.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewBan {
+    account: Option<String>,
+    address: Option<String>,
+    #[serde(default)]
+    pub(super) reason: String,
+    pub(super) for_s: Option<u64>,
+}
+
+impl NewBan {
+    /// Who is meant, if that is said.
+    pub(super) fn whom(&self) -> Result<Whom, String> {
+        match (&self.account, &self.address) {
+            (Some(account), None) => Ok(Whom::Account(account.clone())),
+            (None, Some(address)) => {
+                let whom = address.parse().map(Whom::Address);
+                whom.map_err(|error| format!("address: {address:?} is {error}"))
+            }
+            _ => {
+                Err("say who: either {\"account\": \"the sub of a pass\"} or {\"address\": \"203.0.113.7\"}".to_owned())
+            }
+        }
     }
 }
 
@@ -86,11 +123,14 @@ pub(super) struct Drain {
 }
 
 const TEXT: Field = ("text", "string", "what the players are told, in the close frame");
+const WORDS: Field = ("text", "string", "what they read; 1 to 1000 bytes");
 const DONE: (u16, &str) = (200, "done: how many players were told");
 const NO_ROOM: (u16, &str) = (404, "no such room (any more)");
 const SILENT: (u16, &str) = (504, "the room's tick thread did not answer in time");
 
-pub(super) static ROUTES: [Route; 9] = [
+const NO_WORDS: (u16, &str) = (400, "nothing is said");
+
+pub(super) static ROUTES: [Route; 15] = [
     Route {
         answers: &[(200, "it runs"), (503, "it stops")],
         ..get("/healthz", Needs::Nothing, "Whether the server runs", |_, _| Ok(Asked::Health))
@@ -122,8 +162,7 @@ pub(super) static ROUTES: [Route; 9] = [
         body: &[TEXT],
         answers: &[DONE, (404, "no such room, or nobody in that seat"), SILENT],
         ..post("/admin/rooms/{room}/seats/{seat}/kick", "Closes one player's connection with 4003", |n, _| {
-            let seat = u16::try_from(n[1]).map_err(|_| "a seat is a number up to 65535")?;
-            Ok(Asked::Kick { room: n[0], seat: SeatId(seat) })
+            Ok(Asked::Kick { room: n[0], seat: seat(n[1])? })
         })
     },
     Route {
@@ -132,6 +171,52 @@ pub(super) static ROUTES: [Route; 9] = [
         ..post("/admin/rooms/{room}/dispose", "Ends a room: closes its players' connections with 1000", |n, _| {
             Ok(Asked::Dispose { room: n[0] })
         })
+    },
+    Route {
+        body: &[WORDS],
+        answers: &[DONE, NO_WORDS, NO_ROOM, SILENT],
+        ..post("/admin/rooms/{room}/message", "Tells the players of a room something", |n, _| {
+            Ok(Asked::Message { room: Some(n[0]), seat: None })
+        })
+    },
+    Route {
+        body: &[WORDS],
+        answers: &[DONE, NO_WORDS, (404, "no such room, or nobody in that seat"), SILENT],
+        ..post("/admin/rooms/{room}/seats/{seat}/message", "Tells one player something", |n, _| {
+            Ok(Asked::Message { room: Some(n[0]), seat: Some(seat(n[1])?) })
+        })
+    },
+    Route {
+        body: &[WORDS],
+        answers: &[DONE, NO_WORDS],
+        ..post("/admin/message", "Tells all players something", |_, _| Ok(Asked::Message { room: None, seat: None }))
+    },
+    Route {
+        answers: &[(200, "the bans")],
+        ..get("/admin/bans", Needs::Inspection, "Who is banned, and until when", |_, _| Ok(Asked::Bans))
+    },
+    Route {
+        body: &[
+            ("account", "string", "the account (sub of a pass); either this or address"),
+            ("address", "string", "an address, or a network such as 203.0.113.0/24"),
+            ("for_s", "integer", "for so many seconds; for good by default"),
+            ("reason", "string", "what the player is told; 72 bytes at most"),
+        ],
+        answers: &[
+            (201, "the ban, and how many players had to go"),
+            (400, "nobody, everybody or too much is meant"),
+            (500, "it holds, but could not be written to admin.bans_file"),
+        ],
+        ..post("/admin/bans", "Keeps somebody away, and closes the connections it has with 4003", |_, _| Ok(Asked::Ban))
+    },
+    Route {
+        method: &Method::DELETE,
+        answers: &[
+            (200, "the ban that was lifted"),
+            (404, "no such ban (any more)"),
+            (500, "it is lifted, but admin.bans_file could not be written"),
+        ],
+        ..post("/admin/bans/{ban}", "Lifts a ban", |n, _| Ok(Asked::Lift { ban: n[0] }))
     },
     Route {
         body: &[("within_s", "integer", "at most so many seconds; drain_s by default"), TEXT],
@@ -143,6 +228,10 @@ pub(super) static ROUTES: [Route; 9] = [
         )
     },
 ];
+
+fn seat(number: u64) -> Result<SeatId, &'static str> {
+    u16::try_from(number).map(SeatId).map_err(|_| "a seat is a number up to 65535")
+}
 
 type Ask = fn(&[u64], &str) -> Result<Asked, &'static str>;
 
@@ -214,11 +303,10 @@ mod tests {
     #[test]
     fn every_route_is_found_at_its_path_and_no_other() {
         for route in &ROUTES {
-            let path = route.path.replace("{room}", "7").replace("{seat}", "3");
+            let path = route.path.replace("{room}", "7").replace("{seat}", "3").replace("{ban}", "5");
             let found = find(route.method, &path, None).expect(route.path);
             assert_eq!((found.route.path, found.route.method), (route.path, route.method));
-            let other = if *route.method == Method::GET { Method::POST } else { Method::GET };
-            assert_eq!(asked(other, &path, None), Err(405), "{path}");
+            assert_eq!(asked(Method::PUT, &path, None), Err(405), "{path}");
             assert_eq!(asked(route.method.clone(), &format!("{path}/"), None), Err(404), "{path}/");
             let is_safe = *route.method == Method::GET;
             assert!(is_safe || route.needs == Needs::Steering, "what changes something steers");

@@ -1,0 +1,118 @@
+//! Newcomers and those who come back, between the reception and the lobby; and what an operator says of and to them.
+
+use std::net::IpAddr;
+
+use tickwire_shared::JoinRequest;
+
+use super::Control;
+use crate::handover::steer::{AdminCall, RoomLine};
+use crate::handover::{LinkAddress, StayId, ToReactor, ToTick};
+use crate::identity::reception::{Arrival, Received, TurnedAway, Why};
+use crate::identity::{PassError, Sitting};
+use crate::metrics::Counter;
+
+impl Control {
+    /// Receives a newcomer: who may come in is placed, or gets the seat of its account.
+    pub(super) fn receive(&mut self, (link, ip): (LinkAddress, IpAddr), request: &JoinRequest) {
+        // whoever wishes for something gets that, and no seat that its account has elsewhere
+        let is_choosy = !request.wish.trim().is_empty();
+        match self.reception.receive(request, 0, is_choosy, Arrival::now(ip)) {
+            Ok(Received::Newcomer(profile)) => self.place((link, ip), profile),
+            Ok(Received::Second(sitting)) => self.take_over(link, sitting),
+            Err(turned_away) => self.turn_out(link, turned_away),
+        }
+    }
+
+    /// The second device of an account gets its seat, which may just have come to its end: then it is told to come again.
+    fn take_over(&mut self, link: LinkAddress, Sitting { stay, room, thread }: Sitting) {
+        let Some(pass) = self.directory.take_over(stay) else {
+            return self.turn_away(link, "your seat of another device has just ended; try again");
+        };
+        self.metrics.seats_taken_over.one();
+        self.threads[thread].send(ToTick::TakeOver { room, link, pass });
+    }
+
+    /// Closes a connection for what the reception has said.
+    pub(super) fn turn_out(&mut self, link: LinkAddress, TurnedAway { reason, why, text }: TurnedAway) {
+        self.counter_of(why).one();
+        self.reactors[link.reactor].send(ToReactor::Close { link: link.link, reason, text });
+    }
+
+    fn counter_of(&self, why: Why) -> &Counter {
+        let metrics = &self.metrics;
+        match why {
+            Why::Banned => &metrics.joins_banned,
+            Why::AccountSeats => &metrics.joins_over_account_seats,
+            Why::SecondDevice => &metrics.joins_of_second_devices,
+            Why::Pass(PassError::Missing) => &metrics.joins_without_pass,
+            Why::Pass(PassError::UnknownKey) => &metrics.joins_with_unknown_key,
+            Why::Pass(PassError::Expired) => &metrics.joins_with_expired_pass,
+            Why::Pass(PassError::Early) => &metrics.joins_with_early_pass,
+            Why::Pass(PassError::TooMany) => &metrics.joins_after_wrong_passes,
+            Why::Pass(_) => &metrics.joins_with_wrong_pass,
+        }
+    }
+
+    /// All players read this.
+    pub(super) fn tell_all(&mut self, text: &str, ends_in_s: Option<u32>) {
+        for reactor in &mut self.reactors {
+            reactor.send(ToReactor::Notice { link: None, text: text.into(), ends_in_s });
+        }
+    }
+
+    /// Somebody who comes back while the server drains has not heard of it.
+    pub(super) fn tell_of_drain(&mut self, link: LinkAddress) {
+        if let Some(ends_in_s) = self.drain.ends_in_s() {
+            let notice =
+                ToReactor::Notice { link: Some(link.link), text: self.drain.text().into(), ends_in_s: Some(ends_in_s) };
+            self.reactors[link.reactor].send(notice);
+        }
+    }
+
+    /// Whoever asked may have given up: then nobody takes the answer.
+    pub(super) fn handle_admin(&mut self, call: AdminCall) {
+        match call {
+            AdminCall::Rooms { after, max, answer } => {
+                let line = |(room, thread, taken)| RoomLine { room, thread, taken };
+                let _ = answer.send(self.lobby.rooms_after(after).take(max).map(line).collect());
+            }
+            AdminCall::Room(asked) => self.steer(asked),
+            AdminCall::Message { text, answer } => {
+                self.tell_all(&text, None);
+                let _ = answer.send(self.lobby.seats_taken());
+            }
+            AdminCall::Ban { whom, reason, for_s, answer } => {
+                let banned = self.reception.ban(whom, &reason, for_s).map(|(banned, sitting)| {
+                    for Sitting { stay, room, thread } in sitting {
+                        self.threads[thread].send(ToTick::Expel { room, stay, text: banned.ban.words() });
+                    }
+                    banned
+                });
+                let _ = answer.send(banned.map_err(|refusal| refusal.to_string()));
+            }
+            AdminCall::Lift { ban, answer } => {
+                let _ = answer.send(self.reception.lift(ban));
+            }
+            AdminCall::Bans { answer } => {
+                let _ = answer.send(self.reception.bans());
+            }
+            AdminCall::Drain { within, text } => {
+                self.plain.drain();
+                self.drain.begin(within, text, &self.lobby);
+                let text = self.drain.text().to_owned();
+                self.tell_all(&text, self.drain.ends_in_s());
+            }
+        }
+    }
+
+    /// A seat is to be come back to: not by one who is banned meanwhile.
+    pub(super) fn may_come_back(&mut self, (link, ip): (LinkAddress, IpAddr), stay: StayId) -> bool {
+        match self.reception.comes_back(stay, Arrival::now(ip)) {
+            Ok(()) => true,
+            Err(turned_away) => {
+                self.turn_out(link, turned_away);
+                false
+            }
+        }
+    }
+}

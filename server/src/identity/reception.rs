@@ -1,0 +1,245 @@
+//! Where newcomers are received: banned? a good pass? more seats than the account may have? and who is here already.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use thiserror::Error;
+use tickwire_shared::protocol::close::CloseReason;
+use tickwire_shared::{JoinRequest, Profile};
+
+use super::bans::{BanRefusal, Bans, BansError, is_of};
+use super::{KeyError, PassError, Passes, People, Person, Shown, Sitting, Tries};
+use crate::config::{IdentityConfig, SecondDevice};
+use crate::handover::ban::{Ban, Whom};
+use crate::handover::steer::Banned;
+use crate::handover::{RoomId, StayId};
+use crate::net::proxy::Network;
+
+/// Somebody who may come in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Received {
+    /// It needs a seat.
+    Newcomer(Profile),
+    /// Its account has one: that is to be taken over.
+    Second(Sitting),
+}
+
+/// Somebody who may not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TurnedAway {
+    /// For the close code.
+    pub reason: CloseReason,
+    /// For the counters.
+    pub why: Why,
+    /// For the player.
+    pub text: String,
+}
+
+/// For what somebody may not come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// The pass.
+    Pass(PassError),
+    /// The account has as many seats as it may.
+    AccountSeats,
+    /// The account sits in the game, and a second device is refused.
+    SecondDevice,
+    /// A ban.
+    Banned,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Reception {
+    passes: Passes,
+    bans: Bans,
+    tries: Tries,
+    people: People,
+    account_seats_max: usize,
+    second_device: SecondDevice,
+}
+
+/// Why there is no reception.
+#[derive(Debug, Error)]
+pub enum ReceptionError {
+    /// There is something wrong with the keys of passes.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// There is something wrong with the file of bans.
+    #[error(transparent)]
+    Bans(#[from] BansError),
+}
+
+/// Where a newcomer comes from, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// From this address.
+    pub ip: IpAddr,
+    /// For rates.
+    pub now: Instant,
+    /// For bans, in seconds since 1970.
+    pub now_unix_s: u64,
+}
+
+impl Arrival {
+    /// Somebody comes now.
+    #[must_use]
+    pub fn now(ip: IpAddr) -> Self {
+        Self { ip, now: Instant::now(), now_unix_s: unix_s() }
+    }
+}
+
+/// Now, in seconds since 1970.
+#[must_use]
+pub fn unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+impl Reception {
+    /// Nobody is here yet; addresses that are `exempt` may show wrong passes as they like.
+    ///
+    /// # Errors
+    /// Keys or bans cannot be read.
+    pub fn open(config: &IdentityConfig, bans: Option<&Path>, exempt: &[Network]) -> Result<Self, ReceptionError> {
+        Ok(Self {
+            passes: Passes::new(config.clone())?,
+            bans: Bans::open(bans)?,
+            tries: Tries::new(config.failed_per_minute, exempt.to_vec()),
+            people: People::default(),
+            account_seats_max: config.account_seats_max,
+            second_device: config.second_device,
+        })
+    }
+
+    /// Who plays here.
+    #[must_use]
+    pub fn passes(&self) -> &Passes {
+        &self.passes
+    }
+
+    /// Somebody wants into a room of this game; `is_choosy` when it is not content with the seat that its account has.
+    ///
+    /// # Errors
+    /// It may not, with the reason.
+    pub fn receive(
+        &mut self,
+        request: &JoinRequest,
+        game: usize,
+        is_choosy: bool,
+        arrival: Arrival,
+    ) -> Result<Received, TurnedAway> {
+        self.check_ban(None, arrival)?;
+        let shown = self.known(&request.pass, arrival)?;
+        self.check_ban(shown.account.as_deref(), arrival)?;
+        if let Some(account) = &shown.account {
+            let sitting = self.people.sitting(account, game).filter(|_| !is_choosy);
+            match (sitting, self.second_device) {
+                (Some(sitting), SecondDevice::TakesOver) => return Ok(Received::Second(sitting)),
+                (Some(_), SecondDevice::Refused) => {
+                    let text = "your account plays this game on another device: leave there first".to_owned();
+                    return Err(TurnedAway { reason: CloseReason::Refused, why: Why::SecondDevice, text });
+                }
+                _ => {}
+            }
+            let (seats, max) = (self.people.seats_of(account), self.account_seats_max);
+            if max > 0 && seats >= max {
+                let text = format!("your account has {seats} seats here, and may have {max}: leave one of them first");
+                return Err(TurnedAway { reason: CloseReason::Refused, why: Why::AccountSeats, text });
+            }
+        }
+        let Shown { account, name, claims } = shown;
+        let mut profile = Profile::named(name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&request.name));
+        (profile.account, profile.claims) = (account, claims);
+        Ok(Received::Newcomer(profile))
+    }
+
+    /// Whose pass this is, for as long as its address has not shown too many wrong ones.
+    ///
+    /// # Errors
+    /// Nobody's.
+    pub fn known(&mut self, pass: &str, arrival: Arrival) -> Result<Shown, TurnedAway> {
+        let Arrival { ip, now, .. } = arrival;
+        let shown = if self.tries.may_try(ip, now) { self.passes.read(pass) } else { Err(PassError::TooMany) };
+        shown.map_err(|error| {
+            // none at all is no guess
+            if !matches!(error, PassError::Missing | PassError::TooMany) {
+                self.tries.failed(ip, now);
+            }
+            let reason = if error == PassError::TooMany { CloseReason::Policy } else { CloseReason::NotKnown };
+            TurnedAway { reason, why: Why::Pass(error), text: error.to_string() }
+        })
+    }
+
+    fn check_ban(&self, account: Option<&str>, Arrival { ip, now_unix_s, .. }: Arrival) -> Result<(), TurnedAway> {
+        self.bans
+            .of(account, ip, now_unix_s)
+            .map_or(Ok(()), |ban| Err(TurnedAway { reason: CloseReason::Refused, why: Why::Banned, text: ban.words() }))
+    }
+
+    /// Somebody has got a seat in a room of a tick thread.
+    pub fn enter(
+        &mut self,
+        stay: StayId,
+        account: Option<&str>,
+        (ip, game): (IpAddr, usize),
+        (room, thread): (RoomId, usize),
+    ) {
+        let person = Person { account: account.map(Into::into), ip, room, thread, game };
+        self.people.enter(stay, person);
+    }
+
+    /// Somebody is back, and may stay.
+    ///
+    /// # Errors
+    /// It is banned.
+    pub fn comes_back(&mut self, stay: StayId, arrival: Arrival) -> Result<(), TurnedAway> {
+        let account = self.people.get(stay).and_then(|person| person.account.clone());
+        self.check_ban(account.as_deref(), arrival)?;
+        self.people.came_back(stay, arrival.ip);
+        Ok(())
+    }
+
+    /// A stay is over.
+    pub fn left(&mut self, stay: StayId) {
+        self.people.left(stay);
+    }
+
+    /// A room is no more.
+    pub fn room_ended(&mut self, room: RoomId) {
+        self.people.room_ended(room);
+    }
+
+    /// Bans somebody; those who must go are in the second value.
+    ///
+    /// # Errors
+    /// What is asked for is not possible, in a sentence.
+    pub fn ban(&mut self, whom: Whom, reason: &str, for_s: Option<u64>) -> Result<(Banned, Vec<Sitting>), BanRefusal> {
+        let (ban, unkept) = self.bans.add(whom, reason, for_s, unix_s())?;
+        let sitting = self.people.all(|person| is_of(&ban.whom, person.account.as_deref(), person.ip));
+        let banned = Banned { ban, players: sitting.len(), unkept: unkept.map(|error| error.to_string()) };
+        Ok((banned, sitting))
+    }
+
+    /// Lifts a ban, if there is one of this number.
+    pub fn lift(&mut self, ban: u64) -> Option<Banned> {
+        let (ban, unkept) = self.bans.lift(ban, unix_s())?;
+        Some(Banned { ban, players: 0, unkept: unkept.map(|error| error.to_string()) })
+    }
+
+    /// All bans.
+    #[must_use]
+    pub fn bans(&self) -> Vec<Ban> {
+        self.bans.all(unix_s()).cloned().collect()
+    }
+
+    /// Looks whether the files of the keys have changed.
+    pub fn look(&mut self) {
+        self.passes.look();
+    }
+
+    /// Reads the keys anew.
+    pub fn reload(&mut self) {
+        self.passes.reload();
+    }
+}
