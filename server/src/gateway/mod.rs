@@ -162,9 +162,9 @@ impl Gateway {
             Verdict::Reply(message) => {
                 io.queue(link, MessageKind::Binary, &message.encode());
             }
-            Verdict::Place(profile) => {
+            Verdict::Place(request) => {
                 let link = self.address(link);
-                self.control.send(ToControl::Join { link, profile });
+                self.control.send(ToControl::Join { link, request });
             }
             Verdict::Resume(claim) => {
                 let link = self.address(link);
