@@ -11,7 +11,7 @@ use tickwire_shared::{EntityId, Profile};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let profile = Profile { name: "runner".into() };
+    let profile = Profile::named("runner");
     let mut player = Connection::<Coins>::connect("ws://127.0.0.1:7777/ws", profile).await?;
     loop {
         player.receive().await?; // a message, usually a tick's frame; or the connection broke, or is back

@@ -109,9 +109,9 @@ impl<G: Game> Recording<G> {
         let session = Session::new(Arc::new(GameTerms { schema, fingerprint, input, limits }), began);
         let mut room = Room::<G>::new(RoomId(1), options, 7, 0, 1)?;
         let link = LinkAddress { reactor: 0, link: LinkId(1) };
-        let seat = room.join(link, Profile { name: "Ada".into() })?;
+        let seat = room.join(link, Profile::named("Ada"))?;
         let address = SeatAddress { thread: 0, room: RoomId(1), seat };
-        let client = UntypedClient::of_game(G::NAME, Profile { name: "Ada".into() });
+        let client = UntypedClient::of_game(G::NAME, Profile::named("Ada"));
         let mut file = b"tickwire".to_vec();
         file.extend_from_slice(&VERSION.to_le_bytes());
         file.push(G::NAME.len() as u8);

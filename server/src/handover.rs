@@ -29,7 +29,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::{ResumeClaim, ResumeToken};
-use tickwire_shared::{Leave, Profile, SeatId, Tick};
+use tickwire_shared::{JoinRequest, Leave, Profile, SeatId, Tick};
 
 use crate::net::{LinkId, Outcome, PlainStream};
 use steer::{AdminCall, SteerRoom};

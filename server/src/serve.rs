@@ -272,11 +272,10 @@ impl Server {
             plain,
             metrics: Arc::clone(&running.metrics),
             certificate: self.identity.map(Certificate::new),
-            capsules: self.config.capsules.map(Capsules::new),
+            capsules: self.config.capsules.clone().map(Capsules::new),
             stop_grace: grace,
             admin,
-            drain: Drain::new(Duration::from_secs(self.config.drain_s), self.config.stop_text, tell_drained)
-                .returning_to(self.config.return_to),
+            drain: Drain::new(&self.config, tell_drained),
             load: self.config.load,
         };
         let (stop, stopped) = oneshot::channel();

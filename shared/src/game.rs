@@ -113,9 +113,10 @@ impl Profile {
     /// An anonymous player of this name, as far as it can be shown.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
-        name.truncate(name.floor_char_boundary(NAME_MAX_BYTES));
-        Self { name: name.trim().to_owned(), ..Self::default() }
+        let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        let name = name.trim();
+        let name = name[..name.floor_char_boundary(NAME_MAX_BYTES)].trim_end();
+        Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// One of the claims.

@@ -33,7 +33,7 @@
 //! # async fn play() -> Result<(), Box<dyn std::error::Error>> {
 //! use tickwire_shared::native::Connection;
 //!
-//! let mut player = Connection::<Coins>::connect("ws://127.0.0.1:7777/ws", Profile { name: "ann".into() }).await?;
+//! let mut player = Connection::<Coins>::connect("ws://127.0.0.1:7777/ws", Profile::named("ann")).await?;
 //! loop {
 //!     player.receive().await?; // a message, usually a tick's frame; or the connection broke, or is back
 //!     let now = player.now();
@@ -58,7 +58,7 @@
 //! # fn play() -> Result<(), Box<dyn std::error::Error>> {
 //! use tickwire_shared::native::Blocking;
 //!
-//! let mut player = Blocking::<Coins>::connect("ws://127.0.0.1:7777/ws", Profile { name: "ann".into() })?;
+//! let mut player = Blocking::<Coins>::connect("ws://127.0.0.1:7777/ws", Profile::named("ann"))?;
 //! loop {
 //!     player.receive_for(Duration::from_millis(5))?;
 //!     let now = player.now();
@@ -78,7 +78,7 @@
 //! # use std::time::Duration;
 //! # use tickwire_shared::*;
 //! let mut room = Room::<Coins>::new(());
-//! let mut client = Client::<Coins>::new(Profile { name: "ann".into() })?;
+//! let mut client = Client::<Coins>::new(Profile::named("ann"))?;
 //! let mut now = Duration::ZERO; // since whenever you like; it never goes back
 //! while client.tick().is_none_or(|tick| Tick(9).is_after(tick)) {
 //!     client.input(now, &Keys { go: [1, 0] });
@@ -341,7 +341,7 @@
 //! let mut setup = Setup::new(7); // the seed
 //! let mut game = Coins::new((), &mut setup)?;
 //! assert!(setup.seats == 8 && setup.rate == TickRate::hz(20));
-//! game.join(SeatId(2), &Profile { name: "ann".into() })?;
+//! game.join(SeatId(2), &Profile::named("ann"))?;
 //!
 //! let (mut commands, mut events, mut published) = (Vec::new(), Vec::new(), Published::default());
 //! let inputs = [None, None, Some(Keys { go: [1, 0] })]; // by seat
@@ -389,6 +389,7 @@ pub mod tick;
 pub use client::{Client, Predict};
 pub use game::{EntityId, Game, Interest, Leave, Profile, Refusal, SeatId, Setup, Step, To};
 pub use interest::{Area, Layer, Sight, Teams};
+pub use protocol::JoinRequest;
 pub use publish::{Place, Publisher};
 pub use rewind::Rewound;
 pub use rng::Rng;

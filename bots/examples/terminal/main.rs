@@ -75,7 +75,7 @@ pub fn run(flags: &Flags, is_terminal: bool) -> Result<Seen, Box<dyn Error>> {
     if flags.seconds.is_some_and(|seconds| !(0.0..=86_400.0).contains(&seconds)) {
         return Err("--seconds takes a number from 0 to 86400".into());
     }
-    let mut player = Blocking::<Arena>::connect(&flags.url, Profile { name: flags.name.clone() })?.predict()?;
+    let mut player = Blocking::<Arena>::connect(&flags.url, Profile::named(&flags.name))?.predict()?;
     let mut keyboard = if flags.script { None } else { Some(Keyboard::open()?) };
     let mut pilot = Pilot::new(7);
     let mut seen = Seen::default();

@@ -76,7 +76,7 @@ impl Peer {
         socket.set_nonblocking(true)?;
         let (name, mut said) = (format!("peer-{name}"), Vec::new());
         let mind = if is_whole {
-            Mind::Whole(Box::new(Client::new(Profile { name }).map_err(io::Error::other)?))
+            Mind::Whole(Box::new(Client::new(Profile::named(&name)).map_err(io::Error::other)?))
         } else {
             Mind::Heads(Heads::new(name, &mut said))
         };

@@ -389,11 +389,11 @@ impl Key {
             Sentence(max_bytes, field) => *field(config) = sentence(given.text(), *max_bytes)?,
             Format(field) => *field(config) = format(given.text())?,
             Files(field) => {
-                *field(config) = words(given.list(), "paths of files")?.into_iter().map(Into::into).collect()
+                *field(config) = words(given.list(), "paths of files")?.into_iter().map(Into::into).collect();
             }
             MaybeText(field) => *field(config) = Some(word(given.text())?),
             MaybeSwitch(field) => {
-                *field(config) = Some(given.switch().ok_or("it takes true or false, without quotes")?)
+                *field(config) = Some(given.switch().ok_or("it takes true or false, without quotes")?);
             }
             Words(field) => *field(config) = words(given.list(), "names of claims")?,
             OneOf(names, _, set) => {

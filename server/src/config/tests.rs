@@ -101,7 +101,7 @@ fn every_field_has_its_key() {
         too_fast_timeout_ms: _,
         grace_max_ms: _,
     } = session;
-    assert_eq!(keys::all().count(), 16 + 28 + 9 + 8 + 4);
+    assert_eq!(keys::all().count(), 17 + 28 + 9 + 8 + 5 + 12);
 }
 
 #[test]
@@ -123,6 +123,7 @@ fn every_default_is_allowed_and_every_key_fills_its_own_field() {
             // no other number has its value
             _ if name.ends_with("window_bits") => "11",
             "net.deflate_level" => "7",
+            "identity.leeway_s" => "299",
             _ if small => "199",
             _ => given,
         };
@@ -250,12 +251,13 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     assert_eq!(
         sentence("port = 5\n"),
         "tickwire.toml, line 1: there is no key port; the keys here are listen, reactors, tick_threads, assets, \
-         capsules, tls_cert, tls_key, stop_grace_ms, stop_text, drain_s, rooms_max, client_bytes_per_s, \
-         rooms_load_max_percent, joins_load_max_percent, log, log_format and the sections [net], [session] and [admin]"
+         capsules, tls_cert, tls_key, stop_grace_ms, stop_text, return_to, drain_s, rooms_max, client_bytes_per_s, \
+         rooms_load_max_percent, joins_load_max_percent, log, log_format and the sections [net], [session], [admin] and \
+         [identity]"
     );
     assert_eq!(
         sentence("\n[network]\nx = 1\n"),
-        "tickwire.toml, line 2: there is no section [network]; the sections are [net], [session] and [admin]"
+        "tickwire.toml, line 2: there is no section [network]; the sections are [net], [session], [admin] and [identity]"
     );
     for (text, unknown, meant) in [
         ("[net]\nhello_timeout_ms = 1", "key net.hello_timeout_ms", "session.hello_timeout_ms"),
@@ -272,7 +274,7 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     }
     assert_eq!(
         sentence("[tick]\nx = 1\nthreads = 2\nlisten = \"a\"\n"),
-        "tickwire.toml, line 1: there is no section [tick]; the sections are [net], [session] and [admin]; for threads in it, \
+        "tickwire.toml, line 1: there is no section [tick]; the sections are [net], [session], [admin] and [identity]; for threads in it, \
          did you mean tick_threads?"
     );
     assert_eq!(
@@ -305,6 +307,24 @@ fn the_operators_keys() {
     assert!(sentence("admin.hosts = [\"a.example:80\"]").contains("without ports"));
     assert!(sentence("log_format = \"xml\"").ends_with("it takes pretty or json"));
     assert!(sentence(&format!("stop_text = \"{}\"", "a".repeat(124))).contains("1 to 123 bytes"));
+}
+
+#[test]
+fn who_players_are() {
+    let text = "return_to = \"https://eu2.example\"\n[identity]\nkey_files = [\"a.pem\", \"b.pem\"]\n\
+                required = true\nclaims = [\"team\", \"https://game.example/Level\"]\nsecond_device = \"another seat\"\n\
+                [admin]\nbans_file = \"bans.json\"";
+    let config = from_text(text).unwrap();
+    assert_eq!(config.identity.key_files, ["a.pem", "b.pem"].map(PathBuf::from));
+    assert_eq!((config.identity.required, config.identity.second_device), (Some(true), SecondDevice::AnotherSeat));
+    assert_eq!(config.identity.claims, ["team", "https://game.example/Level"], "case counts");
+    assert_eq!(config.admin.bans_file, Some(PathBuf::from("bans.json")));
+    assert_eq!(config.return_to.as_deref(), Some("https://eu2.example"));
+    let takes = sentence("identity.second_device = \"kick\"");
+    assert!(takes.ends_with("it takes one of \"takes over\", \"another seat\", \"refused\""), "{takes}");
+    assert!(sentence("identity.required = \"yes\"").contains("true or false"));
+    assert!(sentence("identity.issuer = \"\"").contains("1 to 256 bytes"));
+    assert!(sentence("[identity]\njwks = \"a\"").contains("did you mean identity.jwks_file?"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::info;
 
-use crate::config::CLOSE_TEXT_MAX_BYTES;
+use crate::config::{CLOSE_TEXT_MAX_BYTES, Config};
 use crate::lobby::Lobby;
 
 /// See the module.
@@ -22,18 +22,18 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Not on yet; then it takes `within` at most, and players are told `text` when the server stops. `done` hears when
-    /// it can.
+    /// Not on yet; how long it takes then at most, and what players are told when the server stops, is configured.
+    /// `done` hears when it can.
     #[must_use]
-    pub fn new(within: Duration, text: String, done: mpsc::Sender<()>) -> Self {
-        Self { within, text, return_to: None, until: None, done: Some(done) }
-    }
-
-    /// The same; players read where the next server is.
-    #[must_use]
-    pub fn returning_to(self, address: Option<String>) -> Self {
-        let text = self.text;
-        Self { text: with_address(text, address.as_deref()), return_to: address, ..self }
+    pub fn new(config: &Config, done: mpsc::Sender<()>) -> Self {
+        let (text, return_to) = (config.stop_text.clone(), config.return_to.clone());
+        Self {
+            within: Duration::from_secs(config.drain_s),
+            text: with_address(text, return_to.as_deref()),
+            return_to,
+            until: None,
+            done: Some(done),
+        }
     }
 
     /// Whether nobody new is taken.

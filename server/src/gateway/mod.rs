@@ -172,9 +172,10 @@ impl Gateway {
             Verdict::Reply(message) => {
                 io.queue(link, MessageKind::Binary, &message.encode());
             }
-            Verdict::Place(profile) => {
+            Verdict::Place(request) => {
+                let Some(ip) = io.peer(link) else { return };
                 let link = self.address(link);
-                self.control.send(ToControl::Join { link, profile });
+                self.control.send(ToControl::Join { link, ip, request });
             }
             Verdict::Resume(claim) => {
                 let Some(ip) = io.peer(link) else { return };

@@ -79,7 +79,7 @@ pub(super) struct Keys {
 pub(super) enum Candidates<'a> {
     /// One of these.
     Some(Vec<&'a PassKey>),
-    /// The key that it names, or one without a name, is for another algorithm.
+    /// The key that it names is for another algorithm; or it names none, and none is for its algorithm.
     OtherAlgorithm,
     /// Nobody knows the key that it names.
     None,
@@ -129,16 +129,14 @@ impl Keys {
 
     /// Those that fit what a pass says. A key that has no name fits every name.
     pub(super) fn candidates(&self, id: Option<&str>, algorithm: Algorithm) -> Candidates<'_> {
-        let named = |key: &&PassKey| match (id, &key.id) {
-            (Some(id), Some(own)) => id == own,
-            _ => true,
-        };
-        let named: Vec<&PassKey> = self.keys.iter().filter(named).collect();
-        let fitting: Vec<&PassKey> = named.iter().copied().filter(|key| key.algorithm == algorithm).collect();
-        match (named.is_empty(), fitting.is_empty()) {
-            (_, false) => Candidates::Some(fitting),
-            (false, true) => Candidates::OtherAlgorithm,
-            (true, true) => Candidates::None,
+        let is_meant = |key: &&PassKey| id.is_none() || key.id.is_none() || key.id.as_deref() == id;
+        let fitting: Vec<&PassKey> =
+            self.keys.iter().filter(is_meant).filter(|key| key.algorithm == algorithm).collect();
+        let is_known = id.is_none_or(|id| self.keys.iter().any(|key| key.id.as_deref() == Some(id)));
+        match (fitting.is_empty(), is_known) {
+            (false, _) => Candidates::Some(fitting),
+            (true, true) => Candidates::OtherAlgorithm,
+            (true, false) => Candidates::None,
         }
     }
 }

@@ -119,7 +119,9 @@ impl Passes {
     /// Reads the keys anew.
     pub fn reload(&mut self) {
         self.complaint = None;
-        self.read_keys();
+        if !self.is_anonymous() {
+            self.read_keys();
+        }
     }
 
     fn read_keys(&mut self) {

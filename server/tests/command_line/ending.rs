@@ -15,7 +15,7 @@ fn with(settings: &str) -> (Scratch, Running) {
 
 async fn play(server: &Running, name: &str) -> Connection<Arena> {
     let url = format!("ws://{}/ws", server.address);
-    let mut player = Connection::<Arena>::connect(&url, Profile { name: name.to_owned() }).await.unwrap().once();
+    let mut player = Connection::<Arena>::connect(&url, Profile::named(name)).await.unwrap().once();
     while player.client.tick().is_none() {
         player.receive().await.unwrap();
     }

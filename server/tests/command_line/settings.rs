@@ -28,10 +28,12 @@ fn config_prints_what_counts_and_where_it_came_from() {
     }
     assert!(!printed.contains("0123456789abcdef"), "{printed}");
     let again = scratch.file("again.toml", &printed);
-    assert_eq!(
-        run(&mut tickwire(&["check", &again])),
-        (Some(0), format!("{again}: nothing is wrong\n"), String::new())
-    );
+    let (code, told, stderr) = run(&mut tickwire(&["check", &again]));
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[0], format!("{again}: nothing is wrong"));
+    assert!(lines[1].starts_with(&format!("{again}: players are anonymous")), "{told}");
+    assert_eq!(lines.len(), 2);
     assert!(refusal(tickwire(&["config", "--tick-threads", "0"])).starts_with("--tick-threads 0 is not allowed; "));
 }
 

@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 use tickwire_shared::JoinRequest;
-use tickwire_shared::native::{Connection, Trust};
 use tickwire_shared::protocol::close::CloseReason;
 
 use crate::http::{ask, steer};
-use crate::roster::{Player, Roster, metric, run, start, until, url};
+use crate::roster::{Player, metric, run, start, until};
 use crate::signer::{SECRET, Scratch, Signer};
 
 fn device(account: &str) -> JoinRequest {
@@ -32,13 +31,8 @@ fn a_banned_account_goes_at_once_and_stays_away_over_a_restart_until_it_is_lifte
         let (code, text) = ann.closed().await;
         assert_eq!(code, CloseReason::Refused.code());
         assert!(text.starts_with("banned until ") && text.ends_with("GMT: be nice"), "{text}");
-        ben.until("the game has heard of it", |c| {
-            matches!(c.client.newest(tickwire_shared::EntityId(1)),
-                Some(crate::roster::Thing::Count(count)) if count.leaves == 1)
-        })
-        .await;
-        let back = Connection::<Roster>::back_to(&url(&server), token, &Trust::default()).await;
-        let (code, _) = Player(back.expect("the server listens").once()).closed().await;
+        ben.sees_a_leave().await;
+        let (code, _) = Player::back(&server, token).await.closed().await;
         assert!([CloseReason::SeatGone.code(), CloseReason::Refused.code()].contains(&code), "{code}");
         let (code, text) = Player::ask(&server, device("ann")).await.closed().await;
         assert_eq!(code, CloseReason::Refused.code());
@@ -93,13 +87,8 @@ fn one_whose_connection_is_broken_loses_its_seat_too() {
         drop(ann);
         until("the seat is held", || (server.metrics().seats_held.value() == 1).then_some(()));
         assert_eq!(steer(admin, "POST", "/admin/bans", "{\"account\": \"ann\"}").json()["players"], 1);
-        ben.until("the seat is free", |c| {
-            matches!(c.client.newest(tickwire_shared::EntityId(1)),
-                Some(crate::roster::Thing::Count(count)) if count.leaves == 1)
-        })
-        .await;
-        let back = Connection::<Roster>::back_to(&url(&server), token, &Trust::default()).await;
-        let (code, _) = Player(back.expect("the server listens").once()).closed().await;
+        ben.sees_a_leave().await;
+        let (code, _) = Player::back(&server, token).await.closed().await;
         assert_eq!(code, CloseReason::SeatGone.code());
     });
     server.stop();

@@ -59,10 +59,7 @@ fn what_the_first_device_had_leads_nowhere_any_more() {
         let token = phone.0.client.token().expect("a token came with the seat");
         let mut desk = Player::join(&server, device("desk", "ann")).await;
         phone.closed().await;
-        let url = crate::roster::url(&server);
-        let trust = tickwire_shared::native::Trust::default();
-        let back = tickwire_shared::native::Connection::<crate::roster::Roster>::back_to(&url, token, &trust).await;
-        let (code, text) = Player(back.expect("the server listens").once()).closed().await;
+        let (code, text) = Player::back(&server, token).await.closed().await;
         assert_eq!(code, CloseReason::SeatGone.code());
         assert!(text.contains("join anew"), "{text}");
         desk.plays().await;
@@ -70,8 +67,7 @@ fn what_the_first_device_had_leads_nowhere_any_more() {
         let token = desk.0.client.token().expect("a token came with the seat");
         desk.0.cut();
         drop(desk);
-        let back = tickwire_shared::native::Connection::<crate::roster::Roster>::back_to(&url, token, &trust).await;
-        let mut back = Player(back.expect("the server listens").once());
+        let mut back = Player::back(&server, token).await;
         back.plays().await;
         assert_eq!(back.who().await, "phone|ann|");
     });

@@ -160,12 +160,7 @@ fn an_account_has_no_more_seats_than_it_may() {
         assert_eq!(metric(admin, "tickwire_joins_refused_total{reason=\"account_seats\"}"), 1.0);
         Player::join(&server, pass("ben")).await;
         second.0.leave().await.expect("the server closes in order");
-        first
-            .until("the seat is free", |c| {
-                matches!(c.client.newest(tickwire_shared::EntityId(1)),
-                Some(crate::roster::Thing::Count(count)) if count.leaves > 0)
-            })
-            .await;
+        first.sees_a_leave().await;
         let given_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
         loop {
             // the lobby hears of it a moment after the room

@@ -3,6 +3,7 @@
 mod bans;
 mod devices;
 #[path = "../operator/http.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod http;
 mod joining;
 mod notices;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tickwire_shared::JoinRequest;
 use tickwire_shared::protocol::close::CloseReason;
 
 use crate::http::{get, steer};
@@ -13,7 +14,7 @@ fn an_operator_speaks_to_one_to_a_room_and_to_all() {
     run(async {
         let mut first = Vec::new();
         for at in 0..crate::roster::SEATS {
-            first.push(Player::join(&server, format!("p{at}").as_str()).await);
+            first.push(Player::join(&server, JoinRequest::new(format!("p{at}"))).await);
         }
         let mut apart = Player::join(&server, "apart").await;
         let seat = first[1].0.client.seat().expect("it plays").0;
@@ -69,13 +70,7 @@ fn a_drain_is_told_at_its_begin_with_when_and_where_to_return() {
         ann.plays().await;
         ann.0.cut();
         drop(ann);
-        let url = crate::roster::url(&server);
-        let back = tickwire_shared::native::Connection::<crate::roster::Roster>::back_to(
-            &url,
-            token,
-            &tickwire_shared::native::Trust::default(),
-        );
-        let mut ann = Player(back.await.expect("the server listens").once());
+        let mut ann = Player::back(&server, token).await;
         assert_eq!(ann.notice().await.text, "new version; https://eu2.game.example");
         ann.plays().await;
         // other words and another time are told anew

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tickwire_server::config::AdminConfig;
 use tickwire_server::{Config, Running, Server, Site};
 use tickwire_shared::client::{Event, Notice};
-use tickwire_shared::native::{Connection, ConnectionError};
+use tickwire_shared::native::{Connection, ConnectionError, Trust};
+use tickwire_shared::protocol::ResumeToken;
 use tickwire_shared::{
     EntityId, Game, JoinRequest, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, TickRate,
     To, World,
@@ -109,6 +110,11 @@ impl Player {
         player
     }
 
+    /// Connects and asks for the seat that a token leads to.
+    pub async fn back(server: &Running, token: ResumeToken) -> Self {
+        Self(Connection::back_to(&url(server), token, &Trust::default()).await.expect("the server listens").once())
+    }
+
     /// Waits for the next frame, and shows so that the token of its seat has arrived.
     pub async fn plays(&mut self) {
         let before = self.0.client.tick();
@@ -169,6 +175,12 @@ impl Player {
             }
         };
         tokio::time::timeout(PATIENCE, waiting).await.expect("the server closes")
+    }
+
+    /// Waits until somebody has left, as the game has counted.
+    pub async fn sees_a_leave(&mut self) {
+        let left = |thing: Option<Thing>| matches!(thing, Some(Thing::Count(count)) if count.leaves > 0);
+        self.until("a leave", |c| left(c.client.newest(EntityId(1)))).await;
     }
 
     /// How often somebody joined and left, as the game has counted.

@@ -22,7 +22,7 @@ struct Reader {
 
 impl Reader {
     fn join(server: &Running) -> Self {
-        let client = Client::new(Profile { name: "stalled".into() }).expect("the game's kinds are sound");
+        let client = Client::new(Profile::named("stalled")).expect("the game's kinds are sound");
         let mut reader = Self { socket: wire::upgraded(server), client, started: Instant::now(), unread: Vec::new() };
         reader.flush();
         reader

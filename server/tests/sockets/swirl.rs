@@ -103,7 +103,7 @@ pub fn url(server: &Running) -> String {
 }
 
 pub async fn connect(server: &Running, name: &str) -> Connection<Swirl> {
-    let profile = Profile { name: name.to_owned() };
+    let profile = Profile::named(name);
     Connection::connect(&url(server), profile).await.expect("the server listens").once()
 }
 

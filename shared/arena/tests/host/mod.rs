@@ -35,7 +35,7 @@ impl Host {
     }
 
     pub(crate) fn join(&mut self, seat: u16, name: &str) {
-        let who = Profile { name: name.to_owned() };
+        let who = Profile::named(name);
         self.game.join(SeatId(seat), &who).expect("the seat is free");
         self.inputs[usize::from(seat)] = Some(Input::default());
     }
