@@ -1,6 +1,7 @@
 //! Which room a newcomer gets: the fullest with space, so that people meet; else a new one.
 
 pub mod directory;
+pub mod tickets;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -232,6 +232,6 @@ fn key_files_that_are_none_are_named_with_what_to_do() {
         assert!(told.contains(words) && told.contains(name), "{words} is not in {told}");
     }
     let secret_file = Some(scratch.write("short", "0123456789"));
-    let told = Passes::new(IdentityConfig { secret_file, ..Default::default() }).err().expect("too short").to_string();
+    let told = Passes::new(IdentityConfig { secret_file, ..Default::default() }).expect_err("too short").to_string();
     assert!(told.contains("openssl rand") && !told.contains("0123456789"), "{told}");
 }
