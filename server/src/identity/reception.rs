@@ -243,3 +243,32 @@ impl Reception {
         self.passes.reload();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(ip: &str) -> Arrival {
+        Arrival::now(ip.parse().unwrap())
+    }
+
+    #[test]
+    fn who_comes_back_from_a_banned_address_does_not_come_in() {
+        let mut reception = Reception::open(&IdentityConfig::default(), None, &[]).unwrap();
+        let (home, away) = (from("198.51.100.1"), from("203.0.113.7"));
+        let received = reception.receive(&JoinRequest::new("ann"), 0, false, home);
+        assert_eq!(received, Ok(Received::Newcomer(Profile::named("ann"))));
+        reception.enter(StayId(1), None, (home.ip, 0), (RoomId(1), 0));
+        let (banned, sitting) = reception.ban(Whom::Address("203.0.113.0/24".parse().unwrap()), "", None).unwrap();
+        assert_eq!((banned.players, sitting.len()), (0, 0), "nobody is here from there");
+        assert_eq!(reception.comes_back(StayId(1), away).map_err(|turned| turned.why), Err(Why::Banned));
+        assert_eq!(reception.comes_back(StayId(1), home), Ok(()));
+        let refused = reception.receive(&JoinRequest::new("ben"), 0, false, away).map_err(|turned| turned.why);
+        assert_eq!(refused, Err(Why::Banned));
+        // somebody moved: where it is now counts
+        reception.lift(banned.ban.ban).unwrap();
+        assert_eq!(reception.comes_back(StayId(1), away), Ok(()));
+        let (banned, _) = reception.ban(Whom::Address("203.0.113.0/24".parse().unwrap()), "", None).unwrap();
+        assert_eq!(banned.players, 1);
+    }
+}

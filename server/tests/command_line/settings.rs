@@ -64,3 +64,32 @@ fn check_names_all_mistakes_by_line() {
     assert!(refusal(tickwire(&["check"])).contains("path of a file"));
     assert_eq!(refusal(tickwire(&["chek", &file])), "there is no \"chek\"; did you mean check?");
 }
+
+#[test]
+fn check_says_who_plays_and_what_is_wrong_with_keys_and_bans() {
+    let scratch = Scratch::new("check-identity");
+    scratch.file("secret", "0123456789abcdef0123456789abcdef\n");
+    scratch.file("bans.json", "{\"bans\": 7}");
+    let good = scratch.file("good.toml", "[identity]\nsecret_file = \"secret\"\n");
+    let (code, told, _) = run(&mut tickwire(&["check", &good]));
+    assert_eq!(code, Some(0));
+    assert!(told.contains("known by signed passes (1 x HS256); whoever has none is refused"), "{told}");
+    let bad = scratch.file(
+        "bad.toml",
+        &format!("stop_text = \"{}\"\nreturn_to = \"b\"\n[identity]\nkey_files = [\"secret\"]\n", "a".repeat(122)),
+    );
+    let (code, told, _) = run(&mut tickwire(&["check", &bad]));
+    assert_eq!(code, Some(1), "{told}");
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    assert!(lines[0].contains("identity.key_files") && lines[0].contains("identity.secret_file"), "{told}");
+    assert!(lines[1].contains("124 bytes") && lines[1].contains("return_to"), "{told}");
+    let bans = scratch.file("bans.toml", "[admin]\nbans_file = \"bans.json\"\n");
+    let (code, told, _) = run(&mut tickwire(&["check", &bans]));
+    assert_eq!(code, Some(1));
+    assert!(told.contains("bans.json is not what this server has written") && told.contains("move it away"), "{told}");
+    // what check names keeps it from starting
+    for file in [bad, bans] {
+        assert!(!refusal(tickwire(&["--config", &file, "--listen", "127.0.0.1:0"])).is_empty());
+    }
+}

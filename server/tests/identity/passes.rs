@@ -235,3 +235,25 @@ fn key_files_that_are_none_are_named_with_what_to_do() {
     let told = Passes::new(IdentityConfig { secret_file, ..Default::default() }).expect_err("too short").to_string();
     assert!(told.contains("openssl rand") && !told.contains("0123456789"), "{told}");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    /// One letter changed anywhere, and it is no pass any more; and nothing that somebody makes up ends the server.
+    #[test]
+    fn only_what_was_signed_is_believed(at in 0usize..1000, letter in "[A-Za-z0-9_.=-]", made_up in ".{0,300}") {
+        let scratch = Scratch::new("changed");
+        let secret_file = Some(scratch.write("secret", SECRET));
+        let key_files = vec![key_file("for-tests-only-rsa.pub.pem"), key_file("for-tests-only-ed25519.pub.pem")];
+        let passes = Passes::new(IdentityConfig { secret_file, key_files, ..Default::default() }).expect("sound keys");
+        for signer in [Signer::hs256(SECRET), Signer::eddsa()] {
+            let good = signer.pass("ann");
+            let at = at % good.len();
+            let changed = format!("{}{letter}{}", &good[..at], &good[at + 1..]);
+            proptest::prop_assert_eq!(passes.read(&changed).is_ok(), changed == good);
+            let cut = &good[..at];
+            proptest::prop_assert_eq!(passes.read(cut).is_ok(), false);
+        }
+        proptest::prop_assert_eq!(passes.read(&made_up).is_ok(), false);
+    }
+}
