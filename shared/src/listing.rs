@@ -119,10 +119,11 @@ impl Listing {
             Property::Number(number) if !number.is_finite() => return Err(ListingError::Number(name.to_owned())),
             _ => {}
         }
+        let is_full = self.properties.len() >= PROPERTIES_MAX;
         match self.properties.get_mut(name) {
             Some(before) if *before == value => return Ok(()),
             Some(before) => *before = value,
-            None if self.properties.len() >= PROPERTIES_MAX => return Err(ListingError::TooMany),
+            None if is_full => return Err(ListingError::TooMany),
             None => {
                 self.properties.insert(name.to_owned(), value);
             }
