@@ -18,6 +18,7 @@ mod filter;
 mod hints;
 mod identity;
 mod keys;
+mod lobby;
 mod operator;
 mod printed;
 mod session;
@@ -33,6 +34,7 @@ use std::thread;
 pub use error::ConfigError;
 pub use identity::{IdentityConfig, SecondDevice};
 pub use keys::{CLOSE_TEXT_MAX_BYTES, KeyHelp, keys};
+pub use lobby::LobbyConfig;
 pub(crate) use operator::token;
 pub use operator::{AdminConfig, LoadLimits, LogFormat};
 pub use session::SessionLimits;
@@ -93,6 +95,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// From which load on the server refuses.
     pub load: LoadLimits,
+    /// What players may ask of the lobby.
+    pub lobby: LobbyConfig,
     /// The listener for metrics and steering.
     pub admin: AdminConfig,
     /// Who players are.
@@ -222,6 +226,7 @@ impl Default for Config {
             log: "info".to_owned(),
             log_format: LogFormat::default(),
             load: LoadLimits::default(),
+            lobby: LobbyConfig::default(),
             admin: AdminConfig::default(),
             identity: IdentityConfig::default(),
         }

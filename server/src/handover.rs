@@ -17,21 +17,23 @@
 //! | batches home | none | as many as there are permits: two for each room and reactor, at most |
 
 pub mod ban;
+mod post;
 pub mod steer;
 
-use std::collections::VecDeque;
+use std::any::Any;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, TrySendError};
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::{ResumeClaim, ResumeToken};
-use tickwire_shared::{JoinRequest, Leave, Profile, SeatId, Tick};
+use tickwire_shared::{JoinRequest, Leave, Listing, Profile, SeatId, Tick};
 
 use crate::net::{LinkId, Outcome, PlainStream};
+pub use post::{Post, ReactorPort, TryPost};
 use steer::{AdminCall, SteerRoom};
 
 /// Inputs that wait for one tick thread: a tick's worth of some thousands of players.
@@ -82,16 +84,37 @@ pub struct SeatAddress {
     pub seat: SeatId,
 }
 
+/// The options of a room's game, of a type that only the game's own host knows.
+pub struct RoomOptions(pub Box<dyn Any + Send>);
+
+impl fmt::Debug for RoomOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RoomOptions(..)")
+    }
+}
+
+/// A room to be opened.
+#[derive(Debug)]
+pub struct OpenRoom {
+    /// Its name.
+    pub room: RoomId,
+    /// The place of its game among those that are hosted.
+    pub game: usize,
+    /// For its generator.
+    pub seed: u64,
+    /// What its creator wished for.
+    pub listing: Listing,
+    /// How its game begins; none: as the server says.
+    pub options: Option<RoomOptions>,
+    /// What others join it by, if it is private.
+    pub code: Option<String>,
+}
+
 /// What tick threads are told, inputs aside.
 #[derive(Debug)]
 pub enum ToTick {
     /// From control: a new room.
-    Open {
-        /// Its name.
-        room: RoomId,
-        /// For its generator.
-        seed: u64,
-    },
+    Open(Box<OpenRoom>),
     /// From control: a client to seat.
     Join {
         /// In this room.
@@ -100,6 +123,8 @@ pub enum ToTick {
         link: LinkAddress,
         /// Who it is.
         profile: Profile,
+        /// Only to look on.
+        spectates: bool,
         /// Its stay.
         stay: StayId,
         /// What will lead it back; none when the system gives no random numbers.
@@ -219,6 +244,23 @@ pub struct RoomInput {
     pub arrived: Instant,
 }
 
+/// A seat that a client has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seated {
+    /// The seat.
+    pub seat: SeatAddress,
+    /// The room's tick.
+    pub tick: Tick,
+    /// Ticks a second.
+    pub rate_hz: u16,
+    /// What will lead it back; none where seats are not held.
+    pub pass: Option<Pass>,
+    /// It had the seat before: how many events are lost to it.
+    pub resumed: Option<u32>,
+    /// What others join the room by, if it is private.
+    pub code: Option<String>,
+}
+
 /// What reactors are told.
 #[derive(Debug)]
 pub enum ToReactor {
@@ -228,16 +270,8 @@ pub enum ToReactor {
     Seated {
         /// The client.
         link: LinkId,
-        /// The seat.
-        seat: SeatAddress,
-        /// The room's tick.
-        tick: Tick,
-        /// Ticks a second.
-        rate_hz: u16,
-        /// What will lead it back; none where seats are not held.
-        pass: Option<Pass>,
-        /// It had the seat before: how many events are lost to it.
-        resumed: Option<u32>,
+        /// What it is told.
+        seated: Box<Seated>,
     },
     /// From a room or control: a client is to be told why, and closed.
     Close {
@@ -273,6 +307,8 @@ pub enum ToControl {
         link: LinkAddress,
         /// From this address.
         ip: IpAddr,
+        /// The place of the game that it speaks, among those that are hosted.
+        game: usize,
         /// Who it says it is, and what it wants; the name can be shown.
         request: Box<JoinRequest>,
     },
@@ -291,6 +327,15 @@ pub enum ToControl {
     SeatFreed(RoomId, StayId),
     /// From a tick thread: the room could not start or failed.
     RoomEnded(RoomId),
+    /// From a tick thread: a room has so many seats, and shows this in the lobby.
+    RoomListed {
+        /// Which.
+        room: RoomId,
+        /// In all.
+        seats: usize,
+        /// As it is now.
+        listing: Box<Listing>,
+    },
     /// From a room: what is known of a client's wrong state, as a file.
     Capsule {
         /// The file's.
@@ -382,175 +427,5 @@ impl Batch {
     /// The bytes of one frame, piece by piece.
     pub fn frame_bytes(&self, frame: &BatchFrame) -> impl Iterator<Item = &[u8]> + Clone {
         self.pieces[frame.pieces.clone()].iter().map(|piece| &self.bytes[piece.clone()])
-    }
-}
-
-/// A channel's sending half that never blocks.
-pub trait TryPost<T> {
-    /// Sends, or gives the message back when the channel is full. A closed channel swallows it: the other thread has
-    /// ended, and so will this one.
-    ///
-    /// # Errors
-    /// The channel is full.
-    fn try_post(&self, message: T) -> Result<(), T>;
-}
-
-impl<T> TryPost<T> for Sender<T> {
-    fn try_post(&self, message: T) -> Result<(), T> {
-        match self.try_send(message) {
-            Err(TrySendError::Full(message)) => Err(message),
-            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
-        }
-    }
-}
-
-impl<T> TryPost<T> for tokio::sync::mpsc::Sender<T> {
-    fn try_post(&self, message: T) -> Result<(), T> {
-        match self.try_send(message) {
-            Err(tokio::sync::mpsc::error::TrySendError::Full(message)) => Err(message),
-            Ok(()) | Err(tokio::sync::mpsc::error::TrySendError::Closed(_)) => Ok(()),
-        }
-    }
-}
-
-/// A sender for messages that must neither be lost nor reordered: what the channel cannot take waits here.
-#[derive(Debug)]
-pub struct Post<S, T> {
-    sender: S,
-    waiting: VecDeque<T>,
-}
-
-impl<S: TryPost<T>, T> Post<S, T> {
-    /// Posts through `sender`.
-    pub fn new(sender: S) -> Self {
-        Self { sender, waiting: VecDeque::new() }
-    }
-
-    /// Sends now or, with [`Post::flush`], later.
-    pub fn send(&mut self, message: T) {
-        if let Err(message) = self.offer(message) {
-            self.waiting.push_back(message);
-        }
-    }
-
-    /// Sends now or gives the message back.
-    ///
-    /// # Errors
-    /// The channel is full, or earlier messages wait.
-    pub fn offer(&mut self, message: T) -> Result<(), T> {
-        self.flush();
-        if self.waiting.is_empty() { self.sender.try_post(message) } else { Err(message) }
-    }
-
-    /// Tries again to send what waits; call it once in a while. Tells whether anything was sent.
-    pub fn flush(&mut self) -> bool {
-        let mut sent = false;
-        while let Some(message) = self.waiting.pop_front() {
-            if let Err(message) = self.sender.try_post(message) {
-                self.waiting.push_front(message);
-                break;
-            }
-            sent = true;
-        }
-        sent
-    }
-
-    /// Whether all is sent.
-    #[must_use]
-    pub fn is_flushed(&self) -> bool {
-        self.waiting.is_empty()
-    }
-}
-
-/// The way to one reactor.
-pub struct ReactorPort {
-    post: Post<Sender<ToReactor>, ToReactor>,
-    waker: Arc<mio::Waker>,
-    /// Something was sent since the reactor was last woken.
-    pending: bool,
-}
-
-impl ReactorPort {
-    /// A port that sends through `sender` and wakes with `waker`.
-    pub fn new(sender: Sender<ToReactor>, waker: Arc<mio::Waker>) -> Self {
-        Self { post: Post::new(sender), waker, pending: false }
-    }
-
-    /// Sends; never lost.
-    pub fn send(&mut self, message: ToReactor) {
-        self.post.send(message);
-        self.pending = true;
-    }
-
-    /// Wakes the reactor if something was sent since the last call.
-    pub fn wake(&mut self) {
-        self.pending |= self.post.flush();
-        if std::mem::take(&mut self.pending)
-            && let Err(error) = self.waker.wake()
-        {
-            tracing::error!(%error, "cannot wake a reactor");
-        }
-    }
-
-    /// Whether all that was sent is in the reactor's inbox.
-    #[must_use]
-    pub fn is_flushed(&self) -> bool {
-        self.post.is_flushed()
-    }
-
-    /// Sends a batch now or gives it back.
-    ///
-    /// # Errors
-    /// The reactor's inbox is full, or earlier messages wait.
-    pub fn offer(&mut self, batch: Box<Batch>) -> Result<(), Box<Batch>> {
-        self.pending = true;
-        self.post.offer(ToReactor::Batch(batch)).map_err(|message| match message {
-            ToReactor::Batch(batch) => batch,
-            other => unreachable!("a batch was offered, {other:?} came back"),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_channel_neither_loses_nor_reorders() {
-        let (sender, receiver) = crossbeam_channel::bounded(2);
-        let mut post = Post::new(sender);
-        for i in 0..5 {
-            post.send(i);
-        }
-        assert_eq!(post.offer(9), Err(9), "what comes later may not overtake");
-        let mut received = Vec::new();
-        while let Ok(i) = receiver.try_recv() {
-            received.push(i);
-            post.flush();
-        }
-        assert_eq!(received, [0, 1, 2, 3, 4]);
-    }
-
-    #[test]
-    fn what_had_to_wait_wakes_the_reactor_too() {
-        let mut poll = mio::Poll::new().expect("the system has epoll");
-        let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(1)).expect("a waker"));
-        let (sender, inbox) = crossbeam_channel::bounded(1);
-        let mut port = ReactorPort::new(sender, waker);
-        let mut woken = move || {
-            let mut events = mio::Events::with_capacity(4);
-            poll.poll(&mut events, Some(std::time::Duration::ZERO)).expect("it polls");
-            !events.is_empty()
-        };
-        let stop = || ToReactor::Stop { text: String::new() };
-        port.send(stop());
-        port.send(stop());
-        port.wake();
-        assert!(woken());
-        assert!(!port.is_flushed(), "the second waits: the inbox is full");
-        assert!(inbox.try_recv().is_ok());
-        port.wake();
-        assert!(port.is_flushed());
-        assert!(woken(), "what waited is in the inbox, and nobody would look");
     }
 }

@@ -1,5 +1,6 @@
 //! Spawns the threads, wires them, stops them in order.
 
+mod hosting;
 mod signals;
 
 use std::fmt;
@@ -11,34 +12,33 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use thiserror::Error;
-use tickwire_shared::delta::KindLayout;
-use tickwire_shared::schema::Schema;
-use tickwire_shared::{Game, Replicate};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use crate::config::{AdminConfig, CLOSE_TEXT_MAX_BYTES, Config, SessionLimits};
+use crate::config::{AdminConfig, CLOSE_TEXT_MAX_BYTES, Config};
 use crate::control::admin::Admin;
 use crate::control::admin::access::{Access, AdminError};
 use crate::control::capsules::Capsules;
 use crate::control::certificate::Certificate;
 use crate::control::http::Plain;
 use crate::control::site::Site;
-use crate::control::{Control, Drain};
+use crate::control::{Control, Creations, Drain};
 use crate::gateway::{Gateway, GatewayParts, TickPort};
 use crate::handover::steer::AdminCall;
-use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomId, RoomInput, ToControl, ToTick};
+use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomInput, ToControl, ToTick};
 use crate::identity::Reception;
 use crate::identity::reception::ReceptionError;
 use crate::lobby::Lobby;
 use crate::lobby::directory::Directory;
+use crate::lobby::tickets::Tickets;
 use crate::metrics::Metrics;
 use crate::net::addresses::Addresses;
 use crate::net::tls::{Identity, TlsError};
 use crate::net::{NetConfig, accept, descriptors, reactor::Reactor};
-use crate::room::{Room, RoomError};
-use crate::session::GameTerms;
+use crate::room::RoomError;
+use crate::room::hosted::HostedGame;
 use crate::tick::{TickPorts, TickThread};
+pub use hosting::Hosting;
 use signals::{Asked, Signals};
 
 /// Batches that one reactor's inbox can hold beside its other messages; when more rooms tick at once, some skip a tick.
@@ -117,6 +117,12 @@ pub enum StartError {
         what: &'static str,
         /// The system's word.
         source: io::Error,
+    },
+    /// Clients would not know which of them they get.
+    #[error("two games have the name {game}: give one of them another NAME")]
+    GameTwice {
+        /// The name.
+        game: &'static str,
     },
     /// The game cannot run.
     #[error("cannot host {game}: {source}")]
@@ -199,12 +205,9 @@ impl Server {
         self.addr
     }
 
-    /// Starts to serve game `G`; rooms are made with `options`, plain HTTP is answered from `site`.
-    ///
-    /// # Errors
-    /// The game refuses its options, or the system gives no threads.
-    pub fn start<G: Game>(self, options: G::Options, site: Site) -> Result<Running, StartError> {
-        let seats = probe::<G>(&options)?;
+    fn serve(self, games: Arc<[Box<dyn HostedGame>]>, site: Site) -> Result<Running, StartError> {
+        let seats = hosting::seats(&games)?;
+        let terms = Arc::new(hosting::terms(&games, self.config.session)?);
         let threads = self.config.tick_threads.max(1);
         let (to_control, control_inbox) = mpsc::channel(POST_CAPACITY);
         let tick_channels: Vec<TickChannels> = (0..threads).map(|_| TickChannels::new()).collect();
@@ -213,8 +216,6 @@ impl Server {
         let (tell_drained, drained) = mpsc::channel(1);
         let mut running = self.without_threads(to_control.clone(), ended, drained);
 
-        let terms =
-            Arc::new(terms::<G>(self.config.session).map_err(|source| StartError::Game { game: G::NAME, source })?);
         let (net, reactors) = (&self.config.net, self.listeners.len());
         let addresses = Arc::new(Addresses::new(net.addresses.clone(), net.connections_max));
         let mut reactor_ends = Vec::new();
@@ -250,10 +251,8 @@ impl Server {
                 reactors: ports().collect(),
                 control: to_control.clone(),
             };
-            let mut thread = TickThread::<G>::new(index, options.clone(), ports, Arc::clone(&running.metrics))
-                .with_client_bytes(self.config.client_bytes_per_s)
-                .with_grace_max(Duration::from_millis(self.config.session.grace_max_ms))
-                .with_window(self.config.net.unacked_max_bytes)
+            let mut thread = TickThread::new(index, Arc::clone(&games), ports, Arc::clone(&running.metrics))
+                .with_terms(hosting::room_terms(&self.config))
                 .keeping_capsules(self.config.capsules.is_some());
             running.ticks.push((channels.to_tick, spawn("tick", index, &tell_ended, move || thread.run())?));
         }
@@ -266,7 +265,11 @@ impl Server {
             inbox: control_inbox,
             threads: to_ticks,
             reactors: ports().collect(),
-            lobby: Lobby::new(seats, self.config.rooms_max, threads),
+            lobby: Lobby::new(&seats, self.config.rooms_max, threads),
+            games,
+            tickets: Tickets::new(self.config.lobby.tickets_max),
+            lobby_config: self.config.lobby.clone(),
+            creations: Creations::default(),
             directory: Directory::default(),
             reception: self.reception,
             plain,
@@ -514,18 +517,6 @@ impl TickChannels {
     fn port(&self) -> TickPort {
         TickPort::new(self.to_tick.clone(), self.to_inputs.clone(), self.to_home.clone())
     }
-}
-
-/// Makes a room to learn its seats, and that the game takes its options, before anybody waits for one.
-fn probe<G: Game>(options: &G::Options) -> Result<usize, StartError> {
-    Room::<G>::new(RoomId(0), options.clone(), 0, 0, 0)
-        .map(|room| room.capacity())
-        .map_err(|source| StartError::Game { game: G::NAME, source })
-}
-
-fn terms<G: Game>(limits: SessionLimits) -> Result<GameTerms, RoomError> {
-    let schema = Schema::of::<G>();
-    Ok(GameTerms { fingerprint: schema.fingerprint(), input: KindLayout::new(&G::Input::schema())?, schema, limits })
 }
 
 /// Tells the name of its thread when that ends, also by a panic: a server without one of its threads must not look

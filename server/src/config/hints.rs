@@ -20,7 +20,7 @@ pub(super) fn sections() -> String {
 }
 
 /// In the order in which people read them.
-pub(super) const SECTIONS: [&str; 4] = ["net", "session", "admin", "identity"];
+pub(super) const SECTIONS: [&str; 5] = ["net", "session", "lobby", "admin", "identity"];
 
 /// The section that looks like this one.
 pub(super) fn section_meant(unknown: &str) -> Option<&'static str> {

@@ -5,6 +5,7 @@ pub mod capsules;
 pub mod certificate;
 mod drain;
 pub mod http;
+mod places;
 mod reception;
 pub mod site;
 
@@ -14,26 +15,28 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use tickwire_shared::Profile;
 use tickwire_shared::protocol::ResumeClaim;
 use tickwire_shared::protocol::close::CloseReason;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::config::LoadLimits;
+use crate::config::{LoadLimits, LobbyConfig};
 use crate::handover::steer::{Steer, SteerRoom, Steered};
 use crate::handover::{LinkAddress, Post, ReactorPort, SEAT_GONE, ToControl, ToReactor, ToTick};
 use crate::identity::Reception;
 use crate::lobby::directory::Directory;
-use crate::lobby::{Load, Lobby, NoPlace};
+use crate::lobby::tickets::Tickets;
+use crate::lobby::{Load, Lobby};
 use crate::metrics::Metrics;
 use crate::metrics::rooms::TickThreadMetrics;
 use crate::net::PlainStream;
+use crate::room::hosted::HostedGame;
 use admin::Admin;
 use capsules::Capsules;
 use certificate::Certificate;
 pub use drain::Drain;
 use http::Plain;
+pub use places::Creations;
 
 /// How soon a stop that found a full inbox is tried again.
 const STOP_RETRY: std::time::Duration = std::time::Duration::from_millis(5);
@@ -46,8 +49,16 @@ pub struct Control {
     pub threads: Vec<Post<Sender<ToTick>, ToTick>>,
     /// To each reactor.
     pub reactors: Vec<ReactorPort>,
+    /// The games.
+    pub games: Arc<[Box<dyn HostedGame>]>,
     /// The rooms.
     pub lobby: Lobby,
+    /// What players may ask of them.
+    pub lobby_config: LobbyConfig,
+    /// Seats that are kept.
+    pub tickets: Tickets,
+    /// Who created rooms lately.
+    pub creations: Creations,
     /// The ways back to their seats.
     pub directory: Directory,
     /// Who may come in.
@@ -83,7 +94,7 @@ impl Control {
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                _ = flush.tick() => {}
+                _ = flush.tick() => self.expire_tickets(),
                 _ = look.tick() => {
                     self.certificate.iter_mut().for_each(Certificate::look);
                     self.reception.look();
@@ -122,21 +133,20 @@ impl Control {
 
     fn handle(&mut self, message: ToControl) {
         match message {
-            ToControl::Join { link, ip, request } => self.receive((link, ip), &request),
+            ToControl::Join { link, ip, game, request } => self.receive((link, ip), game, &request),
             ToControl::Resume { link, ip, claim } => self.resume((link, ip), claim),
             ToControl::TokenShown(stay, turn) => self.directory.shown(stay, turn),
             ToControl::SeatFreed(room, stay) => {
                 self.directory.left(stay);
                 self.reception.left(stay);
-                if let Some(thread) = self.lobby.freed(room) {
-                    self.threads[thread].send(ToTick::Close(room));
-                }
+                self.give_back(room);
             }
             ToControl::RoomEnded(room) => {
                 self.lobby.ended(room);
                 self.directory.room_ended(room);
                 self.reception.room_ended(room);
             }
+            ToControl::RoomListed { room, seats, listing } => self.lobby.listed(room, seats, *listing),
             ToControl::Capsule { name, bytes } => {
                 self.capsules.as_mut().map(|capsules| capsules.keep(&name, &bytes));
             }
@@ -177,32 +187,6 @@ impl Control {
         }
     }
 
-    fn place(&mut self, (link, ip): (LinkAddress, IpAddr), profile: Profile) {
-        if self.drain.is_on() {
-            self.metrics.joins_draining.one();
-            return self
-                .turn_away(link, "this server is about to stop and takes nobody new; connect again for another one");
-        }
-        let placement = match self.lobby.place(&self.load()) {
-            Ok(placement) => placement,
-            Err(NoPlace::Full) => {
-                self.metrics.joins_without_room.one();
-                return self.turn_away(link, "all rooms are full; try again in a moment");
-            }
-            Err(NoPlace::Overloaded) => {
-                self.metrics.joins_overloaded.one();
-                return self.turn_away(link, "this server has more work than time; try again in a minute");
-            }
-        };
-        let thread = &mut self.threads[placement.thread];
-        if placement.new {
-            thread.send(ToTick::Open { room: placement.room, seed: random_seed() });
-        }
-        let (stay, pass) = self.directory.enter(placement.room, placement.thread);
-        self.reception.enter(stay, profile.account.as_deref(), (ip, 0), (placement.room, placement.thread));
-        thread.send(ToTick::Join { room: placement.room, link, profile, stay, pass });
-    }
-
     fn resume(&mut self, (link, ip): (LinkAddress, IpAddr), claim: ResumeClaim) {
         match self.directory.resume(&claim.token, claim.attempt) {
             Some((room, thread, pass)) => {
@@ -217,11 +201,6 @@ impl Control {
                 self.reactors[link.reactor].send(close);
             }
         }
-    }
-
-    fn turn_away(&mut self, link: LinkAddress, text: &str) {
-        let close = ToReactor::Close { link: link.link, reason: CloseReason::TryLater, text: text.to_owned() };
-        self.reactors[link.reactor].send(close);
     }
 
     fn serve_plain(&self, stream: PlainStream, read: Vec<u8>, peer: SocketAddr) {

@@ -5,51 +5,77 @@ use std::net::IpAddr;
 use tickwire_shared::JoinRequest;
 
 use super::Control;
-use crate::handover::steer::{AdminCall, RoomLine};
+use super::places::{Why, turned_away};
+use crate::handover::steer::AdminCall;
 use crate::handover::{LinkAddress, StayId, ToReactor, ToTick};
-use crate::identity::reception::{Arrival, Received, TurnedAway, Why};
+use crate::identity::reception::{Arrival, Denied, DeniedFor, Received};
 use crate::identity::{PassError, Sitting};
+use crate::lobby::NoPlace;
+use crate::lobby::tickets::{Ticket, Tickets};
+use crate::lobby::wish::Wish;
 use crate::metrics::Counter;
 
 impl Control {
     /// Receives a newcomer: who may come in is placed, or gets the seat of its account.
-    pub(super) fn receive(&mut self, (link, ip): (LinkAddress, IpAddr), request: &JoinRequest) {
+    pub(super) fn receive(&mut self, (link, ip): (LinkAddress, IpAddr), game: usize, request: &JoinRequest) {
+        let wish = match Wish::parse(&request.wish) {
+            Ok(wish) => wish,
+            Err(error) => return self.turn_away(link, &turned_away(Why::Wish, error.to_string())),
+        };
+        let (arrival, mut kept) = (Arrival::now(ip), None);
+        let known = if Tickets::is_ticket(&request.pass) {
+            let ticket = self.refuse_while_draining().and_then(|()| self.redeem(&request.pass));
+            match ticket {
+                Ok(Ticket { room, account }) => {
+                    kept = room;
+                    self.reception.known_by_ticket(account)
+                }
+                Err(away) => return self.turn_away(link, &away),
+            }
+        } else {
+            self.reception.known(&request.pass, arrival)
+        };
         // whoever wishes for something gets that, and no seat that its account has elsewhere
-        let is_choosy = !request.wish.trim().is_empty();
-        match self.reception.receive(request, 0, is_choosy, Arrival::now(ip)) {
-            Ok(Received::Newcomer(profile)) => self.place((link, ip), profile),
+        let is_choosy = kept.is_some() || wish != Wish::default();
+        let receive = |shown| self.reception.receive((shown, &request.name), game, is_choosy, arrival);
+        match known.and_then(receive) {
+            Ok(Received::Newcomer(profile)) => self.place((link, ip), game, profile, (&wish, kept)),
             Ok(Received::Second(sitting)) => self.take_over(link, sitting),
-            Err(turned_away) => self.turn_out(link, turned_away),
+            Err(denied) => {
+                kept.into_iter().for_each(|room| self.give_back(room));
+                self.deny(link, denied);
+            }
         }
     }
 
     /// The second device of an account gets its seat, which may just have come to its end: then it is told to come again.
     fn take_over(&mut self, link: LinkAddress, Sitting { stay, room, thread }: Sitting) {
         let Some(pass) = self.directory.take_over(stay) else {
-            return self.turn_away(link, "your seat of another device has just ended; try again");
+            let text = "your seat of another device has just ended; try again";
+            return self.turn_away(link, &turned_away(Why::NoPlace(NoPlace::NoRoom), text));
         };
         self.metrics.seats_taken_over.one();
         self.threads[thread].send(ToTick::TakeOver { room, link, pass });
     }
 
     /// Closes a connection for what the reception has said.
-    pub(super) fn turn_out(&mut self, link: LinkAddress, TurnedAway { reason, why, text }: TurnedAway) {
+    pub(super) fn deny(&mut self, link: LinkAddress, Denied { reason, why, text }: Denied) {
         self.counter_of(why).one();
         self.reactors[link.reactor].send(ToReactor::Close { link: link.link, reason, text });
     }
 
-    fn counter_of(&self, why: Why) -> &Counter {
+    fn counter_of(&self, why: DeniedFor) -> &Counter {
         let metrics = &self.metrics;
         match why {
-            Why::Banned => &metrics.joins_banned,
-            Why::AccountSeats => &metrics.joins_over_account_seats,
-            Why::SecondDevice => &metrics.joins_of_second_devices,
-            Why::Pass(PassError::Missing) => &metrics.joins_without_pass,
-            Why::Pass(PassError::UnknownKey) => &metrics.joins_with_unknown_key,
-            Why::Pass(PassError::Expired) => &metrics.joins_with_expired_pass,
-            Why::Pass(PassError::Early) => &metrics.joins_with_early_pass,
-            Why::Pass(PassError::TooMany) => &metrics.joins_after_wrong_passes,
-            Why::Pass(_) => &metrics.joins_with_wrong_pass,
+            DeniedFor::Banned => &metrics.joins_banned,
+            DeniedFor::AccountSeats => &metrics.joins_over_account_seats,
+            DeniedFor::SecondDevice => &metrics.joins_of_second_devices,
+            DeniedFor::Pass(PassError::Missing) => &metrics.joins_without_pass,
+            DeniedFor::Pass(PassError::UnknownKey) => &metrics.joins_with_unknown_key,
+            DeniedFor::Pass(PassError::Expired) => &metrics.joins_with_expired_pass,
+            DeniedFor::Pass(PassError::Early) => &metrics.joins_with_early_pass,
+            DeniedFor::Pass(PassError::TooMany) => &metrics.joins_after_wrong_passes,
+            DeniedFor::Pass(_) => &metrics.joins_with_wrong_pass,
         }
     }
 
@@ -73,8 +99,10 @@ impl Control {
     pub(super) fn handle_admin(&mut self, call: AdminCall) {
         match call {
             AdminCall::Rooms { after, max, answer } => {
-                let line = |(room, thread, taken)| RoomLine { room, thread, taken };
-                let _ = answer.send(self.lobby.rooms_after(after).take(max).map(line).collect());
+                let _ = answer.send(self.lobby.rooms_after(after).take(max).collect());
+            }
+            AdminCall::Bar { room, is_barred, answer } => {
+                let _ = answer.send(self.lobby.bar(room, is_barred));
             }
             AdminCall::Room(asked) => self.steer(asked),
             AdminCall::Message { text, answer } => {
@@ -109,8 +137,8 @@ impl Control {
     pub(super) fn may_come_back(&mut self, (link, ip): (LinkAddress, IpAddr), stay: StayId) -> bool {
         match self.reception.comes_back(stay, Arrival::now(ip)) {
             Ok(()) => true,
-            Err(turned_away) => {
-                self.turn_out(link, turned_away);
+            Err(denied) => {
+                self.deny(link, denied);
                 false
             }
         }

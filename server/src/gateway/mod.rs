@@ -15,11 +15,11 @@ use tickwire_shared::protocol::{SUBPROTOCOL, ServerMessage};
 use tickwire_shared::{Leave, Tick};
 use tracing::debug;
 
-use crate::handover::{Batch, LinkAddress, Pass, Post, RoomInput, SeatAddress, ToControl, ToReactor, ToTick, Told};
+use crate::handover::{Batch, LinkAddress, Post, RoomInput, SeatAddress, Seated, ToControl, ToReactor, ToTick, Told};
 use crate::metrics::Metrics;
 use crate::net::http_head::RequestHead;
 use crate::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, PlainStream};
-use crate::session::{GameTerms, Session, Verdict};
+use crate::session::{HostTerms, Session, Verdict};
 pub use ports::TickPort;
 
 /// The path of the game's sessions.
@@ -29,8 +29,8 @@ pub const SESSION_PATH: &str = "/ws";
 pub struct GatewayParts {
     /// Index of its reactor.
     pub reactor: usize,
-    /// About the game.
-    pub terms: Arc<GameTerms>,
+    /// About the games.
+    pub terms: Arc<HostTerms>,
     /// What it is told.
     pub inbox: Receiver<ToReactor>,
     /// For each tick thread.
@@ -46,7 +46,7 @@ pub struct GatewayParts {
 /// See the module.
 pub struct Gateway {
     reactor: usize,
-    terms: Arc<GameTerms>,
+    terms: Arc<HostTerms>,
     inbox: Receiver<ToReactor>,
     threads: Vec<TickPort>,
     control: Post<tokio::sync::mpsc::Sender<ToControl>, ToControl>,
@@ -102,21 +102,15 @@ impl Gateway {
         self.threads[batch.thread].send_home(batch);
     }
 
-    fn seat(
-        &mut self,
-        io: &mut Io<'_>,
-        (link, seat): (LinkId, SeatAddress),
-        time: (Tick, u16),
-        pass: Option<Pass>,
-        resumed: Option<u32>,
-    ) {
+    fn seat(&mut self, io: &mut Io<'_>, link: LinkId, seated: Seated) {
+        let (seat, returns) = (seated.seat, seated.resumed.is_some());
         match self.sessions.get_mut(&link) {
             Some(session) if !session.has_ended() => {
-                let joined = session.handle_seated(seat, time, pass, resumed);
+                let joined = session.handle_seated(seated);
                 io.queue(link, MessageKind::Binary, &joined.encode());
             }
             // it left while the room made its place
-            _ => self.lose(link, seat, resumed.is_some()),
+            _ => self.lose(link, seat, returns),
         }
     }
 
@@ -173,9 +167,9 @@ impl Gateway {
                 io.queue(link, MessageKind::Binary, &message.encode());
             }
             Verdict::Place(request) => {
-                let Some(ip) = io.peer(link) else { return };
-                let link = self.address(link);
-                self.control.send(ToControl::Join { link, ip, request });
+                let (Some(ip), Some(session)) = (io.peer(link), self.sessions.get(&link)) else { return };
+                let (link, game) = (self.address(link), session.game());
+                self.control.send(ToControl::Join { link, ip, game, request });
             }
             Verdict::Resume(claim) => {
                 let Some(ip) = io.peer(link) else { return };
@@ -339,9 +333,7 @@ impl Handler for Gateway {
             let Ok(message) = self.inbox.try_recv() else { break };
             match message {
                 ToReactor::Batch(batch) => self.write_batch(io, batch),
-                ToReactor::Seated { link, seat, tick, rate_hz, pass, resumed } => {
-                    self.seat(io, (link, seat), (tick, rate_hz), pass, resumed);
-                }
+                ToReactor::Seated { link, seated } => self.seat(io, link, *seated),
                 ToReactor::Close { link, reason, text } => self.refuse(io, link, reason, &text),
                 ToReactor::Notice { link, text, ends_in_s } => self.notify(io, link, &text, ends_in_s),
                 ToReactor::Stop { text } => io.shut_down(CloseReason::GoingAway.code(), &text, self.stop_grace),

@@ -21,6 +21,8 @@ pub struct Person {
     pub thread: usize,
     /// Index of its game.
     pub game: usize,
+    /// It only looks on.
+    pub spectates: bool,
 }
 
 /// A stay and its place.
@@ -88,12 +90,12 @@ impl People {
         self.by_account.get(account).map_or(0, Vec::len)
     }
 
-    /// The newest seat of an account in a game.
+    /// The newest seat of an account in a game, but those from which it only looks on.
     #[must_use]
     pub fn sitting(&self, account: &str, game: usize) -> Option<Sitting> {
         let stays = self.by_account.get(account)?;
         stays.iter().rev().find_map(|stay| {
-            let person = self.by_stay.get(stay).filter(|person| person.game == game)?;
+            let person = self.by_stay.get(stay).filter(|person| person.game == game && !person.spectates)?;
             Some(Sitting { stay: *stay, room: person.room, thread: person.thread })
         })
     }
@@ -113,7 +115,7 @@ mod tests {
 
     fn person(account: Option<&str>, game: usize, room: u64) -> Person {
         let ip = "203.0.113.7".parse().unwrap();
-        Person { account: account.map(Into::into), ip, room: RoomId(room), thread: 0, game }
+        Person { account: account.map(Into::into), ip, room: RoomId(room), thread: 0, game, spectates: false }
     }
 
     #[test]

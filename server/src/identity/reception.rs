@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
+use tickwire_shared::Profile;
 use tickwire_shared::protocol::close::CloseReason;
-use tickwire_shared::{JoinRequest, Profile};
 
 use super::bans::{BanRefusal, Bans, BansError, is_of};
 use super::{KeyError, PassError, Passes, People, Person, Shown, Sitting, Tries};
@@ -27,18 +27,25 @@ pub enum Received {
 
 /// Somebody who may not.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TurnedAway {
+pub struct Denied {
     /// For the close code.
     pub reason: CloseReason,
     /// For the counters.
-    pub why: Why,
+    pub why: DeniedFor,
     /// For the player.
     pub text: String,
 }
 
+impl Denied {
+    fn of_pass(error: PassError) -> Self {
+        let reason = if error == PassError::TooMany { CloseReason::Policy } else { CloseReason::NotKnown };
+        Self { reason, why: DeniedFor::Pass(error), text: error.to_string() }
+    }
+}
+
 /// For what somebody may not come in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Why {
+pub enum DeniedFor {
     /// The pass.
     Pass(PassError),
     /// The account has as many seats as it may.
@@ -60,7 +67,7 @@ pub struct Reception {
     second_device: SecondDevice,
 }
 
-/// Why there is no reception.
+/// DeniedFor there is no reception.
 #[derive(Debug, Error)]
 pub enum ReceptionError {
     /// There is something wrong with the keys of passes.
@@ -118,19 +125,17 @@ impl Reception {
         &self.passes
     }
 
-    /// Somebody wants into a room of this game; `is_choosy` when it is not content with the seat that its account has.
+    /// Somebody who is known, and says a name, wants into a room of this game; `is_choosy` when it is not content with the seat that its account has.
     ///
     /// # Errors
     /// It may not, with the reason.
     pub fn receive(
         &mut self,
-        request: &JoinRequest,
+        (shown, name): (Shown, &str),
         game: usize,
         is_choosy: bool,
         arrival: Arrival,
-    ) -> Result<Received, TurnedAway> {
-        self.check_ban(None, arrival)?;
-        let shown = self.known(&request.pass, arrival)?;
+    ) -> Result<Received, Denied> {
         self.check_ban(shown.account.as_deref(), arrival)?;
         if let Some(account) = &shown.account {
             let sitting = self.people.sitting(account, game).filter(|_| !is_choosy);
@@ -138,27 +143,28 @@ impl Reception {
                 (Some(sitting), SecondDevice::TakesOver) => return Ok(Received::Second(sitting)),
                 (Some(_), SecondDevice::Refused) => {
                     let text = "your account plays this game on another device: leave there first".to_owned();
-                    return Err(TurnedAway { reason: CloseReason::Refused, why: Why::SecondDevice, text });
+                    return Err(Denied { reason: CloseReason::Refused, why: DeniedFor::SecondDevice, text });
                 }
                 _ => {}
             }
             let (seats, max) = (self.people.seats_of(account), self.account_seats_max);
             if max > 0 && seats >= max {
                 let text = format!("your account has {seats} seats here, and may have {max}: leave one of them first");
-                return Err(TurnedAway { reason: CloseReason::Refused, why: Why::AccountSeats, text });
+                return Err(Denied { reason: CloseReason::Refused, why: DeniedFor::AccountSeats, text });
             }
         }
-        let Shown { account, name, claims } = shown;
-        let mut profile = Profile::named(name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&request.name));
+        let Shown { account, name: known, claims } = shown;
+        let mut profile = Profile::named(known.as_deref().filter(|known| !known.is_empty()).unwrap_or(name));
         (profile.account, profile.claims) = (account, claims);
         Ok(Received::Newcomer(profile))
     }
 
-    /// Whose pass this is, for as long as its address has not shown too many wrong ones.
+    /// Whose pass this is, for as long as its address is not banned and has not shown too many wrong ones.
     ///
     /// # Errors
     /// Nobody's.
-    pub fn known(&mut self, pass: &str, arrival: Arrival) -> Result<Shown, TurnedAway> {
+    pub fn known(&mut self, pass: &str, arrival: Arrival) -> Result<Shown, Denied> {
+        self.check_ban(None, arrival)?;
         let Arrival { ip, now, .. } = arrival;
         let shown = if self.tries.may_try(ip, now) { self.passes.read(pass) } else { Err(PassError::TooMany) };
         shown.map_err(|error| {
@@ -166,26 +172,36 @@ impl Reception {
             if !matches!(error, PassError::Missing | PassError::TooMany) {
                 self.tries.failed(ip, now);
             }
-            let reason = if error == PassError::TooMany { CloseReason::Policy } else { CloseReason::NotKnown };
-            TurnedAway { reason, why: Why::Pass(error), text: error.to_string() }
+            Denied::of_pass(error)
         })
     }
 
-    fn check_ban(&self, account: Option<&str>, Arrival { ip, now_unix_s, .. }: Arrival) -> Result<(), TurnedAway> {
-        self.bans
-            .of(account, ip, now_unix_s)
-            .map_or(Ok(()), |ban| Err(TurnedAway { reason: CloseReason::Refused, why: Why::Banned, text: ban.words() }))
+    /// Whose ticket it was: it says no more than the account.
+    ///
+    /// # Errors
+    /// Nobody's, and players must be known.
+    pub fn known_by_ticket(&self, account: Option<String>) -> Result<Shown, Denied> {
+        match account {
+            Some(account) => Ok(Shown { account: Some(account), ..Shown::default() }),
+            None => self.passes.read("").map_err(Denied::of_pass),
+        }
     }
 
-    /// Somebody has got a seat in a room of a tick thread.
+    fn check_ban(&self, account: Option<&str>, Arrival { ip, now_unix_s, .. }: Arrival) -> Result<(), Denied> {
+        self.bans.of(account, ip, now_unix_s).map_or(Ok(()), |ban| {
+            Err(Denied { reason: CloseReason::Refused, why: DeniedFor::Banned, text: ban.words() })
+        })
+    }
+
+    /// Somebody has got a seat in a room of a tick thread, perhaps only to look on.
     pub fn enter(
         &mut self,
         stay: StayId,
         account: Option<&str>,
         (ip, game): (IpAddr, usize),
-        (room, thread): (RoomId, usize),
+        (room, thread, spectates): (RoomId, usize, bool),
     ) {
-        let person = Person { account: account.map(Into::into), ip, room, thread, game };
+        let person = Person { account: account.map(Into::into), ip, room, thread, game, spectates };
         self.people.enter(stay, person);
     }
 
@@ -193,7 +209,7 @@ impl Reception {
     ///
     /// # Errors
     /// It is banned.
-    pub fn comes_back(&mut self, stay: StayId, arrival: Arrival) -> Result<(), TurnedAway> {
+    pub fn comes_back(&mut self, stay: StayId, arrival: Arrival) -> Result<(), Denied> {
         let account = self.people.get(stay).and_then(|person| person.account.clone());
         self.check_ban(account.as_deref(), arrival)?;
         self.people.came_back(stay, arrival.ip);
@@ -256,15 +272,15 @@ mod tests {
     fn who_comes_back_from_a_banned_address_does_not_come_in() {
         let mut reception = Reception::open(&IdentityConfig::default(), None, &[]).unwrap();
         let (home, away) = (from("198.51.100.1"), from("203.0.113.7"));
-        let received = reception.receive(&JoinRequest::new("ann"), 0, false, home);
+        let shown = reception.known("", home).unwrap();
+        let received = reception.receive((shown, "ann"), 0, false, home);
         assert_eq!(received, Ok(Received::Newcomer(Profile::named("ann"))));
-        reception.enter(StayId(1), None, (home.ip, 0), (RoomId(1), 0));
+        reception.enter(StayId(1), None, (home.ip, 0), (RoomId(1), 0, false));
         let (banned, sitting) = reception.ban(Whom::Address("203.0.113.0/24".parse().unwrap()), "", None).unwrap();
         assert_eq!((banned.players, sitting.len()), (0, 0), "nobody is here from there");
-        assert_eq!(reception.comes_back(StayId(1), away).map_err(|turned| turned.why), Err(Why::Banned));
+        assert_eq!(reception.comes_back(StayId(1), away).map_err(|turned| turned.why), Err(DeniedFor::Banned));
         assert_eq!(reception.comes_back(StayId(1), home), Ok(()));
-        let refused = reception.receive(&JoinRequest::new("ben"), 0, false, away).map_err(|turned| turned.why);
-        assert_eq!(refused, Err(Why::Banned));
+        assert_eq!(reception.known("", away).map_err(|turned| turned.why), Err(DeniedFor::Banned));
         // somebody moved: where it is now counts
         reception.lift(banned.ban.ban).unwrap();
         assert_eq!(reception.comes_back(StayId(1), away), Ok(()));

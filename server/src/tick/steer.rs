@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use tickwire_shared::protocol::close::CloseReason;
-use tickwire_shared::{Game, Leave, SeatId};
+use tickwire_shared::{Leave, SeatId};
 use tracing::info;
 
-use super::{TickThread, drop_room};
+use super::{Running, TickThread, drop_room};
 use crate::handover::steer::{RoomReport, Steer, SteerRoom, Steered};
 use crate::handover::{LinkAddress, RoomId, StayId, ToControl, ToReactor};
 
-impl<G: Game> TickThread<G> {
+impl TickThread {
     /// Answers at once; nothing here waits.
     pub(super) fn steer(&mut self, asked: SteerRoom) {
         let SteerRoom { room, what, answer } = asked;
         let steered = match what {
             Steer::Look => self.look(room),
             Steer::Kick { seat, text } => {
-                match self.rooms.get(&room).map(|room| room.link_of(seat)) {
+                match self.rooms.get(&room).map(|running| running.room.link_of(seat)) {
                     None => Steered::NoRoom,
                     Some(None) => Steered::NoSeat,
                     Some(Some(link)) => {
@@ -36,26 +36,33 @@ impl<G: Game> TickThread<G> {
     }
 
     fn look(&self, id: RoomId) -> Steered {
-        let (Some(room), Some(measure)) = (self.rooms.get(&id), self.measures.of(id)) else { return Steered::NoRoom };
+        let (Some(running), Some(measure)) = (self.rooms.get(&id), self.measures.of(id)) else {
+            return Steered::NoRoom;
+        };
+        let (room, game) = (&running.room, running.game);
         let traffic = room.traffic();
         Steered::Looks(Box::new(RoomReport {
-            game: G::NAME,
+            game: self.games[game].name(),
             thread: self.index,
             tick: room.tick().0,
             rate_hz: room.rate().per_second(),
             seats: room.capacity(),
-            players: room.profiles().map(|(seat, who)| (seat, who.name.clone(), who.account.clone())).collect(),
+            players: room
+                .profiles()
+                .into_iter()
+                .map(|(seat, who)| (seat, who.name.clone(), who.account.clone()))
+                .collect(),
             tick_mean: measure.tick_mean,
             tick_max: measure.tick_max,
             frames: traffic.frames,
             bytes: traffic.bits / 8,
-            fields: self.fields.bytes_of(traffic),
+            fields: self.fields[game].bytes_of(traffic),
         }))
     }
 
     /// For one who may sit in a room, or have left it meanwhile.
     pub(super) fn expel(&mut self, id: RoomId, stay: StayId, text: String) {
-        let place = self.rooms.get(&id).and_then(|room| room.place_of(stay));
+        let place = self.rooms.get(&id).and_then(|running| running.room.place_of(stay));
         if let Some((seat, link)) = place {
             self.leave(id, seat, link, Leave::Removed);
             self.send_away(link, CloseReason::Refused, text);
@@ -63,8 +70,8 @@ impl<G: Game> TickThread<G> {
     }
 
     fn message(&mut self, id: RoomId, to: Option<SeatId>, text: &Arc<str>) -> Steered {
-        let Some(room) = self.rooms.get(&id) else { return Steered::NoRoom };
-        let links = room.links().filter(|(seat, _)| to.is_none_or(|to| to == *seat));
+        let Some(Running { room, .. }) = self.rooms.get(&id) else { return Steered::NoRoom };
+        let links = room.links().into_iter().filter(|(seat, _)| to.is_none_or(|to| to == *seat));
         let links: Vec<LinkAddress> = links.map(|(_, link)| link).collect();
         for link in &links {
             let notice = ToReactor::Notice { link: Some(link.link), text: Arc::clone(text), ends_in_s: None };
@@ -74,10 +81,10 @@ impl<G: Game> TickThread<G> {
     }
 
     fn dispose(&mut self, id: RoomId, text: &str) -> Steered {
-        let Some(room) = self.rooms.remove(&id) else { return Steered::NoRoom };
+        let Some(Running { room, .. }) = self.rooms.remove(&id) else { return Steered::NoRoom };
         self.schedule.remove(id);
         self.measures.ended(id, false);
-        let links: Vec<LinkAddress> = room.links().map(|(_, link)| link).collect();
+        let links: Vec<LinkAddress> = room.links().into_iter().map(|(_, link)| link).collect();
         for link in &links {
             self.send_away(*link, CloseReason::Done, text.to_owned());
         }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_server::config::SessionLimits;
-use tickwire_server::handover::{LinkAddress, RoomId, SeatAddress};
+use tickwire_server::handover::{LinkAddress, RoomId, SeatAddress, Seated};
 use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::{Room, RoomCounts};
-use tickwire_server::session::{GameTerms, Session, Verdict};
+use tickwire_server::session::{HostTerms, Session, Verdict};
 use tickwire_shared::client::Client;
 use tickwire_shared::delta::KindLayout;
 use tickwire_shared::schema::Schema;
@@ -66,7 +66,7 @@ impl<G: Game> Net<G> {
         let schema = Schema::of::<G>();
         let input = KindLayout::new(&schema.input).expect("the game's kinds are sound");
         let limits = SessionLimits::default();
-        let terms = Arc::new(GameTerms { fingerprint: schema.fingerprint(), input, schema, limits });
+        let terms = Arc::new(HostTerms::of_game(schema, input, limits));
         let mut players = Vec::new();
         for (number, delay) in (1..).zip(delays) {
             let link = LinkAddress { reactor: 0, link: LinkId(number) };
@@ -77,7 +77,10 @@ impl<G: Game> Net<G> {
                 session.handle_message(start, &message, &mut Vec::new());
             }
             let address = SeatAddress { thread: 0, room: RoomId(1), seat };
-            let joined = session.handle_seated(address, (room.tick(), room.rate().per_second()), None, None);
+            let joined = {
+                let (tick, rate_hz) = (room.tick(), room.rate().per_second());
+                session.handle_seated(Seated { seat: address, tick, rate_hz, pass: None, resumed: None, code: None })
+            };
             client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
             players.push(Player { link, seat, session, client, up: Way::default(), down: Way::default(), delay });
         }
