@@ -17,6 +17,7 @@
 //! | batches home | none | as many as there are permits: two for each room and reactor, at most |
 
 pub mod ban;
+pub mod lobby_call;
 mod post;
 pub mod steer;
 
@@ -33,6 +34,7 @@ use tickwire_shared::protocol::{ResumeClaim, ResumeToken};
 use tickwire_shared::{JoinRequest, Leave, Listing, Profile, SeatId, Tick};
 
 use crate::net::{LinkId, Outcome, PlainStream};
+use lobby_call::LobbyCall;
 pub use post::{Post, ReactorPort, TryPost};
 use steer::{AdminCall, SteerRoom};
 
@@ -348,6 +350,8 @@ pub enum ToControl {
     Reload,
     /// From an operator, or whoever hears signals.
     Admin(AdminCall),
+    /// From somebody who asks over HTTP.
+    Lobby(Box<LobbyCall>),
     /// From a reactor: a connection that speaks plain HTTP.
     Plain {
         /// Socket and TLS.

@@ -1,10 +1,12 @@
 //! The control thread (tokio): the lobby, and connections that speak plain HTTP. Nothing here is on a tick's path.
 
 pub mod admin;
+pub mod api;
 pub mod capsules;
 pub mod certificate;
 mod drain;
 pub mod http;
+mod lobby_calls;
 mod places;
 mod reception;
 pub mod site;
@@ -25,6 +27,7 @@ use crate::handover::steer::{Steer, SteerRoom, Steered};
 use crate::handover::{LinkAddress, Post, ReactorPort, SEAT_GONE, ToControl, ToReactor, ToTick};
 use crate::identity::Reception;
 use crate::lobby::directory::Directory;
+use crate::lobby::queue::Queue;
 use crate::lobby::tickets::Tickets;
 use crate::lobby::{Load, Lobby};
 use crate::metrics::Metrics;
@@ -57,6 +60,8 @@ pub struct Control {
     pub lobby_config: LobbyConfig,
     /// Seats that are kept.
     pub tickets: Tickets,
+    /// Who waits for others.
+    pub queue: Queue,
     /// Who created rooms lately.
     pub creations: Creations,
     /// The ways back to their seats.
@@ -94,7 +99,10 @@ impl Control {
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                _ = flush.tick() => self.expire_tickets(),
+                _ = flush.tick() => {
+                    self.expire_tickets();
+                    self.match_queue();
+                }
                 _ = look.tick() => {
                     self.certificate.iter_mut().for_each(Certificate::look);
                     self.reception.look();
@@ -146,6 +154,7 @@ impl Control {
                 self.directory.room_ended(room);
                 self.reception.room_ended(room);
             }
+            ToControl::Lobby(call) => self.handle_lobby_call(*call),
             ToControl::RoomListed { room, seats, listing } => self.lobby.listed(room, seats, *listing),
             ToControl::Capsule { name, bytes } => {
                 self.capsules.as_mut().map(|capsules| capsules.keep(&name, &bytes));
@@ -206,7 +215,7 @@ impl Control {
     fn serve_plain(&self, stream: PlainStream, read: Vec<u8>, peer: SocketAddr) {
         let plain = Arc::clone(&self.plain);
         match plain.admit(peer.ip()) {
-            Some(permit) => tokio::spawn(http::serve_plain(stream, read, plain, permit)),
+            Some(permit) => tokio::spawn(http::serve_plain(stream, read, (plain, peer.ip()), permit)),
             None => tokio::spawn(http::shed(stream, read, plain)),
         };
     }
