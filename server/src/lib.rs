@@ -20,7 +20,7 @@
 //! control  |  gateway  |  tick        tokio: lobby, plain HTTP | reactor side | tick side
 //! room     |  session  |  lobby       one running game | one client's conversation | who may sit where
 //! handover |  config                  what crosses threads | what a person sets
-//! sync     |  net                     bytes of state | bytes of sockets
+//! sync     |  net      |  json        bytes of state | bytes of sockets | a session as text
 //! metrics                             counters
 //! ```
 #![forbid(unsafe_code)]
@@ -30,6 +30,7 @@ pub mod config;
 pub mod control;
 pub mod gateway;
 pub mod handover;
+pub mod json;
 pub mod lobby;
 pub mod metrics;
 pub mod net;

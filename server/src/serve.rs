@@ -9,14 +9,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use thiserror::Error;
-use tickwire_shared::delta::KindLayout;
-use tickwire_shared::schema::Schema;
-use tickwire_shared::{Game, Replicate};
+use tickwire_shared::Game;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use crate::config::{AdminConfig, Config, SessionLimits};
+use crate::config::{AdminConfig, Config};
 use crate::control::admin::Admin;
 use crate::control::admin::access::{Access, AdminError};
 use crate::control::capsules::Capsules;
@@ -185,8 +183,8 @@ impl Server {
         let (tell_drained, drained) = mpsc::channel(1);
         let mut running = self.without_threads(to_control.clone(), ended, drained);
 
-        let terms =
-            Arc::new(terms::<G>(self.config.session).map_err(|source| StartError::Game { game: G::NAME, source })?);
+        let terms = GameTerms::of::<G>(self.config.session).map_err(|error| unplayable::<G>(error.into()))?;
+        let (terms, json_links) = (Arc::new(terms), Arc::default());
         let (net, reactors) = (&self.config.net, self.listeners.len());
         let addresses = Arc::new(Addresses::new(net.addresses.clone(), net.connections_max));
         let mut reactor_ends = Vec::new();
@@ -195,6 +193,7 @@ impl Server {
             let gateway = Gateway::new(GatewayParts {
                 reactor: index,
                 terms: Arc::clone(&terms),
+                json_links: Arc::clone(&json_links),
                 inbox,
                 threads: tick_channels.iter().map(TickChannels::port).collect(),
                 control: to_control.clone(),
@@ -470,14 +469,11 @@ impl TickChannels {
 
 /// Makes a room to learn its seats, and that the game takes its options, before anybody waits for one.
 fn probe<G: Game>(options: &G::Options) -> Result<usize, StartError> {
-    Room::<G>::new(RoomId(0), options.clone(), 0, 0, 0)
-        .map(|room| room.capacity())
-        .map_err(|source| StartError::Game { game: G::NAME, source })
+    Room::<G>::new(RoomId(0), options.clone(), 0, 0, 0).map(|room| room.capacity()).map_err(unplayable::<G>)
 }
 
-fn terms<G: Game>(limits: SessionLimits) -> Result<GameTerms, RoomError> {
-    let schema = Schema::of::<G>();
-    Ok(GameTerms { fingerprint: schema.fingerprint(), input: KindLayout::new(&G::Input::schema())?, schema, limits })
+fn unplayable<G: Game>(source: RoomError) -> StartError {
+    StartError::Game { game: G::NAME, source }
 }
 
 /// Tells the name of its thread when that ends, also by a panic: a server without one of its threads must not look

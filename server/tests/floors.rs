@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Module and floor; modules of one floor must not import each other.
-const FLOORS: [(&str, u8); 12] = [
+const FLOORS: [(&str, u8); 13] = [
     ("serve", 6),
     ("control", 5),
     ("gateway", 5),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, u8); 12] = [
     ("config", 3),
     ("sync", 2),
     ("net", 2),
+    ("json", 2),
     ("metrics", 1),
 ];
 

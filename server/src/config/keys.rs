@@ -45,7 +45,7 @@ use Slot::{
     Switch, Times, Token,
 };
 
-static KEYS: [Key; 65] = [
+static KEYS: [Key; 66] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -226,6 +226,11 @@ static KEYS: [Key; 65] = [
         "session.grace_max_ms",
         "a lost client's seat is held at most so long",
         Millis(0..=86_400_000, |c| &mut c.session.grace_max_ms),
+    ),
+    key(
+        "session.json_links_max",
+        "clients that speak JSON, all together; 0: none",
+        Count(0..=1_000_000, |c| &mut c.session.json_links_max),
     ),
     key("admin.listen", "where metrics and steering listen", MaybeAddress(|c| &mut c.admin.listen)),
     key("admin.token", "what whoever steers must show", Token(|c| &mut c.admin.token)),

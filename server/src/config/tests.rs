@@ -98,8 +98,9 @@ fn every_field_has_its_key() {
         bytes: Rate { per_s: _, burst: _ },
         too_fast_timeout_ms: _,
         grace_max_ms: _,
+        json_links_max: _,
     } = session;
-    assert_eq!(keys::all().count(), 16 + 28 + 9 + 8 + 4);
+    assert_eq!(keys::all().count(), 16 + 28 + 9 + 9 + 4);
 }
 
 #[test]

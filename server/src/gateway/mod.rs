@@ -1,10 +1,12 @@
 //! Binds the rim to sessions and rooms: the network layer's [`Handler`] for the game server, one for each reactor.
 
+mod json;
 mod ports;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -20,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::net::http_head::RequestHead;
 use crate::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, PlainStream};
 use crate::session::{GameTerms, Session, Verdict};
+use json::JsonLinks;
 pub use ports::TickPort;
 
 /// The path of the game's sessions.
@@ -31,6 +34,8 @@ pub struct GatewayParts {
     pub reactor: usize,
     /// About the game.
     pub terms: Arc<GameTerms>,
+    /// How many links of all reactors speak JSON.
+    pub json_links: Arc<AtomicUsize>,
     /// What it is told.
     pub inbox: Receiver<ToReactor>,
     /// For each tick thread.
@@ -59,6 +64,8 @@ pub struct Gateway {
     inputs: Vec<TickInput>,
     /// Which frames clients have taken, where the tick thread's port was full: nothing more may come that says it again.
     unheard: FxHashMap<LinkId, (Tick, Instant)>,
+    /// Of the sessions, those in JSON.
+    json: JsonLinks,
 }
 
 impl Gateway {
@@ -77,6 +84,7 @@ impl Gateway {
             newcomers: VecDeque::new(),
             inputs: Vec::new(),
             unheard: FxHashMap::default(),
+            json: JsonLinks::new(parts.json_links),
         }
     }
 
@@ -89,7 +97,11 @@ impl Gateway {
         let began = Instant::now();
         for i in 0..batch.frames.len() {
             let frame = &batch.frames[i];
-            let outcome = io.send_frame(frame.link, batch.frame_bytes(frame));
+            let outcome = if self.json.has(frame.link) {
+                self.tell_frame(io, frame.link, batch.frame_bytes(frame))
+            } else {
+                io.send_frame(frame.link, batch.frame_bytes(frame))
+            };
             batch.outcomes.push(outcome);
         }
         for i in 0..batch.blocked.len() {
@@ -112,11 +124,22 @@ impl Gateway {
     ) {
         match self.sessions.get_mut(&link) {
             Some(session) if !session.has_ended() => {
+                // who speaks JSON has no token: it joins anew
+                let pass = pass.filter(|_| !self.json.has(link));
                 let joined = session.handle_seated(seat, time, pass, resumed);
-                io.queue(link, MessageKind::Binary, &joined.encode());
+                self.json.seated(link, time, io.now());
+                self.say(io, link, &joined);
             }
             // it left while the room made its place
             _ => self.lose(link, seat, resumed.is_some()),
+        }
+    }
+
+    fn say(&self, io: &mut Io<'_>, link: LinkId, message: &ServerMessage) {
+        if !self.json.has(link) {
+            io.queue(link, MessageKind::Binary, &message.encode());
+        } else if let Some(text) = crate::json::message(message) {
+            io.queue(link, MessageKind::Text, text.as_bytes());
         }
     }
 
@@ -138,9 +161,9 @@ impl Gateway {
     fn refuse(&mut self, io: &mut Io<'_>, link: LinkId, reason: CloseReason, text: &str) {
         let Some(session) = self.sessions.get_mut(&link) else { return };
         let seat = session.end();
-        if seat.is_none() {
-            let refused = ServerMessage::Refused { reason: text.to_owned() };
-            io.queue(link, MessageKind::Binary, &refused.encode());
+        // not every JSON client shows a close frame's reason
+        if seat.is_none() || self.json.has(link) {
+            self.say(io, link, &ServerMessage::Refused { reason: text.to_owned() });
         }
         io.close(link, reason.code(), text);
         self.metrics.sessions_refused.of(reason).one();
@@ -155,13 +178,9 @@ impl Gateway {
             Verdict::Nothing => self.pass_inputs(io.now(), link),
             Verdict::Heard(frame) => {
                 self.pass_inputs(io.now(), link);
-                if !self.pass_heard(link, frame, io.now()) {
-                    self.unheard.insert(link, (frame, io.now()));
-                }
+                self.pass_heard_or_keep(link, frame, io.now());
             }
-            Verdict::Reply(message) => {
-                io.queue(link, MessageKind::Binary, &message.encode());
-            }
+            Verdict::Reply(message) => self.say(io, link, &message),
             Verdict::Place(profile) => {
                 let link = self.address(link);
                 self.control.send(ToControl::Join { link, profile });
@@ -233,6 +252,12 @@ impl Gateway {
         self.threads[thread].offer_input(told)
     }
 
+    fn pass_heard_or_keep(&mut self, link: LinkId, frame: Tick, arrived: Instant) {
+        if !self.pass_heard(link, frame, arrived) {
+            self.unheard.insert(link, (frame, arrived));
+        }
+    }
+
     fn pass_unheard(&mut self) {
         if !self.unheard.is_empty() {
             let mut unheard = std::mem::take(&mut self.unheard);
@@ -268,10 +293,16 @@ impl Handler for Gateway {
             let reason = format!("no WebSocket here; sessions are at {SESSION_PATH}");
             return Err(HttpRefusal { status: 404, reason });
         }
-        if head.subprotocols().any(|offered| offered == SUBPROTOCOL) {
-            return Ok(Some(SUBPROTOCOL));
+        let known = [SUBPROTOCOL, crate::json::SUBPROTOCOL];
+        let first = head.subprotocols().find_map(|offered| known.into_iter().find(|name| *name == offered));
+        if first.is_some() {
+            self.json.upgrading = first == Some(crate::json::SUBPROTOCOL);
+            return Ok(first);
         }
-        let reason = format!("offer the subprotocol {SUBPROTOCOL} (Sec-WebSocket-Protocol), as Tickwire's clients do");
+        let reason = format!(
+            "offer the subprotocol {SUBPROTOCOL} (Sec-WebSocket-Protocol), as Tickwire's clients do, or {} to speak JSON",
+            crate::json::SUBPROTOCOL
+        );
         Err(HttpRefusal { status: 400, reason })
     }
 
@@ -279,12 +310,18 @@ impl Handler for Gateway {
         debug!(link = link.0, %peer, "link open");
         self.sessions.insert(link, Session::new(Arc::clone(&self.terms), io.now()));
         self.newcomers.push_back((io.now(), link));
+        if std::mem::take(&mut self.json.upgrading) {
+            self.open_json(io, link);
+        }
     }
 
     fn message(&mut self, io: &mut Io<'_>, link: LinkId, kind: MessageKind, payload: &[u8]) {
+        if self.json.has(link) {
+            return self.json_message(io, link, kind, payload);
+        }
         let Some(session) = self.sessions.get_mut(&link) else { return };
         if kind == MessageKind::Text {
-            let text = "text messages are not part of tickwire.1: send binary ones";
+            let text = "text messages are not part of tickwire.1: send binary ones, or offer tickwire.1.json";
             return self.refuse(io, link, CloseReason::ProtocolError, text);
         }
         self.inputs.clear();
@@ -295,13 +332,17 @@ impl Handler for Gateway {
         self.act(io, link, verdict);
     }
 
-    fn drained(&mut self, _: &mut Io<'_>, _: LinkId) {
-        // rooms ask with their next batch
+    fn drained(&mut self, io: &mut Io<'_>, link: LinkId) {
+        // of binary links, rooms ask with their next batch
+        if let Some(frame) = self.json.has_left(link) {
+            self.pass_heard_or_keep(link, frame, io.now());
+        }
     }
 
     fn closed(&mut self, link: LinkId, cause: CloseCause) {
         debug!(link = link.0, ?cause, "link closed");
         self.unheard.remove(&link);
+        self.close_json(link);
         if let Some(mut session) = self.sessions.remove(&link)
             && let Some(seat) = session.end()
         {
@@ -319,7 +360,8 @@ impl Handler for Gateway {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        self.newcomers.front().map(|(since, _)| *since + self.hello_timeout())
+        let silent = self.newcomers.front().map(|(since, _)| *since + self.hello_timeout());
+        silent.into_iter().chain(self.json.next_due()).min()
     }
 
     fn turn(&mut self, io: &mut Io<'_>) {
@@ -336,6 +378,7 @@ impl Handler for Gateway {
         }
         self.close_silent_newcomers(io);
         self.pass_unheard();
+        self.pass_wishes(io.now());
         self.control.flush();
         self.threads.iter_mut().for_each(TickPort::flush);
     }

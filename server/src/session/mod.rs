@@ -5,16 +5,17 @@ mod rate;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tickwire_shared::delta::KindLayout;
+use tickwire_shared::delta::{KindLayout, LayoutError};
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::{self, TickInput};
 use tickwire_shared::protocol::limits::NAME_MAX_BYTES;
 use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ServerMessage, TAG_HEARD, TAG_INPUT, heard};
 use tickwire_shared::schema::Schema;
-use tickwire_shared::{Profile, Tick};
+use tickwire_shared::{Game, Profile, Tick};
 
 use crate::config::SessionLimits;
 use crate::handover::{Pass, SeatAddress, StayId};
+use crate::json::{GameText, Payloads};
 use crate::net::rate::Rate;
 use rate::Pace;
 
@@ -30,8 +31,26 @@ pub struct GameTerms {
     pub fingerprint: u64,
     /// Its input, compiled.
     pub input: KindLayout,
+    /// The same for clients that speak JSON.
+    pub text: GameText,
     /// How much and how fast a client may speak.
     pub limits: SessionLimits,
+}
+
+impl GameTerms {
+    /// Of game `G`.
+    ///
+    /// # Errors
+    /// The game's kinds or its input are impossible.
+    pub fn of<G: Game>(limits: SessionLimits) -> Result<Self, LayoutError> {
+        Self::new(Schema::of::<G>(), Payloads::of::<G>(), limits)
+    }
+
+    fn new(schema: Schema, payloads: Payloads, limits: SessionLimits) -> Result<Self, LayoutError> {
+        let (fingerprint, input) = (schema.fingerprint(), KindLayout::new(&schema.input)?);
+        let text = GameText::new(&schema, payloads)?;
+        Ok(Self { schema, fingerprint, input, text, limits })
+    }
 }
 
 /// What the gateway is to do about a message.
@@ -116,10 +135,8 @@ impl Session {
             },
             rate::Verdict::Enough => return Verdict::TooFast,
         }
-        let hello_max_bytes = self.terms.limits.hello_max_bytes;
-        if self.awaits_join() && message.len() > hello_max_bytes {
-            let text = format!("hello and join have {hello_max_bytes} bytes at most");
-            return Verdict::Refuse(CloseReason::Policy, text);
+        if let Some(refused) = self.too_long(message.len()) {
+            return refused;
         }
         if message.first() == Some(&TAG_INPUT) {
             return self.handle_input(message, inputs);
@@ -128,8 +145,18 @@ impl Session {
             return self.handle_heard(message);
         }
         match ClientMessage::decode(message) {
-            Ok(message) => self.handle_cold(message),
+            Ok(message) => self.handle_client_message(message),
             Err(error) => Verdict::Refuse(CloseReason::InvalidData, error.to_string()),
+        }
+    }
+
+    /// A whole message came in another encoding: the same limits hold for it. Some: it is not to be heard, and this is to
+    /// be done. What else it says goes to [`Session::handle_client_message`].
+    pub fn handle_length(&mut self, now: Instant, bytes: usize) -> Option<Verdict> {
+        match self.pace.take(bytes, false, &self.terms.limits, now) {
+            rate::Verdict::Fine => self.too_long(bytes),
+            rate::Verdict::TooFast => Some(Verdict::Dropped),
+            rate::Verdict::Enough => Some(Verdict::TooFast),
         }
     }
 
@@ -202,7 +229,17 @@ impl Session {
         self.stage == Stage::Ended
     }
 
-    fn handle_cold(&mut self, message: ClientMessage) -> Verdict {
+    fn too_long(&self, bytes: usize) -> Option<Verdict> {
+        let hello_max_bytes = self.terms.limits.hello_max_bytes;
+        let is_long = self.awaits_join() && bytes > hello_max_bytes;
+        is_long.then(|| {
+            let text = format!("hello and join have {hello_max_bytes} bytes at most");
+            Verdict::Refuse(CloseReason::Policy, text)
+        })
+    }
+
+    /// What a client says, inputs and answers to frames aside.
+    pub fn handle_client_message(&mut self, message: ClientMessage) -> Verdict {
         match (message, &self.stage) {
             (ClientMessage::Hello { protocol, game, fingerprint }, Stage::AwaitingHello) => {
                 self.handle_hello(protocol, &game, fingerprint)
@@ -308,12 +345,7 @@ mod tests {
     fn session() -> Session {
         let input = KindSchema { name: "input".into(), fields: Vec::new() };
         let schema = Schema { game: "test".into(), version: 0, kinds: Vec::new(), input, tables: Vec::new() };
-        let terms = GameTerms {
-            fingerprint: schema.fingerprint(),
-            input: KindLayout::new(&schema.input).expect("an empty input is sound"),
-            schema,
-            limits: SessionLimits::default(),
-        };
+        let terms = GameTerms::new(schema, Payloads::none(), SessionLimits::default()).expect("it is sound");
         Session::new(Arc::new(terms), Instant::now())
     }
 
