@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tickwire_shared::Game;
+use tickwire_shared::{Game, JoinRequest};
 
 use crate::behaviour::Minds;
 use crate::link::Conditions;
@@ -28,12 +28,13 @@ impl<G: Game> Players<G> {
 
 impl<G: Game> Crew for Players<G> {
     fn session(&self, index: usize) -> Result<Box<dyn Session>, Failure> {
-        let (group, name) = (self.plan.group(index), format!("{}{index}", self.plan.name_prefix));
+        let (group, common) = (self.plan.group(index), &self.plan.request);
+        let request = JoinRequest { name: format!("{}{index}", common.name), ..common.clone() };
         let session: Box<dyn Session> = if group.depth == Depth::Watch {
-            Box::new(Watcher::new::<G>(name))
+            Box::new(Watcher::new::<G>(request))
         } else {
             let mind = self.minds.make(group.behaviour.as_deref(), self.seed(index));
-            Box::new(Player::<G, _>::new(name, mind).map_err(|error| Failure::NotJoined(Ended::Client(error)))?)
+            Box::new(Player::<G, _>::new(request, mind).map_err(|error| Failure::NotJoined(Ended::Client(error)))?)
         };
         Ok(if group.chaos { Box::new(Chaotic::new(session, self.seed(index))) } else { session })
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tickwire_shared::Rng;
 use tickwire_shared::native::Trust;
+use tickwire_shared::{JoinRequest, Rng};
 
 use crate::link::Conditions;
 use crate::threshold::Threshold;
@@ -21,8 +21,8 @@ pub struct Plan {
     pub trust: Trust,
     /// Where all dice come from: bot `i` gets `seed + i`.
     pub seed: u64,
-    /// Bot `i` is called this and `i`.
-    pub name_prefix: String,
+    /// How bots ask for their seats; behind the name of bot `i` comes `i`.
+    pub request: JoinRequest,
     /// Threads that the bots run on, at least 1.
     pub threads: usize,
     /// Which part of the bots runs here.
@@ -327,7 +327,7 @@ pub(crate) mod tests {
             url: "ws://127.0.0.1:7777/ws".to_owned(),
             trust: Trust::default(),
             seed: 1,
-            name_prefix: "bot-".to_owned(),
+            request: JoinRequest::new("bot-"),
             threads: 1,
             shard: Shard::default(),
             groups: vec![Group::default()],

@@ -34,7 +34,14 @@ impl Table {
         let mut player = |seat: u16| {
             game.join(SeatId(seat), &Profile { name: format!("p{seat}") }).expect("there is a seat");
             let mut client = Client::new(Profile::default()).expect("Arena's kinds are fine");
-            let joined = ServerMessage::Joined { room: 1, seat, tick, rate_hz: setup.rate.per_second(), token: None };
+            let joined = ServerMessage::Joined {
+                room: 1,
+                seat,
+                tick,
+                rate_hz: setup.rate.per_second(),
+                token: None,
+                code: None,
+            };
             client.handle_message(now, &joined.encode()).expect("it waits for that");
             (client, Pilot::new(seed.wrapping_add(u64::from(seat))))
         };

@@ -38,7 +38,7 @@ impl Client {
 
     fn seat(&mut self) {
         self.welcome();
-        self.send(&ServerMessage::Joined { room: 1, seat: 0, tick: Tick(1), rate_hz: 30, token: None });
+        self.send(&ServerMessage::Joined { room: 1, seat: 0, tick: Tick(1), rate_hz: 30, token: None, code: None });
     }
 
     fn close(&mut self, reason: CloseReason, words: &'static str) {
@@ -77,7 +77,7 @@ fn receive(stream: TcpStream, script: Script) {
     };
     if let Ok(socket) = tungstenite::accept_hdr(stream, accept) {
         let mut client = Client { socket };
-        client.wait_for(|said| matches!(said, ClientMessage::Join { .. }));
+        client.wait_for(|said| matches!(said, ClientMessage::Join(_)));
         script(&mut client);
     }
 }

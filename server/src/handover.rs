@@ -28,7 +28,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::{ResumeClaim, ResumeToken};
-use tickwire_shared::{Leave, Profile, SeatId, Tick};
+use tickwire_shared::{JoinRequest, Leave, Profile, SeatId, Tick};
 
 use crate::net::{LinkId, Outcome, PlainStream};
 use steer::{AdminCall, SteerRoom};
@@ -243,8 +243,8 @@ pub enum ToControl {
     Join {
         /// The client.
         link: LinkAddress,
-        /// Who it is.
-        profile: Profile,
+        /// Who it says it is, and what it wants; the name can be shown.
+        request: Box<JoinRequest>,
     },
     /// From a reactor: a client comes back to its seat.
     Resume {

@@ -174,7 +174,8 @@ impl Player {
         room.name_stay(seat, StayId(link.0));
         let client = Client::<Crowd>::new(Profile::default()).expect("the test's kinds are sound");
         let mut client = client.returning(Returning::new(link.0));
-        let joined = ServerMessage::Joined { room: 1, seat: seat.0, tick: room.tick(), rate_hz: 30, token: TOKEN };
+        let joined =
+            ServerMessage::Joined { room: 1, seat: seat.0, tick: room.tick(), rate_hz: 30, token: TOKEN, code: None };
         client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
         Self {
             link,
@@ -229,7 +230,7 @@ impl Player {
         assert_eq!((returned.seat, returned.events_lost), (self.seat, 0));
         assert_eq!(returned.taken_from, (!noticed).then_some(before));
         let (seat, tick, token) = (self.seat.0, room.tick(), ResumeToken([7; 32]));
-        let resumed = ServerMessage::Resumed { room: 1, seat, tick, rate_hz: 30, token, events_lost: 0 };
+        let resumed = ServerMessage::Resumed { room: 1, seat, tick, rate_hz: 30, token, events_lost: 0, code: None };
         self.client.handle_message(self.now(), &resumed.encode()).expect("it asked for its seat");
         (self.broken, self.returned) = (None, self.returned + 1);
     }

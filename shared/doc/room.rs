@@ -53,7 +53,7 @@ impl<G: Game> Room<G> {
                 let schema = Schema::of::<G>();
                 ServerMessage::Welcome { fingerprint: schema.fingerprint(), schema: Some(schema) }
             }
-            ClientMessage::Join { name } => match self.game.join(SeatId(0), &Profile { name }) {
+            ClientMessage::Join(request) => match self.game.join(SeatId(0), &Profile { name: request.name }) {
                 Ok(()) => self.joined(),
                 Err(refusal) => ServerMessage::Refused { reason: refusal.to_string() },
             },
@@ -114,12 +114,12 @@ impl<G: Game> Room<G> {
 
     fn joined(&self) -> ServerMessage {
         let (rate_hz, token) = (self.setup.rate.per_second(), Some(ResumeToken([1; 32])));
-        ServerMessage::Joined { room: 1, seat: 0, tick: self.tick, rate_hz, token }
+        ServerMessage::Joined { room: 1, seat: 0, tick: self.tick, rate_hz, token, code: None }
     }
 
     fn resumed(&self) -> ServerMessage {
         let (rate_hz, token) = (self.setup.rate.per_second(), ResumeToken([2; 32]));
-        ServerMessage::Resumed { room: 1, seat: 0, tick: self.tick, rate_hz, token, events_lost: 0 }
+        ServerMessage::Resumed { room: 1, seat: 0, tick: self.tick, rate_hz, token, events_lost: 0, code: None }
     }
 }
 

@@ -389,6 +389,7 @@ pub mod tick;
 pub use client::{Client, Predict};
 pub use game::{EntityId, Game, Interest, Leave, Profile, Refusal, SeatId, Setup, Step, To};
 pub use interest::{Area, Layer, Sight, Teams};
+pub use protocol::JoinRequest;
 pub use publish::{Place, Publisher};
 pub use rewind::Rewound;
 pub use rng::Rng;

@@ -47,8 +47,8 @@ pub use trust::{Trust, TrustError};
 
 use crate::client::{Client, ClientError, Interpolation, Predict, PredictError, Returning, State};
 use crate::delta::LayoutError;
-use crate::game::{Game, Profile};
-use crate::protocol::{ResumeToken, limits::FRAME_MAX_BYTES};
+use crate::game::Game;
+use crate::protocol::{JoinRequest, ResumeToken, limits::FRAME_MAX_BYTES};
 
 /// Bytes that a socket reads at once: a frame is a few hundred.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
@@ -197,16 +197,20 @@ impl<G: Game> Connection<G> {
     ///
     /// # Errors
     /// See [`ConnectError`]; each says what to do.
-    pub async fn connect(url: &str, profile: Profile) -> Result<Self, ConnectError> {
-        Self::connect_trusting(url, profile, &Trust::default()).await
+    pub async fn connect(url: &str, request: impl Into<JoinRequest>) -> Result<Self, ConnectError> {
+        Self::connect_trusting(url, request, &Trust::default()).await
     }
 
     /// Like [`Connection::connect`], and over `wss://` takes the certificates of these.
     ///
     /// # Errors
     /// See [`ConnectError`]; each says what to do.
-    pub async fn connect_trusting(url: &str, profile: Profile, trust: &Trust) -> Result<Self, ConnectError> {
-        Self::start(Client::new(profile)?, url, trust).await
+    pub async fn connect_trusting(
+        url: &str,
+        request: impl Into<JoinRequest>,
+        trust: &Trust,
+    ) -> Result<Self, ConnectError> {
+        Self::start(Client::new(request)?, url, trust).await
     }
 
     /// Connects to `url` and asks for the seat that `token` leads to: [`Client::back_to`].

@@ -5,7 +5,7 @@ use tickwire_shared::delta::{
     DeltaScratch, Earlier, KindLayout, Layout, Part, Past, RowBuffer, Tables, encode_delta, encode_keyframe, encode_row,
 };
 use tickwire_shared::protocol::frame::{self, Contents, FrameHead, InputAck};
-use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ResumeToken, ServerMessage, input};
+use tickwire_shared::protocol::{self, ClientMessage, JoinRequest, ResumeClaim, ResumeToken, ServerMessage, input};
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 use tickwire_shared::{EntityId, Tick};
 
@@ -54,10 +54,11 @@ fn rows(entities: &[(u32, u16, &[u32])]) -> RowBuffer {
 fn client_messages() {
     let messages = [
         (
-            ClientMessage::Hello { protocol: 4, game: "arena".into(), fingerprint: 0x0102_0304_0506_0708 },
-            "0004056172656e61fd0807060504030201",
+            ClientMessage::Hello { protocol: 5, game: "arena".into(), fingerprint: 0x0102_0304_0506_0708 },
+            "0005056172656e61fd0807060504030201",
         ),
-        (ClientMessage::Join { name: "ann".into() }, "0103616e6e"),
+        (ClientMessage::Join(JoinRequest::new("ann")), "0103616e6e0000"),
+        (ClientMessage::Join(JoinRequest::new("ann").with_pass("p").wishing("{}")), "0103616e6e0170027b7d"),
         (ClientMessage::Ping { stamp_ms: 1000 }, "02fbe803"),
         (ClientMessage::Resync, "03"),
         (ClientMessage::Command(vec![7, 8]), "04020708"),
@@ -87,17 +88,36 @@ fn client_messages() {
 fn server_messages() {
     let messages = [
         (ServerMessage::Welcome { fingerprint: 5, schema: None }, "000500"),
-        (ServerMessage::Joined { room: 3, seat: 2, tick: Tick(300), rate_hz: 30, token: None }, "010302fb2c011e00"),
         (
-            ServerMessage::Joined { room: 3, seat: 2, tick: Tick(300), rate_hz: 30, token: Some(TOKEN) },
-            "010302fb2c011e01000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+            ServerMessage::Joined { room: 3, seat: 2, tick: Tick(300), rate_hz: 30, token: None, code: None },
+            "010302fb2c011e0000",
+        ),
+        (
+            ServerMessage::Joined {
+                room: 3,
+                seat: 2,
+                tick: Tick(300),
+                rate_hz: 30,
+                token: Some(TOKEN),
+                code: Some("K7QX4M".into()),
+            },
+            "010302fb2c011e01000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f01064b375158344d",
         ),
         (ServerMessage::Refused { reason: "full".into() }, "020466756c6c"),
         (ServerMessage::Pong { stamp_ms: 1000 }, "03fbe803"),
         (
-            ServerMessage::Resumed { room: 3, seat: 2, tick: Tick(300), rate_hz: 30, token: TOKEN, events_lost: 9 },
-            "040302fb2c011e000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f09",
+            ServerMessage::Resumed {
+                room: 3,
+                seat: 2,
+                tick: Tick(300),
+                rate_hz: 30,
+                token: TOKEN,
+                events_lost: 9,
+                code: None,
+            },
+            "040302fb2c011e000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f0900",
         ),
+        (ServerMessage::Notice { text: "bye".into(), ends_in_s: Some(30) }, "0503627965011e"),
     ];
     for (message, golden) in messages {
         assert_eq!(hex(&message.encode()), golden, "{message:?}");

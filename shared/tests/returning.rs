@@ -67,7 +67,11 @@ fn playing(meanwhile: Meanwhile) -> Client<Chat> {
     let mut client = client.returning(Returning { meanwhile, ..Returning::new(7) });
     assert_eq!(said(&mut client).len(), 2, "hello and join");
     hear(&mut client, S, &welcome());
-    hear(&mut client, S, &ServerMessage::Joined { room: 3, seat: 1, tick: Tick(9), rate_hz: 30, token: Some(FIRST) });
+    hear(
+        &mut client,
+        S,
+        &ServerMessage::Joined { room: 3, seat: 1, tick: Tick(9), rate_hz: 30, token: Some(FIRST), code: None },
+    );
     assert!(matches!(&said(&mut client)[..], [ClientMessage::Ping { .. }]), "it shows that it has its token");
     client.handle_message(S, &frame(10)).expect("it belongs here");
     while client.poll_event().is_some() {}
@@ -75,7 +79,7 @@ fn playing(meanwhile: Meanwhile) -> Client<Chat> {
 }
 
 fn resumed(events_lost: u32) -> ServerMessage {
-    ServerMessage::Resumed { room: 3, seat: 1, tick: Tick(40), rate_hz: 30, token: SECOND, events_lost }
+    ServerMessage::Resumed { room: 3, seat: 1, tick: Tick(40), rate_hz: 30, token: SECOND, events_lost, code: None }
 }
 
 #[test]
@@ -147,7 +151,7 @@ fn a_full_server_is_asked_again() {
     assert!(client.poll_connect(10 * S));
     client.handle_connected();
     assert_eq!(*client.state(), State::Joining);
-    assert!(matches!(&said(&mut client)[..], [ClientMessage::Hello { .. }, ClientMessage::Join { .. }]));
+    assert!(matches!(&said(&mut client)[..], [ClientMessage::Hello { .. }, ClientMessage::Join(_)]));
 }
 
 #[test]
@@ -155,7 +159,11 @@ fn without_a_way_back_a_break_is_the_end() {
     let client = Client::<Chat>::new(Profile::default()).expect("the kinds are sound");
     let mut client = client.returning(Returning::new(7));
     hear(&mut client, S, &welcome());
-    hear(&mut client, S, &ServerMessage::Joined { room: 3, seat: 1, tick: Tick(9), rate_hz: 30, token: None });
+    hear(
+        &mut client,
+        S,
+        &ServerMessage::Joined { room: 3, seat: 1, tick: Tick(9), rate_hz: 30, token: None, code: None },
+    );
     assert!(!client.handle_disconnected(2 * S, 1006, "the connection broke"));
     assert_eq!(client.state().ended(), Some("the connection broke"));
 
@@ -205,6 +213,14 @@ fn what_a_server_may_not_say_is_refused() {
     assert!(client.poll_connect(3 * S));
     client.handle_connected();
     assert!(client.handle_message(3 * S, &frame(11)).is_err(), "it has no seat yet");
-    let other = ServerMessage::Resumed { room: 3, seat: 2, tick: Tick(40), rate_hz: 30, token: SECOND, events_lost: 0 };
+    let other = ServerMessage::Resumed {
+        room: 3,
+        seat: 2,
+        tick: Tick(40),
+        rate_hz: 30,
+        token: SECOND,
+        events_lost: 0,
+        code: None,
+    };
     assert!(client.handle_message(3 * S, &other.encode()).is_err(), "that is another one's seat");
 }

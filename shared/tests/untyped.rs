@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tickwire_shared::client::{ClientError, State, UntypedClient, UntypedEvent};
+use tickwire_shared::client::{ClientError, Notice, State, UntypedClient, UntypedEvent};
 use tickwire_shared::delta::{Layout, LayoutError, RowBuffer, encode_keyframe, entity_hash};
 use tickwire_shared::protocol::frame::{Contents, FrameHead, write_events, write_head, write_part_head};
 use tickwire_shared::protocol::{ClientMessage, ServerMessage, TAG_INPUT};
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
-use tickwire_shared::{EntityId, Profile, SeatId, Tick};
+use tickwire_shared::{EntityId, JoinRequest, Profile, SeatId, Tick};
 
 const NOW: Duration = Duration::from_secs(9);
 
@@ -32,7 +32,7 @@ fn welcome(schema: &Schema) -> Vec<u8> {
 }
 
 fn joined() -> Vec<u8> {
-    ServerMessage::Joined { room: 3, seat: 4, tick: Tick(1000), rate_hz: 20, token: None }.encode()
+    ServerMessage::Joined { room: 3, seat: 4, tick: Tick(1000), rate_hz: 20, token: None, code: None }.encode()
 }
 
 fn transmits(client: &mut UntypedClient) -> Vec<Vec<u8>> {
@@ -73,7 +73,7 @@ fn a_game_is_learnt_from_the_server_and_played_in_lanes() {
         ClientMessage::decode(&hello[0]),
         Ok(ClientMessage::Hello { game, fingerprint: 0, .. }) if game == "coins"
     ));
-    assert_eq!(ClientMessage::decode(&hello[1]), Ok(ClientMessage::Join { name: "Ann".into() }));
+    assert_eq!(ClientMessage::decode(&hello[1]), Ok(ClientMessage::Join(JoinRequest::new("Ann"))));
     assert!(client.schema().is_none());
     assert_eq!(client.input(NOW, &[1, 2]), Ok(false), "nobody plays yet");
 
@@ -228,4 +228,27 @@ proptest! {
         bytes[at] = byte;
         let _ = UntypedClient::of_game("coins", Profile::default()).handle_message(NOW, &bytes);
     }
+}
+
+#[test]
+fn a_wish_travels_and_the_operators_words_and_the_rooms_code_come_back() {
+    let schema = coins();
+    let request = JoinRequest::new("Ann").wishing(r#"{"code": "K7QX4M"}"#).with_pass("ticket");
+    let mut client = UntypedClient::new(schema.clone(), request.clone()).expect("it is sound");
+    assert_eq!(ClientMessage::decode(&transmits(&mut client)[1]), Ok(ClientMessage::Join(request)));
+    let welcome = ServerMessage::Welcome { fingerprint: schema.fingerprint(), schema: None };
+    client.handle_message(NOW, &welcome.encode()).expect("the same schema");
+    let told = |text: &str, ends_in_s| ServerMessage::Notice { text: text.into(), ends_in_s }.encode();
+    client.handle_message(NOW, &told("welcome", None)).expect("it may come at any time");
+    let code = Some("K7QX4M".to_owned());
+    let joined = ServerMessage::Joined { room: 3, seat: 4, tick: Tick(1000), rate_hz: 20, token: None, code };
+    client.handle_message(NOW, &joined.encode()).expect("it was welcomed");
+    assert_eq!(client.code(), Some("K7QX4M"));
+    for minute in 0..20 {
+        client.handle_message(NOW, &told("a break", Some(60 * (20 - minute)))).expect("it may come at any time");
+    }
+    let polled: Vec<_> = std::iter::from_fn(|| client.poll_notice()).collect();
+    assert_eq!(polled.len(), 16, "the oldest go");
+    let last = Notice { text: "a break".into(), ends_in: Some(Duration::from_secs(60)) };
+    assert_eq!(polled.last(), Some(&last));
 }

@@ -62,7 +62,7 @@ class Arena {
         game: 'arena',
         name,
         WebSocket: this.lab?.WebSocket,
-        wasm: { load, client: (_, ...of) => pilot(...of) },
+        wasm: { load, client: (_, { name, pass, wish }, ...of) => pilot(name, pass, wish, ...of) },
         onState: (state, reason, room) => this.enter(state, reason, room),
         onEvent: event => this.tell(event),
         onChange: (entity, fields) => fields.includes('name') && this.world.rename(entity),

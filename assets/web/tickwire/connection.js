@@ -32,8 +32,8 @@ export class Connection {
    * @param {string} url
    * @param {(token: Uint8Array) => object} make a new client of the WebAssembly module; the token is empty, or leads to a seat
    * @param {import('./seat.js').KeptSeat} seat
-   * @param {{ state: Function, client: Function }} on `state(state, reason)`, and `client(client)` when another one plays,
-   *   whose predecessor is about to be freed
+   * @param {{ state: Function, client: Function, notice: Function }} on `state(state, reason)`, `notice({ text, endsInS })`, and
+   *   `client(client)` when another one plays, whose predecessor is about to be freed
    * @param {typeof globalThis.WebSocket} WebSocket
    */
   constructor(url, make, seat, on, WebSocket) {
@@ -123,6 +123,10 @@ export class Connection {
       // it speaks, but not to this page: it was built anew, and only a reload brings the new page
       this.end('refused', `${error.message}; reload this page, or update its client`);
       return;
+    }
+    for (let notice; (notice = this.session.poll_notice());) {
+      this.on.notice({ text: notice.text, endsInS: notice.ends_in_s });
+      notice.free();
     }
     this.flush();
     if (this.state !== 'playing' && this.now() === 'playing') this.play();

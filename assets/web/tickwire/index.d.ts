@@ -106,6 +106,48 @@ export interface Stats {
 
 export type Stop = () => void;
 
+/** Word from whoever runs the server. */
+export interface Notice {
+  readonly text: string;
+  /** The connection ends in so many seconds, or before. */
+  readonly endsInS: number | undefined;
+}
+
+/** A value of a room's property. */
+export type Property = boolean | number | string;
+
+/** What a property must be: this value, one of some, or a number from `min` to `max`, ends included. */
+export type Condition = Property | { readonly in: readonly Property[] } | { readonly min?: number; readonly max?: number };
+
+/**
+ * Which room. Nothing, or `{}`: the fullest that has space, else a new one. With `where`, only rooms whose properties are
+ * so. One of `room`, `code` and `create` says it more exactly.
+ */
+export interface Wish {
+  readonly where?: Readonly<Record<string, Condition>>;
+  /** Which of those that fit: names of properties, `players`, `free` or `age`, the first counting most; `-` before a name
+   * is from the largest down. */
+  readonly sort?: readonly string[];
+  /** A room by its number. */
+  readonly room?: number;
+  /** A private room by its code. */
+  readonly code?: string;
+  /** A room of one's own. */
+  readonly create?: {
+    /** Only who knows its code (`Room.code`) gets in. */
+    readonly private?: boolean;
+    /** It is not in lists, and nobody is sent there who does not name it. */
+    readonly hidden?: boolean;
+    /** Nobody else gets in until the game unlocks it. */
+    readonly locked?: boolean;
+    readonly properties?: Readonly<Record<string, Property>>;
+    /** The game's own options. */
+    readonly options?: unknown;
+  };
+  /** Only to look on, if the game lets people. */
+  readonly spectate?: boolean;
+}
+
 export interface Callbacks {
   onSpawn?: (entity: Entity) => void;
   /** `changed`: names of the fields that the server told, or the client predicted, anew. */
@@ -113,15 +155,24 @@ export interface Callbacks {
   onDespawn?: (entity: Entity) => void;
   /** In the game's own encoding; when the tick is drawn in which it happened. */
   onEvent?: (event: Uint8Array) => void;
+  /** Word from whoever runs the server, for the player; at once, also while nothing is drawn. */
+  onNotice?: (notice: Notice, room: Room) => void;
   /** Also while `connect` has not given the room yet. `resuming` is told for each try. */
   onState?: (state: State, reason: string, room: Room) => void;
+}
+
+/** As it travels: `wish` is JSON; each may be empty. */
+export interface JoinRequest {
+  readonly name: string;
+  readonly pass: string;
+  readonly wish: string;
 }
 
 /** A WebAssembly module with a client of its own, made with the crate `tickwire-web`. */
 export interface WasmClients {
   load(): Promise<{ memory: WebAssembly.Memory }>;
   /** `token` is empty, or leads back to a seat; `seed` spreads the times at which clients come back. */
-  client(game: string, name: string, token: Uint8Array, seed: number): unknown;
+  client(game: string, request: JoinRequest, token: Uint8Array, seed: number): unknown;
 }
 
 export interface ConnectOptions extends Callbacks {
@@ -129,6 +180,10 @@ export interface ConnectOptions extends Callbacks {
   game: string;
   /** The player's name; what it may be is the game's business. */
   name?: string;
+  /** Who the player is: a signed token, or a ticket of the server's HTTP API, where the server asks for one. */
+  pass?: string;
+  /** Which room; any, where it is not said. */
+  wish?: Wish;
   /** Instead of the client of any game: one with the game's own rules. */
   wasm?: WasmClients;
   /**
@@ -161,6 +216,8 @@ export class Room {
   /** Seats that it has had; 1, until a seat was not held any more and another was taken. */
   readonly seats: number;
   readonly schema: Schema;
+  /** What others join this room by, as `wish: { code }`; none where it has no code. */
+  readonly code: string | undefined;
   readonly seat: number | undefined;
   /** Of the newest state; what is drawn is a little older. */
   readonly tick: number | undefined;
@@ -198,6 +255,7 @@ export class Room {
   onDespawn(callback: (entity: Entity) => void): Stop;
   onDespawn(kind: string, callback: (entity: Entity) => void): Stop;
   onEvent(callback: (event: Uint8Array) => void): Stop;
+  onNotice(callback: (notice: Notice, room: Room) => void): Stop;
   onState(callback: (state: State, reason: string, room: Room) => void): Stop;
 }
 

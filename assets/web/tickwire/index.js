@@ -20,7 +20,7 @@ export { JoinError } from './connection.js';
 /** Of any game; a game with rules of its own in WebAssembly passes another one as `options.wasm`. */
 async function generic() {
   const { default: load, Client } = await import('./wasm/tickwire_web.js');
-  return { load, client: (...of) => new Client(...of) };
+  return { load, client: (game, { name, pass, wish }, ...of) => new Client(game, name, pass, wish, ...of) };
 }
 
 /**

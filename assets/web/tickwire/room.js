@@ -17,21 +17,22 @@ export class Room {
   #memory;
   #tables = null;
   #schema = null;
-  #told = { spawn: [], despawn: [], change: [], event: [], state: [] };
+  #told = { spawn: [], despawn: [], change: [], event: [], notice: [], state: [] };
   #settle;
 
   /** Use `connect`. */
   constructor(url, options, memory, make) {
     this.game = options.game;
     this.#memory = memory;
-    for (const what of ['Spawn', 'Change', 'Despawn', 'Event', 'State']) {
+    for (const what of ['Spawn', 'Change', 'Despawn', 'Event', 'Notice', 'State']) {
       if (options[`on${what}`]) this[`on${what}`](options[`on${what}`]);
     }
     /** Settles with the first seat, or the reason why there is none. */
     this.joined = new Promise((resolve, reject) => { this.#settle = { resolve, reject }; });
     const seat = new KeptSeat(url, options.game, options.resume ?? true);
-    const on = { state: (state, reason) => this.#enter(state, reason), client: client => this.#learn(client) };
-    const client = token => make(options.game, options.name ?? '', token, Math.random() * 2 ** 32);
+    const on = { state: (state, reason) => this.#enter(state, reason), client: client => this.#learn(client), notice: notice => this.#notice(notice) };
+    const request = requestOf(options);
+    const client = token => make(options.game, request, token, Math.random() * 2 ** 32);
     this.#connection = new Connection(url, client, seat, on, options.WebSocket ?? globalThis.WebSocket);
     this.#connection.start();
   }
@@ -42,6 +43,7 @@ export class Room {
   get retryAt() { return this.#connection.retryAt; }
   get seats() { return this.#connection.seats; }
   get schema() { return this.#schema; }
+  get code() { return this.#client?.code(); }
   get seat() { return this.#client?.seat(); }
   get tick() { return this.#client?.tick(); }
   get hash() { return this.#client?.hash() ?? 0; }
@@ -112,6 +114,7 @@ export class Room {
   onChange(kind, callback) { return this.#listen('change', kind, callback); }
   onDespawn(kind, callback) { return this.#listen('despawn', kind, callback); }
   onEvent(callback) { return this.#listen('event', callback); }
+  onNotice(callback) { return this.#listen('notice', callback); }
   onState(callback) { return this.#listen('state', callback); }
 
   #listen(what, kind, callback = kind) {
@@ -132,6 +135,10 @@ export class Room {
     for (const { callback } of this.#told.state) callback(state, reason, this);
     if (state === 'playing') this.#settle.resolve(this);
     if (state === 'refused' || state === 'closed') this.#settle.reject(new JoinError(state, reason));
+  }
+
+  #notice(notice) {
+    for (const { callback } of this.#told.notice) callback(notice, this);
   }
 
   // What was drawn of a session that is over is gone, and comes anew with the next one.
@@ -159,4 +166,9 @@ export class Room {
       if (kind === undefined || kind === table.kind.name) callback(entity, changed);
     }
   }
+}
+
+/** What is said on joining; the server reads the wish, and says what is wrong with it. */
+function requestOf({ name = '', pass = '', wish }) {
+  return { name, pass, wish: wish === undefined ? '' : JSON.stringify(wish) };
 }

@@ -77,7 +77,7 @@ impl CapacityArgs {
             url: self.server.url(None),
             trust,
             seed: self.seed,
-            name_prefix: "bot-".to_owned(),
+            request: self.server.request("bot-"),
             threads: self.threads.into(),
             shard: Shard::default(),
             groups: [play, watch].into_iter().filter(|group| group.share > 0.0).collect(),

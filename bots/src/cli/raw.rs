@@ -8,6 +8,7 @@ use super::link::LinkArgs;
 use super::results::ResultArgs;
 use super::server::ServerArgs;
 use super::values::{seconds, seconds_above_zero, whole};
+use tickwire_shared::JoinRequest;
 use tickwire_shared::native::Trust;
 
 use crate::plan::{Group, Phase, Plan, Shard, What};
@@ -103,7 +104,7 @@ impl RawArgs {
             url: self.server.url(None),
             trust,
             seed: self.seed,
-            name_prefix: String::new(),
+            request: JoinRequest::default(),
             threads: self.threads.into(),
             shard: Shard::default(),
             groups: vec![Group { link: self.link.conditions(), ..Group::default() }],

@@ -116,7 +116,7 @@ impl SwarmArgs {
             url,
             trust,
             seed,
-            name_prefix: self.name_prefix.clone(),
+            request: self.server.request(&self.name_prefix),
             threads: self.threads.into(),
             shard: self.shard,
             groups,
@@ -181,6 +181,8 @@ mod tests {
             "--shard 2/2",
             "--shard 1",
             "--watch 101%",
+            "--wish {",
+            "--wish 17",
             "--name-prefix abcdefghijklmnopqrstuvwxyz",
         ] {
             assert!(parse(line).is_err(), "{line} was accepted");

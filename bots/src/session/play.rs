@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tickwire_shared::client::{Client, ClientError, Event, Returning, State};
 use tickwire_shared::protocol::SUBPROTOCOL;
-use tickwire_shared::{EntityId, Game, Profile};
+use tickwire_shared::{EntityId, Game, JoinRequest};
 
 use super::{Ended, Failure, Session, Sight, Turn};
 use crate::behaviour::Behaviour;
@@ -37,13 +37,13 @@ pub struct Player<G: Game, B> {
 }
 
 impl<G: Game, B: Behaviour<G>> Player<G, B> {
-    /// A bot of this name and mind.
+    /// A bot that asks for its seat so, and has this mind.
     ///
     /// # Errors
     /// The game's own kinds are impossible.
-    pub fn new(name: String, behaviour: B) -> Result<Self, ClientError> {
+    pub fn new(request: JoinRequest, behaviour: B) -> Result<Self, ClientError> {
         // when it comes back is the plan's to say, so the client's own waits do not matter
-        let client = Client::new(Profile { name })?.returning(Returning::new(0));
+        let client = Client::new(request)?.returning(Returning::new(0));
         Ok(Self {
             client,
             behaviour,

@@ -8,7 +8,7 @@ use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::{
     ClientMessage, ResumeClaim, ResumeToken, SUBPROTOCOL, ServerMessage, VERSION, frame, heard,
 };
-use tickwire_shared::{Game, Schema, Tick, TickRate};
+use tickwire_shared::{Game, JoinRequest, Schema, Tick, TickRate};
 
 use super::{Ended, Failure, Session, Sight, Turn};
 use crate::room::Stay;
@@ -21,7 +21,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Watcher {
     game: &'static str,
     fingerprint: u64,
-    name: String,
+    request: JoinRequest,
     stay: Option<Stay>,
     /// The last frame's.
     tick: Option<Tick>,
@@ -32,13 +32,13 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// A bot of this name that watches `G`.
+    /// A bot that asks for its seat so, and watches `G`.
     #[must_use]
-    pub fn new<G: Game>(name: String) -> Self {
+    pub fn new<G: Game>(request: JoinRequest) -> Self {
         Self {
             game: G::NAME,
             fingerprint: Schema::of::<G>().fingerprint(),
-            name,
+            request,
             stay: None,
             tick: None,
             token: None,
@@ -104,7 +104,7 @@ impl Session for Watcher {
                 tick: None,
                 channels: Vec::new(),
             }),
-            _ => ClientMessage::Join { name: std::mem::take(&mut self.name) },
+            _ => ClientMessage::Join(std::mem::take(&mut self.request)),
         };
         Self::say(turn, &says);
     }

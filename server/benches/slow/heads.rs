@@ -4,7 +4,7 @@
 use tickwire_shared::delta::KindLayout;
 use tickwire_shared::protocol::input::{self, HeardAge, Told, ViewLag};
 use tickwire_shared::protocol::limits::INPUT_LANES_MAX;
-use tickwire_shared::protocol::{ClientMessage, ServerMessage, VERSION, frame, heard};
+use tickwire_shared::protocol::{ClientMessage, JoinRequest, ServerMessage, VERSION, frame, heard};
 use tickwire_shared::{Game, Schema, Tick};
 
 use super::scene::{Circles, HZ};
@@ -26,7 +26,7 @@ impl Heads {
         let schema = Schema::of::<Circles>();
         let (game, fingerprint) = (Circles::NAME.to_owned(), schema.fingerprint());
         out.push(ClientMessage::Hello { protocol: VERSION, game, fingerprint }.encode());
-        out.push(ClientMessage::Join { name }.encode());
+        out.push(ClientMessage::Join(JoinRequest::new(name)).encode());
         Self { input: KindLayout::new(&schema.input).expect("the game's own"), frames: 0, tick: None }
     }
 

@@ -89,7 +89,8 @@ pub(crate) fn play(weather: Weather, played_s: f64, seed: u64) -> Seen {
         weather,
     };
     let rate_hz = trial.room.rate().per_second();
-    let joined = ServerMessage::Joined { room: 1, seat: seat.0, tick: trial.room.tick(), rate_hz, token: None };
+    let joined =
+        ServerMessage::Joined { room: 1, seat: seat.0, tick: trial.room.tick(), rate_hz, token: None, code: None };
     trial.down.send(0.0, joined.encode());
     trial.run(WARM_UP_S + played_s, seed);
     trial.seen

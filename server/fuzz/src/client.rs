@@ -85,8 +85,14 @@ fn take_seat(client: &mut Client<Arena>, now: Duration) {
     static FINGERPRINT: OnceLock<u64> = OnceLock::new();
     let fingerprint = *FINGERPRINT.get_or_init(|| Schema::of::<Arena>().fingerprint());
     let welcome = ServerMessage::Welcome { fingerprint, schema: None };
-    let joined =
-        ServerMessage::Joined { room: 1, seat: 2, tick: Tick(1000), rate_hz: 30, token: Some(ResumeToken([7; 32])) };
+    let joined = ServerMessage::Joined {
+        room: 1,
+        seat: 2,
+        tick: Tick(1000),
+        rate_hz: 30,
+        token: Some(ResumeToken([7; 32])),
+        code: None,
+    };
     for message in [welcome, joined] {
         client.handle_message(now, &message.encode()).expect("a server says so");
     }

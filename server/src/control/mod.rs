@@ -13,9 +13,9 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use tickwire_shared::Profile;
 use tickwire_shared::protocol::ResumeClaim;
 use tickwire_shared::protocol::close::CloseReason;
+use tickwire_shared::{JoinRequest, Profile};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
@@ -115,7 +115,7 @@ impl Control {
 
     fn handle(&mut self, message: ToControl) {
         match message {
-            ToControl::Join { link, profile } => self.place(link, profile),
+            ToControl::Join { link, request } => self.place(link, *request),
             ToControl::Resume { link, claim } => self.resume(link, claim),
             ToControl::TokenShown(stay, turn) => self.directory.shown(stay, turn),
             ToControl::SeatFreed(room, stay) => {
@@ -174,7 +174,7 @@ impl Control {
         }
     }
 
-    fn place(&mut self, link: LinkAddress, profile: Profile) {
+    fn place(&mut self, link: LinkAddress, request: JoinRequest) {
         if self.drain.is_on() {
             self.metrics.joins_draining.one();
             return self
@@ -195,6 +195,7 @@ impl Control {
         if placement.new {
             thread.send(ToTick::Open { room: placement.room, seed: random_seed() });
         }
+        let profile = Profile { name: request.name };
         let (stay, pass) = self.directory.enter(placement.room, placement.thread);
         thread.send(ToTick::Join { room: placement.room, link, profile, stay, pass });
     }

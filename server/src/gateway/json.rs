@@ -158,7 +158,7 @@ impl Gateway {
         };
         let said = json::read(&self.terms.text, text).map_err(|error| error.to_string());
         if let Err(wrong) = said.and_then(|said| self.json_said(io, link, said)) {
-            debug!(link = link.0, wrong, "a message in JSON that is none");
+            debug!(link = link.0, "a message in JSON that is none");
             self.metrics.json_errors.one();
             io.queue(link, MessageKind::Text, json::error(&wrong).as_bytes());
         }
@@ -169,14 +169,14 @@ impl Gateway {
         let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
         let (asks, seated) = (session.awaits_join(), session.seat().is_some());
         let verdict = match said {
-            Said::Join(_) if !asks => return Err("you have joined already".to_owned()),
-            Said::Join(join) => {
+            Said::Join { .. } if !asks => return Err("you have joined already".to_owned()),
+            Said::Join { game, request } => {
                 let terms = &self.terms;
-                let game = join.game.unwrap_or_else(|| terms.schema.game.clone());
+                let game = game.unwrap_or_else(|| terms.schema.game.clone());
                 let hello = ClientMessage::Hello { protocol: protocol::VERSION, game, fingerprint: terms.fingerprint };
                 match session.handle_client_message(hello) {
                     // what it says is for binary clients
-                    Verdict::Reply(_) => session.handle_client_message(ClientMessage::Join { name: join.name }),
+                    Verdict::Reply(_) => session.handle_client_message(ClientMessage::Join(request)),
                     refused => refused,
                 }
             }

@@ -181,9 +181,9 @@ impl Gateway {
                 self.pass_heard_or_keep(link, frame, io.now());
             }
             Verdict::Reply(message) => self.say(io, link, &message),
-            Verdict::Place(profile) => {
+            Verdict::Place(request) => {
                 let link = self.address(link);
-                self.control.send(ToControl::Join { link, profile });
+                self.control.send(ToControl::Join { link, request });
             }
             Verdict::Resume(claim) => {
                 let link = self.address(link);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 use thiserror::Error;
+use tickwire_shared::protocol::JoinRequest;
 use tickwire_shared::protocol::input::InputLanes;
 
 use super::fields::GameText;
@@ -12,7 +13,12 @@ use super::fields::GameText;
 #[derive(Clone, PartialEq, Debug)]
 pub enum Said {
     /// Asks for a seat.
-    Join(Join),
+    Join {
+        /// In this game; none is the one that the server hosts.
+        game: Option<String>,
+        /// As a binary client says it.
+        request: JoinRequest,
+    },
     /// What the player wants from now on.
     Input(InputLanes),
     /// A command for the game, as it travels.
@@ -24,13 +30,14 @@ pub enum Said {
 }
 
 /// Who wants a seat, and in what.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Join {
-    /// The game; none is the one that the server hosts.
-    pub game: Option<String>,
-    /// The player's name; may be empty.
-    pub name: String,
+struct Join {
+    game: Option<String>,
+    name: String,
+    pass: String,
+    /// An object: text in a text is nothing that a person would type.
+    wish: Option<Map<String, Value>>,
 }
 
 /// Why a message is none. Each displays as a sentence that says what to do.
@@ -47,7 +54,7 @@ pub enum SaidError {
     )]
     Count(usize),
     /// Something is wrong with what is joined.
-    #[error("join: {0}; it takes game and name, such as {EXAMPLE}")]
+    #[error("join: {0}; it takes game, name, pass and wish, such as {EXAMPLE}")]
     Join(String),
     /// The input has no such field.
     #[error("the input of {game} has no field {given:?}; it has {known}")]
@@ -107,8 +114,10 @@ pub fn read(game: &GameText, text: &str) -> Result<Said, SaidError> {
         return Err(SaidError::Count(count));
     }
     if let Some(join) = join {
-        let join: Join = serde_json::from_str(join.get()).map_err(|error| SaidError::Join(error.to_string()))?;
-        return Ok(Said::Join(join));
+        let Join { game, name, pass, wish } =
+            serde_json::from_str(join.get()).map_err(|error| SaidError::Join(error.to_string()))?;
+        let wish = wish.map_or(String::new(), |wish| Value::Object(wish).to_string());
+        return Ok(Said::Join { game, request: JoinRequest { name, pass, wish } });
     }
     if let Some(input) = input {
         let wish: Map<String, Value> =

@@ -12,9 +12,17 @@ const ERROR_MAX_BYTES: usize = 400;
 pub fn message(message: &ServerMessage) -> Option<String> {
     match message {
         // token and resume: who loses its connection joins anew
-        ServerMessage::Joined { room, seat, tick, rate_hz, .. }
-        | ServerMessage::Resumed { room, seat, tick, rate_hz, .. } => {
-            Some(json!({ "joined": { "room": room, "seat": seat, "tick": tick.0, "rate_hz": rate_hz } }).to_string())
+        ServerMessage::Joined { room, seat, tick, rate_hz, code, .. }
+        | ServerMessage::Resumed { room, seat, tick, rate_hz, code, .. } => {
+            let mut joined = json!({ "room": room, "seat": seat, "tick": tick.0, "rate_hz": rate_hz });
+            if let Some(code) = code {
+                joined["code"] = json!(code);
+            }
+            Some(json!({ "joined": joined }).to_string())
+        }
+        ServerMessage::Notice { text, ends_in_s: None } => Some(json!({ "notice": { "text": text } }).to_string()),
+        ServerMessage::Notice { text, ends_in_s } => {
+            Some(json!({ "notice": { "text": text, "ends_in_s": ends_in_s } }).to_string())
         }
         ServerMessage::Refused { reason } => Some(refused(reason)),
         ServerMessage::Pong { stamp_ms } => Some(pong(&stamp_ms)),

@@ -8,10 +8,10 @@ use std::time::Instant;
 use tickwire_shared::delta::{KindLayout, LayoutError};
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::{self, TickInput};
-use tickwire_shared::protocol::limits::NAME_MAX_BYTES;
+use tickwire_shared::protocol::limits::{NAME_MAX_BYTES, PASS_MAX_BYTES, WISH_MAX_BYTES};
 use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ServerMessage, TAG_HEARD, TAG_INPUT, heard};
 use tickwire_shared::schema::Schema;
-use tickwire_shared::{Game, Profile, Tick};
+use tickwire_shared::{Game, JoinRequest, Tick};
 
 use crate::config::SessionLimits;
 use crate::handover::{Pass, SeatAddress, StayId};
@@ -62,8 +62,8 @@ pub enum Verdict {
     Heard(Tick),
     /// Send this.
     Reply(ServerMessage),
-    /// Find a seat for this player.
-    Place(Profile),
+    /// Find a seat for this player, whose name can be shown.
+    Place(Box<JoinRequest>),
     /// Bring this client back to its seat.
     Resume(Box<ResumeClaim>),
     /// Pass this command on.
@@ -179,9 +179,9 @@ impl Session {
         let (room, seat, token) = (seat.room.0, seat.seat.0, pass.map(|pass| pass.token));
         match (resumed, token) {
             (Some(events_lost), Some(token)) => {
-                ServerMessage::Resumed { room, seat, tick, rate_hz, token, events_lost }
+                ServerMessage::Resumed { room, seat, tick, rate_hz, token, events_lost, code: None }
             }
-            _ => ServerMessage::Joined { room, seat, tick, rate_hz, token },
+            _ => ServerMessage::Joined { room, seat, tick, rate_hz, token, code: None },
         }
     }
 
@@ -244,9 +244,13 @@ impl Session {
             (ClientMessage::Hello { protocol, game, fingerprint }, Stage::AwaitingHello) => {
                 self.handle_hello(protocol, &game, fingerprint)
             }
-            (ClientMessage::Join { name }, Stage::AwaitingJoin) => {
+            (ClientMessage::Join(request), Stage::AwaitingJoin) if request.is_sound() => {
                 self.stage = Stage::AwaitingSeat;
-                Verdict::Place(Profile { name: clean_name(&name) })
+                Verdict::Place(Box::new(JoinRequest { name: clean_name(&request.name), ..request }))
+            }
+            (ClientMessage::Join(_), Stage::AwaitingJoin) => {
+                let text = format!("a pass has {PASS_MAX_BYTES} bytes at most, a wish {WISH_MAX_BYTES}");
+                Verdict::Refuse(CloseReason::InvalidData, text)
             }
             (ClientMessage::Resume(claim), Stage::AwaitingJoin) if claim.is_sound() => {
                 self.stage = Stage::AwaitingSeat;
@@ -363,8 +367,8 @@ mod tests {
         let mut session = session();
         let hello = hello(&session);
         assert!(matches!(say(&mut session, &hello), Verdict::Reply(ServerMessage::Welcome { schema: None, .. })));
-        let join = ClientMessage::Join { name: "  a\u{7}nn  ".into() };
-        assert_eq!(say(&mut session, &join), Verdict::Place(Profile { name: "ann".into() }));
+        let join = ClientMessage::Join(JoinRequest::new("  a\u{7}nn  "));
+        assert_eq!(say(&mut session, &join), Verdict::Place(Box::new(JoinRequest::new("ann"))));
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
         session.handle_seated(seat, (Tick(5), 30), None, None);
         assert_eq!(
@@ -416,7 +420,7 @@ mod tests {
         let (reason, text) = refused(ClientMessage::Hello { protocol, game: "chess".into(), fingerprint: 0 });
         assert_eq!(reason, CloseReason::Game);
         assert!(text.contains("test"), "{text}");
-        let (reason, _) = refused(ClientMessage::Join { name: String::new() });
+        let (reason, _) = refused(ClientMessage::Join(JoinRequest::new(String::new())));
         assert_eq!(reason, CloseReason::ProtocolError);
         let other_build = ClientMessage::Hello { protocol, game: "test".into(), fingerprint: 0 };
         assert!(matches!(

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 use tickwire_arena::Arena;
 use tickwire_shared::Game;
-use tickwire_shared::protocol::{ClientMessage, VERSION};
+use tickwire_shared::protocol::{ClientMessage, JoinRequest, VERSION};
 use tickwire_shared::schema::Schema;
 
 use crate::server::{Kind, Server};
@@ -83,7 +83,7 @@ pub fn part(opcode: u8, fin: bool, payload: &[u8]) -> Vec<u8> {
 pub fn hello_and_join() -> Vec<u8> {
     let fingerprint = Schema::of::<Arena>().fingerprint();
     let hello = ClientMessage::Hello { protocol: VERSION, game: Arena::NAME.into(), fingerprint };
-    let join = ClientMessage::Join { name: String::new() };
+    let join = ClientMessage::Join(JoinRequest::new(String::new()));
     [frame(BINARY, &hello.encode()), frame(BINARY, &join.encode())].concat()
 }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 use rustls::ClientConfig;
 use rustls::version::{TLS12, TLS13};
 use tickwire_arena::Arena;
-use tickwire_shared::protocol::{ClientMessage, SUBPROTOCOL, VERSION};
+use tickwire_shared::protocol::{ClientMessage, JoinRequest, SUBPROTOCOL, VERSION};
 use tickwire_shared::schema::Schema;
 
 use super::certificate::{Certificate, TlsStream, over_tls};
@@ -61,7 +61,7 @@ fn player(certificate: &Certificate, server: &Running) -> TlsStream {
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     let fingerprint = Schema::of::<Arena>().fingerprint();
     let hello = ClientMessage::Hello { protocol: VERSION, game: "arena".into(), fingerprint }.encode();
-    let join = ClientMessage::Join { name: "by hand".into() }.encode();
+    let join = ClientMessage::Join(JoinRequest::new("by hand")).encode();
     client.write_all(&[frame(2, &hello), frame(2, &join)].concat()).unwrap();
     client
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tickwire_shared::client::Event;
 use tickwire_shared::native::Connection;
 use tickwire_shared::protocol::close::CloseReason;
-use tickwire_shared::protocol::{ClientMessage, VERSION};
+use tickwire_shared::protocol::{ClientMessage, JoinRequest, VERSION};
 
 use swirl::{Button, Swirl};
 
@@ -55,7 +55,7 @@ async fn follow(connection: &mut Connection<Swirl>, time: Duration) -> (i32, u64
 /// A connection that has asked for a seat.
 fn joining(server: &tickwire_server::Running) -> TcpStream {
     let mut socket = wire::upgraded(server);
-    let join = ClientMessage::Join { name: "by hand".into() }.encode();
+    let join = ClientMessage::Join(JoinRequest::new("by hand")).encode();
     let bytes = [wire::frame(&wire::hello(VERSION)), wire::frame(&join)].concat();
     socket.write_all(&bytes).expect("the server reads");
     socket

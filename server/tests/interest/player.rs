@@ -75,7 +75,8 @@ impl Player {
         let address = LinkAddress { reactor: 0, link: LinkId(link) };
         let seat = room.join(address, Profile::default()).expect("there is space");
         let mut client = Client::<Scene>::new(Profile::default()).expect("the test's kinds are sound");
-        let joined = ServerMessage::Joined { room: 1, seat: seat.0, tick: room.tick(), rate_hz: 30, token: None };
+        let joined =
+            ServerMessage::Joined { room: 1, seat: seat.0, tick: room.tick(), rate_hz: 30, token: None, code: None };
         client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
         let layout = Layout::new(&Schema::of::<Scene>()).expect("the test's kinds are sound");
         let (frame, last, spawned) = (Frame::default(), room.tick(), BTreeSet::new());

@@ -15,7 +15,10 @@ fn what_is_wrong_is_said_and_the_conversation_goes_on() {
         let before_joining = [
             ("hello", "not a message: expected value at line 1 column 1; a message is an object with one of join"),
             (r#"{"jion":{}}"#, "unknown field `jion`, expected one of `join`, `input`, `command`, `ping`, `leave`"),
-            (r#"{"join":{"nmae":"ann"}}"#, "join: unknown field `nmae`, expected `game` or `name`"),
+            (
+                r#"{"join":{"nmae":"ann"}}"#,
+                "join: unknown field `nmae`, expected one of `game`, `name`, `pass`, `wish`",
+            ),
             (r#"{"join":{"name":7}}"#, "join: invalid type: integer `7`, expected a string"),
             ("{}", "a message says one thing, this one 0"),
             (r#"{"ping":1,"leave":true}"#, "a message says one thing, this one 2"),

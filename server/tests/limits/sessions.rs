@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use tickwire_server::config::SessionLimits;
 use tickwire_server::net::rate::Rate;
 use tickwire_server::{Config, Running, Server, Site};
-use tickwire_shared::protocol::{ClientMessage, VERSION};
+use tickwire_shared::protocol::{ClientMessage, JoinRequest, VERSION};
 
 use crate::ends::{BINARY, frame};
 use crate::swirl::Swirl;
@@ -125,7 +125,7 @@ fn hello_and_join_come_in_time() {
 
 fn joined(server: &Running) -> TcpStream {
     let mut socket = wire::upgraded(server);
-    let join = ClientMessage::Join { name: "by hand".into() }.encode();
+    let join = ClientMessage::Join(JoinRequest::new("by hand")).encode();
     socket.write_all(&[frame(BINARY, &wire::hello(VERSION)), frame(BINARY, &join)].concat()).unwrap();
     socket
 }

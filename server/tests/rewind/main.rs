@@ -205,8 +205,14 @@ fn a_client_that_lies_can_only_choose_a_time_within_the_bound() {
     let address = LinkAddress { reactor: 0, link: LinkId(1) };
     let seat = room.join(address, Profile::default()).expect("there is space");
     let mut client = tickwire_shared::Client::<Dial>::new(Profile::default()).expect("sound");
-    let joined =
-        tickwire_shared::protocol::ServerMessage::Joined { room: 1, seat: 0, tick: Tick(0), rate_hz: 30, token: None };
+    let joined = tickwire_shared::protocol::ServerMessage::Joined {
+        room: 1,
+        seat: 0,
+        tick: Tick(0),
+        rate_hz: 30,
+        token: None,
+        code: None,
+    };
     client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
     let (mut judged, mut lag) = (0, 0u8);
     for tick in 1..600u32 {

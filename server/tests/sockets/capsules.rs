@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tickwire_server::sync::Capsule;
 use tickwire_server::{Config, Running, Server, Site};
-use tickwire_shared::protocol::{ClientMessage, VERSION};
+use tickwire_shared::protocol::{ClientMessage, JoinRequest, VERSION};
 
 use crate::swirl::{self, Swirl};
 use crate::wire;
@@ -27,7 +27,7 @@ fn a_wrong_state_leaves_a_capsule_that_replays() {
     let folder = std::env::temp_dir().join(format!("tickwire-capsules-{}", std::process::id()));
     let server = start(&folder);
     let mut socket = wire::upgraded(&server);
-    let join = ClientMessage::Join { name: "liar".into() };
+    let join = ClientMessage::Join(JoinRequest::new("liar"));
     let bytes = [wire::frame(&wire::hello(VERSION)), wire::frame(&join.encode())].concat();
     socket.write_all(&bytes).expect("the server reads");
     let deadline = Instant::now() + Duration::from_secs(20);

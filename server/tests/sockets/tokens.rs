@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tickwire_server::Running;
 use tickwire_shared::protocol::close::CloseReason;
-use tickwire_shared::protocol::{ClientMessage, ResumeClaim, ResumeToken, ServerMessage, VERSION, frame};
+use tickwire_shared::protocol::{ClientMessage, JoinRequest, ResumeClaim, ResumeToken, ServerMessage, VERSION, frame};
 use tickwire_shared::schema::Schema;
 
 use crate::roaming::{self, Roaming, Witness};
@@ -38,7 +38,7 @@ impl Hand {
     /// Joins: the seat and the token.
     fn join(server: &Running) -> (Self, u16, ResumeToken) {
         let mut hand = Self::greet(server);
-        hand.say(&ClientMessage::Join { name: "by hand".into() });
+        hand.say(&ClientMessage::Join(JoinRequest::new("by hand")));
         match hand.hear() {
             Said::Message(ServerMessage::Joined { seat, token: Some(token), .. }) => (hand, seat, token),
             other => panic!("no seat: {other:?}"),
@@ -227,7 +227,7 @@ fn a_seat_whose_client_leaves_is_free_at_once() {
 fn where_seats_are_not_held_there_is_no_token() {
     let server = roaming::start(0);
     let mut hand = Hand::greet(&server);
-    hand.say(&ClientMessage::Join { name: String::new() });
+    hand.say(&ClientMessage::Join(JoinRequest::new(String::new())));
     assert!(matches!(hand.hear(), Said::Message(ServerMessage::Joined { token: None, .. })));
     server.stop();
 }

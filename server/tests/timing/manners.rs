@@ -70,7 +70,7 @@ fn client() -> Client<Hands> {
 }
 
 fn joined() -> Vec<u8> {
-    ServerMessage::Joined { room: 1, seat: 0, tick: Tick(0), rate_hz: 30, token: None }.encode()
+    ServerMessage::Joined { room: 1, seat: 0, tick: Tick(0), rate_hz: 30, token: None, code: None }.encode()
 }
 
 fn at(tick: u64) -> Duration {

@@ -102,7 +102,7 @@ fn play(ticks: u32, delay: usize, mut spoil: impl FnMut(u32, &Frame, Vec<u8>) ->
     room.join(LINK, Profile::default()).expect("there is space");
     room.keep_capsules();
     let mut client = Client::<Garden>::new(Profile::default()).expect("the test's kinds are sound");
-    let joined = ServerMessage::Joined { room: 1, seat: 0, tick: Tick(0), rate_hz: 30, token: None };
+    let joined = ServerMessage::Joined { room: 1, seat: 0, tick: Tick(0), rate_hz: 30, token: None, code: None };
     client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
     while client.poll_transmit().is_some() {}
     let mut seen = Seen::default();

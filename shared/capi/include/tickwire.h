@@ -163,6 +163,11 @@ typedef struct tickwire_options {
   // Over wss:// take the certificates of these authorities and no others, as PEM that ends with a zero; NULL: those of
   // the public authorities. Read during the call only.
   const char *trusted_pem;
+  // Who the player is, where the server asks: a signed token, or a ticket of its HTTP API; NULL or empty: nobody in
+  // particular. Read during the call only.
+  const char *pass;
+  // Which room, as JSON, such as {"code": "K7QX4M"}; NULL or empty: any. Read during the call only.
+  const char *wish;
 } tickwire_options;
 
 // A field of a kind, or of the input.
@@ -534,6 +539,17 @@ tickwire_status tickwire_poll_event_at(struct tickwire_client *client,
                                        uint8_t *payload,
                                        size_t capacity);
 
+// The next word from whoever runs the server, to be shown to the player; `TICKWIRE_STATUS_NOTHING` when there is none.
+// As much of it as there is room for, and a zero, go to `text`. `*ends_in_s`, which may be NULL, is in how many seconds
+// the connection ends, or -1. The last 16 wait.
+//
+// # Safety
+// `client` is NULL or a client; `text` has room for `capacity` bytes or is NULL; `ends_in_s` is NULL or a place for one.
+tickwire_status tickwire_poll_notice(struct tickwire_client *client,
+                                     char *text,
+                                     size_t capacity,
+                                     int64_t *ends_in_s);
+
 // The input says nothing again: false, 0, empty, or as near to it as ranges allow. What is set stays set otherwise.
 //
 // # Safety
@@ -604,6 +620,13 @@ tickwire_state tickwire_client_state(struct tickwire_client *client);
 // # Safety
 // `client` is NULL or a client; `buffer` has room for `capacity` bytes or is NULL.
 size_t tickwire_reason(struct tickwire_client *client, char *buffer, size_t capacity);
+
+// What others join this room by, as the wish {"code": ...}; empty where it has no code. Copies as much as there is room
+// for, and a zero, and gives the bytes that all of it takes, with the zero.
+//
+// # Safety
+// `client` is NULL or a client; `buffer` has room for `capacity` bytes or is NULL.
+size_t tickwire_room_code(struct tickwire_client *client, char *buffer, size_t capacity);
 
 // Tells about the session.
 //

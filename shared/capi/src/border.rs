@@ -287,13 +287,13 @@ fn said(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::Profile;
+    use tickwire_shared::JoinRequest;
 
     use super::*;
 
     #[test]
     fn a_panic_stays_here_and_the_client_says_so_from_then_on() {
-        let mut client = Box::new(Client::new("coins", Profile::default(), 1));
+        let mut client = Box::new(Client::new("coins", JoinRequest::default(), 1));
         // SAFETY: a client, on this thread
         let mut run = |body: fn(&mut Inside) -> Outcome| unsafe { call_on(&raw mut *client, body) };
         assert_eq!(run(|_| Ok(Status::Nothing)), Status::Nothing);

@@ -4,8 +4,9 @@ use std::ffi::c_char;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
 
-use tickwire_shared::Profile;
+use tickwire_shared::JoinRequest;
 use tickwire_shared::client::{ClientError, Meanwhile, Returning, UntypedClient, UntypedEvent, Wish};
+use tickwire_shared::protocol::limits::{PASS_MAX_BYTES, WISH_MAX_BYTES};
 
 use crate::border::{self, Failure, Outcome, Status};
 use crate::sampled::Sampled;
@@ -40,8 +41,8 @@ pub(crate) struct Inside {
 }
 
 impl Client {
-    pub(crate) fn new(game: &str, profile: Profile, seed: u64) -> Self {
-        let client = UntypedClient::of_game(game, profile).returning(Returning::new(seed));
+    pub(crate) fn new(game: &str, request: JoinRequest, seed: u64) -> Self {
+        let client = UntypedClient::of_game(game, request).returning(Returning::new(seed));
         let inside = Inside {
             client,
             epoch: Instant::now(),
@@ -56,9 +57,21 @@ impl Client {
         Self { inside, error: String::new(), is_poisoned: false }
     }
 
-    pub(crate) fn with(game: &str, name: &str, options: &Options) -> Self {
+    /// # Safety
+    /// The texts of the options are NULL or end with a zero.
+    pub(crate) unsafe fn with(game: &str, name: &str, options: &Options) -> Result<Self, Failure> {
+        let text = |text: *const c_char, what| {
+            // SAFETY: the caller's promise
+            if text.is_null() { Ok("") } else { unsafe { border::text(text, what) } }
+        };
+        let (pass, wish) = (text(options.pass, "the pass")?, text(options.wish, "the wish")?);
+        let request = JoinRequest::new(name).with_pass(pass).wishing(wish);
+        if !request.is_sound() {
+            let text = format!("a pass has {PASS_MAX_BYTES} bytes at most, a wish {WISH_MAX_BYTES}");
+            return Err(Failure::new(Status::ErrorArgument, text));
+        }
         let seed = if options.seed == 0 { RandomState::new().build_hasher().finish() } else { options.seed };
-        let mut made = Self::new(game, Profile { name: name.to_owned() }, seed);
+        let mut made = Self::new(game, request, seed);
         let client = made.inside.client;
         made.inside.client = if options.reconnects {
             client.returning(Returning {
@@ -69,7 +82,7 @@ impl Client {
         } else {
             client.once()
         };
-        made
+        Ok(made)
     }
 }
 
@@ -125,6 +138,11 @@ pub struct Options {
     /// Over wss:// take the certificates of these authorities and no others, as PEM that ends with a zero; NULL: those of
     /// the public authorities. Read during the call only.
     pub trusted_pem: *const c_char,
+    /// Who the player is, where the server asks: a signed token, or a ticket of its HTTP API; NULL or empty: nobody in
+    /// particular. Read during the call only.
+    pub pass: *const c_char,
+    /// Which room, as JSON, such as {"code": "K7QX4M"}; NULL or empty: any. Read during the call only.
+    pub wish: *const c_char,
 }
 
 impl Default for Options {
@@ -136,6 +154,8 @@ impl Default for Options {
             give_up_after_ms: 60_000,
             seed: 0,
             trusted_pem: std::ptr::null(),
+            pass: std::ptr::null(),
+            wish: std::ptr::null(),
         }
     }
 }
@@ -169,7 +189,7 @@ pub unsafe extern "C" fn tickwire_client_new(
     border::call(|| unsafe {
         border::put(client, std::ptr::null_mut(), "the place for the client")?;
         let options = border::read(options)?.unwrap_or_default();
-        let made = Client::with(border::text(game, "the game")?, border::text(name, "the name")?, &options);
+        let made = Client::with(border::text(game, "the game")?, border::text(name, "the name")?, &options)?;
         border::put(client, Box::into_raw(Box::new(made)), "the place for the client")
     })
 }

@@ -1,5 +1,6 @@
 //! What happened, one thing at a time.
 
+use std::ffi::c_char;
 use std::time::Duration;
 
 use tickwire_shared::client::UntypedEvent;
@@ -96,6 +97,32 @@ pub unsafe extern "C" fn tickwire_poll_event_at(
     let next = |inside: &mut Inside| unsafe {
         let waits = inside.event.take().or_else(|| inside.client.poll_event_at(Duration::from_nanos(now_ns)));
         give(inside, waits, event, (payload, capacity))
+    };
+    // SAFETY: the caller's promise
+    unsafe { border::call_on(client, next) }
+}
+
+/// The next word from whoever runs the server, to be shown to the player; `TICKWIRE_STATUS_NOTHING` when there is none.
+/// As much of it as there is room for, and a zero, go to `text`. `*ends_in_s`, which may be NULL, is in how many seconds
+/// the connection ends, or -1. The last 16 wait.
+///
+/// # Safety
+/// `client` is NULL or a client; `text` has room for `capacity` bytes or is NULL; `ends_in_s` is NULL or a place for one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_poll_notice(
+    client: *mut Client,
+    text: *mut c_char,
+    capacity: usize,
+    ends_in_s: *mut i64,
+) -> Status {
+    let next = |inside: &mut Inside| {
+        let Some(notice) = inside.client.poll_notice() else { return Ok(Status::Nothing) };
+        let seconds = notice.ends_in.map_or(-1, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+        // SAFETY: the caller's promises
+        unsafe {
+            border::put_text(&notice.text, text, capacity);
+            if ends_in_s.is_null() { Ok(Status::Ok) } else { border::put(ends_in_s, seconds, "the seconds") }
+        }
     };
     // SAFETY: the caller's promise
     unsafe { border::call_on(client, next) }

@@ -125,6 +125,18 @@ pub unsafe extern "C" fn tickwire_reason(client: *mut Client, buffer: *mut c_cha
     unsafe { border::text_of(client, (buffer, capacity), reason) }
 }
 
+/// What others join this room by, as the wish {"code": ...}; empty where it has no code. Copies as much as there is room
+/// for, and a zero, and gives the bytes that all of it takes, with the zero.
+///
+/// # Safety
+/// `client` is NULL or a client; `buffer` has room for `capacity` bytes or is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_room_code(client: *mut Client, buffer: *mut c_char, capacity: usize) -> usize {
+    let code = |inside: &mut Inside| Ok(inside.client.code().unwrap_or_default().to_owned());
+    // SAFETY: the caller's promises
+    unsafe { border::text_of(client, (buffer, capacity), code) }
+}
+
 /// Tells about the session.
 ///
 /// # Safety

@@ -137,7 +137,7 @@ pub unsafe extern "C" fn tickwire_connect(
         border::put(client, std::ptr::null_mut(), "the place for the client")?;
         let options = border::read(options)?.unwrap_or_default();
         let (url, game) = (border::text(url, "the URL")?, border::text(game, "the game")?);
-        let mut made = Client::with(game, border::text(name, "the name")?, &options);
+        let mut made = Client::with(game, border::text(name, "the name")?, &options)?;
         let pem = options.trusted_pem;
         let pem = if pem.is_null() { None } else { Some(border::text(pem, "the trusted PEM")?) };
         connect(&mut made.inside, url, pem, options.trusts_anybody)?;

@@ -412,3 +412,57 @@ fn a_broken_connection_is_made_again() {
     let told = unsafe { tickwire_disconnected(client.0, now_ns, 1006, null(), &raw mut returns) };
     assert_eq!((told, returns, client.session().state), (Status::Ok, false, State::Closed));
 }
+
+#[test]
+fn a_wish_travels_and_the_operators_words_come_back() {
+    use tickwire_shared::protocol::{ClientMessage, JoinRequest, ServerMessage};
+
+    let mut options = std::mem::MaybeUninit::uninit();
+    // SAFETY: a place that is filled
+    let mut options = unsafe {
+        assert_eq!(tickwire_options_init(options.as_mut_ptr()), Status::Ok);
+        options.assume_init()
+    };
+    let make = |options: &Options| {
+        let mut client = null_mut();
+        // SAFETY: texts that end with a zero, and places
+        (unsafe { tickwire_client_new(c"coins".as_ptr(), c"ann".as_ptr(), options, &raw mut client) }, Handle(client))
+    };
+    let long = CString::new(" ".repeat(1025)).unwrap();
+    options.wish = long.as_ptr();
+    assert_eq!(make(&options).0, Status::ErrorArgument);
+    (options.wish, options.pass) = (c"{\"room\": 3}".as_ptr(), c"ticket".as_ptr());
+    let (made, client) = make(&options);
+    assert_eq!(made, Status::Ok);
+    let mut said = Vec::new();
+    for _ in 0..2 {
+        let (mut buffer, mut length) = ([0; 4096], 0);
+        // SAFETY: a client, a buffer and a place
+        let next = unsafe { tickwire_next_message(client.0, buffer.as_mut_ptr(), buffer.len(), &raw mut length) };
+        assert_eq!(next, Status::Ok);
+        said.push(buffer[..length].to_vec());
+    }
+    let request = JoinRequest::new("ann").wishing("{\"room\": 3}").with_pass("ticket");
+    assert_eq!(ClientMessage::decode(&said[1]), Ok(ClientMessage::Join(request)));
+
+    let notice = ServerMessage::Notice { text: "tea time".into(), ends_in_s: Some(30) };
+    assert_eq!(client.handle(0, &notice.encode()), Status::Ok);
+    let (mut buffer, mut ends_in_s) = ([0xffu8; 16], 0);
+    // SAFETY: a client, a buffer and a place
+    let mut poll = |room: usize| unsafe {
+        let status = tickwire_poll_notice(client.0, buffer.as_mut_ptr().cast(), room, &raw mut ends_in_s);
+        (status, buffer, ends_in_s)
+    };
+    let (status, text, seconds) = poll(16);
+    assert_eq!((status, seconds, &text[..9]), (Status::Ok, 30, &b"tea time\0"[..]));
+    assert_eq!(poll(16).0, Status::Nothing);
+    assert_eq!(client.handle(0, &ServerMessage::Notice { text: "tea".into(), ends_in_s: None }.encode()), Status::Ok);
+    let (status, text, seconds) = poll(3);
+    assert_eq!((status, seconds, &text[..3]), (Status::Ok, -1, &b"te\0"[..]), "as much as there is room for");
+    assert_eq!(room_code(&client), "", "it has none");
+}
+
+fn room_code(client: &Handle) -> String {
+    // SAFETY: a client
+    text(|buffer, capacity| unsafe { tickwire_room_code(client.0, buffer, capacity) })
+}

@@ -41,10 +41,10 @@ pub use wish::{Wish, WishError};
 
 use crate::bits::DecodeError;
 use crate::delta::LayoutError;
-use crate::game::{EntityId, Game, Profile, SeatId};
+use crate::game::{EntityId, Game, SeatId};
 use crate::protocol::input::InputLanes;
 use crate::protocol::limits::INPUT_LANES_MAX;
-use crate::protocol::{self, ResumeToken, close::CloseReason};
+use crate::protocol::{self, JoinRequest, ResumeToken, close::CloseReason};
 use crate::schema::{Replicate, Schema, World};
 use crate::tick::Tick;
 use event::Events;
@@ -114,6 +114,25 @@ impl State {
             _ => None,
         }
     }
+}
+
+/// Word from whoever runs the server, for the player.
+///
+/// ```
+/// use std::time::Duration;
+/// use tickwire_shared::client::{Client, Notice};
+/// # fn show<G: tickwire_shared::Game>(client: &mut Client<G>) {
+/// while let Some(Notice { text, ends_in }) = client.poll_notice() {
+///     println!("{text} {}", ends_in.map_or(String::new(), |time| format!("(in {time:?})")));
+/// }
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// A sentence or two.
+    pub text: String,
+    /// The connection ends after this time, or before.
+    pub ends_in: Option<Duration>,
 }
 
 /// Why a message could not be taken. The transport should close, with the code that
@@ -188,13 +207,14 @@ pub struct Client<G: Game> {
 }
 
 impl<G: Game> Client<G> {
-    /// A client that asks for a seat under `profile`; its first messages wait in [`Client::poll_transmit`].
+    /// A client that asks for a seat: under a [`Profile`](crate::game::Profile) in any room, or as a [`JoinRequest`]
+    /// says. Its first messages wait in [`Client::poll_transmit`].
     ///
     /// # Errors
     /// The game's own kinds are impossible: see [`LayoutError`].
-    pub fn new(profile: Profile) -> Result<Self, LayoutError> {
+    pub fn new(request: impl Into<JoinRequest>) -> Result<Self, LayoutError> {
         const { assert!(G::Input::LANES <= INPUT_LANES_MAX, "a game's input has at most 8 lanes") };
-        let untyped = UntypedClient::new(Schema::of::<G>(), profile)?;
+        let untyped = UntypedClient::new(Schema::of::<G>(), request)?;
         Ok(Self { untyped, events: Events::default(), prediction: None })
     }
 
@@ -350,6 +370,11 @@ impl<G: Game> Client<G> {
         self.events.poll_until(drawn)
     }
 
+    /// The next word from whoever runs the server, to be shown to the player. The last 16 wait.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.untyped.poll_notice()
+    }
+
     /// Where the client is on its way.
     #[must_use]
     pub fn state(&self) -> &State {
@@ -360,6 +385,12 @@ impl<G: Game> Client<G> {
     #[must_use]
     pub fn seat(&self) -> Option<SeatId> {
         self.untyped.seat()
+    }
+
+    /// What others join this room by, as `{"code": …}` in [`JoinRequest::wish`]; none where it has no code.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.untyped.code()
     }
 
     /// The entities that belong to the seat.

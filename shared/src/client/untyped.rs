@@ -15,13 +15,13 @@ use super::inputs::{Inputs, Sent};
 use super::interpolation::{Interpolation, Motion};
 use super::prediction::Moment;
 use super::reconnect::Reconnect;
-use super::{ClientError, State, Stats};
+use super::{ClientError, Notice, State, Stats};
 use crate::delta::{KindLayout, Layout, LayoutError};
-use crate::game::{EntityId, Profile, SeatId};
+use crate::game::{EntityId, SeatId};
 use crate::protocol::frame::{self, Frame, InputAck};
 use crate::protocol::input::{HeardAge, InputLanes, Told, ViewLag};
 use crate::protocol::limits::INPUT_LANES_MAX;
-use crate::protocol::{self, ClientMessage, ResumeToken, ServerMessage};
+use crate::protocol::{self, ClientMessage, JoinRequest, ResumeToken, ServerMessage};
 use crate::replica::{Between, Change, Replica};
 use crate::schema::Schema;
 use crate::tick::{Tick, TickRate};
@@ -29,6 +29,9 @@ use healing::Doubt;
 
 /// How often a client asks for the round-trip time.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Notices that wait to be polled; the oldest goes.
+const NOTICES_MAX: usize = 16;
 
 /// Lanes that are no input of the game.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -67,13 +70,15 @@ pub struct InputError {
 #[derive(Debug)]
 pub struct UntypedClient {
     state: State,
-    profile: Profile,
+    request: JoinRequest,
     /// Room and seat, once there is one.
     seat: Option<(u64, SeatId)>,
     /// None for one that does not come back.
     reconnect: Option<Reconnect>,
     /// Leads back to the seat.
     token: Option<ResumeToken>,
+    /// Leads others to the room.
+    code: Option<String>,
     /// Events of the game since joining; wraps.
     events_had: u32,
     /// Commands that wait for a connection.
@@ -99,18 +104,19 @@ pub struct UntypedClient {
     last_ping: Option<Duration>,
     transmits: VecDeque<Vec<u8>>,
     events: Events<UntypedEvent>,
+    notices: VecDeque<Notice>,
     stats: Stats,
 }
 
 impl UntypedClient {
-    /// A client that asks for a seat under `profile` in the game of this schema; its first messages wait in
+    /// A client that asks for a seat in the game of this schema; its first messages wait in
     /// [`UntypedClient::poll_transmit`].
     ///
     /// # Errors
     /// The schema is impossible: see [`LayoutError`].
-    pub fn new(schema: impl Into<Arc<Schema>>, profile: Profile) -> Result<Self, LayoutError> {
+    pub fn new(schema: impl Into<Arc<Schema>>, request: impl Into<JoinRequest>) -> Result<Self, LayoutError> {
         let schema = schema.into();
-        let mut client = Self::awaiting(schema.game.clone(), profile);
+        let mut client = Self::awaiting(schema.game.clone(), request.into());
         client.learn(schema.fingerprint(), schema)?;
         client.ask_for_a_seat();
         Ok(client)
@@ -122,7 +128,7 @@ impl UntypedClient {
     /// The schema is impossible: see [`LayoutError`].
     pub fn back_to(schema: impl Into<Arc<Schema>>, token: ResumeToken) -> Result<Self, LayoutError> {
         let schema = schema.into();
-        let mut client = Self::awaiting(schema.game.clone(), Profile::default());
+        let mut client = Self::awaiting(schema.game.clone(), JoinRequest::default());
         client.learn(schema.fingerprint(), schema)?;
         client.token = Some(token);
         client.handle_connected();
@@ -131,19 +137,20 @@ impl UntypedClient {
 
     /// A client that knows no more than the game's name.
     #[must_use]
-    pub fn of_game(name: &str, profile: Profile) -> Self {
-        let mut client = Self::awaiting(name.to_owned(), profile);
+    pub fn of_game(name: &str, request: impl Into<JoinRequest>) -> Self {
+        let mut client = Self::awaiting(name.to_owned(), request.into());
         client.ask_for_a_seat();
         client
     }
 
-    fn awaiting(game: String, profile: Profile) -> Self {
+    fn awaiting(game: String, request: JoinRequest) -> Self {
         Self {
             state: State::Joining,
-            profile,
+            request,
             seat: None,
             reconnect: None,
             token: None,
+            code: None,
             events_had: 0,
             kept: VecDeque::new(),
             game,
@@ -163,6 +170,7 @@ impl UntypedClient {
             last_ping: None,
             transmits: VecDeque::new(),
             events: Events::default(),
+            notices: VecDeque::new(),
             stats: Stats::default(),
         }
     }
@@ -183,15 +191,24 @@ impl UntypedClient {
         }
         match message {
             ServerMessage::Welcome { fingerprint, schema } => return self.handle_welcome(fingerprint, schema),
-            ServerMessage::Joined { room, seat, tick, rate_hz, token } => {
+            ServerMessage::Joined { room, seat, tick, rate_hz, token, code } => {
                 self.handle_joined((room, SeatId(seat)), tick, TickRate::hz(rate_hz))?;
+                self.code = code;
                 self.take_token(now, token);
             }
-            ServerMessage::Resumed { room, seat, tick, rate_hz, token, events_lost } => {
+            ServerMessage::Resumed { room, seat, tick, rate_hz, token, events_lost, code } => {
                 self.handle_resumed((room, SeatId(seat)), (tick, TickRate::hz(rate_hz)), events_lost)?;
+                self.code = code;
                 self.take_token(now, Some(token));
             }
             ServerMessage::Refused { reason } => self.end(reason),
+            ServerMessage::Notice { text, ends_in_s } => {
+                let ends_in = ends_in_s.map(|seconds| Duration::from_secs(seconds.into()));
+                if self.notices.len() >= NOTICES_MAX {
+                    self.notices.pop_front();
+                }
+                self.notices.push_back(Notice { text, ends_in });
+            }
             ServerMessage::Pong { stamp_ms } => {
                 let rtt_ms = (now.as_millis() as u32).wrapping_sub(stamp_ms);
                 self.stats.rtt = Some(Duration::from_millis(rtt_ms.into()));
@@ -263,6 +280,11 @@ impl UntypedClient {
         self.events.poll()
     }
 
+    /// As [`Client::poll_notice`](super::Client::poll_notice).
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
     /// As [`Client::poll_event_at`](super::Client::poll_event_at).
     pub fn poll_event_at(&mut self, now: Duration) -> Option<UntypedEvent> {
         let (drawn, _) = self.drawn(now);
@@ -290,6 +312,12 @@ impl UntypedClient {
     #[must_use]
     pub fn seat(&self) -> Option<SeatId> {
         self.seat.filter(|_| self.state.ended().is_none()).map(|(_, seat)| seat)
+    }
+
+    /// As [`Client::code`](super::Client::code).
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
     }
 
     /// The entities that belong to the seat.
@@ -391,8 +419,7 @@ impl UntypedClient {
 
     fn ask_for_a_seat(&mut self) {
         self.greet();
-        let name = self.profile.name.clone();
-        self.transmit(ClientMessage::Join { name }.encode());
+        self.transmit(ClientMessage::Join(self.request.clone()).encode());
     }
 
     fn greet(&mut self) {

@@ -6,8 +6,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{ConnectError, Connection, ConnectionError, Trust};
 use crate::client::{Client, Interpolation, Predict, PredictError, Returning};
-use crate::game::{Game, Profile};
-use crate::protocol::ResumeToken;
+use crate::game::Game;
+use crate::protocol::{JoinRequest, ResumeToken};
 
 /// A [`Connection`] that is driven by calls that return within a time: once a picture of the game, say.
 ///
@@ -36,17 +36,17 @@ impl<G: Game> Blocking<G> {
     ///
     /// # Errors
     /// See [`ConnectError`]; each says what to do.
-    pub fn connect(url: &str, profile: Profile) -> Result<Self, ConnectError> {
-        Self::connect_trusting(url, profile, &Trust::default())
+    pub fn connect(url: &str, request: impl Into<JoinRequest>) -> Result<Self, ConnectError> {
+        Self::connect_trusting(url, request, &Trust::default())
     }
 
     /// As [`Connection::connect_trusting`]; waits for it.
     ///
     /// # Errors
     /// See [`ConnectError`]; each says what to do.
-    pub fn connect_trusting(url: &str, profile: Profile, trust: &Trust) -> Result<Self, ConnectError> {
+    pub fn connect_trusting(url: &str, request: impl Into<JoinRequest>, trust: &Trust) -> Result<Self, ConnectError> {
         let runtime = runtime(url)?;
-        let connection = runtime.block_on(Connection::connect_trusting(url, profile, trust))?;
+        let connection = runtime.block_on(Connection::connect_trusting(url, request, trust))?;
         Ok(Self { connection, runtime })
     }
 

@@ -2,6 +2,10 @@
 
 /// Longest player name in bytes of UTF-8.
 pub const NAME_MAX_BYTES: usize = 24;
+/// Longest pass of a newcomer in bytes: a signed token with some claims.
+pub const PASS_MAX_BYTES: usize = 2 * 1024;
+/// Longest wish of a newcomer in bytes of JSON.
+pub const WISH_MAX_BYTES: usize = 1024;
 /// Longest cold message of a client in bytes.
 pub const CLIENT_MESSAGE_MAX_BYTES: usize = 4 * 1024;
 /// Longest cold message of a server in bytes; a schema is the longest.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::limits::{CLIENT_MESSAGE_MAX_BYTES, EVENT_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
-use super::{FRAME, ResumeClaim, ResumeToken};
+use super::{FRAME, JoinRequest, ResumeClaim, ResumeToken};
 use crate::bits::DecodeError;
 use crate::schema::Schema;
 use crate::tick::Tick;
@@ -20,11 +20,8 @@ pub enum ClientMessage {
         /// [`Schema::fingerprint`] of the client's build.
         fingerprint: u64,
     },
-    /// Asks for a seat in any room with space.
-    Join {
-        /// The player's name.
-        name: String,
-    },
+    /// Asks for a seat.
+    Join(JoinRequest),
     /// Asks for a [`ServerMessage::Pong`].
     Ping {
         /// Comes back as it is.
@@ -70,6 +67,8 @@ pub enum ServerMessage {
         rate_hz: u16,
         /// For [`ClientMessage::Resume`], should the connection break; none where a lost seat is not held.
         token: Option<ResumeToken>,
+        /// What others join this room by; none where a room has no code.
+        code: Option<String>,
     },
     /// A "no" with a reason for a person; the connection closes.
     Refused {
@@ -95,6 +94,15 @@ pub enum ServerMessage {
         token: ResumeToken,
         /// Events that were sent to the seat and that the server no longer has.
         events_lost: u32,
+        /// What others join this room by; none where a room has no code.
+        code: Option<String>,
+    },
+    /// Word from whoever runs the server, for the player.
+    Notice {
+        /// A sentence or two.
+        text: String,
+        /// The connection ends in so many seconds, or before.
+        ends_in_s: Option<u32>,
     },
 }
 
@@ -190,8 +198,8 @@ mod tests {
 
     #[test]
     fn leftovers_and_hostile_lengths_are_refused() {
-        let mut bytes = ClientMessage::Join { name: "ann".into() }.encode();
-        assert_eq!(ClientMessage::decode(&bytes), Ok(ClientMessage::Join { name: "ann".into() }));
+        let mut bytes = ClientMessage::Join(JoinRequest::new("ann")).encode();
+        assert_eq!(ClientMessage::decode(&bytes), Ok(ClientMessage::Join(JoinRequest::new("ann"))));
         bytes.push(0);
         assert_eq!(ClientMessage::decode(&bytes), Err(DecodeError::Trailing));
         // a command that claims 2^40 bytes

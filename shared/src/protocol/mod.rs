@@ -17,12 +17,13 @@
 //!
 //!   hello, resume        ->                         on a new connection, after the old one broke
 //!                        <-  welcome, resumed (or close)
+//!                        <-  notice              at any time: word from whoever runs the server
 //! ```
 //!
 //! ```
-//! use tickwire_shared::protocol::{ClientMessage, decode_payload, encode_payload};
+//! use tickwire_shared::protocol::{ClientMessage, JoinRequest, decode_payload, encode_payload};
 //!
-//! let join = ClientMessage::Join { name: "ann".into() };
+//! let join = ClientMessage::Join(JoinRequest::new("ann"));
 //! assert_eq!(ClientMessage::decode(&join.encode())?, join);
 //! let event: (u8, String) = decode_payload(&encode_payload(&(3u8, "bang")))?; // the game's own types
 //! assert_eq!(event, (3, "bang".into()));
@@ -33,18 +34,20 @@ pub mod close;
 pub mod frame;
 pub mod heard;
 pub mod input;
+mod join;
 pub mod limits;
 mod message;
 mod resume;
 pub(crate) mod varint;
 
+pub use join::JoinRequest;
 pub use message::{ClientMessage, ServerMessage, decode_command, decode_payload, encode_payload};
 pub use resume::{ResumeClaim, ResumeToken};
 
 /// The subprotocol's name in the WebSocket handshake.
 pub const SUBPROTOCOL: &str = "tickwire.1";
 /// The version that a hello carries.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 
 /// The bit that the first byte of a [`frame`] has, and that of no cold message of a server.
 pub const FRAME: u8 = 0x80;

@@ -4,7 +4,8 @@
 //! [`Player`] and lends what is to be drawn as arrays of numbers ([`drawn`]). Call order for each session:
 //!
 //! ```text
-//! new(game, name, token, seed)       then, whenever something was called: poll_transmit until it gives nothing
+//! new(game, name, pass, wish, token, seed)
+//!                                    then, whenever something was called: poll_transmit until it gives nothing
 //! handle_message(now, bytes)         an error: close the socket; then state, reason
 //! rest, put(...), input(now), sample(now), poll_event(now)
 //!                                    once a frame; what sample points at lies there until the next one
@@ -22,7 +23,7 @@ mod player;
 
 use std::time::Duration;
 
-use tickwire_shared::Profile;
+use tickwire_shared::JoinRequest;
 use tickwire_shared::client::{Returning, State, UntypedClient, Wish};
 use tickwire_shared::protocol::ResumeToken;
 use tickwire_shared::schema::{Field, KindSchema};
@@ -81,14 +82,15 @@ impl Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// Asks for a seat in a game under this name; or, with its `token`, for one that it had. When its connection breaks
-    /// it comes back at times drawn from `seed`.
+    /// Asks for a seat in a game under this name, with this pass, in the room that the wish (JSON) tells, both of which may
+    /// be empty; or, with its `token`, for one that it had. When its connection breaks it comes back at times drawn from
+    /// `seed`.
     #[wasm_bindgen(constructor)]
     #[must_use]
-    pub fn new(game: &str, name: String, token: &[u8], seed: u32) -> Self {
+    pub fn new(game: &str, name: String, pass: String, wish: String, token: &[u8], seed: u32) -> Self {
         let client = match token_of(token) {
             Some(token) => UntypedClient::back_to_game(game, token),
-            None => UntypedClient::of_game(game, Profile { name }),
+            None => UntypedClient::of_game(game, JoinRequest { name, pass, wish }),
         };
         Self::of(client.returning(returning(seed)))
     }
@@ -204,6 +206,12 @@ impl Client {
         self.player.poll_event_at(since_epoch(now_ms))
     }
 
+    /// The next word from whoever runs the server. Ask after each message.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        let notice = self.player.poll_notice()?;
+        Some(Notice { text: notice.text, ends_in_s: notice.ends_in.map(|time| time.as_secs_f64()) })
+    }
+
     /// Brings what is drawn to `now_ms` and gives where its table lies: see [`drawn`]. 0 before the schema is known.
     pub fn sample(&mut self, now_ms: f64) -> *const u32 {
         let Some(drawn) = &mut self.drawn else { return std::ptr::null() };
@@ -234,6 +242,12 @@ impl Client {
     #[must_use]
     pub fn seat(&self) -> Option<u16> {
         self.player.untyped().seat().map(|seat| seat.0)
+    }
+
+    /// What others join this room by; nothing where it has no code.
+    #[must_use]
+    pub fn code(&self) -> Option<String> {
+        self.player.untyped().code().map(str::to_owned)
     }
 
     /// The entities of the seat.
@@ -311,6 +325,16 @@ impl Client {
     pub fn field_variants(&self, kind: u16, field: usize) -> Vec<String> {
         self.field(kind, field).map_or_else(Vec::new, fields::variants)
     }
+}
+
+/// Word from whoever runs the server, for the player. Free it after reading.
+#[wasm_bindgen(getter_with_clone)]
+#[derive(Debug)]
+pub struct Notice {
+    /// A sentence or two.
+    pub text: String,
+    /// The connection ends in so many seconds, or before.
+    pub ends_in_s: Option<f64>,
 }
 
 /// A resume token, if these bytes are one.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tickwire_shared::client::{ClientError, InputError, Stats, UntypedClient, UntypedEvent};
+use tickwire_shared::client::{ClientError, InputError, Notice, Stats, UntypedClient, UntypedEvent};
 
 use crate::drawn::Drawn;
 
@@ -46,6 +46,9 @@ pub trait Player {
 
     /// The next event of the game that is drawn by `now`, in its own encoding. All else that happens is read elsewhere.
     fn poll_event_at(&mut self, now: Duration) -> Option<Vec<u8>>;
+
+    /// As [`UntypedClient::poll_notice`].
+    fn poll_notice(&mut self) -> Option<Notice>;
 
     /// Counters and estimates; who predicts has more of them.
     fn stats(&self) -> Stats {
@@ -97,6 +100,10 @@ impl Player for UntypedClient {
 
     fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.poll_transmit()
+    }
+
+    fn poll_notice(&mut self) -> Option<Notice> {
+        self.poll_notice()
     }
 
     fn poll_event_at(&mut self, now: Duration) -> Option<Vec<u8>> {

@@ -116,3 +116,13 @@ fn an_input_is_what_it_names_and_rests_otherwise() {
         "the input of test has no field \"gno\"; it has thrust, turn, aim, go, gun"
     );
 }
+
+#[test]
+fn a_join_says_what_a_binary_client_says() {
+    let said = read(&game(), r#"{"join":{"game":"test","name":"ann","pass":"p","wish":{"code":"K7QX4M"}}}"#);
+    let request = JoinRequest::new("ann").with_pass("p").wishing(r#"{"code":"K7QX4M"}"#);
+    assert_eq!(said, Ok(Said::Join { game: Some("test".into()), request }));
+    assert_eq!(read(&game(), r#"{"join":{}}"#), Ok(Said::Join { game: None, request: JoinRequest::default() }));
+    let wrong = read(&game(), r#"{"join":{"wish":"any"}}"#).unwrap_err().to_string();
+    assert!(wrong.contains("invalid type: string \"any\", expected a map"), "{wrong}");
+}

@@ -8,7 +8,7 @@ use tickwire_shared::delta::{
 use tickwire_shared::protocol::frame::{
     Contents, FrameHead, InputAck, write_events, write_head, write_late, write_owned, write_part_head,
 };
-use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ResumeToken, ServerMessage};
+use tickwire_shared::protocol::{self, ClientMessage, JoinRequest, ResumeClaim, ResumeToken, ServerMessage};
 use tickwire_shared::{EntityId, Replicate, Schema, Tick, World};
 
 use super::{Seed, slice};
@@ -54,14 +54,22 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
     };
     vec![
         ("ok-hello", hello.clone()),
-        ("ok-join", client(ClientMessage::Join { name: "Grüße".into() })),
+        ("ok-join", client(ClientMessage::Join(JoinRequest::new("Grüße")))),
         ("ok-ping", client(ClientMessage::Ping { stamp_ms: u32::MAX })),
         ("ok-resync", client(ClientMessage::Resync)),
+        (
+            "ok-join-with-pass-and-wish",
+            client(ClientMessage::Join(JoinRequest::new("Ann").with_pass("ticket").wishing(r#"{"code": "K7QX4M"}"#))),
+        ),
+        ("ok-notice", server(ServerMessage::Notice { text: "Tea time.".into(), ends_in_s: Some(30) })),
         ("ok-command", client(ClientMessage::Command(vec![0; 300]))),
         ("ok-leave", client(ClientMessage::Leave)),
         ("ok-welcome", server(ServerMessage::Welcome { fingerprint: 1, schema: None })),
         ("ok-welcome-with-schema", server(ServerMessage::Welcome { fingerprint: 1, schema: Some(schema) })),
-        ("ok-joined", server(ServerMessage::Joined { room: 1, seat: 2, tick: Tick(3), rate_hz: 30, token: None })),
+        (
+            "ok-joined",
+            server(ServerMessage::Joined { room: 1, seat: 2, tick: Tick(3), rate_hz: 30, token: None, code: None }),
+        ),
         ("ok-refused", server(ServerMessage::Refused { reason: "The room is full.".into() })),
         ("ok-frame", frame.clone()),
         ("ok-frame-with-a-late-part", late.clone()),
@@ -70,7 +78,15 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         ("ok-resume", client(ClientMessage::Resume(claim.clone()))),
         (
             "ok-resumed",
-            server(ServerMessage::Resumed { room: 1, seat: 2, tick: Tick(3), rate_hz: 30, token, events_lost: 4 }),
+            server(ServerMessage::Resumed {
+                room: 1,
+                seat: 2,
+                tick: Tick(3),
+                rate_hz: 30,
+                token,
+                events_lost: 4,
+                code: None,
+            }),
         ),
         ("bad-resume-with-a-short-token", client(ClientMessage::Resume(claim))[..30].into()),
         ("bad-resume-of-2-to-the-40th-channels", [&[7; 33][..], &[0, 0, 0, 253, 0, 0, 0, 0, 0, 1, 0, 0]].concat()),
@@ -248,9 +264,12 @@ fn clients() -> Vec<Seed> {
         [&[1], &first[..], &plays, &looks, &pong, &second, &looks, &plays, &leaves].concat()
     };
     let refused = ServerMessage::Refused { reason: "full".into() }.encode();
+    let joined = ServerMessage::Joined { room: 1, seat: 2, tick: Tick(3), rate_hz: 30, token: None, code: None };
+    let joined = joined.encode();
     let token = ResumeToken([7; 32]);
     let resumed =
-        ServerMessage::Resumed { room: 1, seat: 2, tick: Tick(1001), rate_hz: 30, token, events_lost: 0 }.encode();
+        ServerMessage::Resumed { room: 1, seat: 2, tick: Tick(1001), rate_hz: 30, token, events_lost: 0, code: None }
+            .encode();
     let resumed = [&[0, 1], &slice(&resumed)[..]].concat();
     let (goes_on, breaks) = (arrives(&second(hash)), [5, 16, 0]);
     vec![
@@ -265,6 +284,6 @@ fn clients() -> Vec<Seed> {
         ("client", "ok-refused-a-seat", [&[0, 0, 9], &slice(&refused)[..]].concat()),
         ("client", "bad-hash-that-differs", session(hash ^ 1)),
         ("client", "bad-frame-before-a-seat", [&[0], &arrives(&first)[..]].concat()),
-        ("client", "bad-second-seat", [&[1, 0, 0], &slice(&messages()[8].1)[..]].concat()),
+        ("client", "bad-second-seat", [&[1, 0, 0], &slice(&joined)[..]].concat()),
     ]
 }

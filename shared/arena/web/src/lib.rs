@@ -8,7 +8,7 @@ mod pilot;
 use tickwire_arena::{
     FAN, HEAT_OF_A_SHOT, MUZZLE, RAPID_RELOAD_TICKS, RELOAD_TICKS, SHOT_SPEED, TICK_HZ, WORLD_RADIUS, rock,
 };
-use tickwire_shared::{Client, Profile};
+use tickwire_shared::{Client, JoinRequest};
 use tickwire_web::{Client as AnyClient, returning, token_of};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsError, UnwrapThrowExt};
@@ -19,10 +19,10 @@ use pilot::Pilot;
 /// Asks for a seat in Arena under this name; or, with its `token`, for one that it had. See [`AnyClient::new`].
 #[wasm_bindgen]
 #[must_use]
-pub fn pilot(name: String, token: &[u8], seed: u32) -> AnyClient {
+pub fn pilot(name: String, pass: String, wish: String, token: &[u8], seed: u32) -> AnyClient {
     let client = match token_of(token) {
         Some(token) => Client::back_to(token),
-        None => Client::new(Profile { name }),
+        None => Client::new(JoinRequest { name, pass, wish }),
     };
     // only an impossible game is refused here, and Arena's own tests would have told
     let client = client.unwrap_throw().predict().unwrap_throw();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tickwire_arena::ship::{ShipState, drawn_at, drawn_heading};
 use tickwire_arena::{Arena, Entity, Input};
 use tickwire_shared::EntityId;
-use tickwire_shared::client::{Client, ClientError, Event, InputError, Stats, UntypedClient};
+use tickwire_shared::client::{Client, ClientError, Event, InputError, Notice, Stats, UntypedClient};
 use tickwire_shared::protocol::encode_payload;
 use tickwire_shared::schema::{Replicate, World};
 use tickwire_web::{Drawn, Player, drawn};
@@ -74,6 +74,10 @@ impl Player for Pilot {
 
     fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.0.poll_transmit()
+    }
+
+    fn poll_notice(&mut self) -> Option<Notice> {
+        self.0.poll_notice()
     }
 
     fn poll_event_at(&mut self, now: Duration) -> Option<Vec<u8>> {

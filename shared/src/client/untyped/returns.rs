@@ -7,9 +7,9 @@ use crate::client::clock::Clock;
 use crate::client::event::UntypedEvent;
 use crate::client::reconnect::{Meanwhile, Reconnect, Returning};
 use crate::client::{ClientError, State};
-use crate::game::{Profile, SeatId};
+use crate::game::SeatId;
 use crate::protocol::close::CloseReason;
-use crate::protocol::{ClientMessage, ResumeClaim, ResumeToken};
+use crate::protocol::{ClientMessage, JoinRequest, ResumeClaim, ResumeToken};
 use crate::tick::{Tick, TickRate};
 
 /// Commands that are kept while there is no connection; the oldest goes.
@@ -110,7 +110,7 @@ impl UntypedClient {
     /// As [`UntypedClient::back_to`] of a client that knows no more than the game's name.
     #[must_use]
     pub fn back_to_game(name: &str, token: ResumeToken) -> Self {
-        let mut client = Self::awaiting(name.to_owned(), Profile::default());
+        let mut client = Self::awaiting(name.to_owned(), JoinRequest::default());
         client.token = Some(token);
         client.handle_connected();
         client
