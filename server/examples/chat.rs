@@ -149,6 +149,7 @@ pub fn site() -> Site {
     Site::default()
         .with_file("/index.html", include_bytes!("chat.html"))
         .with_file("/chat.js", include_bytes!("chat.js"))
+        .with_file("/chat.css", include_bytes!("chat.css"))
         .with_file("/page.css", include_bytes!("page.css"))
 }
 

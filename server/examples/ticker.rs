@@ -92,6 +92,7 @@ pub fn site() -> Site {
     Site::default()
         .with_file("/index.html", include_bytes!("ticker.html"))
         .with_file("/ticker.js", include_bytes!("ticker.js"))
+        .with_file("/ticker.css", include_bytes!("ticker.css"))
         .with_file("/page.css", include_bytes!("page.css"))
 }
 
