@@ -42,7 +42,8 @@ function draw(quote) {
   quote.today.className = way < 0 ? 'down' : 'up';
   quote.volume.textContent = volume.toLocaleString('en');
   const [low, high] = [Math.min(...quote.prices), Math.max(...quote.prices)];
-  const place = (price, at) => `${100 * at / (REMEMBERED - 1)},${95 - 90 * (price - low) / (high - low || 1)}`;
+  const width = Math.max(quote.prices.length, 24) - 1;
+  const place = (price, at) => `${100 * at / width},${95 - 90 * (price - low) / (high - low || 1)}`;
   quote.curve.setAttribute('points', quote.prices.map(place).join(' '));
   quote.curve.parentNode.setAttribute('class', price < quote.prices[0] ? 'down' : 'up');
 }

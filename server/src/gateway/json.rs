@@ -5,6 +5,7 @@
 //! room's next one says all that is new since. Answers to frames that ask are given here, when the text is in the kernel:
 //! what lies beyond nobody tells us of, so a JSON client may have more that is old under way than a binary one.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ use crate::json::{self, FrameTold, Said, View};
 use crate::net::{Io, LinkId, MessageKind, Outcome};
 use crate::session::{Session, Verdict};
 
+/// From the 101 to the join: a person may be typing, and there are not many of them (`session.json_links_max`).
+pub(super) const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Inputs are for the next tick; of those that come faster than ticks, as many are for later ones. Of more the newest
 /// waits.
 const AHEAD_MAX_TICKS: i32 = 3;
@@ -41,6 +44,8 @@ pub(super) struct JsonLinks {
     count: Arc<AtomicUsize>,
     /// The link that opens next speaks JSON.
     pub(super) upgrading: bool,
+    /// Links that may not have asked for a seat, the oldest first.
+    pub(super) newcomers: VecDeque<(Instant, LinkId)>,
     /// Links with an input that waits.
     wishing: Vec<LinkId>,
     wishes_due: Option<Instant>,
@@ -70,6 +75,7 @@ impl JsonLinks {
             links: FxHashMap::default(),
             count,
             upgrading: false,
+            newcomers: VecDeque::new(),
             wishing: Vec::new(),
             wishes_due: None,
             frame: Vec::new(),
@@ -93,7 +99,8 @@ impl JsonLinks {
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.wishes_due.filter(|_| !self.wishing.is_empty())
+        let silent = self.newcomers.front().map(|(since, _)| *since + JOIN_TIMEOUT);
+        self.wishes_due.filter(|_| !self.wishing.is_empty()).into_iter().chain(silent).min()
     }
 }
 
@@ -117,6 +124,7 @@ impl Gateway {
         let max = self.terms.limits.json_links_max;
         let others = self.json.count.fetch_add(1, Ordering::Relaxed);
         self.metrics.json_links_open.one();
+        self.json.newcomers.push_back((io.now(), link));
         let view = View::new(&self.terms.text);
         let json = JsonLink { view, clock: None, wish: None, wished: None, asked: None, told_too_fast: false };
         self.json.links.insert(link, Box::new(json));

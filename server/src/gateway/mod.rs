@@ -272,17 +272,22 @@ impl Gateway {
     }
 
     fn close_silent_newcomers(&mut self, io: &mut Io<'_>) {
-        while let Some((since, link)) = self.newcomers.front().copied() {
-            let silent = self.sessions.get(&link).is_some_and(Session::awaits_join);
-            if silent && io.now() < since + self.hello_timeout() {
-                break;
+        let (in_binary, in_json) = (self.hello_timeout(), json::JOIN_TIMEOUT);
+        let mut silent = Vec::new();
+        for (newcomers, timeout) in [(&mut self.newcomers, in_binary), (&mut self.json.newcomers, in_json)] {
+            while let Some((since, link)) = newcomers.front().copied() {
+                let is_silent = self.sessions.get(&link).is_some_and(Session::awaits_join);
+                if is_silent && io.now() < since + timeout {
+                    break;
+                }
+                newcomers.pop_front();
+                silent.extend(is_silent.then_some((link, timeout)));
             }
-            self.newcomers.pop_front();
-            if silent {
-                self.metrics.sessions_silent.one();
-                let text = format!("no hello and join within {:?} of connecting", self.hello_timeout());
-                self.refuse(io, link, CloseReason::Policy, &text);
-            }
+        }
+        for (link, timeout) in silent {
+            self.metrics.sessions_silent.one();
+            let text = format!("no hello and join within {timeout:?} of connecting");
+            self.refuse(io, link, CloseReason::Policy, &text);
         }
     }
 }
@@ -309,9 +314,10 @@ impl Handler for Gateway {
     fn open(&mut self, io: &mut Io<'_>, link: LinkId, peer: SocketAddr) {
         debug!(link = link.0, %peer, "link open");
         self.sessions.insert(link, Session::new(Arc::clone(&self.terms), io.now()));
-        self.newcomers.push_back((io.now(), link));
         if std::mem::take(&mut self.json.upgrading) {
             self.open_json(io, link);
+        } else {
+            self.newcomers.push_back((io.now(), link));
         }
     }
 

@@ -85,8 +85,12 @@ impl GameText {
         self.kinds.get(usize::from(kind))
     }
 
-    pub(super) fn payloads(&self) -> &Payloads {
-        &self.payloads
+    /// As [`Payloads::event`].
+    ///
+    /// # Errors
+    /// The bytes are no event of the game.
+    pub fn event(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+        self.payloads.event(bytes, out)
     }
 
     pub(super) fn command(&self, json: &str) -> Result<Vec<u8>, String> {

@@ -20,13 +20,13 @@ impl Payloads {
     /// Those of game `G`.
     #[must_use]
     pub fn of<G: Game>() -> Self {
-        Self { command: command::<G::Command>, event: event::<G::Event> }
+        Self::of_types::<G::Command, G::Event>()
     }
 
-    /// Those of a game that has neither.
+    /// Those of a game with these commands and events.
     #[must_use]
-    pub fn none() -> Self {
-        Self { command: command::<()>, event: event::<()> }
+    pub fn of_types<C: Serialize + DeserializeOwned, E: Serialize + DeserializeOwned>() -> Self {
+        Self { command: command::<C>, event: event::<E> }
     }
 
     /// A command as it travels. The error is the rest of a sentence about the command.

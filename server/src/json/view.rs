@@ -215,7 +215,7 @@ impl View {
                 out.push(b',');
             }
             // what the game has sent can be read; a serializer of its own may still fail
-            if game.payloads().event(&message[event.clone()], out).is_err() {
+            if game.event(&message[event.clone()], out).is_err() {
                 out.truncate(before);
             }
         }

@@ -349,7 +349,8 @@ mod tests {
     fn session() -> Session {
         let input = KindSchema { name: "input".into(), fields: Vec::new() };
         let schema = Schema { game: "test".into(), version: 0, kinds: Vec::new(), input, tables: Vec::new() };
-        let terms = GameTerms::new(schema, Payloads::none(), SessionLimits::default()).expect("it is sound");
+        let terms =
+            GameTerms::new(schema, Payloads::of_types::<(), ()>(), SessionLimits::default()).expect("it is sound");
         Session::new(Arc::new(terms), Instant::now())
     }
 

@@ -19,7 +19,7 @@ fn input() -> KindSchema {
 
 fn game() -> GameText {
     let schema = Schema { game: "test".into(), version: 0, kinds: Vec::new(), input: input(), tables: Vec::new() };
-    GameText::new(&schema, Payloads::none()).unwrap()
+    GameText::new(&schema, Payloads::of_types::<(), ()>()).unwrap()
 }
 
 /// Pieces of messages, so that chance comes further than to the first brace.
