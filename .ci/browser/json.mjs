@@ -13,7 +13,7 @@ import { chromium } from 'playwright-core';
 import { openPage, openPhone } from './players.mjs';
 import { Server } from './server.mjs';
 
-const GUIDE = new URL('../../docs/json.md', import.meta.url);
+const [GUIDE, README] = ['docs/json.md', 'README.md'].map(file => new URL(`../../${file}`, import.meta.url));
 // before node 22 it must be asked for
 const WEBSOCKET = globalThis.WebSocket ? [] : ['--experimental-websocket'];
 const PATIENCE_MS = 20_000;
@@ -64,34 +64,46 @@ async function startExample(name, listen = '127.0.0.1:0') {
   return { address, host: new URL(address).host, stop };
 }
 
+/** The code in a text that speaks JSON. */
+async function codeIn(file) {
+  const blocks = [...(await readFile(file, 'utf8')).matchAll(/```js\n([^]*?)```/g)].map(([, code]) => code);
+  return blocks.filter(code => code.includes("'tickwire.1.json'"));
+}
+
 async function tenLines() {
   const server = new Server(flags.server);
   const address = await server.start();
   try {
-    const [, code] = /```js\n([^]*?)```/.exec(await readFile(GUIDE, 'utf8'));
-    const lines = code.trim().split('\n').length;
-    assert(code.includes('127.0.0.1:7777') && lines <= 10, `they are ${lines} lines`);
-    const child = spawn(process.execPath, [...WEBSOCKET, '--input-type=module', '--eval',
-      code.replace('127.0.0.1:7777', new URL(address).host)], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let [said, wrong] = ['', ''];
-    child.stderr.on('data', chunk => { wrong += chunk; });
-    const seen = new Promise((resolve, reject) => {
-      child.stdout.on('data', chunk => {
-        said += chunk;
-        // told of its own ship, and again a second later, which has turned meanwhile
-        if ((said.match(/heading/g) ?? []).length >= 2) resolve();
-      });
-      child.on('exit', code => reject(new Error(`it ended with ${code}: ${wrong}`)));
-      setTimeout(() => reject(new Error(`it said no more than ${said}`)), PATIENCE_MS).unref();
-    });
-    await seen.finally(() => child.kill());
-    assert(said.includes('"ann"') || said.includes("'ann'"), said);
-    const headings = [...said.matchAll(/heading: ([\d.]+)/g)].map(([, heading]) => heading);
-    assert(new Set(headings).size > 1, `it does not turn: ${headings}`);
-    return `${lines} lines`;
+    const [inGuide, inReadme] = [await codeIn(GUIDE), await codeIn(README)];
+    assert(inGuide.length > 0, 'there is no code in the guide');
+    const codes = new Set([...inGuide, ...inReadme]);
+    for (const code of codes) await plays(code, address);
+    return `${codes.size} in ${inGuide.length + inReadme.length} places`;
   } finally {
     await server.stop();
   }
+}
+
+async function plays(code, address) {
+  const lines = code.trim().split('\n').length;
+  assert(code.includes('127.0.0.1:7777') && lines <= 10, `they are ${lines} lines`);
+  const child = spawn(process.execPath, [...WEBSOCKET, '--input-type=module', '--eval',
+    code.replace('127.0.0.1:7777', new URL(address).host)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [said, wrong] = ['', ''];
+  child.stderr.on('data', chunk => { wrong += chunk; });
+  const seen = new Promise((resolve, reject) => {
+    child.stdout.on('data', chunk => {
+      said += chunk;
+      // told of its own ship, and again a second later, which has turned meanwhile
+      if ((said.match(/heading/g) ?? []).length >= 2) resolve();
+    });
+    child.on('exit', code => reject(new Error(`it ended with ${code}: ${wrong}`)));
+    setTimeout(() => reject(new Error(`it said no more than ${said}`)), PATIENCE_MS).unref();
+  });
+  await seen.finally(() => child.kill());
+  assert(said.includes("name: 'ann'"), said);
+  const headings = [...said.matchAll(/heading: ([\d.]+)/g)].map(([, heading]) => heading);
+  assert(new Set(headings).size > 1, `it does not turn: ${headings}`);
 }
 
 const said = (page, words) => page.waitForFunction(words => document.getElementById('lines').innerText.includes(words), words, { timeout: PATIENCE_MS });
@@ -163,7 +175,7 @@ async function ticking(browser) {
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
 try {
-  await check('the ten lines of the guide play', tenLines);
+  await check('the ten lines of the guide, and of the README, play', tenLines);
   await check('two people chat, and come back when the server does', () => chatting(browser));
   await check('prices are pushed', () => ticking(browser));
 } finally {

@@ -1,7 +1,8 @@
 //! What the server says, frames aside.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use serde_json::json;
 use tickwire_shared::protocol::ServerMessage;
 
 /// Longest words about a fault: they quote what a client said.
@@ -14,36 +15,52 @@ pub fn message(message: &ServerMessage) -> Option<String> {
         // token and resume: who loses its connection joins anew
         ServerMessage::Joined { room, seat, tick, rate_hz, code, .. }
         | ServerMessage::Resumed { room, seat, tick, rate_hz, code, .. } => {
-            let mut joined = json!({ "room": room, "seat": seat, "tick": tick.0, "rate_hz": rate_hz });
-            if let Some(code) = code {
-                joined["code"] = json!(code);
-            }
-            Some(json!({ "joined": joined }).to_string())
+            let (room, seat, tick, code) = (*room, *seat, tick.0, code.as_deref());
+            Some(one("joined", &Joined { room, seat, tick, rate_hz: *rate_hz, code }))
         }
-        ServerMessage::Notice { text, ends_in_s: None } => Some(json!({ "notice": { "text": text } }).to_string()),
-        ServerMessage::Notice { text, ends_in_s } => {
-            Some(json!({ "notice": { "text": text, "ends_in_s": ends_in_s } }).to_string())
-        }
+        ServerMessage::Notice { text, ends_in_s } => Some(one("notice", &Notice { text, ends_in_s: *ends_in_s })),
         ServerMessage::Refused { reason } => Some(refused(reason)),
         ServerMessage::Pong { stamp_ms } => Some(pong(&stamp_ms)),
         ServerMessage::Welcome { .. } => None,
     }
 }
 
+#[derive(Serialize)]
+struct Joined<'a> {
+    room: u64,
+    seat: u16,
+    tick: u32,
+    rate_hz: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Notice<'a> {
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_in_s: Option<u32>,
+}
+
 /// A "no" with a reason for a person; the connection closes.
 #[must_use]
 pub fn refused(reason: &str) -> String {
-    json!({ "refused": reason }).to_string()
+    one("refused", &reason)
 }
 
 /// What was said is not understood or not possible; the connection stays.
 #[must_use]
 pub fn error(what: &str) -> String {
-    json!({ "error": &what[..what.floor_char_boundary(ERROR_MAX_BYTES)] }).to_string()
+    one("error", &&what[..what.floor_char_boundary(ERROR_MAX_BYTES)])
 }
 
 /// Answers a ping.
 #[must_use]
 pub fn pong(stamp: &impl Serialize) -> String {
-    json!({ "pong": stamp }).to_string()
+    one("pong", stamp)
+}
+
+/// An object that says one thing. Plain data: a map of one key, which is text.
+fn one(name: &str, what: &impl Serialize) -> String {
+    serde_json::to_string(&BTreeMap::from([(name, what)])).unwrap_or_default()
 }

@@ -4,6 +4,8 @@
 #[allow(dead_code, missing_docs, reason = "its main is not called here")]
 mod example;
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::peer::Peer;
@@ -31,8 +33,10 @@ fn two_people_talk_and_a_newcomer_reads_what_was_said() {
         assert_eq!(cid.event("said").await, line);
 
         // a seat whose connection breaks is free at once
+        let since = Instant::now();
         drop(bob.socket);
         assert_eq!(ann.event("went").await, json!({ "name": "bob" }));
+        assert!(since.elapsed() < Duration::from_secs(15), "a binary client's is held for 20 s");
         cid.say(r#"{"leave":true}"#).await;
         assert_eq!(cid.closed().await, (1000, "left the room".into()));
         assert_eq!(ann.event("went").await, json!({ "name": "bob 2" }));
