@@ -32,6 +32,8 @@ const AHEAD_MAX_TICKS: i32 = 3;
 const GUESSED_MAX_TICKS: i32 = 8;
 /// How soon an input that waits is looked at again.
 const WISHES_EVERY: Duration = Duration::from_millis(10);
+/// Most bytes of answers that may wait before a frame's text.
+const SAID_MAX_BYTES: usize = 1024;
 /// What is said to one who is too fast, once for each time.
 const TOO_FAST: &str =
     "too fast: messages are dropped; send fewer, and an input only when it changes, because it holds";
@@ -259,6 +261,16 @@ impl Gateway {
                 return Outcome::Closed;
             }
         };
+        // with its header, and what may be said before it
+        if text.len() + SAID_MAX_BYTES > io.write_buffer_max_bytes() {
+            let told = format!(
+                "what this seat sees takes {} bytes of JSON, more than net.write_buffer_max_bytes allows: use a binary \
+                 client",
+                text.len()
+            );
+            self.refuse(io, link, CloseReason::TooBig, &told);
+            return Outcome::Closed;
+        }
         json.clock = json.clock.map(|(_, _, rate_hz)| (tick, io.now(), rate_hz));
         let outcome = if has_text {
             self.metrics.json_bytes.add(text.len() as u64);

@@ -64,3 +64,26 @@ pub fn pong(stamp: &impl Serialize) -> String {
 fn one(name: &str, what: &impl Serialize) -> String {
     serde_json::to_string(&BTreeMap::from([(name, what)])).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use tickwire_shared::Tick;
+
+    use super::*;
+
+    #[test]
+    fn what_the_server_says_is_one_thing_in_an_object() {
+        let joined = |code: Option<&str>| {
+            let code = code.map(str::to_owned);
+            ServerMessage::Joined { room: 3, seat: 1, tick: Tick(9), rate_hz: 30, token: None, code }
+        };
+        let told = |told: &ServerMessage| message(told).unwrap_or_default();
+        assert_eq!(told(&joined(None)), r#"{"joined":{"room":3,"seat":1,"tick":9,"rate_hz":30}}"#);
+        assert!(told(&joined(Some("K7QX4M"))).ends_with(r#","code":"K7QX4M"}}"#));
+        let notice = |ends_in_s| ServerMessage::Notice { text: "a \"pause\"".into(), ends_in_s };
+        assert_eq!(told(&notice(None)), r#"{"notice":{"text":"a \"pause\""}}"#);
+        assert_eq!(told(&notice(Some(60))), r#"{"notice":{"text":"a \"pause\"","ends_in_s":60}}"#);
+        assert_eq!(message(&ServerMessage::Welcome { fingerprint: 1, schema: None }), None);
+        assert_eq!(error(&"é".repeat(300)).len(), r#"{"error":""}"#.len() + 400, "cut between characters");
+    }
+}

@@ -120,6 +120,11 @@ impl Io<'_> {
         self.links.link(link).map_or(0, |link| link.unsent_bytes())
     }
 
+    /// Bytes that may wait in a link, with their headers: a longer message ends it.
+    pub fn write_buffer_max_bytes(&self) -> usize {
+        self.links.config.write_buffer_max_bytes
+    }
+
     /// Links that can be sent to.
     pub fn links_open(&self) -> usize {
         self.links.open_count()

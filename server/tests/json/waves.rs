@@ -191,3 +191,16 @@ fn who_reads_nothing_for_a_while_goes_on_with_what_is_new() {
     });
     server.stop();
 }
+
+#[test]
+fn who_sees_too_much_for_text_is_told_so() {
+    let server = start::<Waves>(|config| config.net.write_buffer_max_bytes = 8 * 1024);
+    run(async {
+        let mut ann = Peer::joined(&server, "ann").await;
+        let refused = ann.hear("refused").await;
+        let words = refused.as_str().unwrap_or_default();
+        assert!(words.starts_with("what this seat sees takes ") && words.contains("binary client"), "{words}");
+        assert_eq!(ann.closed().await.0, 1009);
+    });
+    server.stop();
+}
