@@ -154,7 +154,10 @@ pub fn site() -> Site {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listen = std::env::args().nth(1).map_or(Ok(Config::default().listen), |listen| listen.parse())?;
+    // an address and a port, if any is given
+    let listen = std::env::args().nth(1).map_or(Ok(Config::default().listen), |listen| {
+        listen.parse().map_err(|_| format!("{listen} is nothing to listen on; it takes such as 127.0.0.1:7777"))
+    })?;
     let server = Server::bind(Config { listen, ..Config::default() })?.start::<Chat>((), site())?;
     server.stop_on_signal(|addr| println!("chat is on: http://{addr}/"))?;
     Ok(())
