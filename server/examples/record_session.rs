@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use tickwire_arena::Arena;
 use tickwire_server::config::SessionLimits;
-use tickwire_server::handover::{Batch, LinkAddress, RoomId, SeatAddress};
+use tickwire_server::handover::{Batch, LinkAddress, RoomId, SeatAddress, Seated};
 use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::Room;
-use tickwire_server::session::{GameTerms, Session, Verdict};
+use tickwire_server::session::{HostTerms, Session, Verdict};
 use tickwire_shared::client::UntypedClient;
 use tickwire_shared::protocol::VERSION;
 use tickwire_shared::*;
@@ -102,7 +102,7 @@ struct Recording<G: Game> {
 impl<G: Game> Recording<G> {
     fn new(options: G::Options) -> Result<Self, Box<dyn Error>> {
         let began = Instant::now();
-        let session = Session::new(Arc::new(GameTerms::of::<G>(SessionLimits::default())?), began);
+        let session = Session::new(Arc::new(HostTerms::of::<G>(SessionLimits::default())?), began);
         let mut room = Room::<G>::new(RoomId(1), options, 7, 0, 1)?;
         let link = LinkAddress { reactor: 0, link: LinkId(1) };
         let seat = room.join(link, Profile { name: "Ada".into() })?;
@@ -125,7 +125,14 @@ impl<G: Game> Recording<G> {
                 Verdict::Reply(reply) => self.deliver(now, &reply.encode())?,
                 Verdict::Place(_) => {
                     let (tick, rate_hz) = (self.room.tick(), self.room.rate().per_second());
-                    let joined = self.session.handle_seated(self.address, (tick, rate_hz), None, None);
+                    let joined = self.session.handle_seated(Seated {
+                        seat: self.address,
+                        tick,
+                        rate_hz,
+                        pass: None,
+                        resumed: None,
+                        code: None,
+                    });
                     self.deliver(now, &joined.encode())?;
                 }
                 Verdict::Nothing | Verdict::Heard(_) => {}

@@ -17,6 +17,7 @@ mod file;
 mod filter;
 mod hints;
 mod keys;
+mod lobby;
 mod operator;
 mod printed;
 mod session;
@@ -31,6 +32,7 @@ use std::thread;
 
 pub use error::ConfigError;
 pub use keys::{KeyHelp, keys};
+pub use lobby::LobbyConfig;
 pub(crate) use operator::token;
 pub use operator::{AdminConfig, LoadLimits, LogFormat};
 pub use session::SessionLimits;
@@ -89,6 +91,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// From which load on the server refuses.
     pub load: LoadLimits,
+    /// What players may ask of the lobby.
+    pub lobby: LobbyConfig,
     /// The listener for metrics and steering.
     pub admin: AdminConfig,
 }
@@ -215,6 +219,7 @@ impl Default for Config {
             log: "info".to_owned(),
             log_format: LogFormat::default(),
             load: LoadLimits::default(),
+            lobby: LobbyConfig::default(),
             admin: AdminConfig::default(),
         }
     }

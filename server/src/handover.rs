@@ -18,8 +18,10 @@
 
 pub mod steer;
 
+use std::any::Any;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +30,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::{ResumeClaim, ResumeToken};
-use tickwire_shared::{JoinRequest, Leave, Profile, SeatId, Tick};
+use tickwire_shared::{JoinRequest, Leave, Listing, Profile, SeatId, Tick};
 
 use crate::net::{LinkId, Outcome, PlainStream};
 use steer::{AdminCall, SteerRoom};
@@ -81,16 +83,37 @@ pub struct SeatAddress {
     pub seat: SeatId,
 }
 
+/// The options of a room's game, of a type that only the game's own host knows.
+pub struct RoomOptions(pub Box<dyn Any + Send>);
+
+impl fmt::Debug for RoomOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RoomOptions(..)")
+    }
+}
+
+/// A room to be opened.
+#[derive(Debug)]
+pub struct OpenRoom {
+    /// Its name.
+    pub room: RoomId,
+    /// The place of its game among those that are hosted.
+    pub game: usize,
+    /// For its generator.
+    pub seed: u64,
+    /// What its creator wished for.
+    pub listing: Listing,
+    /// How its game begins; none: as the server says.
+    pub options: Option<RoomOptions>,
+    /// What others join it by, if it is private.
+    pub code: Option<String>,
+}
+
 /// What tick threads are told, inputs aside.
 #[derive(Debug)]
 pub enum ToTick {
     /// From control: a new room.
-    Open {
-        /// Its name.
-        room: RoomId,
-        /// For its generator.
-        seed: u64,
-    },
+    Open(Box<OpenRoom>),
     /// From control: a client to seat.
     Join {
         /// In this room.
@@ -99,6 +122,8 @@ pub enum ToTick {
         link: LinkAddress,
         /// Who it is.
         profile: Profile,
+        /// Only to look on.
+        spectates: bool,
         /// Its stay.
         stay: StayId,
         /// What will lead it back; none when the system gives no random numbers.
@@ -200,6 +225,23 @@ pub struct RoomInput {
     pub arrived: Instant,
 }
 
+/// A seat that a client has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seated {
+    /// The seat.
+    pub seat: SeatAddress,
+    /// The room's tick.
+    pub tick: Tick,
+    /// Ticks a second.
+    pub rate_hz: u16,
+    /// What will lead it back; none where seats are not held.
+    pub pass: Option<Pass>,
+    /// It had the seat before: how many events are lost to it.
+    pub resumed: Option<u32>,
+    /// What others join the room by, if it is private.
+    pub code: Option<String>,
+}
+
 /// What reactors are told.
 #[derive(Debug)]
 pub enum ToReactor {
@@ -209,16 +251,8 @@ pub enum ToReactor {
     Seated {
         /// The client.
         link: LinkId,
-        /// The seat.
-        seat: SeatAddress,
-        /// The room's tick.
-        tick: Tick,
-        /// Ticks a second.
-        rate_hz: u16,
-        /// What will lead it back; none where seats are not held.
-        pass: Option<Pass>,
-        /// It had the seat before: how many events are lost to it.
-        resumed: Option<u32>,
+        /// What it is told.
+        seated: Box<Seated>,
     },
     /// From a room or control: a client is to be told why, and closed.
     Close {
@@ -243,6 +277,10 @@ pub enum ToControl {
     Join {
         /// The client.
         link: LinkAddress,
+        /// From this address.
+        ip: IpAddr,
+        /// The place of the game that it speaks, among those that are hosted.
+        game: usize,
         /// Who it says it is, and what it wants; the name can be shown.
         request: Box<JoinRequest>,
     },
@@ -259,6 +297,15 @@ pub enum ToControl {
     SeatFreed(RoomId, StayId),
     /// From a tick thread: the room could not start or failed.
     RoomEnded(RoomId),
+    /// From a tick thread: a room has so many seats, and shows this in the lobby.
+    RoomListed {
+        /// Which.
+        room: RoomId,
+        /// In all.
+        seats: usize,
+        /// As it is now.
+        listing: Box<Listing>,
+    },
     /// From a room: what is known of a client's wrong state, as a file.
     Capsule {
         /// The file's.

@@ -42,4 +42,4 @@ pub mod tick;
 
 pub use config::Config;
 pub use control::site::Site;
-pub use serve::{RunError, Running, Server, StartError};
+pub use serve::{Hosting, RunError, Running, Server, StartError};

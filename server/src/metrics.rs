@@ -18,7 +18,7 @@ pub use exposition::Page;
 use exposition::{Exposed, Series};
 pub use histogram::Histogram;
 use rooms::TickThreads;
-use traffic::TrafficCounters;
+use traffic::TrafficOfGames;
 
 /// One counter.
 #[derive(Debug, Default)]
@@ -228,6 +228,18 @@ pub struct Metrics {
     pub joins_overloaded: Counter = joins_refused { reason: "overloaded" },
     /// Joins: refused because the server was about to stop.
     pub joins_draining: Counter = joins_refused { reason: "draining" },
+    /// Joins: refused because there is no room of that number, code or game.
+    pub joins_nowhere: Counter = joins_refused { reason: "no_such_room" },
+    /// Joins: refused because the room that was named is full.
+    pub joins_room_full: Counter = joins_refused { reason: "room_full" },
+    /// Joins: refused because the room that was named is locked.
+    pub joins_locked: Counter = joins_refused { reason: "locked" },
+    /// Joins: refused because their wish or its options were not understood, or cannot be.
+    pub joins_unclear: Counter = joins_refused { reason: "wish" },
+    /// Joins: refused because their address created too many rooms, or nobody may (`lobby.create`).
+    pub joins_creating: Counter = joins_refused { reason: "creation" },
+    /// Joins: refused because their ticket was used, too late, or none.
+    pub joins_with_void_ticket: Counter = joins_refused { reason: "ticket" },
     /// Joins: refused by the game or its room.
     pub joins_unwanted: Counter = joins_refused { reason: "game" },
     /// Joins: refused because the room had just ended, or its game panicked.
@@ -265,7 +277,7 @@ pub struct Metrics {
     /// Events: dropped because a client took none for too long.
     pub events_dropped: Counter,
     /// Bits: of composed frames, by what they are for.
-    pub traffic: TrafficCounters,
+    pub traffic: TrafficOfGames,
     /// What the tick threads tell of their rooms.
     pub tick_threads: TickThreads,
 }

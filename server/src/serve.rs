@@ -1,5 +1,7 @@
 //! Spawns the threads, wires them, stops them in order.
 
+mod hosting;
+
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -9,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use thiserror::Error;
-use tickwire_shared::Game;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
@@ -21,19 +22,21 @@ use crate::control::capsules::Capsules;
 use crate::control::certificate::Certificate;
 use crate::control::http::Plain;
 use crate::control::site::Site;
-use crate::control::{Control, Drain};
+use crate::control::{Control, Creations, Drain};
 use crate::gateway::{Gateway, GatewayParts, TickPort};
 use crate::handover::steer::AdminCall;
-use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomId, RoomInput, ToControl, ToTick};
+use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomInput, ToControl, ToTick};
 use crate::lobby::Lobby;
 use crate::lobby::directory::Directory;
+use crate::lobby::tickets::Tickets;
 use crate::metrics::Metrics;
 use crate::net::addresses::Addresses;
 use crate::net::tls::{Identity, TlsError};
 use crate::net::{NetConfig, accept, descriptors, reactor::Reactor};
-use crate::room::{Room, RoomError};
-use crate::session::GameTerms;
+use crate::room::RoomError;
+use crate::room::hosted::HostedGame;
 use crate::tick::{TickPorts, TickThread};
+pub use hosting::Hosting;
 
 /// Batches that one reactor's inbox can hold beside its other messages; when more rooms tick at once, some skip a tick.
 const BATCHES_CAPACITY: usize = 16 * 1024;
@@ -104,6 +107,12 @@ pub enum StartError {
         /// The system's word.
         source: io::Error,
     },
+    /// Clients would not know which of them they get.
+    #[error("two games have the name {game}: give one of them another NAME")]
+    GameTwice {
+        /// The name.
+        game: &'static str,
+    },
     /// The game cannot run.
     #[error("cannot host {game}: {source}")]
     Game {
@@ -169,12 +178,9 @@ impl Server {
         self.addr
     }
 
-    /// Starts to serve game `G`; rooms are made with `options`, plain HTTP is answered from `site`.
-    ///
-    /// # Errors
-    /// The game refuses its options, or the system gives no threads.
-    pub fn start<G: Game>(self, options: G::Options, site: Site) -> Result<Running, StartError> {
-        let seats = probe::<G>(&options)?;
+    fn serve(self, games: Arc<[Box<dyn HostedGame>]>, site: Site) -> Result<Running, StartError> {
+        let seats = hosting::seats(&games)?;
+        let terms = Arc::new(hosting::terms(&games, self.config.session)?);
         let threads = self.config.tick_threads.max(1);
         let (to_control, control_inbox) = mpsc::channel(POST_CAPACITY);
         let tick_channels: Vec<TickChannels> = (0..threads).map(|_| TickChannels::new()).collect();
@@ -183,8 +189,6 @@ impl Server {
         let (tell_drained, drained) = mpsc::channel(1);
         let mut running = self.without_threads(to_control.clone(), ended, drained);
 
-        let terms = GameTerms::of::<G>(self.config.session).map_err(|error| unplayable::<G>(error.into()))?;
-        let (terms, json_links) = (Arc::new(terms), Arc::default());
         let (net, reactors) = (&self.config.net, self.listeners.len());
         let addresses = Arc::new(Addresses::new(net.addresses.clone(), net.connections_max));
         let mut reactor_ends = Vec::new();
@@ -193,7 +197,6 @@ impl Server {
             let gateway = Gateway::new(GatewayParts {
                 reactor: index,
                 terms: Arc::clone(&terms),
-                json_links: Arc::clone(&json_links),
                 inbox,
                 threads: tick_channels.iter().map(TickChannels::port).collect(),
                 control: to_control.clone(),
@@ -221,10 +224,8 @@ impl Server {
                 reactors: ports().collect(),
                 control: to_control.clone(),
             };
-            let mut thread = TickThread::<G>::new(index, options.clone(), ports, Arc::clone(&running.metrics))
-                .with_client_bytes(self.config.client_bytes_per_s)
-                .with_grace_max(Duration::from_millis(self.config.session.grace_max_ms))
-                .with_window(self.config.net.unacked_max_bytes)
+            let mut thread = TickThread::new(index, Arc::clone(&games), ports, Arc::clone(&running.metrics))
+                .with_terms(hosting::room_terms(&self.config))
                 .keeping_capsules(self.config.capsules.is_some());
             running.ticks.push((channels.to_tick, spawn("tick", index, &tell_ended, move || thread.run())?));
         }
@@ -237,7 +238,11 @@ impl Server {
             inbox: control_inbox,
             threads: to_ticks,
             reactors: ports().collect(),
-            lobby: Lobby::new(seats, self.config.rooms_max, threads),
+            lobby: Lobby::new(&seats, self.config.rooms_max, threads),
+            games,
+            tickets: Tickets::new(self.config.lobby.tickets_max),
+            lobby_config: self.config.lobby,
+            creations: Creations::default(),
             directory: Directory::default(),
             plain,
             metrics: Arc::clone(&running.metrics),
@@ -465,15 +470,6 @@ impl TickChannels {
     fn port(&self) -> TickPort {
         TickPort::new(self.to_tick.clone(), self.to_inputs.clone(), self.to_home.clone())
     }
-}
-
-/// Makes a room to learn its seats, and that the game takes its options, before anybody waits for one.
-fn probe<G: Game>(options: &G::Options) -> Result<usize, StartError> {
-    Room::<G>::new(RoomId(0), options.clone(), 0, 0, 0).map(|room| room.capacity()).map_err(unplayable::<G>)
-}
-
-fn unplayable<G: Game>(source: RoomError) -> StartError {
-    StartError::Game { game: G::NAME, source }
 }
 
 /// Tells the name of its thread when that ends, also by a panic: a server without one of its threads must not look

@@ -8,13 +8,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::interest::{Area, Teams};
+use crate::listing::Listing;
 use crate::publish::Publisher;
 use crate::rewind::{History, Rewound};
 use crate::rng::Rng;
 use crate::schema::{Replicate, World};
 use crate::tick::{Tick, TickRate};
 
-/// A multiplayer game. Five functions, and one that has a default; the host calls them from one thread, one at a time.
+/// A multiplayer game. Five functions, and two that have a default; the host calls them from one thread, one at a time.
 pub trait Game: Sized + Send + 'static {
     /// The name under which clients ask for the game; at most 64 bytes.
     const NAME: &'static str;
@@ -49,6 +50,17 @@ pub trait Game: Sized + Send + 'static {
     /// # Errors
     /// The game does not want this player, with a reason for them.
     fn join(&mut self, seat: SeatId, who: &Profile) -> Result<(), Refusal>;
+
+    /// Somebody takes `seat`, which is free, only to look on: a game that lets people tells in
+    /// [`publish`](Game::publish) what they see ([`Publisher::sight`]). The seat counts as one, inputs and commands come
+    /// as from others, and [`Game::leave`] tells the end.
+    ///
+    /// # Errors
+    /// Nobody looks on in this game, which is what one says that has no such function.
+    fn spectate(&mut self, seat: SeatId, who: &Profile) -> Result<(), Refusal> {
+        let _ = (seat, who);
+        Err(Refusal::new("nobody can look on in this game; join as a player"))
+    }
 
     /// The player of `seat` is gone; the seat is free afterwards. Of a connection that breaks nothing is told until
     /// [`Setup::grace`] is over ([`Step::is_away`] tells who may still come back).
@@ -176,6 +188,9 @@ pub struct Setup {
     /// How long a seat is held whose connection broke, so that its player can come back to it; default 20 s, zero for
     /// not at all, at most what the server allows (`session.grace_max_ms`). Until then it counts as taken.
     pub grace: Duration,
+    /// What the lobby shows of the room. The properties that its creator wished for are there already; the game may change
+    /// them.
+    pub listing: Listing,
     /// The room's generator, seeded by the host; the same one comes back in every [`Step`].
     pub rng: Rng,
 }
@@ -192,6 +207,7 @@ impl Setup {
             far_is_rarer: false,
             rewind_max: Duration::from_millis(250),
             grace: Duration::from_secs(20),
+            listing: Listing::default(),
             rng: Rng::new(seed),
         }
     }
@@ -271,6 +287,9 @@ pub struct Step<'a, G: Game> {
     lags: &'a [f32],
     away: &'a [bool],
     late: &'a [LateInput<G::Input>],
+    listing: Option<&'a mut Listing>,
+    /// Of a host that has no lobby.
+    unlisted: Listing,
     /// The room's generator.
     pub rng: &'a mut Rng,
 }
@@ -285,7 +304,20 @@ impl<'a, G: Game> Step<'a, G> {
         events: &'a mut Vec<(To, G::Event)>,
         rng: &'a mut Rng,
     ) -> Self {
-        Self { tick, rate, inputs, commands, events, history: None, lags: &[], away: &[], late: &[], rng }
+        Self {
+            tick,
+            rate,
+            inputs,
+            commands,
+            events,
+            history: None,
+            lags: &[],
+            away: &[],
+            late: &[],
+            listing: None,
+            unlisted: Listing::default(),
+            rng,
+        }
     }
 
     /// For hosts: inputs that came too late for their ticks, of each seat the oldest first.
@@ -307,6 +339,23 @@ impl<'a, G: Game> Step<'a, G> {
     #[must_use]
     pub fn with_away(self, away: &'a [bool]) -> Self {
         Self { away, ..self }
+    }
+
+    /// For hosts with a lobby: what it shows of the room.
+    #[must_use]
+    pub fn with_listing(self, listing: &'a mut Listing) -> Self {
+        Self { listing: Some(listing), ..self }
+    }
+
+    /// What the lobby shows of the room: set its properties, lock it, hide it.
+    ///
+    /// ```
+    /// # fn tick<G: tickwire_shared::Game>(step: &mut tickwire_shared::Step<'_, G>) {
+    /// step.listing().lock(true); // the match has begun
+    /// # }
+    /// ```
+    pub fn listing(&mut self) -> &mut Listing {
+        self.listing.as_deref_mut().unwrap_or(&mut self.unlisted)
     }
 
     /// Sends a one-off message.

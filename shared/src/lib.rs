@@ -374,6 +374,7 @@ pub mod client;
 pub mod delta;
 pub mod game;
 pub mod interest;
+pub mod listing;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod protocol;
@@ -389,6 +390,7 @@ pub mod tick;
 pub use client::{Client, Predict};
 pub use game::{EntityId, Game, Interest, Leave, Profile, Refusal, SeatId, Setup, Step, To};
 pub use interest::{Area, Layer, Sight, Teams};
+pub use listing::{Listing, Property};
 pub use protocol::JoinRequest;
 pub use publish::{Place, Publisher};
 pub use rewind::Rewound;

@@ -20,7 +20,7 @@ pub(super) fn sections() -> String {
 }
 
 /// In the order in which people read them.
-pub(super) const SECTIONS: [&str; 3] = ["net", "session", "admin"];
+pub(super) const SECTIONS: [&str; 4] = ["net", "session", "lobby", "admin"];
 
 /// The section that looks like this one.
 pub(super) fn section_meant(unknown: &str) -> Option<&'static str> {

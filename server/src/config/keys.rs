@@ -45,7 +45,7 @@ use Slot::{
     Switch, Times, Token,
 };
 
-static KEYS: [Key; 66] = [
+static KEYS: [Key; 76] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -231,6 +231,24 @@ static KEYS: [Key; 66] = [
         "session.json_links_max",
         "clients that speak JSON, all together; 0: none",
         Count(0..=1_000_000, |c| &mut c.session.json_links_max),
+    ),
+    key("lobby.create", "players may create rooms", Switch(|c| &mut c.lobby.create)),
+    key(
+        "lobby.creations_per_minute",
+        "rooms, from one address",
+        Times(1..=100_000, |c| &mut c.lobby.creations_per_minute),
+    ),
+    key("lobby.client_options", "with options of the game", Switch(|c| &mut c.lobby.client_options)),
+    key("lobby.reservation_s", "how long reserved seats are kept", Times(1..=86_400, |c| &mut c.lobby.reservation_s)),
+    key("lobby.tickets_max", "reserved seats and tickets at once", Count(0..=10_000_000, |c| &mut c.lobby.tickets_max)),
+    key("lobby.queue_window", "difference of skill in a match", Times(0..=1_000_000, |c| &mut c.lobby.queue_window)),
+    key("lobby.queue_growth_per_s", "by how much it grows", Times(0..=1_000_000, |c| &mut c.lobby.queue_growth_per_s)),
+    key("lobby.queue_window_max", "and how far", Times(0..=1_000_000, |c| &mut c.lobby.queue_window_max)),
+    key("lobby.queue_max", "most groups that wait", Count(0..=1_000_000, |c| &mut c.lobby.queue_max)),
+    key(
+        "lobby.api_requests_per_s",
+        "of one address to the HTTP API",
+        Times(1..=1_000_000, |c| &mut c.lobby.api_requests_per_s),
     ),
     key("admin.listen", "where metrics and steering listen", MaybeAddress(|c| &mut c.admin.listen)),
     key("admin.token", "what whoever steers must show", Token(|c| &mut c.admin.token)),

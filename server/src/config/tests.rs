@@ -55,6 +55,19 @@ fn every_field_has_its_key() {
         log: _,
         log_format: _,
         load: LoadLimits { rooms_max_percent: _, joins_max_percent: _ },
+        lobby:
+            LobbyConfig {
+                create: _,
+                creations_per_minute: _,
+                client_options: _,
+                reservation_s: _,
+                tickets_max: _,
+                queue_window: _,
+                queue_growth_per_s: _,
+                queue_window_max: _,
+                queue_max: _,
+                api_requests_per_s: _,
+            },
         admin: AdminConfig { listen: _, token: _, token_file: _, hosts: _ },
     } = Config::default();
     let NetConfig {
@@ -100,7 +113,7 @@ fn every_field_has_its_key() {
         grace_max_ms: _,
         json_links_max: _,
     } = session;
-    assert_eq!(keys::all().count(), 16 + 28 + 9 + 9 + 4);
+    assert_eq!(keys::all().count(), 16 + 28 + 9 + 9 + 10 + 4);
 }
 
 #[test]
@@ -250,11 +263,11 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
         sentence("port = 5\n"),
         "tickwire.toml, line 1: there is no key port; the keys here are listen, reactors, tick_threads, assets, \
          capsules, tls_cert, tls_key, stop_grace_ms, stop_text, drain_s, rooms_max, client_bytes_per_s, \
-         rooms_load_max_percent, joins_load_max_percent, log, log_format and the sections [net], [session] and [admin]"
+         rooms_load_max_percent, joins_load_max_percent, log, log_format and the sections [net], [session], [lobby] and [admin]"
     );
     assert_eq!(
         sentence("\n[network]\nx = 1\n"),
-        "tickwire.toml, line 2: there is no section [network]; the sections are [net], [session] and [admin]"
+        "tickwire.toml, line 2: there is no section [network]; the sections are [net], [session], [lobby] and [admin]"
     );
     for (text, unknown, meant) in [
         ("[net]\nhello_timeout_ms = 1", "key net.hello_timeout_ms", "session.hello_timeout_ms"),
@@ -271,7 +284,7 @@ fn unknown_keys_name_the_line_and_the_nearest_key() {
     }
     assert_eq!(
         sentence("[tick]\nx = 1\nthreads = 2\nlisten = \"a\"\n"),
-        "tickwire.toml, line 1: there is no section [tick]; the sections are [net], [session] and [admin]; for threads in it, \
+        "tickwire.toml, line 1: there is no section [tick]; the sections are [net], [session], [lobby] and [admin]; for threads in it, \
          did you mean tick_threads?"
     );
     assert_eq!(

@@ -5,6 +5,7 @@ pub mod capsules;
 pub mod certificate;
 mod drain;
 pub mod http;
+mod places;
 pub mod site;
 
 use std::future::Future;
@@ -13,25 +14,28 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
+use tickwire_shared::Profile;
 use tickwire_shared::protocol::ResumeClaim;
 use tickwire_shared::protocol::close::CloseReason;
-use tickwire_shared::{JoinRequest, Profile};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::config::LoadLimits;
-use crate::handover::steer::{AdminCall, RoomLine, Steer, SteerRoom, Steered};
+use crate::config::{LoadLimits, LobbyConfig};
+use crate::handover::steer::{AdminCall, Steer, SteerRoom, Steered};
 use crate::handover::{LinkAddress, Post, ReactorPort, SEAT_GONE, ToControl, ToReactor, ToTick};
 use crate::lobby::directory::Directory;
-use crate::lobby::{Load, Lobby, NoPlace};
+use crate::lobby::tickets::Tickets;
+use crate::lobby::{Load, Lobby};
 use crate::metrics::Metrics;
 use crate::metrics::rooms::TickThreadMetrics;
 use crate::net::PlainStream;
+use crate::room::hosted::HostedGame;
 use admin::Admin;
 use capsules::Capsules;
 use certificate::Certificate;
 pub use drain::Drain;
 use http::Plain;
+pub use places::Creations;
 
 /// How soon a stop that found a full inbox is tried again.
 const STOP_RETRY: std::time::Duration = std::time::Duration::from_millis(5);
@@ -44,8 +48,16 @@ pub struct Control {
     pub threads: Vec<Post<Sender<ToTick>, ToTick>>,
     /// To each reactor.
     pub reactors: Vec<ReactorPort>,
+    /// The games.
+    pub games: Arc<[Box<dyn HostedGame>]>,
     /// The rooms.
     pub lobby: Lobby,
+    /// What players may ask of them.
+    pub lobby_config: LobbyConfig,
+    /// Seats that are kept.
+    pub tickets: Tickets,
+    /// Who created rooms lately.
+    pub creations: Creations,
     /// The ways back to their seats.
     pub directory: Directory,
     /// What plain requests are answered from.
@@ -79,7 +91,7 @@ impl Control {
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                _ = flush.tick() => {}
+                _ = flush.tick() => self.expire_tickets(),
                 _ = look.tick() => self.certificate.iter_mut().for_each(Certificate::look),
                 message = self.inbox.recv() => match message {
                     Some(ToControl::Plain { stream, read, peer }) => self.serve_plain(stream, read, peer),
@@ -115,19 +127,21 @@ impl Control {
 
     fn handle(&mut self, message: ToControl) {
         match message {
-            ToControl::Join { link, request } => self.place(link, *request),
+            ToControl::Join { link, ip, game, request } => {
+                let profile = Profile { name: request.name.clone() };
+                self.place((link, ip), game, profile, &request);
+            }
             ToControl::Resume { link, claim } => self.resume(link, claim),
             ToControl::TokenShown(stay, turn) => self.directory.shown(stay, turn),
             ToControl::SeatFreed(room, stay) => {
                 self.directory.left(stay);
-                if let Some(thread) = self.lobby.freed(room) {
-                    self.threads[thread].send(ToTick::Close(room));
-                }
+                self.give_back(room);
             }
             ToControl::RoomEnded(room) => {
                 self.lobby.ended(room);
                 self.directory.room_ended(room);
             }
+            ToControl::RoomListed { room, seats, listing } => self.lobby.listed(room, seats, *listing),
             ToControl::Capsule { name, bytes } => {
                 self.capsules.as_mut().map(|capsules| capsules.keep(&name, &bytes));
             }
@@ -136,11 +150,13 @@ impl Control {
                 None => info!("there is no certificate to read anew: the server does not speak TLS"),
             },
             ToControl::Admin(AdminCall::Rooms { after, max, answer }) => {
-                let line = |(room, thread, taken)| RoomLine { room, thread, taken };
                 // whoever asked may have given up
-                let _ = answer.send(self.lobby.rooms_after(after).take(max).map(line).collect());
+                let _ = answer.send(self.lobby.rooms_after(after).take(max).collect());
             }
             ToControl::Admin(AdminCall::Room(asked)) => self.steer(asked),
+            ToControl::Admin(AdminCall::Bar { room, is_barred, answer }) => {
+                let _ = answer.send(self.lobby.bar(room, is_barred));
+            }
             ToControl::Admin(AdminCall::Drain { within, text }) => {
                 self.plain.drain();
                 self.drain.begin(within, text, &self.lobby);
@@ -174,32 +190,6 @@ impl Control {
         }
     }
 
-    fn place(&mut self, link: LinkAddress, request: JoinRequest) {
-        if self.drain.is_on() {
-            self.metrics.joins_draining.one();
-            return self
-                .turn_away(link, "this server is about to stop and takes nobody new; connect again for another one");
-        }
-        let placement = match self.lobby.place(&self.load()) {
-            Ok(placement) => placement,
-            Err(NoPlace::Full) => {
-                self.metrics.joins_without_room.one();
-                return self.turn_away(link, "all rooms are full; try again in a moment");
-            }
-            Err(NoPlace::Overloaded) => {
-                self.metrics.joins_overloaded.one();
-                return self.turn_away(link, "this server has more work than time; try again in a minute");
-            }
-        };
-        let thread = &mut self.threads[placement.thread];
-        if placement.new {
-            thread.send(ToTick::Open { room: placement.room, seed: random_seed() });
-        }
-        let profile = Profile { name: request.name };
-        let (stay, pass) = self.directory.enter(placement.room, placement.thread);
-        thread.send(ToTick::Join { room: placement.room, link, profile, stay, pass });
-    }
-
     fn resume(&mut self, link: LinkAddress, claim: ResumeClaim) {
         match self.directory.resume(&claim.token, claim.attempt) {
             Some((room, thread, pass)) => self.threads[thread].send(ToTick::Resume { room, link, pass, claim }),
@@ -209,11 +199,6 @@ impl Control {
                 self.reactors[link.reactor].send(close);
             }
         }
-    }
-
-    fn turn_away(&mut self, link: LinkAddress, text: &str) {
-        let close = ToReactor::Close { link: link.link, reason: CloseReason::TryLater, text: text.to_owned() };
-        self.reactors[link.reactor].send(close);
     }
 
     fn serve_plain(&self, stream: PlainStream, read: Vec<u8>, peer: SocketAddr) {

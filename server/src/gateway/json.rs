@@ -6,8 +6,7 @@
 //! what lies beyond nobody tells us of, so a JSON client may have more that is old under way than a binary one.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -19,9 +18,9 @@ use tracing::{debug, error};
 
 use super::Gateway;
 use crate::handover::{RoomInput, SeatAddress, Told};
-use crate::json::{self, FrameTold, Said, View};
+use crate::json::{self, FrameTold, GameText, Said, View};
 use crate::net::{Io, LinkId, MessageKind, Outcome};
-use crate::session::{Session, Verdict};
+use crate::session::{HostTerms, Session, Verdict};
 
 /// From the 101 to the join: a person may be typing, and there are not many of them (`session.json_links_max`).
 pub(super) const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
@@ -39,11 +38,9 @@ const TOO_FAST: &str =
     "too fast: messages are dropped; send fewer, and an input only when it changes, because it holds";
 
 /// All links of one reactor that speak JSON.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct JsonLinks {
     links: FxHashMap<LinkId, Box<JsonLink>>,
-    /// Of all reactors.
-    count: Arc<AtomicUsize>,
     /// The link that opens next speaks JSON.
     pub(super) upgrading: bool,
     /// Links that may not have asked for a seat, the oldest first.
@@ -57,9 +54,10 @@ pub(super) struct JsonLinks {
 }
 
 /// One of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct JsonLink {
-    view: View,
+    /// What it sees, once it has a seat.
+    view: Option<View>,
     /// The room's tick at a moment, and ticks a second.
     clock: Option<(Tick, Instant, u16)>,
     /// What the player wants and the room does not know.
@@ -72,26 +70,14 @@ struct JsonLink {
 }
 
 impl JsonLinks {
-    pub(super) fn new(count: Arc<AtomicUsize>) -> Self {
-        Self {
-            links: FxHashMap::default(),
-            count,
-            upgrading: false,
-            newcomers: VecDeque::new(),
-            wishing: Vec::new(),
-            wishes_due: None,
-            frame: Vec::new(),
-            text: Vec::new(),
-        }
-    }
-
     pub(super) fn has(&self, link: LinkId) -> bool {
         !self.links.is_empty() && self.links.contains_key(&link)
     }
 
-    pub(super) fn seated(&mut self, link: LinkId, (tick, rate_hz): (Tick, u16), now: Instant) {
+    /// A link has a seat in a room of this game.
+    pub(super) fn seated(&mut self, link: LinkId, game: &GameText, (tick, rate_hz): (Tick, u16), now: Instant) {
         if let Some(link) = self.links.get_mut(&link) {
-            link.clock = Some((tick, now, rate_hz));
+            (link.view, link.clock) = (Some(View::new(game)), Some((tick, now, rate_hz)));
         }
     }
 
@@ -121,15 +107,31 @@ impl JsonLink {
     }
 }
 
+/// What a binary client would begin with. The error is for the client.
+fn hello(terms: &HostTerms, game: Option<String>) -> Result<ClientMessage, String> {
+    let game = match (game, terms.games.as_slice()) {
+        (Some(game), _) => game,
+        (None, [only]) => only.schema.game.clone(),
+        (None, several) => {
+            let example = several.first().map_or("", |first| first.schema.game.as_str());
+            let names: Vec<&str> = several.iter().map(|hosted| hosted.schema.game.as_str()).collect();
+            let example = format!("{{\"join\":{{\"game\":{example:?}}}}}");
+            return Err(format!("this server hosts {}: say which one, such as {example}", names.join(", ")));
+        }
+    };
+    // of a game that is not hosted none; that is said in the answer
+    let fingerprint =
+        terms.games.iter().find(|hosted| hosted.schema.game == game).map_or(0, |hosted| hosted.fingerprint);
+    Ok(ClientMessage::Hello { protocol: protocol::VERSION, game, fingerprint })
+}
+
 impl Gateway {
     pub(super) fn open_json(&mut self, io: &mut Io<'_>, link: LinkId) {
         let max = self.terms.limits.json_links_max;
-        let others = self.json.count.fetch_add(1, Ordering::Relaxed);
+        let others = self.terms.json_links.fetch_add(1, Ordering::Relaxed);
         self.metrics.json_links_open.one();
         self.json.newcomers.push_back((io.now(), link));
-        let view = View::new(&self.terms.text);
-        let json = JsonLink { view, clock: None, wish: None, wished: None, asked: None, told_too_fast: false };
-        self.json.links.insert(link, Box::new(json));
+        self.json.links.insert(link, Box::default());
         if others >= max {
             self.metrics.json_links_refused.one();
             let text = "too many clients speak JSON here (session.json_links_max); try again, or use a binary client";
@@ -139,7 +141,7 @@ impl Gateway {
 
     pub(super) fn close_json(&mut self, link: LinkId) {
         if self.json.links.remove(&link).is_some() {
-            self.json.count.fetch_sub(1, Ordering::Relaxed);
+            self.terms.json_links.fetch_sub(1, Ordering::Relaxed);
             self.metrics.json_links_open.less();
         }
     }
@@ -166,7 +168,9 @@ impl Gateway {
             let text = "binary messages are not part of tickwire.1.json: send text, or offer tickwire.1";
             return self.refuse(io, link, CloseReason::ProtocolError, text);
         };
-        let said = json::read(&self.terms.text, text).map_err(|error| error.to_string());
+        // of which game matters when there is a seat
+        let game = &self.terms.games[session.game()];
+        let said = json::read(&game.text, text).map_err(|error| error.to_string());
         if let Err(wrong) = said.and_then(|said| self.json_said(io, link, said)) {
             debug!(link = link.0, "a message in JSON that is none");
             self.metrics.json_errors.one();
@@ -181,9 +185,7 @@ impl Gateway {
         let verdict = match said {
             Said::Join { .. } if !asks => return Err("you have joined already".to_owned()),
             Said::Join { game, request } => {
-                let terms = &self.terms;
-                let game = game.unwrap_or_else(|| terms.schema.game.clone());
-                let hello = ClientMessage::Hello { protocol: protocol::VERSION, game, fingerprint: terms.fingerprint };
+                let hello = hello(&self.terms, game)?;
                 match session.handle_client_message(hello) {
                     // what it says is for binary clients
                     Verdict::Reply(_) => session.handle_client_message(ClientMessage::Join(request)),
@@ -249,18 +251,22 @@ impl Gateway {
             return refused;
         }
         let JsonLinks { links, frame, text, .. } = &mut self.json;
-        let Some(json) = links.get_mut(&link) else { return Outcome::Closed };
+        let (Some(json), Some(session)) = (links.get_mut(&link), self.sessions.get(&link)) else {
+            return Outcome::Closed;
+        };
+        let Some(view) = &mut json.view else { return Outcome::Closed };
         frame.clear();
         pieces.for_each(|piece| frame.extend_from_slice(piece));
-        let FrameTold { tick, asks, has_text, wrong } = match json.view.take(&self.terms.text, frame, text) {
-            Ok(told) => told,
-            Err(error) => {
-                error!(link = link.0, %error, "a frame of a room is none: this is a bug, please report it");
-                let text = "the server composed a frame that it cannot read; this is its fault, not yours";
-                self.refuse(io, link, CloseReason::RoomFailed, text);
-                return Outcome::Closed;
-            }
-        };
+        let FrameTold { tick, asks, has_text, wrong } =
+            match view.take(&self.terms.games[session.game()].text, frame, text) {
+                Ok(told) => told,
+                Err(error) => {
+                    error!(link = link.0, %error, "a frame of a room is none: this is a bug, please report it");
+                    let text = "the server composed a frame that it cannot read; this is its fault, not yours";
+                    self.refuse(io, link, CloseReason::RoomFailed, text);
+                    return Outcome::Closed;
+                }
+            };
         // with its header, and what may be said before it
         if text.len() + SAID_MAX_BYTES > io.write_buffer_max_bytes() {
             let told = format!(

@@ -6,7 +6,6 @@ mod ports;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -17,11 +16,11 @@ use tickwire_shared::protocol::{SUBPROTOCOL, ServerMessage};
 use tickwire_shared::{Leave, Tick};
 use tracing::debug;
 
-use crate::handover::{Batch, LinkAddress, Pass, Post, RoomInput, SeatAddress, ToControl, ToReactor, ToTick, Told};
+use crate::handover::{Batch, LinkAddress, Post, RoomInput, SeatAddress, Seated, ToControl, ToReactor, ToTick, Told};
 use crate::metrics::Metrics;
 use crate::net::http_head::RequestHead;
 use crate::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, PlainStream};
-use crate::session::{GameTerms, Session, Verdict};
+use crate::session::{HostTerms, Session, Verdict};
 use json::JsonLinks;
 pub use ports::TickPort;
 
@@ -32,10 +31,8 @@ pub const SESSION_PATH: &str = "/ws";
 pub struct GatewayParts {
     /// Index of its reactor.
     pub reactor: usize,
-    /// About the game.
-    pub terms: Arc<GameTerms>,
-    /// How many links of all reactors speak JSON.
-    pub json_links: Arc<AtomicUsize>,
+    /// About the games.
+    pub terms: Arc<HostTerms>,
     /// What it is told.
     pub inbox: Receiver<ToReactor>,
     /// For each tick thread.
@@ -51,7 +48,7 @@ pub struct GatewayParts {
 /// See the module.
 pub struct Gateway {
     reactor: usize,
-    terms: Arc<GameTerms>,
+    terms: Arc<HostTerms>,
     inbox: Receiver<ToReactor>,
     threads: Vec<TickPort>,
     control: Post<tokio::sync::mpsc::Sender<ToControl>, ToControl>,
@@ -84,7 +81,7 @@ impl Gateway {
             newcomers: VecDeque::new(),
             inputs: Vec::new(),
             unheard: FxHashMap::default(),
-            json: JsonLinks::new(parts.json_links),
+            json: JsonLinks::default(),
         }
     }
 
@@ -114,24 +111,19 @@ impl Gateway {
         self.threads[batch.thread].send_home(batch);
     }
 
-    fn seat(
-        &mut self,
-        io: &mut Io<'_>,
-        (link, seat): (LinkId, SeatAddress),
-        time: (Tick, u16),
-        pass: Option<Pass>,
-        resumed: Option<u32>,
-    ) {
+    fn seat(&mut self, io: &mut Io<'_>, link: LinkId, seated: Seated) {
+        let (seat, returns) = (seated.seat, seated.resumed.is_some());
         match self.sessions.get_mut(&link) {
             Some(session) if !session.has_ended() => {
                 // who speaks JSON has no token: it joins anew
-                let pass = pass.filter(|_| !self.json.has(link));
-                let joined = session.handle_seated(seat, time, pass, resumed);
-                self.json.seated(link, time, io.now());
+                let pass = seated.pass.filter(|_| !self.json.has(link));
+                let game = &self.terms.games[session.game()];
+                self.json.seated(link, &game.text, (seated.tick, seated.rate_hz), io.now());
+                let joined = session.handle_seated(Seated { pass, ..seated });
                 self.say(io, link, &joined);
             }
             // it left while the room made its place
-            _ => self.lose(link, seat, resumed.is_some()),
+            _ => self.lose(link, seat, returns),
         }
     }
 
@@ -182,8 +174,9 @@ impl Gateway {
             }
             Verdict::Reply(message) => self.say(io, link, &message),
             Verdict::Place(request) => {
-                let link = self.address(link);
-                self.control.send(ToControl::Join { link, request });
+                let (Some(ip), Some(session)) = (io.peer(link), self.sessions.get(&link)) else { return };
+                let (link, game) = (self.address(link), session.game());
+                self.control.send(ToControl::Join { link, ip, game, request });
             }
             Verdict::Resume(claim) => {
                 let link = self.address(link);
@@ -375,9 +368,7 @@ impl Handler for Gateway {
             let Ok(message) = self.inbox.try_recv() else { break };
             match message {
                 ToReactor::Batch(batch) => self.write_batch(io, batch),
-                ToReactor::Seated { link, seat, tick, rate_hz, pass, resumed } => {
-                    self.seat(io, (link, seat), (tick, rate_hz), pass, resumed);
-                }
+                ToReactor::Seated { link, seated } => self.seat(io, link, *seated),
                 ToReactor::Close { link, reason, text } => self.refuse(io, link, reason, &text),
                 ToReactor::Stop { text } => io.shut_down(CloseReason::GoingAway.code(), &text, self.stop_grace),
             }

@@ -1,9 +1,10 @@
 //! What an operator asks of rooms and of the server, and what is answered. Each question carries the way back
 //! (a oneshot, which never blocks who answers); whoever asked waits for a while and then says so.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tickwire_shared::SeatId;
+use tickwire_shared::{Property, SeatId};
 use tokio::sync::oneshot;
 
 use super::RoomId;
@@ -22,6 +23,15 @@ pub enum AdminCall {
     },
     /// For one room; goes on to its tick thread.
     Room(SteerRoom),
+    /// Nobody is to join a room, or may again.
+    Bar {
+        /// Which.
+        room: RoomId,
+        /// Whether nobody is to.
+        is_barred: bool,
+        /// Goes here: whether there is such a room.
+        answer: oneshot::Sender<bool>,
+    },
     /// The server is to end when its rooms have, or after this time.
     Drain {
         /// At most; `None`: what is configured.
@@ -78,14 +88,26 @@ pub enum Steered {
 }
 
 /// A room as the lobby knows it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct RoomLine {
     /// Which.
     pub room: RoomId,
+    /// Its game's name.
+    pub game: &'static str,
     /// Index of its tick thread.
     pub thread: usize,
     /// Seats that are taken or promised.
     pub taken: usize,
+    /// Seats in all.
+    pub seats: usize,
+    /// Nobody joins.
+    pub locked: bool,
+    /// It is in no public list.
+    pub hidden: bool,
+    /// Only its code opens it.
+    pub private: bool,
+    /// By which people find it.
+    pub properties: BTreeMap<String, Property>,
 }
 
 /// A room as its tick thread knows it.

@@ -1,11 +1,23 @@
-//! Which room a newcomer gets: the fullest with space, so that people meet; else a new one.
+//! Which room a newcomer gets: the one that it wishes for; without a wish the fullest with space, so that people meet;
+//! else a new one.
 
+mod codes;
 pub mod directory;
+mod shelf;
+pub mod tickets;
+pub mod wish;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use rustc_hash::FxHashMap;
+use thiserror::Error;
+use tickwire_shared::Listing;
+
 use crate::handover::RoomId;
+use crate::handover::steer::RoomLine;
+use shelf::Shelf;
+use wish::{Condition, Creation, SortBy, Which, fitting_listing};
 
 /// Where a client was placed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,13 +30,36 @@ pub struct Placement {
     pub new: bool,
 }
 
-/// Why there is no place.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Why there is no place; each displays as a sentence for the player.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum NoPlace {
     /// All rooms are full, and no more may run.
+    #[error("all rooms are full; try again in a moment")]
     Full,
     /// The tick threads have too much to do.
+    #[error("this server has more work than time; try again in a minute")]
     Overloaded,
+    /// No such room, or one that only its code opens.
+    #[error("there is no such room (any more); look for another one")]
+    NoRoom,
+    /// No room has this code.
+    #[error("no room has this code (any more); ask for a new one")]
+    NoCode,
+    /// The room hosts another game.
+    #[error("that room is of another game than the one that was asked for")]
+    OtherGame,
+    /// There are not so many seats in that room.
+    #[error("that room is full; try again in a moment, or look for another one")]
+    RoomFull,
+    /// Nobody may join it.
+    #[error("that room is locked: nobody joins it now; look for another one")]
+    Locked,
+    /// No room has so many seats.
+    #[error("no room of this game has so many seats")]
+    TooMany,
+    /// No room could be as it is wished for.
+    #[error("no room can be as it is wished for; ask for something else")]
+    Impossible,
 }
 
 /// How busy the tick threads are, and how busy is too much: thousandths of their time.
@@ -47,46 +82,174 @@ impl Load {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Entry {
+    game: usize,
     thread: usize,
+    seats: usize,
     taken: usize,
+    listing: Listing,
+    /// What others join it by, if it is private.
+    code: Option<String>,
+    /// The operator lets nobody in.
+    is_barred: bool,
+}
+
+impl Entry {
+    fn free(&self) -> usize {
+        self.seats.saturating_sub(self.taken)
+    }
+
+    fn is_locked(&self) -> bool {
+        self.is_barred || self.listing.is_locked()
+    }
+
+    /// Whether it is in lists, and people are sent there who do not name it.
+    fn is_listed(&self) -> bool {
+        self.code.is_none() && !self.listing.is_hidden()
+    }
+
+    fn takes_anybody(&self) -> bool {
+        self.is_listed() && !self.is_locked() && self.free() > 0
+    }
+
+    fn line(&self, room: RoomId, game: &'static str) -> RoomLine {
+        RoomLine {
+            room,
+            game,
+            thread: self.thread,
+            taken: self.taken,
+            seats: self.seats,
+            locked: self.is_locked(),
+            hidden: self.listing.is_hidden(),
+            private: self.code.is_some(),
+            properties: self.listing.properties().clone(),
+        }
+    }
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Sought<'a> {
+    /// The place of the game among the hosted ones.
+    pub game: usize,
+    /// Which room.
+    pub which: &'a Which,
+    /// So many seats in it, at least 1.
+    pub seats: usize,
 }
 
 /// All rooms and how many of their seats are taken or promised. Owned by one thread, so its numbers are exact.
 #[derive(Debug)]
 pub struct Lobby {
-    seats_per_room: usize,
     rooms_max: usize,
+    /// By game.
+    shelves: Vec<Shelf>,
     rooms: BTreeMap<RoomId, Entry>,
+    by_code: FxHashMap<String, RoomId>,
     rooms_on_thread: Vec<usize>,
     next: u64,
 }
 
 impl Lobby {
-    /// No rooms yet; each will have `seats_per_room` seats, and at most `rooms_max` run at a time.
+    /// No rooms yet; those of each of these games have so many seats if nobody says otherwise, and at most `rooms_max`
+    /// run at a time.
     #[must_use]
-    pub fn new(seats_per_room: usize, rooms_max: usize, threads: usize) -> Self {
-        let rooms_on_thread = vec![0; threads];
-        Self { seats_per_room, rooms_max, rooms: BTreeMap::new(), rooms_on_thread, next: 1 }
+    pub fn new(games: &[(&'static str, usize)], rooms_max: usize, threads: usize) -> Self {
+        Self {
+            rooms_max,
+            shelves: games.iter().map(|(name, seats)| Shelf::new(name, *seats)).collect(),
+            rooms: BTreeMap::new(),
+            by_code: FxHashMap::default(),
+            rooms_on_thread: vec![0; threads],
+            next: 1,
+        }
     }
 
-    /// Reserves a seat, where the tick threads are not too loaded for it.
+    /// Reserves seats, where the tick threads are not too loaded for it.
     ///
     /// # Errors
-    /// All rooms are full, or too loaded, and no more may run.
-    pub fn place(&mut self, load: &Load) -> Result<Placement, NoPlace> {
-        let with_space = self.rooms.iter_mut().filter(|(_, entry)| entry.taken < self.seats_per_room);
-        let is_free = |(_, entry): &(&RoomId, &mut Entry)| load.of(entry.thread) < load.joins_max_permille;
-        // of equally full rooms the oldest
-        let fullest = |(room, entry): &(&RoomId, &mut Entry)| (entry.taken, std::cmp::Reverse(**room));
-        if let Some((room, entry)) = with_space.filter(is_free).max_by_key(fullest) {
-            entry.taken += 1;
-            return Ok(Placement { room: *room, thread: entry.thread, new: false });
+    /// There is no place, for the reason given.
+    pub fn place(&mut self, sought: Sought<'_>, load: &Load) -> Result<Placement, NoPlace> {
+        match sought.which {
+            Which::Fitting { conditions, sort } => self.place_fitting(&sought, (conditions, sort), load),
+            Which::Room(room) => self.place_in(*room, &sought, load).and_then(|placement| match placement {
+                Some(placement) => Ok(placement),
+                None => Err(NoPlace::NoRoom),
+            }),
+            Which::Code(code) => {
+                let room = *self.by_code.get(code).ok_or(NoPlace::NoCode)?;
+                self.take(room, &sought, load)
+            }
+            Which::New(creation) => self.place_new(&sought, creation, load),
+        }
+    }
+
+    /// None for a room that only its code opens: whether there is one is nobody's business.
+    fn place_in(&mut self, room: RoomId, sought: &Sought<'_>, load: &Load) -> Result<Option<Placement>, NoPlace> {
+        let is_private = self.rooms.get(&room).is_none_or(|entry| entry.code.is_some());
+        if is_private { Ok(None) } else { self.take(room, sought, load).map(Some) }
+    }
+
+    fn take(&mut self, room: RoomId, sought: &Sought<'_>, load: &Load) -> Result<Placement, NoPlace> {
+        let entry = self.rooms.get(&room).ok_or(NoPlace::NoRoom)?;
+        if entry.game != sought.game {
+            return Err(NoPlace::OtherGame);
+        }
+        if entry.is_locked() {
+            return Err(NoPlace::Locked);
+        }
+        if entry.free() < sought.seats {
+            return Err(NoPlace::RoomFull);
+        }
+        let thread = entry.thread;
+        if load.of(thread) >= load.joins_max_permille {
+            return Err(NoPlace::Overloaded);
+        }
+        self.change(room, |entry| entry.taken += sought.seats);
+        Ok(Placement { room, thread, new: false })
+    }
+
+    fn place_fitting(
+        &mut self,
+        sought: &Sought<'_>,
+        (conditions, sort): (&BTreeMap<String, Condition>, &[SortBy]),
+        load: &Load,
+    ) -> Result<Placement, NoPlace> {
+        let fits = |entry: &Entry| {
+            entry.free() >= sought.seats
+                && conditions.iter().all(|(name, condition)| condition.fits(entry.listing.get(name)))
+        };
+        let is_free = |entry: &Entry| load.of(entry.thread) < load.joins_max_permille;
+        let found = {
+            // of equally full rooms the oldest
+            let open = self.shelves[sought.game].fullest().map(|room| (room, &self.rooms[&room]));
+            let mut good = open.filter(|(_, entry)| fits(entry) && is_free(entry));
+            if sort.is_empty() {
+                good.next().map(|(room, _)| room)
+            } else {
+                good.min_by(|(a, one), (b, other)| shelf::compare(sort, (*a, one), (*b, other))).map(|(room, _)| room)
+            }
+        };
+        if let Some(room) = found {
+            return self.take(room, sought, load);
+        }
+        let listing = fitting_listing(conditions).map_err(|_| NoPlace::Impossible)?;
+        let placed = self.place_new(sought, &Creation { listing, ..Creation::default() }, load);
+        let has_space =
+            || self.rooms.values().any(|entry| entry.game == sought.game && entry.takes_anybody() && fits(entry));
+        if placed == Err(NoPlace::Full) && has_space() { Err(NoPlace::Overloaded) } else { placed }
+    }
+
+    fn place_new(&mut self, sought: &Sought<'_>, creation: &Creation, load: &Load) -> Result<Placement, NoPlace> {
+        // by other options a room may have other seats: then it has those that are asked for until it has told
+        let usual = self.shelves[sought.game].seats;
+        let seats = if creation.options.is_some() { sought.seats } else { usual };
+        if sought.seats > seats {
+            return Err(NoPlace::TooMany);
         }
         if self.rooms.len() >= self.rooms_max {
-            let has_space = self.rooms.values().any(|entry| entry.taken < self.seats_per_room);
-            return Err(if has_space { NoPlace::Overloaded } else { NoPlace::Full });
+            return Err(NoPlace::Full);
         }
         // a load is some seconds old: what is nearly equal goes by the number of rooms
         let burden = |thread: &usize| (load.of(*thread) / LOAD_STEP_PERMILLE, self.rooms_on_thread[*thread]);
@@ -94,19 +257,38 @@ impl Lobby {
         if load.of(thread) >= load.rooms_max_permille {
             return Err(NoPlace::Overloaded);
         }
+        let code = match creation.private {
+            true => Some(codes::new_code(|code| self.by_code.contains_key(code)).ok_or(NoPlace::Overloaded)?),
+            false => None,
+        };
         let room = RoomId(self.next);
         self.next += 1;
         self.rooms_on_thread[thread] += 1;
-        self.rooms.insert(room, Entry { thread, taken: 1 });
+        if let Some(code) = &code {
+            self.by_code.insert(code.clone(), room);
+        }
+        let (game, listing) = (sought.game, creation.listing.clone());
+        self.rooms.insert(room, Entry { game, thread, seats, taken: 0, listing, code, is_barred: false });
+        self.change(room, |entry| entry.taken = sought.seats);
         Ok(Placement { room, thread, new: true })
+    }
+
+    /// Changes a room, and where it stands on its shelf.
+    fn change(&mut self, room: RoomId, change: impl FnOnce(&mut Entry)) {
+        let Some(entry) = self.rooms.get_mut(&room) else { return };
+        let shelf = &mut self.shelves[entry.game];
+        shelf.remove(room, entry.taken);
+        change(entry);
+        if entry.takes_anybody() {
+            shelf.add(room, entry.taken);
+        }
     }
 
     /// A seat is free again. Gives the tick thread of a room that nobody is in any more: it is to be closed, and is
     /// no longer known here.
     pub fn freed(&mut self, room: RoomId) -> Option<usize> {
-        let entry = self.rooms.get_mut(&room)?;
-        entry.taken = entry.taken.saturating_sub(1);
-        if entry.taken > 0 {
+        self.change(room, |entry| entry.taken = entry.taken.saturating_sub(1));
+        if self.rooms.get(&room)?.taken > 0 {
             return None;
         }
         self.ended(room)
@@ -115,8 +297,23 @@ impl Lobby {
     /// A room is no more. Gives its tick thread, if it was known.
     pub fn ended(&mut self, room: RoomId) -> Option<usize> {
         let entry = self.rooms.remove(&room)?;
+        self.shelves[entry.game].remove(room, entry.taken);
+        entry.code.inspect(|code| {
+            self.by_code.remove(code);
+        });
         self.rooms_on_thread[entry.thread] -= 1;
         Some(entry.thread)
+    }
+
+    /// A room tells how many seats it has, and what is to be shown of it.
+    pub fn listed(&mut self, room: RoomId, seats: usize, listing: Listing) {
+        self.change(room, |entry| (entry.seats, entry.listing) = (seats, listing));
+    }
+
+    /// The operator lets nobody into a room, or does again; tells whether there is such a room.
+    pub fn bar(&mut self, room: RoomId, is_barred: bool) -> bool {
+        self.change(room, |entry| entry.is_barred = is_barred);
+        self.rooms.contains_key(&room)
     }
 
     /// The tick thread of a room.
@@ -125,10 +322,59 @@ impl Lobby {
         self.rooms.get(&room).map(|entry| entry.thread)
     }
 
-    /// Rooms behind this one in the order of their names, with their threads and how many seats are taken or promised.
-    pub fn rooms_after(&self, room: RoomId) -> impl Iterator<Item = (RoomId, usize, usize)> + '_ {
+    /// The place of its game among the hosted ones.
+    #[must_use]
+    pub fn game_of(&self, room: RoomId) -> Option<usize> {
+        self.rooms.get(&room).map(|entry| entry.game)
+    }
+
+    /// What others join a room by, if it is private.
+    #[must_use]
+    pub fn code_of(&self, room: RoomId) -> Option<&str> {
+        self.rooms.get(&room)?.code.as_deref()
+    }
+
+    /// What is shown of a room.
+    #[must_use]
+    pub fn listing_of(&self, room: RoomId) -> Option<&Listing> {
+        self.rooms.get(&room).map(|entry| &entry.listing)
+    }
+
+    /// Rooms behind this one in the order of their names.
+    pub fn rooms_after(&self, room: RoomId) -> impl Iterator<Item = RoomLine> + '_ {
         let behind = self.rooms.range((Bound::Excluded(room), Bound::Unbounded));
-        behind.map(|(room, entry)| (*room, entry.thread, entry.taken))
+        behind.map(|(room, entry)| entry.line(*room, self.shelves[entry.game].name))
+    }
+
+    /// The rooms of a game that are in lists and fit, those first that are by `sort`; without one the fullest. Those that
+    /// are full or locked are there, too.
+    #[must_use]
+    pub fn list(
+        &self,
+        game: usize,
+        conditions: &BTreeMap<String, Condition>,
+        sort: &[SortBy],
+        max: usize,
+    ) -> Vec<RoomLine> {
+        let fits = |entry: &Entry| {
+            let as_wished = conditions.iter().all(|(name, condition)| condition.fits(entry.listing.get(name)));
+            entry.game == game && entry.is_listed() && as_wished
+        };
+        let mut found: Vec<(RoomId, &Entry)> =
+            self.rooms.iter().map(|(room, entry)| (*room, entry)).filter(|(_, entry)| fits(entry)).collect();
+        found.sort_by(|a, b| shelf::compare(sort, *a, *b));
+        found.into_iter().take(max).map(|(room, entry)| entry.line(room, self.shelves[game].name)).collect()
+    }
+
+    /// The games, with how many rooms and taken seats each has.
+    #[must_use]
+    pub fn games(&self) -> Vec<(&'static str, usize, usize)> {
+        let mut games: Vec<_> = self.shelves.iter().map(|shelf| (shelf.name, 0, 0)).collect();
+        for entry in self.rooms.values() {
+            games[entry.game].1 += 1;
+            games[entry.game].2 += entry.taken;
+        }
+        games
     }
 
     /// How many seats are taken or promised.
@@ -151,52 +397,4 @@ impl Lobby {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(threads_permille: &[u32]) -> Load {
-        let threads_permille = threads_permille.to_vec();
-        Load { threads_permille, rooms_max_permille: 850, joins_max_permille: 980 }
-    }
-
-    #[test]
-    fn new_rooms_go_where_there_is_least_to_do_then_nowhere_and_then_nobody_joins() {
-        let mut lobby = Lobby::new(2, 10, 3);
-        assert_eq!(lobby.place(&load(&[500, 200, 400])).map(|p| p.thread), Ok(1));
-        lobby.place(&load(&[500, 200, 400])).expect("the second seat");
-        // nearly equal: by the number of rooms
-        assert_eq!(lobby.place(&load(&[500, 200, 210])).map(|p| p.thread), Ok(2));
-        let full = load(&[850, 900, 979]);
-        let joined = lobby.place(&full).expect("a room that runs takes players for longer");
-        assert_eq!((joined.new, joined.thread), (false, 2));
-        assert_eq!(lobby.place(&full), Err(NoPlace::Overloaded));
-        let mut lobby = Lobby::new(2, 1, 1);
-        lobby.place(&load(&[0])).expect("a room");
-        assert_eq!(lobby.place(&load(&[980])), Err(NoPlace::Overloaded), "there is a seat");
-        assert!(lobby.place(&load(&[979])).is_ok());
-        assert_eq!(lobby.place(&load(&[0])), Err(NoPlace::Full));
-    }
-
-    #[test]
-    fn people_meet_until_a_room_is_full_and_rooms_spread_over_threads() {
-        let mut lobby = Lobby::new(2, 3, 2);
-        let placed: Vec<Placement> = std::iter::from_fn(|| lobby.place(&load(&[])).ok()).collect();
-        let rooms: Vec<u64> = placed.iter().map(|p| p.room.0).collect();
-        assert_eq!(rooms, [1, 1, 2, 2, 3, 3], "three rooms of two seats, then no more");
-        let threads: Vec<usize> = placed.iter().filter(|p| p.new).map(|p| p.thread).collect();
-        assert_eq!(threads, [0, 1, 0]);
-    }
-
-    #[test]
-    fn an_empty_room_ends_and_its_place_is_free() {
-        let mut lobby = Lobby::new(2, 1, 1);
-        let room = lobby.place(&load(&[])).expect("the first").room;
-        lobby.place(&load(&[])).expect("the second");
-        assert_eq!(lobby.place(&load(&[])), Err(NoPlace::Full));
-        assert_eq!(lobby.freed(room), None);
-        assert_eq!(lobby.freed(room), Some(0));
-        assert_eq!(lobby.freed(room), None, "it is forgotten");
-        assert!(lobby.is_empty());
-        assert_eq!(lobby.place(&load(&[])).map(|p| (p.room, p.new)), Ok((RoomId(2), true)));
-    }
-}
+mod tests;

@@ -1,12 +1,52 @@
 //! Where the bytes of frames go, over all rooms; and the table of it that a person reads.
 
 use std::fmt::{self, Display, Formatter};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Counter;
 use super::exposition::{Exposed, Page, Series, bytes};
 
-/// Bits of frames that rooms composed, by purpose. What of them reached the clients is in
+/// Of each game that a server hosts. Displays as its table, or one for each game.
+#[derive(Debug, Default)]
+pub struct TrafficOfGames(Mutex<Vec<Arc<TrafficCounters>>>);
+
+impl TrafficOfGames {
+    /// The counters of a game, the same ones for all who ask. Whoever writes asks once: then nothing is locked.
+    pub fn of_game(&self, name: &'static str) -> Arc<TrafficCounters> {
+        let mut games = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = games.iter().find(|known| known.game == name) {
+            return Arc::clone(known);
+        }
+        let counters = Arc::new(TrafficCounters { game: name, ..TrafficCounters::default() });
+        games.push(Arc::clone(&counters));
+        counters
+    }
+
+    fn all(&self) -> Vec<Arc<TrafficCounters>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Display for TrafficOfGames {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let games = self.all();
+        for (at, game) in games.iter().enumerate() {
+            if games.len() > 1 {
+                writeln!(out, "{}{}:", if at > 0 { "\n" } else { "" }, game.game)?;
+            }
+            game.fmt(out)?;
+        }
+        Ok(())
+    }
+}
+
+impl Exposed for TrafficOfGames {
+    fn expose(&self, series: &Series<'_>, page: &mut Page) {
+        self.all().iter().for_each(|game| game.expose(series, page));
+    }
+}
+
+/// Bits of frames that rooms of a game composed, by purpose. What of them reached the clients is in
 /// [`Metrics::frames_out`](super::Metrics::frames_out) and its neighbours. Displays as a table.
 #[derive(Debug, Default)]
 pub struct TrafficCounters {
@@ -26,7 +66,7 @@ pub struct TrafficCounters {
     pub owned: Counter,
     /// Bits: events of the game.
     pub events: Counter,
-    game: OnceLock<&'static str>,
+    game: &'static str,
     fields: OnceLock<Vec<FieldTraffic>>,
 }
 
@@ -60,11 +100,6 @@ pub struct FieldTraffic {
 }
 
 impl TrafficCounters {
-    /// The game whose frames these are; the first name holds.
-    pub fn of_game(&self, name: &'static str) {
-        self.game.get_or_init(|| name);
-    }
-
     /// The fields, whose names are given when they are asked for first: kind and field.
     pub fn fields_named<'a>(&self, names: impl Iterator<Item = (&'a str, &'a str)>) -> &[FieldTraffic] {
         self.fields.get_or_init(|| {
@@ -123,9 +158,9 @@ const ENCODED: &str = "Bytes of composed frames as they were encoded, once for a
 
 impl Exposed for TrafficCounters {
     fn expose(&self, _: &Series<'_>, page: &mut Page) {
-        let Some(game) = self.game.get() else { return };
+        let game = self.game;
         let mut shared = |labels: &[(&str, &str)], bits: &Shared| {
-            let labels = [&[("game", *game)], labels].concat();
+            let labels = [&[("game", game)], labels].concat();
             page.counter("frame_bytes", SENT, &labels, bytes(bits.sent.value()));
             page.counter("encoded_bytes", ENCODED, &labels, bytes(bits.encoded.value()));
         };
@@ -140,7 +175,7 @@ impl Exposed for TrafficCounters {
                     an earlier state.";
         for (layer, bits) in [("public", &self.public), ("teams", &self.teams), ("seat", &self.seat)] {
             for (kind, bits) in [("delta", &bits.deltas), ("keyframe", &bits.keyframes)] {
-                let labels = [("game", *game), ("layer", layer), ("kind", kind)];
+                let labels = [("game", game), ("layer", layer), ("kind", kind)];
                 page.counter("layer_bytes", help, &labels, bytes(bits.sent.value()));
             }
         }

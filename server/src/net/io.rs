@@ -9,6 +9,7 @@
 use std::collections::BinaryHeap;
 use std::io;
 use std::mem;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::link::Link;
@@ -113,6 +114,11 @@ impl Io<'_> {
     /// `run` returns when all are gone or the grace is over.
     pub fn shut_down(&mut self, code: u16, reason: &str, grace: Duration) {
         self.links.shut_down(code, reason, grace);
+    }
+
+    /// Whose connection it is, as far as proxies tell; none for one that is gone.
+    pub fn peer(&mut self, link: LinkId) -> Option<IpAddr> {
+        self.links.link(link).map(|link| link.peer.ip())
     }
 
     /// Bytes that wait in a link for its socket; 0 for one that is gone.

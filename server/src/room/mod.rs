@@ -1,6 +1,7 @@
 //! One running session of a game: a deterministic machine. Inputs and receipts go in, batches come out.
 
 mod flight;
+pub mod hosted;
 mod inputs;
 mod returns;
 mod rewind;
@@ -18,7 +19,7 @@ use tickwire_shared::protocol::limits::{EVENT_MAX_BYTES, FRAME_MAX_BYTES, INPUT_
 use tickwire_shared::publish::{Published, Publisher};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{
-    Game, Interest, Layer, Leave, Profile, Refusal, Replicate, Rng, SeatId, Setup, Step, Tick, TickRate, To,
+    Game, Interest, Layer, Leave, Listing, Profile, Refusal, Replicate, Rng, SeatId, Setup, Step, Tick, TickRate, To,
 };
 
 use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId, StayId};
@@ -84,6 +85,9 @@ pub struct Room<G: Game> {
     id: RoomId,
     game: G,
     rng: Rng,
+    listing: Listing,
+    /// The number of the listing's changes when the lobby was told last.
+    listed: Option<u32>,
     rate: TickRate,
     tick: Tick,
     seats: Seats,
@@ -125,9 +129,23 @@ impl<G: Game> Room<G> {
     /// # Errors
     /// The game refuses the options, or its kinds are impossible.
     pub fn new(id: RoomId, options: G::Options, seed: u64, thread: usize, reactors: usize) -> Result<Self, RoomError> {
+        Self::open(id, options, (seed, Listing::default()), thread, reactors)
+    }
+
+    /// The same; its creator wished for what is listed.
+    ///
+    /// # Errors
+    /// As [`Room::new`].
+    pub fn open(
+        id: RoomId,
+        options: G::Options,
+        (seed, listing): (u64, Listing),
+        thread: usize,
+        reactors: usize,
+    ) -> Result<Self, RoomError> {
         const { assert!(G::Input::LANES <= INPUT_LANES_MAX, "a game's input has at most 8 lanes") };
         let layout = Layout::new(&Schema::of::<G>())?;
-        let mut setup = Setup::new(seed);
+        let mut setup = Setup { listing, ..Setup::new(seed) };
         let game = G::new(options, &mut setup)?;
         if let Interest::Radius(radius) = setup.interest
             && !(radius > 0.0 && radius.is_finite())
@@ -148,6 +166,8 @@ impl<G: Game> Room<G> {
             id,
             game,
             rng: setup.rng,
+            listing: setup.listing,
+            listed: None,
             rate: setup.rate,
             tick: Tick(0),
             seats,
@@ -197,8 +217,20 @@ impl<G: Game> Room<G> {
     /// # Errors
     /// The room is full, or the game refuses the player.
     pub fn join(&mut self, link: LinkAddress, profile: Profile) -> Result<SeatId, Refusal> {
+        self.join_as(link, profile, false)
+    }
+
+    /// The same; one who `spectates` only looks on.
+    ///
+    /// # Errors
+    /// As [`Room::join`].
+    pub fn join_as(&mut self, link: LinkAddress, profile: Profile, spectates: bool) -> Result<SeatId, Refusal> {
         let seat = self.seats.free().ok_or_else(|| Refusal::new("the room is full; try again in a moment"))?;
-        self.game.join(seat, &profile)?;
+        if spectates {
+            self.game.spectate(seat, &profile)?;
+        } else {
+            self.game.join(seat, &profile)?;
+        }
         self.seats.take(seat, link, profile);
         self.inputs[usize::from(seat.0)] = Some(G::Input::default());
         Ok(seat)
@@ -398,6 +430,12 @@ impl<G: Game> Room<G> {
         self.capsules.iter_mut().flat_map(|capsules| capsules.drain(..))
     }
 
+    /// What the lobby shows of it, if that has changed since the last call; the first time always.
+    pub fn take_listing(&mut self) -> Option<&Listing> {
+        let changes = Some(self.listing.changes());
+        (std::mem::replace(&mut self.listed, changes) != changes).then_some(&self.listing)
+    }
+
     /// What was counted since the last call.
     pub fn take_counts(&mut self) -> RoomCounts {
         std::mem::take(&mut self.counts)
@@ -426,7 +464,8 @@ impl<G: Game> Room<G> {
         let past = SentStates { store: &self.store, places: &self.places };
         let lags = self.lags.bounded(self.store.kept());
         let step = Step::new(self.tick, self.rate, &self.inputs, &mut self.commands, &mut self.events, &mut self.rng);
-        self.game.tick(&mut step.with_past(&past, lags).with_away(&self.away).with_late(&self.late));
+        let step = step.with_past(&past, lags).with_away(&self.away).with_late(&self.late);
+        self.game.tick(&mut step.with_listing(&mut self.listing));
         self.commands.clear();
     }
 

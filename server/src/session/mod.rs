@@ -3,6 +3,7 @@
 mod rate;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use tickwire_shared::delta::{KindLayout, LayoutError};
@@ -14,7 +15,7 @@ use tickwire_shared::schema::Schema;
 use tickwire_shared::{Game, JoinRequest, Tick};
 
 use crate::config::SessionLimits;
-use crate::handover::{Pass, SeatAddress, StayId};
+use crate::handover::{SeatAddress, Seated, StayId};
 use crate::json::{GameText, Payloads};
 use crate::net::rate::Rate;
 use rate::Pace;
@@ -22,7 +23,18 @@ use rate::Pace;
 /// An input so many ticks before the newest one is no repetition: the client has set its clock back.
 const CLOCK_RESTART_TICKS: i32 = 32;
 
-/// What a session must know of the game that is hosted, and of what a client may do.
+/// What a session must know of the games that are hosted, and of what a client may do.
+#[derive(Debug)]
+pub struct HostTerms {
+    /// The games, at least one.
+    pub games: Vec<GameTerms>,
+    /// How much and how fast a client may speak.
+    pub limits: SessionLimits,
+    /// How many clients speak JSON now, on all reactors.
+    pub json_links: AtomicUsize,
+}
+
+/// What a session must know of a game.
 #[derive(Debug)]
 pub struct GameTerms {
     /// Its description.
@@ -33,23 +45,33 @@ pub struct GameTerms {
     pub input: KindLayout,
     /// The same for clients that speak JSON.
     pub text: GameText,
-    /// How much and how fast a client may speak.
-    pub limits: SessionLimits,
 }
 
-impl GameTerms {
-    /// Of game `G`.
+impl HostTerms {
+    /// Of a server that hosts game `G` alone.
     ///
     /// # Errors
     /// The game's kinds or its input are impossible.
     pub fn of<G: Game>(limits: SessionLimits) -> Result<Self, LayoutError> {
-        Self::new(Schema::of::<G>(), Payloads::of::<G>(), limits)
+        Ok(Self::new(vec![GameTerms::new(Schema::of::<G>(), Payloads::of::<G>())?], limits))
     }
 
-    fn new(schema: Schema, payloads: Payloads, limits: SessionLimits) -> Result<Self, LayoutError> {
+    /// Of a server that hosts these games, at least one.
+    #[must_use]
+    pub fn new(games: Vec<GameTerms>, limits: SessionLimits) -> Self {
+        Self { games, limits, json_links: AtomicUsize::new(0) }
+    }
+}
+
+impl GameTerms {
+    /// Of a game with this description, and with the commands and events of these types.
+    ///
+    /// # Errors
+    /// The game's kinds or its input are impossible.
+    pub fn new(schema: Schema, payloads: Payloads) -> Result<Self, LayoutError> {
         let (fingerprint, input) = (schema.fingerprint(), KindLayout::new(&schema.input)?);
         let text = GameText::new(&schema, payloads)?;
-        Ok(Self { schema, fingerprint, input, text, limits })
+        Ok(Self { schema, fingerprint, input, text })
     }
 }
 
@@ -94,7 +116,9 @@ enum Stage {
 /// One client's conversation.
 #[derive(Debug)]
 pub struct Session {
-    terms: Arc<GameTerms>,
+    terms: Arc<HostTerms>,
+    /// The place of its game among the hosted ones, once it has said hello.
+    game: usize,
     stage: Stage,
     pace: Pace,
     newest_input: Option<Tick>,
@@ -109,10 +133,11 @@ pub struct Session {
 impl Session {
     /// A client that has just connected.
     #[must_use]
-    pub fn new(terms: Arc<GameTerms>, now: Instant) -> Self {
+    pub fn new(terms: Arc<HostTerms>, now: Instant) -> Self {
         let pace = Pace::new(terms.limits.messages, now);
         Self {
             terms,
+            game: 0,
             stage: Stage::AwaitingHello,
             pace,
             newest_input: None,
@@ -161,13 +186,8 @@ impl Session {
     }
 
     /// The room gave a seat, or gave it back: then so many events are lost.
-    pub fn handle_seated(
-        &mut self,
-        seat: SeatAddress,
-        (tick, rate_hz): (Tick, u16),
-        pass: Option<Pass>,
-        resumed: Option<u32>,
-    ) -> ServerMessage {
+    pub fn handle_seated(&mut self, seated: Seated) -> ServerMessage {
+        let Seated { seat, tick, rate_hz, pass, resumed, code } = seated;
         self.stage = Stage::Seated(seat);
         let (Rate { per_s, burst }, rate) = (self.terms.limits.messages, u32::from(rate_hz));
         let a_tick = Rate { per_s: rate, burst: 2 * rate };
@@ -179,9 +199,9 @@ impl Session {
         let (room, seat, token) = (seat.room.0, seat.seat.0, pass.map(|pass| pass.token));
         match (resumed, token) {
             (Some(events_lost), Some(token)) => {
-                ServerMessage::Resumed { room, seat, tick, rate_hz, token, events_lost, code: None }
+                ServerMessage::Resumed { room, seat, tick, rate_hz, token, events_lost, code }
             }
-            _ => ServerMessage::Joined { room, seat, tick, rate_hz, token, code: None },
+            _ => ServerMessage::Joined { room, seat, tick, rate_hz, token, code },
         }
     }
 
@@ -215,6 +235,12 @@ impl Session {
     #[must_use]
     pub fn seat(&self) -> Option<SeatAddress> {
         if let Stage::Seated(seat) = self.stage { Some(seat) } else { None }
+    }
+
+    /// The place of its game among those that are hosted; 0 before it has said hello.
+    #[must_use]
+    pub fn game(&self) -> usize {
+        self.game
     }
 
     /// Whether the client has not asked for a seat yet.
@@ -279,14 +305,16 @@ impl Session {
             let text = format!("the client speaks protocol {version}, the server {}: {older}", protocol::VERSION);
             return Verdict::Refuse(CloseReason::Version, text);
         }
-        if game != self.terms.schema.game {
-            let text = format!("this server hosts {:?}, not the game that the client asks for", self.terms.schema.game);
+        let games = &self.terms.games;
+        let Some(place) = games.iter().position(|hosted| hosted.schema.game == game) else {
+            let names: Vec<String> = games.iter().map(|hosted| format!("{:?}", hosted.schema.game)).collect();
+            let text = format!("this server hosts {}, not the game that the client asks for", names.join(", "));
             return Verdict::Refuse(CloseReason::Game, text);
-        }
-        self.stage = Stage::AwaitingJoin;
-        let same = fingerprint == self.terms.fingerprint;
-        let schema = (!same).then(|| self.terms.schema.clone());
-        Verdict::Reply(ServerMessage::Welcome { fingerprint: self.terms.fingerprint, schema })
+        };
+        let terms = &games[place];
+        (self.stage, self.game) = (Stage::AwaitingJoin, place);
+        let schema = (fingerprint != terms.fingerprint).then(|| terms.schema.clone());
+        Verdict::Reply(ServerMessage::Welcome { fingerprint: terms.fingerprint, schema })
     }
 
     fn handle_input(&mut self, message: &[u8], inputs: &mut Vec<TickInput>) -> Verdict {
@@ -296,7 +324,7 @@ impl Session {
             _ => return Verdict::Refuse(CloseReason::ProtocolError, "an input before there is a seat".to_owned()),
         }
         let newest = &mut self.newest_input;
-        let decoded = input::decode(&self.terms.input, message, |input| {
+        let decoded = input::decode(&self.terms.games[self.game].input, message, |input| {
             // a client whose clock was far ahead goes on from an earlier tick
             let tick = input.tick;
             let is_new = |newest: Tick| tick.is_after(newest) || newest.since(tick) > CLOCK_RESTART_TICKS;
@@ -344,14 +372,18 @@ mod tests {
     use tickwire_shared::schema::KindSchema;
 
     use super::*;
-    use crate::handover::RoomId;
+    use crate::handover::{Pass, RoomId};
 
     fn session() -> Session {
         let input = KindSchema { name: "input".into(), fields: Vec::new() };
         let schema = Schema { game: "test".into(), version: 0, kinds: Vec::new(), input, tables: Vec::new() };
-        let terms =
-            GameTerms::new(schema, Payloads::of_types::<(), ()>(), SessionLimits::default()).expect("it is sound");
+        let game = GameTerms::new(schema, Payloads::of_types::<(), ()>()).expect("it is sound");
+        let terms = HostTerms::new(vec![game], SessionLimits::default());
         Session::new(Arc::new(terms), Instant::now())
+    }
+
+    fn seated(seat: SeatAddress) -> Seated {
+        Seated { seat, tick: Tick(5), rate_hz: 30, pass: None, resumed: None, code: None }
     }
 
     fn say(session: &mut Session, message: &ClientMessage) -> Verdict {
@@ -359,7 +391,7 @@ mod tests {
     }
 
     fn hello(session: &Session) -> ClientMessage {
-        let fingerprint = session.terms.fingerprint;
+        let fingerprint = session.terms.games[0].fingerprint;
         ClientMessage::Hello { protocol: protocol::VERSION, game: "test".into(), fingerprint }
     }
 
@@ -371,7 +403,7 @@ mod tests {
         let join = ClientMessage::Join(JoinRequest::new("  a\u{7}nn  "));
         assert_eq!(say(&mut session, &join), Verdict::Place(Box::new(JoinRequest::new("ann"))));
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, (Tick(5), 30), None, None);
+        session.handle_seated(seated(seat));
         assert_eq!(
             say(&mut session, &ClientMessage::Ping { stamp_ms: 4 }),
             Verdict::Reply(ServerMessage::Pong { stamp_ms: 4 })
@@ -400,7 +432,7 @@ mod tests {
         say(&mut session, &ClientMessage::Ping { stamp_ms: 1 });
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
         let pass = Pass { stay: StayId(4), turn: 2, token: claim.token };
-        let told = session.handle_seated(seat, (Tick(5), 30), Some(pass), Some(9));
+        let told = session.handle_seated(Seated { pass: Some(pass), resumed: Some(9), ..seated(seat) });
         assert!(matches!(told, ServerMessage::Resumed { seat: 2, events_lost: 9, .. }), "{told:?}");
         assert_eq!(session.take_shown(), None, "that ping was from before");
         say(&mut session, &ClientMessage::Ping { stamp_ms: 1 });
@@ -442,13 +474,13 @@ mod tests {
     fn repeated_inputs_are_passed_on_once() {
         let mut session = session();
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, (Tick(5), 30), None, None);
+        session.handle_seated(seated(seat));
         let mut inputs = Vec::new();
         for newest in [Tick(10), Tick(11), Tick(11), Tick(13)] {
             let mut message = Vec::new();
             let lanes = [InputLanes::default(); 3];
             let told = Told { newest, lag: ViewLag(9), heard: HeardAge::UNKNOWN };
-            input::encode(&session.terms.input, &told, &lanes, &mut message);
+            input::encode(&session.terms.games[0].input, &told, &lanes, &mut message);
             assert_eq!(session.handle_message(Instant::now(), &message, &mut inputs), Verdict::Nothing);
         }
         let ticks: Vec<u32> = inputs.iter().map(|input| input.tick.0).collect();
@@ -459,12 +491,12 @@ mod tests {
     fn a_client_that_sets_its_clock_back_is_heard() {
         let mut session = session();
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, (Tick(5), 30), None, None);
+        session.handle_seated(seated(seat));
         let mut inputs = Vec::new();
         for newest in [Tick(500), Tick(300), Tick(301)] {
             let mut message = Vec::new();
             let told = Told { newest, lag: ViewLag(9), heard: HeardAge(3) };
-            input::encode(&session.terms.input, &told, &[InputLanes::default(); 2], &mut message);
+            input::encode(&session.terms.games[0].input, &told, &[InputLanes::default(); 2], &mut message);
             let verdict = session.handle_message(Instant::now(), &message, &mut inputs);
             assert_eq!(verdict, Verdict::Heard(newest.offset(-3)));
         }
@@ -478,7 +510,7 @@ mod tests {
         let answer =
             |session: &mut Session| session.handle_message(Instant::now(), &heard::encode(Tick(7)), &mut vec![]);
         assert!(matches!(answer(&mut session), Verdict::Refuse(CloseReason::ProtocolError, _)));
-        session.handle_seated(SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) }, (Tick(5), 30), None, None);
+        session.handle_seated(seated(SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) }));
         assert_eq!(answer(&mut session), Verdict::Heard(Tick(7)));
         let verdict = session.handle_message(Instant::now(), &[TAG_HEARD, 1], &mut vec![]);
         assert!(matches!(verdict, Verdict::Refuse(CloseReason::InvalidData, _)));
@@ -488,7 +520,7 @@ mod tests {
     fn who_is_too_fast_can_still_ask_for_keyframes_and_leave() {
         let mut session = session();
         let seat = SeatAddress { thread: 0, room: RoomId(1), seat: SeatId(2) };
-        session.handle_seated(seat, (Tick(5), 30), None, None);
+        session.handle_seated(seated(seat));
         let ping = ClientMessage::Ping { stamp_ms: 1 }.encode();
         let now = Instant::now();
         while session.handle_message(now, &ping, &mut Vec::new()) != Verdict::Dropped {}

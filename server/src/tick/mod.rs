@@ -5,6 +5,7 @@ mod schedule;
 mod steer;
 mod traffic;
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,16 +15,17 @@ use rustc_hash::FxHashMap;
 use tickwire_shared::protocol::ResumeClaim;
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::limits::{EVENT_MAX_BYTES, FRAME_MAX_BYTES};
-use tickwire_shared::{Game, Leave, Profile, SeatId};
+use tickwire_shared::{Leave, Profile, SeatId};
 use tracing::{error, info, warn};
 
 use crate::handover::{
-    Batch, LinkAddress, Pass, Post, ReactorPort, RoomId, RoomInput, SEAT_GONE, SeatAddress, StayId, ToControl,
-    ToReactor, ToTick, Told,
+    Batch, LinkAddress, OpenRoom, Pass, Post, ReactorPort, RoomId, RoomInput, SEAT_GONE, SeatAddress, Seated, StayId,
+    ToControl, ToReactor, ToTick, Told,
 };
 use crate::metrics::Metrics;
 use crate::metrics::rooms::RoomClass;
-use crate::room::{Returned, Room, RoomCounts};
+use crate::room::hosted::{HostedGame, HostedRoom, Opening, RoomTerms};
+use crate::room::{Returned, RoomCounts, RoomError};
 use measure::{Measures, TickTimes};
 use schedule::Schedule;
 use traffic::Fields;
@@ -50,23 +52,35 @@ pub struct TickPorts {
     pub control: tokio::sync::mpsc::Sender<ToControl>,
 }
 
+/// Rooms that could not open, for those who are about to join them: their games' reasons.
+const UNOPENED_MAX: usize = 64;
+
+/// A room that runs.
+struct Running {
+    room: Box<dyn HostedRoom>,
+    /// The place of its game among the hosted ones.
+    game: usize,
+    /// What others join it by, if it is private.
+    code: Option<String>,
+}
+
 /// See the module.
-pub struct TickThread<G: Game> {
+pub struct TickThread {
     index: usize,
-    options: G::Options,
+    games: Arc<[Box<dyn HostedGame>]>,
+    terms: RoomTerms,
     started: Instant,
     inbox: Receiver<ToTick>,
     inputs: Receiver<RoomInput>,
     home: Receiver<Box<Batch>>,
     reactors: Vec<ReactorPort>,
     control: Post<tokio::sync::mpsc::Sender<ToControl>, ToControl>,
-    rooms: FxHashMap<RoomId, Room<G>>,
-    client_bytes_per_s: u32,
-    grace_max: Duration,
-    unacked_max_bytes: usize,
+    rooms: FxHashMap<RoomId, Running>,
+    unopened: VecDeque<(RoomId, String)>,
     schedule: Schedule,
     metrics: Arc<Metrics>,
-    fields: Fields,
+    /// By game.
+    fields: Vec<Fields>,
     measures: Measures,
     lateness: Lateness,
     complaints: Complaints,
@@ -115,14 +129,16 @@ struct Lateness {
     worst_ms: u64,
 }
 
-impl<G: Game> TickThread<G> {
-    /// Thread number `index`; every room is made with `options`.
-    pub fn new(index: usize, options: G::Options, ports: TickPorts, metrics: Arc<Metrics>) -> Self {
+impl TickThread {
+    /// Thread number `index`, for rooms of these games.
+    pub fn new(index: usize, games: Arc<[Box<dyn HostedGame>]>, ports: TickPorts, metrics: Arc<Metrics>) -> Self {
         let (started, measured) = (Instant::now(), metrics.tick_threads.add());
-        metrics.traffic.of_game(G::NAME);
+        let fields = |game: &dyn HostedGame| Fields::of(&game.schema(), metrics.traffic.of_game(game.name()));
         Self {
             index,
-            options,
+            fields: games.iter().map(|game| fields(&**game)).collect(),
+            games,
+            terms: RoomTerms::default(),
             started,
             inbox: ports.inbox,
             inputs: ports.inputs,
@@ -130,12 +146,9 @@ impl<G: Game> TickThread<G> {
             reactors: ports.reactors,
             control: Post::new(ports.control),
             rooms: FxHashMap::default(),
-            client_bytes_per_s: 0,
-            grace_max: Duration::MAX,
-            unacked_max_bytes: 0,
+            unopened: VecDeque::new(),
             schedule: Schedule::default(),
             metrics,
-            fields: Fields::of::<G>(),
             measures: Measures::new(measured, started),
             lateness: Lateness::default(),
             complaints: Complaints::default(),
@@ -144,25 +157,10 @@ impl<G: Game> TickThread<G> {
         }
     }
 
-    /// Bytes a second that a client is sent at most of what it sees, in rooms whose game does not say; 0, the default, is
-    /// no limit.
+    /// The same; its rooms are made on these terms.
     #[must_use]
-    pub fn with_client_bytes(mut self, bytes_per_s: u32) -> Self {
-        self.client_bytes_per_s = bytes_per_s;
-        self
-    }
-
-    /// The same; its rooms hold seats no longer than this.
-    #[must_use]
-    pub fn with_grace_max(self, grace_max: Duration) -> Self {
-        Self { grace_max, ..self }
-    }
-
-    /// Bytes of frames that may be under way to a client, as far as it has not said that it has taken them; 0, the
-    /// default, is no limit.
-    #[must_use]
-    pub fn with_window(self, unacked_max_bytes: usize) -> Self {
-        Self { unacked_max_bytes, ..self }
+    pub fn with_terms(self, terms: RoomTerms) -> Self {
+        Self { terms, ..self }
     }
 
     /// The same; its rooms make capsules of wrong states for control, if that `keeps` them.
@@ -208,8 +206,8 @@ impl<G: Game> TickThread<G> {
             let Ok(batch) = self.home.try_recv() else { break };
             self.measures.written(batch.room, batch.write_took);
             // the batch of a room that has ended ends here
-            if let Some(room) = self.rooms.get_mut(&batch.room) {
-                room.home(batch);
+            if let Some(running) = self.rooms.get_mut(&batch.room) {
+                running.room.home(batch);
             }
         }
     }
@@ -217,7 +215,7 @@ impl<G: Game> TickThread<G> {
     fn take_inputs(&mut self) {
         for _ in 0..self.inputs.len() {
             let Ok(input) = self.inputs.try_recv() else { break };
-            if let Some(room) = self.rooms.get_mut(&input.room) {
+            if let Some(Running { room, .. }) = self.rooms.get_mut(&input.room) {
                 match input.told {
                     Told::Input(told) => room.input(input.seat, input.link, told, input.arrived),
                     Told::Heard(frame) => room.heard(input.seat, input.link, frame, input.arrived),
@@ -230,8 +228,10 @@ impl<G: Game> TickThread<G> {
         for _ in 0..self.inbox.len() {
             let Ok(message) = self.inbox.try_recv() else { break };
             match message {
-                ToTick::Open { room, seed } => self.open(room, seed),
-                ToTick::Join { room, link, profile, stay, pass } => self.join(room, link, profile, (stay, pass)),
+                ToTick::Open(open) => self.open(*open),
+                ToTick::Join { room, link, profile, spectates, stay, pass } => {
+                    self.join(room, link, (profile, spectates), (stay, pass));
+                }
                 ToTick::Resume { room, link, pass, claim } => self.resume(room, link, pass, &claim),
                 ToTick::Lost { room, seat, link } => self.lost(room, seat, link),
                 ToTick::Leave { room, seat, link, why } => self.leave(room, seat, link, why),
@@ -249,46 +249,71 @@ impl<G: Game> TickThread<G> {
         }
     }
 
-    fn with_room(&mut self, id: RoomId, act: impl FnOnce(&mut Room<G>)) {
+    fn with_room(&mut self, id: RoomId, act: impl FnOnce(&mut dyn HostedRoom)) {
         self.guarded(id, |thread| {
-            if let Some(room) = thread.rooms.get_mut(&id) {
-                act(room);
+            if let Some(running) = thread.rooms.get_mut(&id) {
+                act(&mut *running.room);
             }
         });
     }
 
-    fn open(&mut self, id: RoomId, seed: u64) {
-        let options = self.options.clone();
+    fn open(&mut self, open: OpenRoom) {
+        let OpenRoom { room: id, game, seed, listing, options, code } = open;
         let (index, reactors) = (self.index, self.reactors.len());
-        self.guarded(id, |thread| match Room::<G>::new(id, options, seed, index, reactors) {
-            Ok(room) => {
-                let room = room.with_client_bytes(thread.client_bytes_per_s).with_window(thread.unacked_max_bytes);
-                let mut room = room.with_grace_max(thread.grace_max);
-                if thread.keeps_capsules {
-                    room.keep_capsules();
-                }
-                let now_ms = thread.started.elapsed().as_millis() as u64;
-                thread.schedule.add(id, room.rate(), now_ms);
-                let class = RoomClass { game: G::NAME, rate_hz: room.rate().per_second() };
-                thread.measures.opened(id, class);
-                thread.rooms.insert(id, room);
-                info!(room = id.0, thread = index, "room opened");
-            }
-            Err(error) => {
-                error!(room = id.0, %error, "room could not open");
-                thread.control.send(ToControl::RoomEnded(id));
+        self.guarded(id, |thread| {
+            let opening = Opening { room: id, seed, listing, options };
+            match thread.games[game].open(opening, &thread.terms, index, reactors) {
+                Ok(room) => thread.add(id, Running { room, game, code }),
+                Err(error) => thread.refuse_to_open(id, &error),
             }
         });
     }
 
-    fn join(&mut self, id: RoomId, link: LinkAddress, profile: Profile, (stay, pass): (StayId, Option<Pass>)) {
+    fn add(&mut self, id: RoomId, mut running: Running) {
+        let Running { room, game, .. } = &mut running;
+        if self.keeps_capsules {
+            room.keep_capsules();
+        }
+        let now_ms = self.started.elapsed().as_millis() as u64;
+        self.schedule.add(id, room.rate(), now_ms);
+        let name = self.games[*game].name();
+        self.measures.opened(id, RoomClass { game: name, rate_hz: room.rate().per_second() });
+        info!(room = id.0, game = name, thread = self.index, "room opened");
+        self.rooms.insert(id, running);
+        self.tell_listing(id);
+    }
+
+    fn refuse_to_open(&mut self, id: RoomId, error: &RoomError) {
+        warn!(room = id.0, %error, "room could not open");
+        if self.unopened.len() >= UNOPENED_MAX {
+            self.unopened.pop_front();
+        }
+        self.unopened.push_back((id, error.to_string()));
+        self.control.send(ToControl::RoomEnded(id));
+    }
+
+    /// The lobby learns what there is to show of a room.
+    fn tell_listing(&mut self, id: RoomId) {
+        let Some(Running { room, .. }) = self.rooms.get_mut(&id) else { return };
+        let seats = room.capacity();
+        if let Some(listing) = room.take_listing() {
+            let listing = Box::new(listing.clone());
+            self.control.send(ToControl::RoomListed { room: id, seats, listing });
+        }
+    }
+
+    fn join(
+        &mut self,
+        id: RoomId,
+        link: LinkAddress,
+        (profile, spectates): (Profile, bool),
+        (stay, pass): (StayId, Option<Pass>),
+    ) {
         let survived = self.guarded(id, |thread| {
-            let Some(room) = thread.rooms.get_mut(&id) else {
-                let text = "the room has just ended; try again".to_owned();
-                thread.metrics.joins_too_late.one();
-                return thread.refuse((id, stay), link, CloseReason::TryLater, text);
+            let Some(Running { room, .. }) = thread.rooms.get_mut(&id) else {
+                return thread.refuse_of_no_room((id, stay), link);
             };
-            match room.join(link, profile) {
+            match room.join(link, profile, spectates) {
                 Ok(seat) => {
                     room.name_stay(seat, stay);
                     let pass = pass.filter(|_| room.holds_seats());
@@ -308,9 +333,25 @@ impl<G: Game> TickThread<G> {
         }
     }
 
+    /// The room of one who was placed in it is not there: it has ended, or never began.
+    fn refuse_of_no_room(&mut self, (id, stay): (RoomId, StayId), link: LinkAddress) {
+        let unopened = self.unopened.iter().find(|(room, _)| *room == id).map(|(_, reason)| reason.clone());
+        let (reason, text) = match unopened {
+            Some(text) => {
+                self.metrics.joins_unwanted.one();
+                (CloseReason::Refused, text)
+            }
+            None => {
+                self.metrics.joins_too_late.one();
+                (CloseReason::TryLater, "the room has just ended; try again".to_owned())
+            }
+        };
+        self.refuse((id, stay), link, reason, text);
+    }
+
     /// Somebody comes back to its seat. Nothing of the game is called.
     fn resume(&mut self, id: RoomId, link: LinkAddress, pass: Pass, claim: &ResumeClaim) {
-        let returned = self.rooms.get_mut(&id).and_then(|room| room.resume(pass.stay, link, claim));
+        let returned = self.rooms.get_mut(&id).and_then(|running| running.room.resume(pass.stay, link, claim));
         let Some(Returned { seat, events_lost, taken_from }) = returned else {
             return self.close_link(link, CloseReason::SeatGone, SEAT_GONE);
         };
@@ -321,11 +362,11 @@ impl<G: Game> TickThread<G> {
     }
 
     fn seat(&mut self, id: RoomId, seat: SeatId, link: LinkAddress, pass: Option<Pass>, resumed: Option<u32>) {
-        let Some(room) = self.rooms.get(&id) else { return };
-        let (tick, rate_hz) = (room.tick(), room.rate().per_second());
+        let Some(Running { room, code, .. }) = self.rooms.get(&id) else { return };
+        let (tick, rate_hz, code) = (room.tick(), room.rate().per_second(), code.clone());
         let seat = SeatAddress { thread: self.index, room: id, seat };
-        let seated = ToReactor::Seated { link: link.link, seat, tick, rate_hz, pass, resumed };
-        self.reactors[link.reactor].send(seated);
+        let seated = Box::new(Seated { seat, tick, rate_hz, pass, resumed, code });
+        self.reactors[link.reactor].send(ToReactor::Seated { link: link.link, seated });
     }
 
     fn close_link(&mut self, link: LinkAddress, reason: CloseReason, text: &str) {
@@ -340,7 +381,7 @@ impl<G: Game> TickThread<G> {
 
     fn leave(&mut self, id: RoomId, seat: SeatId, link: LinkAddress, why: Leave) {
         self.guarded(id, |thread| {
-            if let Some(room) = thread.rooms.get_mut(&id) {
+            if let Some(Running { room, .. }) = thread.rooms.get_mut(&id) {
                 room.leave(seat, link, why);
                 thread.tell_freed(id);
             }
@@ -349,7 +390,7 @@ impl<G: Game> TickThread<G> {
 
     fn lost(&mut self, id: RoomId, seat: SeatId, link: LinkAddress) {
         self.guarded(id, |thread| {
-            if let Some(room) = thread.rooms.get_mut(&id) {
+            if let Some(Running { room, .. }) = thread.rooms.get_mut(&id) {
                 room.lost(seat, link);
                 thread.tell_freed(id);
             }
@@ -357,7 +398,7 @@ impl<G: Game> TickThread<G> {
     }
 
     fn close(&mut self, id: RoomId) {
-        if let Some(room) = self.rooms.remove(&id) {
+        if let Some(Running { room, .. }) = self.rooms.remove(&id) {
             self.schedule.remove(id);
             self.measures.ended(id, false);
             drop_room(room);
@@ -371,21 +412,22 @@ impl<G: Game> TickThread<G> {
             self.lateness.lost += lost;
             self.lateness.worst_ms = self.lateness.worst_ms.max(now_ms - due_ms);
             self.guarded(id, |thread| {
-                let Some(room) = thread.rooms.get_mut(&id) else { return };
+                let Some(Running { room, game, .. }) = thread.rooms.get_mut(&id) else { return };
                 let (reactors, began) = (&mut thread.reactors, Instant::now());
                 room.simulate(began);
                 let simulated = Instant::now();
-                room.compose_all(simulated, |batch| reactors[batch.reactor].offer(batch));
+                room.compose_all(simulated, &mut |batch| reactors[batch.reactor].offer(batch));
                 let due = thread.started + Duration::from_millis(due_ms);
                 thread.measures.ticked(id, &TickTimes { due, began, simulated, ended: Instant::now() });
                 let counts = room.take_counts();
                 count(&thread.metrics, &counts);
-                thread.fields.count(room.tick_traffic(), &thread.metrics.traffic);
+                thread.fields[*game].count(room.tick_traffic());
                 thread.complaints.add(&counts);
                 for (name, bytes) in room.take_capsules() {
                     thread.control.send(ToControl::Capsule { name, bytes });
                 }
                 thread.tell_freed(id);
+                thread.tell_listing(id);
             });
             self.metrics.ticks.one();
             self.metrics.ticks_lost.add(lost);
@@ -405,7 +447,7 @@ impl<G: Game> TickThread<G> {
 
     /// The lobby learns which stays are over.
     fn tell_freed(&mut self, id: RoomId) {
-        let Some(room) = self.rooms.get_mut(&id) else { return };
+        let Some(Running { room, .. }) = self.rooms.get_mut(&id) else { return };
         for stay in room.take_freed() {
             self.measures.left(id);
             self.control.send(ToControl::SeatFreed(id, stay));
@@ -416,7 +458,7 @@ impl<G: Game> TickThread<G> {
         error!(room = id.0, "the game panicked: its room is closed, the server goes on");
         self.schedule.remove(id);
         self.measures.ended(id, true);
-        if let Some(room) = self.rooms.remove(&id) {
+        if let Some(Running { room, .. }) = self.rooms.remove(&id) {
             for (_, link) in room.links() {
                 self.close_link(link, CloseReason::RoomFailed, ROOM_FAILED);
             }
@@ -436,7 +478,7 @@ impl<G: Game> TickThread<G> {
 }
 
 /// A game's own state may panic when it is dropped; that ends nothing else.
-fn drop_room<G: Game>(room: Room<G>) {
+fn drop_room(room: Box<dyn HostedRoom>) {
     if catch_unwind(AssertUnwindSafe(|| drop(room))).is_err() {
         error!("a game panicked when its room was dropped; the server goes on");
     }

@@ -1,25 +1,27 @@
 //! A room's traffic, by the names of its fields.
 
-use tickwire_shared::Game;
+use std::sync::Arc;
+
 use tickwire_shared::delta::Layout;
 use tickwire_shared::schema::Schema;
 
 use crate::metrics::traffic::{Shared, TrafficCounters};
 use crate::sync::{Layers, Spending, Traffic};
 
-/// The game's fields, and which of them each number in a [`Traffic`] is of.
+/// A game's fields, and which of them each number in a [`Traffic`] is of.
 pub(super) struct Fields {
     /// Kind and field.
     names: Vec<(String, String)>,
     /// By number of a unit, a place in `names`.
     of_units: Vec<usize>,
+    to: Arc<TrafficCounters>,
 }
 
 impl Fields {
-    pub(super) fn of<G: Game>() -> Self {
-        let schema = Schema::of::<G>();
+    /// Of this schema; counted there.
+    pub(super) fn of(schema: &Schema, to: Arc<TrafficCounters>) -> Self {
         // an impossible game has no rooms
-        let units = Layout::new(&schema).map_or_else(|_| Vec::new(), |layout| layout.field_of().to_vec());
+        let units = Layout::new(schema).map_or_else(|_| Vec::new(), |layout| layout.field_of().to_vec());
         let mut fields = units.clone();
         fields.dedup();
         let name = |(kind, field): &(u16, usize)| {
@@ -27,7 +29,7 @@ impl Fields {
             (kind.name.clone(), kind.fields[*field].name.clone())
         };
         let of_units = units.iter().filter_map(|unit| fields.binary_search(unit).ok()).collect();
-        Self { names: fields.iter().map(name).collect(), of_units }
+        Self { names: fields.iter().map(name).collect(), of_units, to }
     }
 
     /// Bytes that each field took: kind, field, bytes, the most first.
@@ -43,7 +45,8 @@ impl Fields {
     }
 
     /// Adds a tick of a room.
-    pub(super) fn count(&self, traffic: &Traffic, to: &TrafficCounters) {
+    pub(super) fn count(&self, traffic: &Traffic) {
+        let to = &*self.to;
         let add = |shared: &Shared, spending: &Spending| {
             shared.encoded.add(spending.encoded);
             shared.sent.add(spending.sent);

@@ -2,9 +2,11 @@
 
 use futures_util::SinkExt;
 use tickwire_arena::Arena;
+use tickwire_server::{Config, Server, Site};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::peer::Peer;
+use crate::waves::Waves;
 use crate::{run, start};
 
 #[test]
@@ -77,6 +79,28 @@ fn refusals_come_as_words_and_as_a_close_code() {
         let refused = bob.hear("refused").await;
         assert!(refused.as_str().is_some_and(|text| text.contains("send text")), "{refused}");
         assert_eq!(bob.closed().await.0, 1002);
+    });
+    server.stop();
+}
+
+#[test]
+fn of_several_games_one_must_be_named() {
+    let config = Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
+    let hosting = Server::bind(config).expect("a free port").host::<Arena>(Default::default()).host::<Waves>(());
+    let server = hosting.start(Site::default()).expect("both start");
+    run(async {
+        let mut ann = Peer::connect(&server).await;
+        ann.say(r#"{"join":{"name":"ann"}}"#).await;
+        let error = ann.hear("error").await;
+        assert_eq!(error, r#"this server hosts arena, waves: say which one, such as {"join":{"game":"arena"}}"#);
+        ann.say(r#"{"join":{"game":"waves","name":"ann"}}"#).await;
+        assert_eq!(ann.hear("joined").await["rate_hz"], 60);
+        while ann.entities.is_empty() {
+            ann.next().await.expect("it goes on");
+        }
+        assert!(ann.entities.values().all(|entity| entity["kind"] == "Wave"));
+        ann.say(r#"{"input":{"thrust":true}}"#).await;
+        assert_eq!(ann.hear("error").await, "the input of waves has no field \"thrust\"; it has wind");
     });
     server.stop();
 }

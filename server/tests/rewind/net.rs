@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_server::config::SessionLimits;
-use tickwire_server::handover::{LinkAddress, RoomId, SeatAddress};
+use tickwire_server::handover::{LinkAddress, RoomId, SeatAddress, Seated};
 use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::{Room, RoomCounts};
-use tickwire_server::session::{GameTerms, Session, Verdict};
+use tickwire_server::session::{HostTerms, Session, Verdict};
 use tickwire_shared::client::Client;
 use tickwire_shared::{Game, Profile, SeatId};
 
@@ -61,7 +61,7 @@ impl<G: Game> Net<G> {
     pub fn new(options: G::Options, delays: Vec<Delay>) -> Self {
         let start = Instant::now();
         let mut room = Room::<G>::new(RoomId(1), options, 1, 0, 1).expect("the game starts");
-        let terms = Arc::new(GameTerms::of::<G>(SessionLimits::default()).expect("the game's kinds are sound"));
+        let terms = Arc::new(HostTerms::of::<G>(SessionLimits::default()).expect("the game's kinds are sound"));
         let mut players = Vec::new();
         for (number, delay) in (1..).zip(delays) {
             let link = LinkAddress { reactor: 0, link: LinkId(number) };
@@ -72,7 +72,10 @@ impl<G: Game> Net<G> {
                 session.handle_message(start, &message, &mut Vec::new());
             }
             let address = SeatAddress { thread: 0, room: RoomId(1), seat };
-            let joined = session.handle_seated(address, (room.tick(), room.rate().per_second()), None, None);
+            let joined = {
+                let (tick, rate_hz) = (room.tick(), room.rate().per_second());
+                session.handle_seated(Seated { seat: address, tick, rate_hz, pass: None, resumed: None, code: None })
+            };
             client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
             players.push(Player { link, seat, session, client, up: Way::default(), down: Way::default(), delay });
         }

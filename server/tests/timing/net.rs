@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_server::config::SessionLimits;
-use tickwire_server::handover::{LinkAddress, RoomId, SeatAddress};
+use tickwire_server::handover::{LinkAddress, RoomId, SeatAddress, Seated};
 use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::Room;
-use tickwire_server::session::{GameTerms, Session, Verdict};
+use tickwire_server::session::{HostTerms, Session, Verdict};
 use tickwire_shared::client::{Client, Event};
 use tickwire_shared::protocol::TAG_INPUT;
 use tickwire_shared::protocol::frame::Frame;
@@ -210,14 +210,21 @@ impl Pair {
         let mut room = Room::<Dial>::new(RoomId(1), rate_hz, 1, 0, 1).expect("the test's game starts");
         room = room.with_window(48 * 1024);
         let seat = room.join(LINK, Profile::default()).expect("there is space");
-        let terms = GameTerms::of::<Dial>(SessionLimits::default()).expect("the test's kinds are sound");
+        let terms = HostTerms::of::<Dial>(SessionLimits::default()).expect("the test's kinds are sound");
         let mut session = Session::new(Arc::new(terms), start);
         let mut client = Client::<Dial>::new(Profile::default()).expect("the test's kinds are sound");
         while let Some(message) = client.poll_transmit() {
             session.handle_message(start, &message, &mut Vec::new());
         }
         let address = SeatAddress { thread: 0, room: RoomId(1), seat };
-        let joined = session.handle_seated(address, (room.tick(), rate_hz), None, None);
+        let joined = session.handle_seated(Seated {
+            seat: address,
+            tick: room.tick(),
+            rate_hz,
+            pass: None,
+            resumed: None,
+            code: None,
+        });
         client.handle_message(Duration::ZERO, &joined.encode()).expect("it asked for a seat");
         let (up, down) = (Way::default(), Way::default());
         Self {

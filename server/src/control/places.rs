@@ -1,0 +1,231 @@
+//! Newcomers and the lobby: who gets which room, by wish or by ticket; the same rules over WebSocket and over HTTP.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use rustc_hash::FxHashMap;
+use tickwire_shared::protocol::close::CloseReason;
+use tickwire_shared::{JoinRequest, Profile};
+use tracing::debug;
+
+use super::{Control, random_seed};
+use crate::config::LobbyConfig;
+use crate::handover::{LinkAddress, OpenRoom, RoomId, ToReactor, ToTick};
+use crate::lobby::tickets::{Ticket, Tickets};
+use crate::lobby::wish::{Which, Wish};
+use crate::lobby::{NoPlace, Placement, Sought};
+use crate::metrics::{Counter, Metrics};
+use crate::net::rate::{Meter, Rate};
+
+/// Addresses whose creations are counted; beyond them those that are at rest are forgotten.
+const ADDRESSES_MAX: usize = 16 * 1024;
+
+/// Who created how many rooms lately.
+#[derive(Debug)]
+pub struct Creations {
+    meters: FxHashMap<IpAddr, Meter>,
+    since: Instant,
+}
+
+impl Default for Creations {
+    fn default() -> Self {
+        Self { meters: FxHashMap::default(), since: Instant::now() }
+    }
+}
+
+impl Creations {
+    fn allows(&mut self, ip: IpAddr, per_minute: u32) -> bool {
+        // a clock that runs a sixtieth as fast makes seconds of minutes
+        let now = u64::try_from(self.since.elapsed().as_micros() / 60).unwrap_or(u64::MAX);
+        if self.meters.len() >= ADDRESSES_MAX {
+            self.meters.retain(|_, meter| !meter.is_whole(now));
+        }
+        let rate = Rate { per_s: per_minute, burst: per_minute };
+        // of IPv6 a whole /64 is one subscriber
+        let subscriber = match ip {
+            IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
+            ip => ip,
+        };
+        self.meters.entry(subscriber).or_default().take(rate, 1, now)
+    }
+}
+
+/// Why somebody gets no seat.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct TurnedAway {
+    /// What is counted.
+    pub(super) why: Why,
+    /// A sentence for a person.
+    pub(super) text: String,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Why {
+    NoPlace(NoPlace),
+    Draining,
+    Wish,
+    Creation,
+    Creations,
+    Options,
+    Ticket,
+}
+
+impl Why {
+    pub(super) fn close_reason(self) -> CloseReason {
+        match self {
+            Self::NoPlace(NoPlace::Full | NoPlace::Overloaded) | Self::Draining | Self::Creations => {
+                CloseReason::TryLater
+            }
+            Self::Wish => CloseReason::InvalidData,
+            _ => CloseReason::Refused,
+        }
+    }
+
+    fn counter(self, metrics: &Metrics) -> &Counter {
+        match self {
+            Self::NoPlace(NoPlace::Full) => &metrics.joins_without_room,
+            Self::NoPlace(NoPlace::Overloaded) => &metrics.joins_overloaded,
+            Self::NoPlace(NoPlace::NoRoom | NoPlace::NoCode | NoPlace::OtherGame) => &metrics.joins_nowhere,
+            Self::NoPlace(NoPlace::RoomFull) => &metrics.joins_room_full,
+            Self::NoPlace(NoPlace::Locked) => &metrics.joins_locked,
+            Self::NoPlace(NoPlace::TooMany | NoPlace::Impossible) | Self::Wish | Self::Options => {
+                &metrics.joins_unclear
+            }
+            Self::Draining => &metrics.joins_draining,
+            Self::Creation | Self::Creations => &metrics.joins_creating,
+            Self::Ticket => &metrics.joins_with_void_ticket,
+        }
+    }
+}
+
+impl From<NoPlace> for TurnedAway {
+    fn from(no_place: NoPlace) -> Self {
+        Self { why: Why::NoPlace(no_place), text: no_place.to_string() }
+    }
+}
+
+fn turned_away(why: Why, text: impl Into<String>) -> TurnedAway {
+    TurnedAway { why, text: text.into() }
+}
+
+impl Control {
+    /// Somebody wants a seat of a game.
+    pub(super) fn place(
+        &mut self,
+        (link, ip): (LinkAddress, IpAddr),
+        game: usize,
+        profile: Profile,
+        request: &JoinRequest,
+    ) {
+        match self.find(ip, game, request) {
+            Ok((placement, spectates)) => self.seat(link, placement, profile, spectates),
+            Err(away) => self.turn_away(link, &away),
+        }
+    }
+
+    fn find(&mut self, ip: IpAddr, game: usize, request: &JoinRequest) -> Result<(Placement, bool), TurnedAway> {
+        let wish = Wish::parse(&request.wish).map_err(|error| turned_away(Why::Wish, error.to_string()))?;
+        self.refuse_while_draining()?;
+        if Tickets::is_ticket(&request.pass)
+            && let Some(room) = self.redeem(&request.pass)?.room
+        {
+            return Ok((self.placement_of(room, game)?, wish.spectate));
+        }
+        Ok((self.reserve(ip, game, &wish, 1)?, wish.spectate))
+    }
+
+    pub(super) fn refuse_while_draining(&self) -> Result<(), TurnedAway> {
+        let text = "this server is about to stop and takes nobody new; connect again for another one";
+        if self.drain.is_on() { Err(turned_away(Why::Draining, text)) } else { Ok(()) }
+    }
+
+    fn redeem(&mut self, pass: &str) -> Result<Ticket, TurnedAway> {
+        let void = || turned_away(Why::Ticket, "this ticket is not good (any more): it was used, or its time is over");
+        self.tickets.redeem(pass, Instant::now()).ok_or_else(void)
+    }
+
+    /// The seat that a ticket has kept in a room.
+    fn placement_of(&mut self, room: RoomId, game: usize) -> Result<Placement, TurnedAway> {
+        match (self.lobby.thread_of(room), self.lobby.game_of(room)) {
+            (Some(thread), Some(of)) if of == game => Ok(Placement { room, thread, new: false }),
+            (Some(_), _) => {
+                self.give_back(room);
+                Err(NoPlace::OtherGame.into())
+            }
+            (None, _) => Err(turned_away(Why::NoPlace(NoPlace::NoRoom), "the room of this ticket has ended")),
+        }
+    }
+
+    /// Keeps `seats` in a room that is as wished; a new one is opened.
+    pub(super) fn reserve(
+        &mut self,
+        ip: IpAddr,
+        game: usize,
+        wish: &Wish,
+        seats: usize,
+    ) -> Result<Placement, TurnedAway> {
+        self.refuse_while_draining()?;
+        let mut options = None;
+        if let Which::New(creation) = &wish.which {
+            let LobbyConfig { create, creations_per_minute, client_options, .. } = self.lobby_config;
+            if !create {
+                return Err(turned_away(Why::Creation, "players cannot create rooms on this server; join one"));
+            }
+            if let Some(given) = &creation.options {
+                if !client_options {
+                    let text = "this server takes no options from players (lobby.client_options); leave them out";
+                    return Err(turned_away(Why::Options, text));
+                }
+                let read = self.games[game].options(given);
+                options = Some(read.map_err(|text| turned_away(Why::Options, format!("create.options: {text}")))?);
+            }
+            if !self.creations.allows(ip, creations_per_minute) {
+                let text = format!("at most {creations_per_minute} rooms a minute may be created from one address");
+                return Err(turned_away(Why::Creations, text));
+            }
+        }
+        let load = self.load();
+        let placement = self.lobby.place(Sought { game, which: &wish.which, seats }, &load)?;
+        if placement.new {
+            let (room, seed) = (placement.room, random_seed());
+            let listing = self.lobby.listing_of(room).cloned().unwrap_or_default();
+            let code = self.lobby.code_of(room).map(str::to_owned);
+            let open = OpenRoom { room, game, seed, listing, options, code };
+            self.threads[placement.thread].send(ToTick::Open(Box::new(open)));
+        }
+        Ok(placement)
+    }
+
+    fn seat(&mut self, link: LinkAddress, placement: Placement, profile: Profile, spectates: bool) {
+        let Placement { room, thread, .. } = placement;
+        let (stay, pass) = self.directory.enter(room, thread);
+        self.threads[thread].send(ToTick::Join { room, link, profile, spectates, stay, pass });
+    }
+
+    /// A seat that was kept is free; the room of the last one ends.
+    pub(super) fn give_back(&mut self, room: RoomId) {
+        if let Some(thread) = self.lobby.freed(room) {
+            self.threads[thread].send(ToTick::Close(room));
+        }
+    }
+
+    /// What tickets kept whose time is over is free again.
+    pub(super) fn expire_tickets(&mut self) {
+        let now = Instant::now();
+        while let Some(ticket) = self.tickets.expire(now) {
+            ticket.room.into_iter().for_each(|room| self.give_back(room));
+        }
+    }
+
+    pub(super) fn turn_away(&mut self, link: LinkAddress, TurnedAway { why, text }: &TurnedAway) {
+        self.count_turned_away(*why);
+        debug!(link = link.link.0, ?why, text, "no seat");
+        let close = ToReactor::Close { link: link.link, reason: why.close_reason(), text: text.clone() };
+        self.reactors[link.reactor].send(close);
+    }
+
+    pub(super) fn count_turned_away(&self, why: Why) {
+        why.counter(&self.metrics).one();
+    }
+}
