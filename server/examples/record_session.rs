@@ -19,7 +19,6 @@ use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::Room;
 use tickwire_server::session::{HostTerms, Session, Verdict};
 use tickwire_shared::client::UntypedClient;
-use tickwire_shared::delta::KindLayout;
 use tickwire_shared::protocol::VERSION;
 use tickwire_shared::*;
 
@@ -102,11 +101,8 @@ struct Recording<G: Game> {
 
 impl<G: Game> Recording<G> {
     fn new(options: G::Options) -> Result<Self, Box<dyn Error>> {
-        let schema = Schema::of::<G>();
-        let input = KindLayout::new(&schema.input)?;
-        let limits = SessionLimits::default();
         let began = Instant::now();
-        let session = Session::new(Arc::new(HostTerms::of_game(schema, input, limits)), began);
+        let session = Session::new(Arc::new(HostTerms::of::<G>(SessionLimits::default())?), began);
         let mut room = Room::<G>::new(RoomId(1), options, 7, 0, 1)?;
         let link = LinkAddress { reactor: 0, link: LinkId(1) };
         let seat = room.join(link, Profile::named("Ada"))?;

@@ -21,7 +21,7 @@
 //! room     |  session  |  lobby       one running game | one client's conversation | who may sit where
 //! identity                            who players are, beside these three
 //! handover |  config                  what crosses threads | what a person sets
-//! sync     |  net                     bytes of state | bytes of sockets
+//! sync     |  net      |  json        bytes of state | bytes of sockets | a session as text
 //! metrics                             counters
 //! ```
 #![forbid(unsafe_code)]
@@ -32,6 +32,7 @@ pub mod control;
 pub mod gateway;
 pub mod handover;
 pub mod identity;
+pub mod json;
 pub mod lobby;
 pub mod metrics;
 pub mod net;

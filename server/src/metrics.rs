@@ -211,6 +211,14 @@ pub struct Metrics {
     pub messages_dropped: Counter = limits_hit { limit: "session.messages_per_s" },
     /// Sessions: closed because the client was over its rate for too long.
     pub sessions_too_fast: Counter = limits_hit { limit: "session.too_fast_timeout_ms" },
+    /// Links: of clients that speak JSON, open now.
+    pub json_links_open: Gauge,
+    /// Links: of clients that speak JSON, closed because there were too many of them.
+    pub json_links_refused: Counter = limits_hit { limit: "session.json_links_max" },
+    /// Bytes: of JSON that clients were told of their rooms' frames.
+    pub json_bytes: Counter,
+    /// Messages: in JSON that were not understood or not possible, and were answered with an error.
+    pub json_errors: Counter,
     /// Sessions: closed because no hello and join came in time.
     pub sessions_silent: Counter = limits_hit { limit: "session.hello_timeout_ms" },
     /// Sessions: closed because the client broke the protocol above the framing, or was refused.

@@ -17,6 +17,7 @@ const FLOORS: [(&str, u8); 13] = [
     ("config", 3),
     ("sync", 2),
     ("net", 2),
+    ("json", 2),
     ("metrics", 1),
 ];
 

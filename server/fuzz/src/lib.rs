@@ -4,6 +4,7 @@
 pub mod client;
 pub mod delta;
 pub mod http_head;
+pub mod json;
 pub mod layouts;
 pub mod messages;
 pub mod reads;

@@ -51,7 +51,7 @@ use Slot::{
     OneOf, Origins, Sentence, Small, Switch, Times, Token, Words,
 };
 
-static KEYS: [Key; 77] = [
+static KEYS: [Key; 78] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -233,6 +233,11 @@ static KEYS: [Key; 77] = [
         "session.grace_max_ms",
         "a lost client's seat is held at most so long",
         Millis(0..=86_400_000, |c| &mut c.session.grace_max_ms),
+    ),
+    key(
+        "session.json_links_max",
+        "clients that speak JSON, all together; 0: none",
+        Count(0..=1_000_000, |c| &mut c.session.json_links_max),
     ),
     key("lobby.create", "players may create rooms", Switch(|c| &mut c.lobby.create)),
     key(

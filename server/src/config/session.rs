@@ -18,6 +18,8 @@ pub struct SessionLimits {
     pub too_fast_timeout_ms: u64,
     /// How long a seat is held at most whose connection broke, whatever the game says; 0: seats are not held.
     pub grace_max_ms: u64,
+    /// Clients that speak JSON at once, on all reactors: each costs a reactor many times what a binary one does. 0: none.
+    pub json_links_max: usize,
 }
 
 impl Default for SessionLimits {
@@ -29,6 +31,7 @@ impl Default for SessionLimits {
             bytes: Rate { per_s: 64 * 1024, burst: 128 * 1024 },
             too_fast_timeout_ms: 5_000,
             grace_max_ms: 60_000,
+            json_links_max: 256,
         }
     }
 }

@@ -113,8 +113,9 @@ fn every_field_has_its_key() {
         bytes: Rate { per_s: _, burst: _ },
         too_fast_timeout_ms: _,
         grace_max_ms: _,
+        json_links_max: _,
     } = session;
-    assert_eq!(keys::all().count(), 17 + 28 + 9 + 8 + 10 + 5 + 12);
+    assert_eq!(keys::all().count(), 17 + 28 + 9 + 9 + 10 + 5 + 12);
 }
 
 #[test]

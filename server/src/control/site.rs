@@ -89,6 +89,15 @@ impl Site {
         Ok(reading.site)
     }
 
+    /// The same and one more file, at this path, which begins with a slash; it may be built in with `include_bytes!`.
+    /// Where its extension is not known it is served as plain text.
+    #[must_use]
+    pub fn with_file(mut self, path: &str, contents: &'static [u8]) -> Self {
+        let content_type = content_type(Path::new(path)).unwrap_or("text/plain; charset=utf-8");
+        self.add(path.to_owned(), content_type, Bytes::from_static(contents));
+        self
+    }
+
     /// The file for a path as it stands in a request, without the query. A path that ends with a slash means the
     /// `index.html` there.
     pub fn file(&self, path: &str) -> Option<&SiteFile> {

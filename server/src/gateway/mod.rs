@@ -1,5 +1,6 @@
 //! Binds the rim to sessions and rooms: the network layer's [`Handler`] for the game server, one for each reactor.
 
+mod json;
 mod ports;
 
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::net::http_head::RequestHead;
 use crate::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, PlainStream};
 use crate::session::{HostTerms, Session, Verdict};
+use json::JsonLinks;
 pub use ports::TickPort;
 
 /// The path of the game's sessions.
@@ -59,6 +61,8 @@ pub struct Gateway {
     inputs: Vec<TickInput>,
     /// Which frames clients have taken, where the tick thread's port was full: nothing more may come that says it again.
     unheard: FxHashMap<LinkId, (Tick, Instant)>,
+    /// Of the sessions, those in JSON.
+    json: JsonLinks,
 }
 
 impl Gateway {
@@ -77,6 +81,7 @@ impl Gateway {
             newcomers: VecDeque::new(),
             inputs: Vec::new(),
             unheard: FxHashMap::default(),
+            json: JsonLinks::default(),
         }
     }
 
@@ -89,7 +94,11 @@ impl Gateway {
         let began = Instant::now();
         for i in 0..batch.frames.len() {
             let frame = &batch.frames[i];
-            let outcome = io.send_frame(frame.link, batch.frame_bytes(frame));
+            let outcome = if self.json.has(frame.link) {
+                self.tell_frame(io, frame.link, batch.frame_bytes(frame))
+            } else {
+                io.send_frame(frame.link, batch.frame_bytes(frame))
+            };
             batch.outcomes.push(outcome);
         }
         for i in 0..batch.blocked.len() {
@@ -106,11 +115,23 @@ impl Gateway {
         let (seat, returns) = (seated.seat, seated.resumed.is_some());
         match self.sessions.get_mut(&link) {
             Some(session) if !session.has_ended() => {
-                let joined = session.handle_seated(seated);
-                io.queue(link, MessageKind::Binary, &joined.encode());
+                // who speaks JSON has no token: it joins anew
+                let pass = seated.pass.filter(|_| !self.json.has(link));
+                let game = &self.terms.games[session.game()];
+                self.json.seated(link, &game.text, (seated.tick, seated.rate_hz), io.now());
+                let joined = session.handle_seated(Seated { pass, ..seated });
+                self.say(io, link, &joined);
             }
             // it left while the room made its place
             _ => self.lose(link, seat, returns),
+        }
+    }
+
+    fn say(&self, io: &mut Io<'_>, link: LinkId, message: &ServerMessage) {
+        if !self.json.has(link) {
+            io.queue(link, MessageKind::Binary, &message.encode());
+        } else if let Some(text) = crate::json::message(message) {
+            io.queue(link, MessageKind::Text, text.as_bytes());
         }
     }
 
@@ -132,9 +153,9 @@ impl Gateway {
     fn refuse(&mut self, io: &mut Io<'_>, link: LinkId, reason: CloseReason, text: &str) {
         let Some(session) = self.sessions.get_mut(&link) else { return };
         let seat = session.end();
-        if seat.is_none() {
-            let refused = ServerMessage::Refused { reason: text.to_owned() };
-            io.queue(link, MessageKind::Binary, &refused.encode());
+        // not every JSON client shows a close frame's reason
+        if seat.is_none() || self.json.has(link) {
+            self.say(io, link, &ServerMessage::Refused { reason: text.to_owned() });
         }
         io.close(link, reason.code(), text);
         self.metrics.sessions_refused.of(reason).one();
@@ -159,13 +180,9 @@ impl Gateway {
             Verdict::Nothing => self.pass_inputs(io.now(), link),
             Verdict::Heard(frame) => {
                 self.pass_inputs(io.now(), link);
-                if !self.pass_heard(link, frame, io.now()) {
-                    self.unheard.insert(link, (frame, io.now()));
-                }
+                self.pass_heard_or_keep(link, frame, io.now());
             }
-            Verdict::Reply(message) => {
-                io.queue(link, MessageKind::Binary, &message.encode());
-            }
+            Verdict::Reply(message) => self.say(io, link, &message),
             Verdict::Place(request) => {
                 let (Some(ip), Some(session)) = (io.peer(link), self.sessions.get(&link)) else { return };
                 let (link, game) = (self.address(link), session.game());
@@ -239,6 +256,12 @@ impl Gateway {
         self.threads[thread].offer_input(told)
     }
 
+    fn pass_heard_or_keep(&mut self, link: LinkId, frame: Tick, arrived: Instant) {
+        if !self.pass_heard(link, frame, arrived) {
+            self.unheard.insert(link, (frame, arrived));
+        }
+    }
+
     fn pass_unheard(&mut self) {
         if !self.unheard.is_empty() {
             let mut unheard = std::mem::take(&mut self.unheard);
@@ -253,17 +276,22 @@ impl Gateway {
     }
 
     fn close_silent_newcomers(&mut self, io: &mut Io<'_>) {
-        while let Some((since, link)) = self.newcomers.front().copied() {
-            let silent = self.sessions.get(&link).is_some_and(Session::awaits_join);
-            if silent && io.now() < since + self.hello_timeout() {
-                break;
+        let (in_binary, in_json) = (self.hello_timeout(), json::JOIN_TIMEOUT);
+        let mut silent = Vec::new();
+        for (newcomers, timeout) in [(&mut self.newcomers, in_binary), (&mut self.json.newcomers, in_json)] {
+            while let Some((since, link)) = newcomers.front().copied() {
+                let is_silent = self.sessions.get(&link).is_some_and(Session::awaits_join);
+                if is_silent && io.now() < since + timeout {
+                    break;
+                }
+                newcomers.pop_front();
+                silent.extend(is_silent.then_some((link, timeout)));
             }
-            self.newcomers.pop_front();
-            if silent {
-                self.metrics.sessions_silent.one();
-                let text = format!("no hello and join within {:?} of connecting", self.hello_timeout());
-                self.refuse(io, link, CloseReason::Policy, &text);
-            }
+        }
+        for (link, timeout) in silent {
+            self.metrics.sessions_silent.one();
+            let text = format!("no hello and join within {timeout:?} of connecting");
+            self.refuse(io, link, CloseReason::Policy, &text);
         }
     }
 }
@@ -274,23 +302,36 @@ impl Handler for Gateway {
             let reason = format!("no WebSocket here; sessions are at {SESSION_PATH}");
             return Err(HttpRefusal { status: 404, reason });
         }
-        if head.subprotocols().any(|offered| offered == SUBPROTOCOL) {
-            return Ok(Some(SUBPROTOCOL));
+        let known = [SUBPROTOCOL, crate::json::SUBPROTOCOL];
+        let first = head.subprotocols().find_map(|offered| known.into_iter().find(|name| *name == offered));
+        if first.is_some() {
+            self.json.upgrading = first == Some(crate::json::SUBPROTOCOL);
+            return Ok(first);
         }
-        let reason = format!("offer the subprotocol {SUBPROTOCOL} (Sec-WebSocket-Protocol), as Tickwire's clients do");
+        let reason = format!(
+            "offer the subprotocol {SUBPROTOCOL} (Sec-WebSocket-Protocol), as Tickwire's clients do, or {} to speak JSON",
+            crate::json::SUBPROTOCOL
+        );
         Err(HttpRefusal { status: 400, reason })
     }
 
     fn open(&mut self, io: &mut Io<'_>, link: LinkId, peer: SocketAddr) {
         debug!(link = link.0, %peer, "link open");
         self.sessions.insert(link, Session::new(Arc::clone(&self.terms), io.now()));
-        self.newcomers.push_back((io.now(), link));
+        if std::mem::take(&mut self.json.upgrading) {
+            self.open_json(io, link);
+        } else {
+            self.newcomers.push_back((io.now(), link));
+        }
     }
 
     fn message(&mut self, io: &mut Io<'_>, link: LinkId, kind: MessageKind, payload: &[u8]) {
+        if self.json.has(link) {
+            return self.json_message(io, link, kind, payload);
+        }
         let Some(session) = self.sessions.get_mut(&link) else { return };
         if kind == MessageKind::Text {
-            let text = "text messages are not part of tickwire.1: send binary ones";
+            let text = "text messages are not part of tickwire.1: send binary ones, or offer tickwire.1.json";
             return self.refuse(io, link, CloseReason::ProtocolError, text);
         }
         self.inputs.clear();
@@ -301,13 +342,17 @@ impl Handler for Gateway {
         self.act(io, link, verdict);
     }
 
-    fn drained(&mut self, _: &mut Io<'_>, _: LinkId) {
-        // rooms ask with their next batch
+    fn drained(&mut self, io: &mut Io<'_>, link: LinkId) {
+        // of binary links, rooms ask with their next batch
+        if let Some(frame) = self.json.has_left(link) {
+            self.pass_heard_or_keep(link, frame, io.now());
+        }
     }
 
     fn closed(&mut self, link: LinkId, cause: CloseCause) {
         debug!(link = link.0, ?cause, "link closed");
         self.unheard.remove(&link);
+        self.close_json(link);
         if let Some(mut session) = self.sessions.remove(&link)
             && let Some(seat) = session.end()
         {
@@ -325,7 +370,8 @@ impl Handler for Gateway {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        self.newcomers.front().map(|(since, _)| *since + self.hello_timeout())
+        let silent = self.newcomers.front().map(|(since, _)| *since + self.hello_timeout());
+        silent.into_iter().chain(self.json.next_due()).min()
     }
 
     fn turn(&mut self, io: &mut Io<'_>) {
@@ -341,6 +387,7 @@ impl Handler for Gateway {
         }
         self.close_silent_newcomers(io);
         self.pass_unheard();
+        self.pass_wishes(io.now());
         self.control.flush();
         self.threads.iter_mut().for_each(TickPort::flush);
     }

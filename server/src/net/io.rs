@@ -75,6 +75,34 @@ impl Io<'_> {
         is_queued
     }
 
+    /// Whether [`Io::send_frame`] would send now: for one who must not compose in vain. The error is its outcome.
+    ///
+    /// # Errors
+    /// The link is busy with an earlier frame, or gone.
+    pub fn takes_frames(&mut self, link: LinkId) -> Result<(), Outcome> {
+        self.links.takes_frames(link).map(drop)
+    }
+
+    /// As [`Io::queue`], and at once: never skipped. [`super::Handler::drained`] follows when all of it is in the kernel,
+    /// also where that is so already.
+    pub fn send_message(&mut self, link: LinkId, kind: MessageKind, payload: &[u8]) -> Outcome {
+        if !self.queue(link, kind, payload) {
+            return Outcome::Closed;
+        }
+        if let Some(link) = self.links.link(link) {
+            link.owes_drained = true;
+        }
+        self.links.flush(link);
+        match self.unsent_bytes(link) {
+            _ if !self.links.is_open(link) => Outcome::Closed,
+            0 => Outcome::Written,
+            left => {
+                self.links.metrics.frames_left.one();
+                Outcome::Left(u32::try_from(left).unwrap_or(u32::MAX))
+            }
+        }
+    }
+
     /// Closes a link: what waits leaves first, then the close frame. [`super::Handler::closed`] follows when the
     /// present callback is over. A reason of more than 123 bytes is cut. `code` is one that may be sent
     /// ([`frame::may_be_sent`]).
@@ -96,6 +124,11 @@ impl Io<'_> {
     /// Bytes that wait in a link for its socket; 0 for one that is gone.
     pub fn unsent_bytes(&mut self, link: LinkId) -> usize {
         self.links.link(link).map_or(0, |link| link.unsent_bytes())
+    }
+
+    /// Bytes that may wait in a link, with their headers: a longer message ends it.
+    pub fn write_buffer_max_bytes(&self) -> usize {
+        self.links.config.write_buffer_max_bytes
     }
 
     /// Links that can be sent to.

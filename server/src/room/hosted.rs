@@ -4,14 +4,14 @@ use std::any::Any;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use tickwire_shared::delta::KindLayout;
 use tickwire_shared::protocol::ResumeClaim;
 use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::schema::Schema;
-use tickwire_shared::{Game, Leave, Listing, Profile, Refusal, Replicate, SeatId, Tick, TickRate};
+use tickwire_shared::{Game, Leave, Listing, Profile, Refusal, SeatId, Tick, TickRate};
 
 use super::{Returned, Room, RoomCounts, RoomError};
 use crate::handover::{Batch, LinkAddress, RoomId, RoomOptions, StayId};
+use crate::json::Payloads;
 use crate::sync::Traffic;
 
 /// A room of any game; each function as that of [`Room`].
@@ -172,11 +172,8 @@ pub trait HostedGame: Send + Sync {
     /// What travels in it.
     fn schema(&self) -> Schema;
 
-    /// Its input, compiled.
-    ///
-    /// # Errors
-    /// The game's input is impossible.
-    fn input(&self) -> Result<KindLayout, RoomError>;
+    /// Its commands and events, for those who speak JSON.
+    fn payloads(&self) -> Payloads;
 
     /// How many seats its rooms have, with the server's options; and that it takes them.
     ///
@@ -231,8 +228,8 @@ impl<G: Game> HostedGame for Hosted<G> {
         Schema::of::<G>()
     }
 
-    fn input(&self) -> Result<KindLayout, RoomError> {
-        Ok(KindLayout::new(&G::Input::schema())?)
+    fn payloads(&self) -> Payloads {
+        Payloads::of::<G>()
     }
 
     fn seats(&self) -> Result<usize, RoomError> {

@@ -13,6 +13,7 @@ use crate::control::http::Plain;
 use crate::control::site::Site;
 use crate::handover::ToControl;
 use crate::lobby::queue::{Queue, Window};
+use crate::room::RoomError;
 use crate::room::hosted::{Hosted, HostedGame, RoomTerms};
 use crate::session::{GameTerms, HostTerms};
 
@@ -111,9 +112,8 @@ pub(super) fn queue(config: &LobbyConfig) -> Queue {
 /// What sessions must know of them.
 pub(super) fn terms(games: &Arc<[Box<dyn HostedGame>]>, limits: SessionLimits) -> Result<HostTerms, StartError> {
     let of = |game: &dyn HostedGame| {
-        let input = game.input().map_err(|source| StartError::Game { game: game.name(), source })?;
-        let schema = game.schema();
-        Ok(GameTerms { fingerprint: schema.fingerprint(), schema, input })
+        let impossible = |error| StartError::Game { game: game.name(), source: RoomError::Layout(error) };
+        GameTerms::new(game.schema(), game.payloads()).map_err(impossible)
     };
-    Ok(HostTerms { games: games.iter().map(|game| of(&**game)).collect::<Result<_, StartError>>()?, limits })
+    Ok(HostTerms::new(games.iter().map(|game| of(&**game)).collect::<Result<_, StartError>>()?, limits))
 }

@@ -3,18 +3,20 @@
 mod rate;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
-use tickwire_shared::delta::KindLayout;
+use tickwire_shared::delta::{KindLayout, LayoutError};
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::{self, TickInput};
 use tickwire_shared::protocol::limits::{PASS_MAX_BYTES, WISH_MAX_BYTES};
 use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ServerMessage, TAG_HEARD, TAG_INPUT, heard};
 use tickwire_shared::schema::Schema;
-use tickwire_shared::{JoinRequest, Profile, Tick};
+use tickwire_shared::{Game, JoinRequest, Profile, Tick};
 
 use crate::config::SessionLimits;
 use crate::handover::{SeatAddress, Seated, StayId};
+use crate::json::{GameText, Payloads};
 use crate::net::rate::Rate;
 use rate::Pace;
 
@@ -28,6 +30,8 @@ pub struct HostTerms {
     pub games: Vec<GameTerms>,
     /// How much and how fast a client may speak.
     pub limits: SessionLimits,
+    /// How many clients speak JSON now, on all reactors.
+    pub json_links: AtomicUsize,
 }
 
 /// What a session must know of a game.
@@ -39,13 +43,35 @@ pub struct GameTerms {
     pub fingerprint: u64,
     /// Its input, compiled.
     pub input: KindLayout,
+    /// The same for clients that speak JSON.
+    pub text: GameText,
 }
 
 impl HostTerms {
-    /// Of one game.
+    /// Of a server that hosts game `G` alone.
+    ///
+    /// # Errors
+    /// The game's kinds or its input are impossible.
+    pub fn of<G: Game>(limits: SessionLimits) -> Result<Self, LayoutError> {
+        Ok(Self::new(vec![GameTerms::new(Schema::of::<G>(), Payloads::of::<G>())?], limits))
+    }
+
+    /// Of a server that hosts these games, at least one.
     #[must_use]
-    pub fn of_game(schema: Schema, input: KindLayout, limits: SessionLimits) -> Self {
-        Self { games: vec![GameTerms { fingerprint: schema.fingerprint(), schema, input }], limits }
+    pub fn new(games: Vec<GameTerms>, limits: SessionLimits) -> Self {
+        Self { games, limits, json_links: AtomicUsize::new(0) }
+    }
+}
+
+impl GameTerms {
+    /// Of a game with this description, and with the commands and events of these types.
+    ///
+    /// # Errors
+    /// The game's kinds or its input are impossible.
+    pub fn new(schema: Schema, payloads: Payloads) -> Result<Self, LayoutError> {
+        let (fingerprint, input) = (schema.fingerprint(), KindLayout::new(&schema.input)?);
+        let text = GameText::new(&schema, payloads)?;
+        Ok(Self { schema, fingerprint, input, text })
     }
 }
 
@@ -137,10 +163,8 @@ impl Session {
             },
             rate::Verdict::Enough => return Verdict::TooFast,
         }
-        let hello_max_bytes = self.terms.limits.hello_max_bytes;
-        if self.awaits_join() && message.len() > hello_max_bytes {
-            let text = format!("hello and join have {hello_max_bytes} bytes at most");
-            return Verdict::Refuse(CloseReason::Policy, text);
+        if let Some(refused) = self.too_long(message.len()) {
+            return refused;
         }
         if message.first() == Some(&TAG_INPUT) {
             return self.handle_input(message, inputs);
@@ -149,8 +173,18 @@ impl Session {
             return self.handle_heard(message);
         }
         match ClientMessage::decode(message) {
-            Ok(message) => self.handle_cold(message),
+            Ok(message) => self.handle_client_message(message),
             Err(error) => Verdict::Refuse(CloseReason::InvalidData, error.to_string()),
+        }
+    }
+
+    /// A whole message came in another encoding: the same limits hold for it. Some: it is not to be heard, and this is to
+    /// be done. What else it says goes to [`Session::handle_client_message`].
+    pub fn handle_length(&mut self, now: Instant, bytes: usize) -> Option<Verdict> {
+        match self.pace.take(bytes, false, &self.terms.limits, now) {
+            rate::Verdict::Fine => self.too_long(bytes),
+            rate::Verdict::TooFast => Some(Verdict::Dropped),
+            rate::Verdict::Enough => Some(Verdict::TooFast),
         }
     }
 
@@ -224,7 +258,17 @@ impl Session {
         self.stage == Stage::Ended
     }
 
-    fn handle_cold(&mut self, message: ClientMessage) -> Verdict {
+    fn too_long(&self, bytes: usize) -> Option<Verdict> {
+        let hello_max_bytes = self.terms.limits.hello_max_bytes;
+        let is_long = self.awaits_join() && bytes > hello_max_bytes;
+        is_long.then(|| {
+            let text = format!("hello and join have {hello_max_bytes} bytes at most");
+            Verdict::Refuse(CloseReason::Policy, text)
+        })
+    }
+
+    /// What a client says, inputs and answers to frames aside.
+    pub fn handle_client_message(&mut self, message: ClientMessage) -> Verdict {
         match (message, &self.stage) {
             (ClientMessage::Hello { protocol, game, fingerprint }, Stage::AwaitingHello) => {
                 self.handle_hello(protocol, &game, fingerprint)
@@ -329,8 +373,9 @@ mod tests {
     fn session() -> Session {
         let input = KindSchema { name: "input".into(), fields: Vec::new() };
         let schema = Schema { game: "test".into(), version: 0, kinds: Vec::new(), input, tables: Vec::new() };
-        let input = KindLayout::new(&schema.input).expect("an empty input is sound");
-        Session::new(Arc::new(HostTerms::of_game(schema, input, SessionLimits::default())), Instant::now())
+        let game = GameTerms::new(schema, Payloads::of_types::<(), ()>()).expect("it is sound");
+        let terms = HostTerms::new(vec![game], SessionLimits::default());
+        Session::new(Arc::new(terms), Instant::now())
     }
 
     fn seated(seat: SeatAddress) -> Seated {

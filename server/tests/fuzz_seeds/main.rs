@@ -40,7 +40,7 @@ macro_rules! targets {
         }
     )*};
 }
-targets! { http_head ws_frames ws_inflate ws_offer messages delta replica client }
+targets! { http_head json ws_frames ws_inflate ws_offer messages delta replica client }
 
 /// After a change of a format: `cargo test -p tickwire-server --test fuzz_seeds -- --ignored`.
 #[test]

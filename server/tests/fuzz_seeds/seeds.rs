@@ -1,6 +1,7 @@
 //! What the seeds are made of; the findings of fuzzing lie beside them as they were found.
 
 mod http;
+mod json;
 mod protocol;
 mod ws;
 
@@ -8,7 +9,7 @@ mod ws;
 pub type Seed = (&'static str, &'static str, Vec<u8>);
 
 pub fn all() -> Vec<Seed> {
-    [http::seeds(), ws::seeds(), protocol::seeds()].concat()
+    [http::seeds(), json::seeds(), ws::seeds(), protocol::seeds()].concat()
 }
 
 /// With its length in front, as the targets read it; 255 and more only as the last one.

@@ -10,8 +10,6 @@ use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::{Room, RoomCounts};
 use tickwire_server::session::{HostTerms, Session, Verdict};
 use tickwire_shared::client::Client;
-use tickwire_shared::delta::KindLayout;
-use tickwire_shared::schema::Schema;
 use tickwire_shared::{Game, Profile, SeatId};
 
 /// The virtual clock's step.
@@ -63,10 +61,7 @@ impl<G: Game> Net<G> {
     pub fn new(options: G::Options, delays: Vec<Delay>) -> Self {
         let start = Instant::now();
         let mut room = Room::<G>::new(RoomId(1), options, 1, 0, 1).expect("the game starts");
-        let schema = Schema::of::<G>();
-        let input = KindLayout::new(&schema.input).expect("the game's kinds are sound");
-        let limits = SessionLimits::default();
-        let terms = Arc::new(HostTerms::of_game(schema, input, limits));
+        let terms = Arc::new(HostTerms::of::<G>(SessionLimits::default()).expect("the game's kinds are sound"));
         let mut players = Vec::new();
         for (number, delay) in (1..).zip(delays) {
             let link = LinkAddress { reactor: 0, link: LinkId(number) };

@@ -11,10 +11,8 @@ use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::Room;
 use tickwire_server::session::{HostTerms, Session, Verdict};
 use tickwire_shared::client::{Client, Event};
-use tickwire_shared::delta::KindLayout;
 use tickwire_shared::protocol::TAG_INPUT;
 use tickwire_shared::protocol::frame::Frame;
-use tickwire_shared::schema::Schema;
 use tickwire_shared::{
     EntityId, Game, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, Tick, TickRate, World,
 };
@@ -212,9 +210,7 @@ impl Pair {
         let mut room = Room::<Dial>::new(RoomId(1), rate_hz, 1, 0, 1).expect("the test's game starts");
         room = room.with_window(48 * 1024);
         let seat = room.join(LINK, Profile::default()).expect("there is space");
-        let schema = Schema::of::<Dial>();
-        let input = KindLayout::new(&schema.input).expect("the test's kinds are sound");
-        let terms = HostTerms::of_game(schema, input, SessionLimits::default());
+        let terms = HostTerms::of::<Dial>(SessionLimits::default()).expect("the test's kinds are sound");
         let mut session = Session::new(Arc::new(terms), start);
         let mut client = Client::<Dial>::new(Profile::default()).expect("the test's kinds are sound");
         while let Some(message) = client.poll_transmit() {

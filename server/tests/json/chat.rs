@@ -1,0 +1,61 @@
+//! Commands and events: the chat of the examples.
+
+#[path = "../../examples/chat.rs"]
+#[allow(dead_code, missing_docs, reason = "its main is not called here")]
+mod example;
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::peer::Peer;
+use crate::{run, start};
+use example::Chat;
+
+#[test]
+fn two_people_talk_and_a_newcomer_reads_what_was_said() {
+    let server = start::<Chat>(|_| {});
+    run(async {
+        let mut ann = Peer::joined(&server, "ann").await;
+        assert_eq!(ann.event("here").await, json!({ "you": "ann", "names": ["ann"] }));
+        let mut bob = Peer::joined(&server, "bob").await;
+        assert_eq!(bob.event("here").await, json!({ "you": "bob", "names": ["ann", "bob"] }));
+        assert_eq!(ann.event("came").await, json!({ "name": "ann" }));
+        assert_eq!(ann.event("came").await, json!({ "name": "bob" }));
+        ann.say(r#"{"command":{"say":"  hällo \"bob\" \u2603 "}}"#).await;
+        let line = json!({ "name": "ann", "text": "hällo \"bob\" ☃" });
+        assert_eq!(bob.event("said").await, line);
+        assert_eq!(ann.event("said").await, line);
+        bob.say(r#"{"command":{"say":"ann!"}}"#).await;
+        assert_eq!(ann.event("said").await, json!({ "name": "bob", "text": "ann!" }));
+        let mut cid = Peer::joined(&server, "bob").await;
+        assert_eq!(cid.event("here").await["you"], "bob 2", "two bobs are told apart");
+        assert_eq!(cid.event("said").await, line);
+
+        // a seat whose connection breaks is free at once
+        let since = Instant::now();
+        drop(bob.socket);
+        assert_eq!(ann.event("went").await, json!({ "name": "bob" }));
+        assert!(since.elapsed() < Duration::from_secs(15), "a binary client's is held for 20 s");
+        cid.say(r#"{"leave":true}"#).await;
+        assert_eq!(cid.closed().await, (1000, "left the room".into()));
+        assert_eq!(ann.event("went").await, json!({ "name": "bob 2" }));
+    });
+    server.stop();
+}
+
+#[test]
+fn what_the_chat_does_not_want_is_told_by_the_chat() {
+    let server = start::<Chat>(|_| {});
+    run(async {
+        let mut ann = Peer::joined(&server, "ann").await;
+        ann.event("here").await;
+        ann.say(r#"{"command":{"say":" "}}"#).await;
+        assert_eq!(ann.event("sorry").await, "say something");
+        for _ in 0..6 {
+            ann.say(r#"{"command":{"say":"again"}}"#).await;
+        }
+        assert_eq!(ann.event("sorry").await, "not so fast: a line a second");
+    });
+    server.stop();
+}
