@@ -91,7 +91,7 @@ impl Table {
         encode_keyframe(&self.layout, rows.rows(), &mut part);
         let mut frame = Vec::new();
         let head = FrameHead { tick: self.tick, reset: true, ..FrameHead::default() };
-        write_head(&head, None, &[], Contents { owned: true, events: false, parts: 1 }, &mut frame);
+        write_head(&head, None, &[], Contents { owned: true, events: false, parts: 1, in_order: false }, &mut frame);
         write_owned(&owned, &mut frame);
         write_part_head(0, true, None, &mut frame);
         frame.extend_from_slice(&part);

@@ -101,7 +101,7 @@ impl<G: Game> Room<G> {
         encode_keyframe(&self.layout, rows.rows(), &mut part);
         let events: Vec<Vec<u8>> = events.iter().map(|(_, event)| encode_payload(event)).collect();
         let head = FrameHead { tick: self.tick, reset: true, ack: self.ack.take(), ..FrameHead::default() };
-        let contents = Contents { owned: true, events: !events.is_empty(), parts: 1 };
+        let contents = Contents { owned: true, events: !events.is_empty(), parts: 1, in_order: false };
         write_head(&head, None, &[], contents, &mut frame);
         write_owned(&owned, &mut frame);
         if !events.is_empty() {

@@ -214,7 +214,13 @@ fn a_frame() {
     let ack = InputAck { tick: Tick(0x0100), margin_100us: -2 };
     let head = FrameHead { tick: Tick(0x0102), reset: true, ack: Some(ack), hash: Some(0xaabb_ccdd), asks: true };
     let mut message = Vec::new();
-    frame::write_head(&head, None, &[1, 300], Contents { owned: true, events: true, parts: 2 }, &mut message);
+    frame::write_head(
+        &head,
+        None,
+        &[1, 300],
+        Contents { owned: true, events: true, parts: 2, in_order: false },
+        &mut message,
+    );
     frame::write_owned(&[0x33], &mut message);
     frame::write_events([&[0x44][..]].into_iter(), &mut message);
     frame::write_part_head(5, true, Some(2), &mut message);

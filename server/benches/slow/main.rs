@@ -48,6 +48,10 @@ struct Args {
     #[arg(long, default_value_t = 120)]
     seconds: u64,
 
+    /// Most bytes under way to a client that has not said that it has them, and 0 for any number; as the server's default
+    #[arg(long)]
+    unacked_max_bytes: Option<usize>,
+
     /// Given by cargo bench
     #[arg(long, hide = true)]
     bench: bool,
@@ -65,6 +69,7 @@ fn main() -> io::Result<()> {
         fair: Duration::from_secs(if args.quick { 4 } else { 20 }),
         stall: Duration::from_secs(stall_s),
         rounds: 0,
+        unacked_max_bytes: args.unacked_max_bytes,
     };
     let seconds = if args.quick { args.seconds.min(25) } else { args.seconds };
     // with the look at the one who comes back, and until all is as before

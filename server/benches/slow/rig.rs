@@ -31,6 +31,7 @@ pub struct Plan {
     pub fair: Duration,
     pub stall: Duration,
     pub rounds: usize,
+    pub unacked_max_bytes: Option<usize>,
 }
 
 /// What was seen in the phases of one kind.
@@ -94,6 +95,7 @@ impl Rig {
     pub fn start(plan: Plan) -> io::Result<Self> {
         let mut config = Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
         config.net.addresses.exempt = vec!["127.0.0.0/8".parse().map_err(io::Error::other)?];
+        config.net.unacked_max_bytes = plan.unacked_max_bytes.unwrap_or(config.net.unacked_max_bytes);
         let seats = u16::try_from(plan.players).map_err(io::Error::other)?;
         let server = Server::bind(config).map_err(io::Error::other)?;
         let server = server.start::<Circles>(seats, Site::default()).map_err(io::Error::other)?;

@@ -31,7 +31,8 @@ pub struct Rig {
     store: Store,
     encoder: Encoder,
     compose: ComposeTick,
-    views: Vec<View>,
+    /// The clients' views, twice: see [`Rig::step`].
+    views: [Vec<View>; 2],
     batch: Batch,
     clients: Vec<Client>,
     world: WholeWorld,
@@ -115,7 +116,7 @@ impl Rig {
             store: Store::new(layout),
             encoder: Encoder::default(),
             compose,
-            views: Vec::new(),
+            views: Default::default(),
             batch: Batch::default(),
             clients,
             world: WholeWorld::default(),
@@ -125,23 +126,25 @@ impl Rig {
 
     /// More clients.
     pub fn join(&mut self, more: usize) {
-        for seat in (self.views.len()..self.views.len() + more).map(|seat| SeatId(seat as u16)) {
+        let there = self.views[0].len();
+        for seat in (there..there + more).map(|seat| SeatId(seat as u16)) {
             self.game.join(seat, &Profile::default()).expect("there is space");
-            self.views.push(View::default());
+            self.views.iter_mut().for_each(|views| views.push(View::default()));
         }
     }
 
     /// The last clients leave, until there are `left`.
     pub fn leave(&mut self, left: usize) {
-        for seat in (left..self.views.len()).rev().map(|seat| SeatId(seat as u16)) {
+        for seat in (left..self.views[0].len()).rev().map(|seat| SeatId(seat as u16)) {
             self.game.leave(seat, Leave::Left);
         }
-        self.views.truncate(left);
+        self.views.iter_mut().for_each(|views| views.truncate(left));
         self.clients.iter_mut().filter(|client| usize::from(client.seat().0) >= left).for_each(Client::restart);
     }
 
-    /// One tick. All frames are composed twice: with nothing encoded, and once more when all parts are there. The second
-    /// is what clients cost each by itself, what the first took longer is what they share.
+    /// One tick. All frames are composed twice, each time from views of their own: with nothing encoded, and once more
+    /// when all parts are there. The second is what clients cost each by itself, what the first took longer is what they
+    /// share.
     pub fn step(&mut self) -> Phases {
         self.tick = self.tick.next();
         let (mut commands, mut events) = (Vec::new(), Vec::new());
@@ -155,8 +158,8 @@ impl Rig {
             self.game.publish(&mut Publisher::new(&mut self.published));
         });
         let mut phases = Phases { publish, ..Phases::default() };
-        for (seat, x, y) in &self.published.looks {
-            self.views[usize::from(seat.0)].look(*x, *y);
+        for views in &mut self.views {
+            self.published.looks.iter().for_each(|(seat, x, y)| views[usize::from(seat.0)].look(*x, *y));
         }
         phases.diff = timed(|| {
             let doubled = self.store.settle(self.tick, &self.published, &self.grid);
@@ -164,18 +167,17 @@ impl Rig {
         });
         self.encoder.clear();
         self.compose.tick = self.tick;
-        let before = self.views.clone();
-        let first = timed(|| self.compose());
-        let bytes = self.batch.bytes.len();
-        // nothing that the first time has found out is known the second time, but for what clients share
-        self.views = before;
         self.forget_caches();
-        phases.compose = timed(|| self.compose());
+        let first = timed(|| self.compose(0));
+        let bytes = self.batch.bytes.len();
+        self.forget_caches();
+        phases.compose = timed(|| self.compose(1));
         assert_eq!(self.batch.bytes.len(), bytes, "composed again, the frames are the same");
         phases.encode = first.saturating_sub(phases.compose);
         phases.made = self.encoder.made();
         self.deliver(&mut phases);
-        phases.receipts = timed(|| self.views.iter_mut().for_each(View::confirm));
+        self.views[0].iter_mut().for_each(View::confirm);
+        phases.receipts = timed(|| self.views[1].iter_mut().for_each(View::confirm));
         phases
     }
 
@@ -189,7 +191,7 @@ impl Rig {
         &self.clients
     }
 
-    /// What composing once has brought near is as far as it was.
+    /// What was brought near is far away again.
     fn forget_caches(&mut self) {
         for word in &mut self.other {
             *word = word.rotate_left(1);
@@ -197,10 +199,14 @@ impl Rig {
         std::hint::black_box(&mut self.other);
     }
 
-    fn compose(&mut self) {
+    fn compose(&mut self, of: usize) {
         let batch = &mut self.batch;
         batch.clear();
-        for (seat, view) in (0..).zip(&mut self.views) {
+        let views = self.views[of].chunks_mut(View::TOGETHER).flat_map(|views| {
+            View::bring_near(views.iter());
+            views
+        });
+        for (seat, view) in (0..).zip(views) {
             let first = batch.pieces.len();
             let mut sink = FrameSink { bytes: &mut batch.bytes, pieces: &mut batch.pieces, copied: &mut batch.copied };
             let state = (&self.store, &self.grid);

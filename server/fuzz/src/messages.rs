@@ -48,7 +48,7 @@ fn read_frame(message: &[u8]) -> bool {
     let events: Vec<&[u8]> = read.events.iter().map(|range| &message[range.clone()]).collect();
     let mut written = Vec::new();
     let parts = read.parts.len();
-    let contents = Contents { owned: owned.is_some(), events: !events.is_empty(), parts };
+    let contents = Contents { owned: owned.is_some(), events: !events.is_empty(), parts, in_order: false };
     frame::write_head(&read.head, Some(LAST), &read.closed, contents, &mut written);
     owned.inspect(|bits| frame::write_owned(bits, &mut written));
     if !events.is_empty() {

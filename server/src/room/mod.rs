@@ -522,7 +522,7 @@ impl<G: Game> Room<G> {
         };
         self.compose.tick = self.tick;
         self.copied.clear();
-        for (seat, occupant) in self.seats.taken_mut().filter(|(_, occupant)| is_here(occupant)) {
+        for (seat, occupant) in self.seats.taken_to_compose().filter(|(_, occupant)| is_here(occupant)) {
             if occupant.blocked {
                 occupant.view.skip(self.tick);
                 batch.blocked.push((occupant.link.link, seat));

@@ -96,4 +96,13 @@ impl Seats {
     pub(super) fn taken_mut(&mut self) -> impl Iterator<Item = (SeatId, &mut Occupant)> {
         (0..).zip(&mut self.seats).filter_map(|(seat, occupant)| Some((SeatId(seat), occupant.as_mut()?)))
     }
+
+    /// The same for one who composes for each.
+    pub(super) fn taken_to_compose(&mut self) -> impl Iterator<Item = (SeatId, &mut Occupant)> {
+        let seats = self.seats.chunks_mut(View::TOGETHER).flat_map(|seats| {
+            View::bring_near(seats.iter().flatten().map(|occupant| &occupant.view));
+            seats
+        });
+        (0..).zip(seats).filter_map(|(seat, occupant)| Some((SeatId(seat), occupant.as_mut()?)))
+    }
 }

@@ -57,27 +57,9 @@ pub(super) struct Chooser<'a> {
 impl Chooser<'_> {
     /// Of channels that the client has, each of them.
     pub(super) fn choose_all(&mut self, open: &mut [Open]) {
-        let is_plain = self.last.keeps_step && self.step_age == self.frame_age && self.encoder.reaches(self.step_age);
-        let is_plain = is_plain && self.distance.is_none() && self.wrong.is_empty() && self.is_ample;
         for (place, open) in open.iter_mut().enumerate() {
-            // nearly all: what `settle` and `choose` would find, at once
-            if is_plain && open.in_step && open.next == Next::Frame {
-                self.go_on(open, place);
-            } else {
-                open.settle(self.last);
-                self.choose(open, place);
-            }
-        }
-    }
-
-    /// A channel that goes on in step.
-    #[inline]
-    fn go_on(&mut self, open: &mut Open, place: usize) {
-        open.slot = self.encoder.slot_of(open.channel, open.slot, self.now);
-        if !self.encoder.slot(open.slot).is_unchanged(self.step_age) {
-            let (of, base) = ((open.channel, open.slot), step_base(self.step_age));
-            let part = self.encoder.part_of(self.store, of, base, Some(self.last.after));
-            self.parts.push(Chosen { place, base, part, late: 0 });
+            open.settle(self.last);
+            self.choose(open, place);
         }
     }
 

@@ -6,7 +6,7 @@ use tickwire_shared::protocol::frame;
 use tickwire_shared::{SeatId, Tick};
 
 use super::channel::Channel;
-use super::slots::{Slot, SlotId, Slots};
+use super::slots::{SHORT_BYTES, Slot, SlotId, Slots};
 use super::store::{Snapshot, Store};
 use super::traffic::{Ledger, Traffic};
 
@@ -101,6 +101,9 @@ impl Encoder {
     /// Adds to `sum` where the bits of the tick's frames went, but for how many frames and bits there were: for one who
     /// has composed all of them. Forgets it.
     pub fn traffic(&mut self, sum: &mut Traffic) {
+        if self.is_settled {
+            self.slots.short_parts().for_each(|(part, receivers)| self.parts[part as usize].receivers += receivers);
+        }
         self.ledger.close(self.parts.iter().map(|part| part.receivers), sum);
     }
 
@@ -207,6 +210,21 @@ impl Encoder {
         }
     }
 
+    /// One more frame has the part that builds on `base`, if that is short.
+    #[inline]
+    pub(super) fn send_short(&mut self, slot: SlotId, base: u16) -> Option<(usize, &[u8; SHORT_BYTES])> {
+        self.slots.get_mut(slot).send_short(base)
+    }
+
+    /// One more frame has a part that was made at this tick: appends it with its length, and tells how long that is.
+    #[cold]
+    pub(super) fn send_made(&mut self, slot: SlotId, base: u16, out: &mut Vec<u8>) -> usize {
+        let part = self.slots.get(slot).part(base).unwrap_or_else(|| self.rare_parts[&(slot, base)]);
+        self.parts[part as usize].receivers += 1;
+        out.extend_from_slice(self.sealed(part));
+        self.length_bytes(part)
+    }
+
     /// One that is not in its slot, because it was not made or because there are so many.
     #[cold]
     fn rare_part(&mut self, store: &Store, channel: (Channel, SlotId), held: Option<Held>, base: u16) -> u32 {
@@ -215,7 +233,9 @@ impl Encoder {
             return *part;
         }
         let part = self.make(store, channel, held, base);
-        if !self.slots.get_mut(slot).note(base, part) {
+        let PartAt { start, end, keyframe, .. } = self.parts[part as usize];
+        let delta = Some(&self.bytes[start as usize..end as usize]).filter(|_| !keyframe);
+        if !self.slots.get_mut(slot).note(base, part, delta) {
             self.rare_parts.insert((slot, base), part);
         }
         part
@@ -298,6 +318,12 @@ impl Encoder {
     pub(super) fn overflows(&self, most: i64, parts: impl Iterator<Item = u32>) -> bool {
         // mostly all parts together do not
         self.bytes.len() as i64 > most && parts.map(|part| self.sealed(part).len() as i64 + 1).sum::<i64>() > most
+    }
+
+    /// Whether all parts of the tick are fewer bytes.
+    #[inline]
+    pub(super) fn is_below(&self, bytes: usize) -> bool {
+        self.bytes.len() < bytes
     }
 
     /// A part as it travels behind its handle: its length and its bits.

@@ -101,8 +101,9 @@ impl Grid {
         // from here on in cells: the radius is two
         let (within_x, within_y) = (x / size - f32::from(home.0), y / size - f32::from(home.1));
         let columns = home.0.saturating_sub(3)..=home.0.saturating_add(3);
-        // cells that are further out than what may stay are so much too far to come
-        let (mut slack, mut is_dark) = (STAY, false);
+        // squared: the furthest cell that stays, and the nearest of the others; those that are not looked at are further
+        // out than what may stay
+        let (mut furthest, mut nearest, mut is_dark) = (0.0_f32, (VIEW + STAY) * (VIEW + STAY), false);
         for (column, there) in now.columns(columns.clone()) {
             let aside = off(f32::from(column - home.0), within_x);
             let Some(border) = rows_within(VIEW + STAY, aside, (home.1, within_y)) else { continue };
@@ -124,9 +125,14 @@ impl Grid {
                     there = rest;
                 }
                 if channels.len() > before {
-                    let away = length(aside, off(f32::from(cell.numbers().1 - home.1), within_y));
+                    let along = off(f32::from(cell.numbers().1 - home.1), within_y);
+                    let away = aside * aside + along * along;
                     let stays = near.as_ref().is_some_and(|near| near.contains(&cell)) || held(cell);
-                    slack = slack.min(if stays { VIEW + STAY - away } else { away - VIEW });
+                    if stays {
+                        furthest = furthest.max(away);
+                    } else {
+                        nearest = nearest.min(away);
+                    }
                     let is_seen = stays && sees(area(size, cell));
                     is_dark |= stays && !is_seen;
                     if !is_seen {
@@ -135,6 +141,7 @@ impl Grid {
                 }
             }
         }
+        let slack = (VIEW + STAY - furthest.sqrt()).min(nearest.sqrt() - VIEW);
         let slack = (slack - DOUBT).max(0.0) * size;
         (!is_dark).then(|| Scope::new(eye, now, columns, slack))
     }

@@ -8,31 +8,44 @@ use super::store::Store;
 
 /// Parts of one channel that are found at once; there is one for each way of reckoning that clients in step have.
 const NEAR_PARTS: usize = 4;
+/// A delta that is no longer stands with what is known of its channel: most are.
+pub(super) const SHORT_BYTES: usize = 20;
 
 /// A channel's number. Another channel may get it when nothing was in this one for longer than the ring reaches back: who
 /// keeps one looks whether it is still its channel's.
 pub(super) type SlotId = u32;
 
-/// What a tick knows of a channel.
+/// What a tick knows of a channel: one line of a processor's cache, since all clients ask for it in no order.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(super) struct Slot {
-    /// None when the number is free.
-    channel: Option<Channel>,
+    channel: Channel,
+    is_free: bool,
+    occupied: bool,
+    /// Parts that are noted.
+    count: u8,
+    /// Of `short`; 0 when there is none.
+    short_length: u8,
     /// Ticks since its public fields changed.
     unchanged: u32,
-    occupied: bool,
-    count: u8,
-    /// What the part builds on, and its number.
-    parts: [(u16, u32); NEAR_PARTS],
-    /// When something was last in it.
-    seen: Tick,
+    /// How many frames have `short`.
+    receivers: u32,
+    /// What the parts build on.
+    bases: [u16; NEAR_PARTS],
+    parts: [u32; NEAR_PARTS],
+    /// The first part with its length in front, where it is a short delta.
+    short: [u8; SHORT_BYTES],
 }
+
+const _: () = assert!(size_of::<Slot>() == 64);
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     numbers: FxHashMap<Channel, SlotId>,
     slots: Vec<Slot>,
+    /// When something was last in each.
+    seen: Vec<Tick>,
     free: Vec<SlotId>,
     /// Of the channels in which something is, in order; and when that was so.
     order: Vec<SlotId>,
@@ -52,19 +65,55 @@ impl Slot {
 
     #[inline]
     pub(super) fn is_of(&self, channel: Channel) -> bool {
-        self.channel == Some(channel)
+        !self.is_free && self.channel == channel
     }
 
     /// The part that builds on `base`, unless it has to be looked for elsewhere.
     #[inline]
     pub(super) fn part(&self, base: u16) -> Option<u32> {
-        self.parts[..usize::from(self.count)].iter().find(|(of, _)| *of == base).map(|(_, part)| *part)
+        let of = self.bases[..usize::from(self.count)].iter().position(|of| *of == base)?;
+        Some(self.parts[of])
     }
 
-    /// Notes a part; false when there is no room for it.
-    pub(super) fn note(&mut self, base: u16, part: u32) -> bool {
-        let place = self.parts.get_mut(usize::from(self.count));
-        place.map(|place| *place = (base, part)).inspect(|()| self.count += 1).is_some()
+    /// Whether that is a short one.
+    #[inline]
+    pub(super) fn has_short_part(&self, base: u16) -> bool {
+        self.short_length > 0 && self.bases[0] == base
+    }
+
+    /// One more frame has it, if it is short: its length, and its bytes with what may be behind them.
+    #[inline]
+    pub(super) fn send_short(&mut self, base: u16) -> Option<(usize, &[u8; SHORT_BYTES])> {
+        self.has_short_part(base).then(|| {
+            self.receivers += 1;
+            (usize::from(self.short_length), &self.short)
+        })
+    }
+
+    /// Its channel.
+    pub(super) fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// Notes a part, and its bytes if it is a delta; false when there is no room for it.
+    pub(super) fn note(&mut self, base: u16, part: u32, delta: Option<&[u8]>) -> bool {
+        let place = usize::from(self.count);
+        if place == NEAR_PARTS {
+            return false;
+        }
+        (self.bases[place], self.parts[place]) = (base, part);
+        self.count += 1;
+        if let Some(delta) = delta.filter(|delta| self.short_length == 0 && delta.len() <= SHORT_BYTES) {
+            self.short[..delta.len()].copy_from_slice(delta);
+            self.short_length = delta.len() as u8;
+            self.bases.swap(0, place);
+            self.parts.swap(0, place);
+        }
+        true
+    }
+
+    fn forget_parts(&mut self) {
+        (self.count, self.short_length, self.receivers) = (0, 0, 0);
     }
 }
 
@@ -83,23 +132,32 @@ impl Slots {
         self.settled = Some(tick);
         for (number, (_, changed)) in self.order.iter().zip(now.changes()) {
             let slot = &mut self.slots[*number as usize];
-            (slot.seen, slot.occupied, slot.count) = (tick, true, 0);
+            self.seen[*number as usize] = tick;
+            slot.occupied = true;
+            slot.forget_parts();
             slot.unchanged = tick.since(changed).max(0).cast_unsigned();
         }
-        for (number, slot) in (0..).zip(&mut self.slots) {
-            let idle = tick.since(slot.seen);
-            let Some(channel) = slot.channel.filter(|_| idle != 0) else { continue };
+        for ((number, slot), seen) in (0..).zip(&mut self.slots).zip(&self.seen) {
+            let idle = tick.since(*seen);
+            if slot.is_free || idle == 0 {
+                continue;
+            }
             if idle > Store::RING as i32 {
-                slot.channel = None;
-                self.numbers.remove(&channel);
+                slot.is_free = true;
+                self.numbers.remove(&slot.channel);
                 self.free.push(number);
                 continue;
             }
-            slot.count = 0;
+            slot.forget_parts();
             slot.occupied = false;
-            let changed = store.changed_at(channel);
+            let changed = store.changed_at(slot.channel);
             slot.unchanged = changed.map_or(u32::MAX, |changed| tick.since(changed).max(0).cast_unsigned());
         }
+    }
+
+    /// The parts that stand with their channels, and how many frames have each beside those that are counted elsewhere.
+    pub(super) fn short_parts(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.slots.iter().filter(|slot| slot.receivers > 0).map(|slot| (slot.parts[0], slot.receivers))
     }
 
     #[inline]
@@ -125,20 +183,25 @@ impl Slots {
     pub(super) fn number(&mut self, channel: Channel, tick: Tick) -> SlotId {
         *self.numbers.entry(channel).or_insert_with(|| {
             let slot = Slot {
-                channel: Some(channel),
-                unchanged: u32::MAX,
+                channel,
+                is_free: false,
                 occupied: false,
                 count: 0,
-                parts: [(0, 0); NEAR_PARTS],
-                seen: tick,
+                short_length: 0,
+                unchanged: u32::MAX,
+                receivers: 0,
+                bases: [0; NEAR_PARTS],
+                parts: [0; NEAR_PARTS],
+                short: [0; SHORT_BYTES],
             };
             match self.free.pop() {
                 Some(number) => {
-                    self.slots[number as usize] = slot;
+                    (self.slots[number as usize], self.seen[number as usize]) = (slot, tick);
                     number
                 }
                 None => {
                     self.slots.push(slot);
+                    self.seen.push(tick);
                     (self.slots.len() - 1) as SlotId
                 }
             }

@@ -4,6 +4,8 @@
 //! composed for the client, so there is at most one proposal; a skipped frame leaves the view as it was.
 
 mod resume;
+mod steady;
+mod verify;
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -23,12 +25,11 @@ use super::grid::{Eye, Grid};
 use super::hashed::Hashed;
 use super::open::{Last, Next, Open, number};
 use super::scope::Scope;
+use super::slots::SlotId;
 use super::store::Store;
 use resume::Written;
+use steady::Steady;
 
-/// A client's state hash is sent every so many ticks: when it is the turn of all who look from about where it does, or
-/// when half as many more have passed.
-const HASH_EVERY: i32 = 16;
 /// Events that wait for one client; beyond it the oldest is dropped and counted.
 const EVENTS_MAX: usize = 256;
 /// Events' bytes in one frame; the rest waits for the next.
@@ -86,6 +87,8 @@ pub struct View {
     pace: Pace,
     /// While it holds, and with a frame that opens and closes nothing, the channels are those that are open.
     scope: Option<Scope>,
+    /// What is open, where all of it goes on in step: see [`steady`].
+    steady: Vec<(SlotId, u16)>,
     /// Channels that are wrong at the client, sorted: each is due a keyframe.
     wrong: Vec<Channel>,
     states_hashed: Hashed,
@@ -146,25 +149,6 @@ impl View {
     /// The client's copy is wrong: the next frame starts anew.
     pub fn reset(&mut self) {
         self.needs_reset = true;
-    }
-
-    /// At `tick` the client held these channels, by handle and low half of the hash: the next frame has keyframes of
-    /// those that were others then; of all, when that is not known any more or none was. Calls `wrong` with each, and
-    /// the hash that the client told.
-    pub fn heal(&mut self, store: &Store, tick: Tick, hashes: &[(u16, u32)], mut wrong: impl FnMut(Channel, u32)) {
-        let mut hashes = hashes.to_vec();
-        hashes.sort_unstable();
-        for Open { channel, handle, .. } in &self.open {
-            // one that the client does not tell of came later
-            let Ok(at) = hashes.binary_search_by_key(handle, |(handle, _)| *handle) else { continue };
-            let Some(then) = self.states_hashed.state(tick, *channel).and_then(|tick| store.at(tick)) else { continue };
-            let Err(place) = self.wrong.binary_search(channel) else { continue };
-            if then.rows(*channel).hash(store.layout()) as u32 != hashes[at].1 {
-                self.wrong.insert(place, *channel);
-                wrong(*channel, hashes[at].1);
-            }
-        }
-        self.needs_reset |= self.wrong.is_empty();
     }
 
     /// The frame under way was written, or will be, as a whole.
@@ -243,14 +227,14 @@ impl View {
         let scope = self.scope.take().filter(|scope| self.is_still(scope, (seat, &sees), (store, grid)));
         let is_still = scope.is_some();
         self.scope = if is_still { scope } else { self.choose_channels((seat, sees), &last, (store, grid), shared) };
+        shared.closed.clear();
+        shared.closed.extend_from_slice(&self.stale);
+        shared.parts.clear();
         let bytes = self.bytes_left(shared);
-        if !self.choose_parts(&last, (store, grid), encoder, shared, (is_still, bytes.is_none())) {
-            self.scope = None;
-        }
-        // one who sees a large world for the first time: the rest comes with the next frames
-        let parts = shared.parts.iter().map(|chosen| chosen.part);
-        if let Some(bytes) = bytes.or_else(|| encoder.overflows(PARTS_MAX_BYTES, parts).then_some(i64::MAX)) {
-            self.make_urgent_parts(bytes, &last, (store, grid), encoder, shared);
+        let is_plain = is_still && bytes.is_none() && !shared.terms.far_is_rarer;
+        let steady = if is_plain { self.find_steady_parts(&last, store, encoder, shared) } else { None };
+        if steady.is_none() {
+            self.choose(&last, (store, grid), encoder, shared, (is_still, bytes));
         }
         let owned = self.choose_owned(seat, store, encoder, shared);
         self.proposal.events = self.choose_events();
@@ -265,14 +249,34 @@ impl View {
         let ack = ack.filter(|ack| self.acked != Some(*ack));
 
         let head = FrameHead { tick: shared.tick, reset, ack, hash, asks };
-        self.write(&head, owned, encoder, shared, sink);
+        self.write(&head, (owned, steady), encoder, shared, sink);
+    }
+
+    /// Chooses what the frame says of each channel.
+    fn choose(
+        &mut self,
+        last: &Last,
+        state: (&Store, &Grid),
+        encoder: &mut Encoder,
+        shared: &mut ComposeTick,
+        (is_still, bytes): (bool, Option<i64>),
+    ) {
+        if !self.choose_parts(last, state, encoder, shared, (is_still, bytes.is_none())) {
+            self.scope = None;
+        }
+        // one who sees a large world for the first time: the rest comes with the next frames
+        let parts = shared.parts.iter().map(|chosen| chosen.part);
+        if let Some(bytes) = bytes.or_else(|| encoder.overflows(PARTS_MAX_BYTES, parts).then_some(i64::MAX)) {
+            self.make_urgent_parts(bytes, last, state, encoder, shared);
+        }
+        self.note_steady();
     }
 
     /// Writes what was chosen.
     fn write(
         &mut self,
         head: &FrameHead,
-        owned: bool,
+        (owned, steady): (bool, Option<Steady>),
         encoder: &mut Encoder,
         shared: &mut ComposeTick,
         sink: &mut FrameSink<'_>,
@@ -280,7 +284,9 @@ impl View {
         let has_events = self.proposal.events > 0;
         let (first_piece, mut start) = (sink.pieces.len(), sink.bytes.len());
         group_by_late(&mut shared.parts);
-        let contents = Contents { owned, events: has_events, parts: shared.parts.len() };
+        let parts = steady.map_or(shared.parts.len(), |steady| steady.parts);
+        let in_order = steady.is_none() && self.are_in_order(encoder, &shared.parts);
+        let contents = Contents { owned, events: has_events, parts, in_order };
         frame::write_head(head, self.frame.filter(|_| !self.returned), &shared.closed, contents, sink.bytes);
         let own = sink.bytes.len();
         if owned {
@@ -292,18 +298,29 @@ impl View {
         }
         encoder.ledger.owned += 8 * (events - own) as u64;
         encoder.ledger.events += 8 * (sink.bytes.len() - events) as u64;
-        start = self.write_parts(start, encoder, &shared.parts, sink);
+        match steady {
+            Some(steady) => self.write_steady(steady, encoder, sink.bytes),
+            None => start = self.write_parts((start, in_order), encoder, &shared.parts, sink),
+        }
         if sink.bytes.len() > start {
             sink.pieces.push(start..sink.bytes.len());
         }
         self.proposal.bytes = sink.pieces[first_piece..].iter().map(Range::len).sum();
     }
 
+    /// Whether these parts are keyframes of the handles from 0 on, as in a first frame.
+    fn are_in_order(&self, encoder: &Encoder, parts: &[Chosen]) -> bool {
+        let is_at = |at: usize, chosen: &Chosen| {
+            usize::from(self.open[chosen.place].handle) == at && encoder.is_keyframe(chosen.part)
+        };
+        parts.len() > 1 && parts.iter().enumerate().all(|(at, chosen)| chosen.late == 0 && is_at(at, chosen))
+    }
+
     /// Writes the parts behind what stands in `sink` from `start` on, which is no piece yet; tells the same of what is
     /// behind them.
     fn write_parts(
         &self,
-        mut start: usize,
+        (mut start, in_order): (usize, bool),
         encoder: &mut Encoder,
         parts: &[Chosen],
         sink: &mut FrameSink<'_>,
@@ -314,7 +331,10 @@ impl View {
                 late = chosen.late;
                 frame::write_late(late, sink.bytes);
             }
-            frame::write_part_head(self.open[chosen.place].handle, encoder.is_keyframe(chosen.part), None, sink.bytes);
+            if !in_order {
+                let handle = self.open[chosen.place].handle;
+                frame::write_part_head(handle, encoder.is_keyframe(chosen.part), None, sink.bytes);
+            }
             let (length, first_bytes) = encoder.send(chosen.part);
             if at == last {
                 // it has what is left of the frame, and so no length
@@ -359,6 +379,8 @@ impl View {
         (store, grid): (&Store, &Grid),
         shared: &mut ComposeTick,
     ) -> Option<Scope> {
+        // all at a time: they may be far away in memory
+        std::hint::black_box(self.open.iter().fold(0, |sum, open| sum ^ open.handle));
         // asked for in order
         let at = std::cell::Cell::new(0);
         let held = |cell: Cell| {
@@ -389,9 +411,6 @@ impl View {
         (is_still, is_ample): (bool, bool),
     ) -> bool {
         let ComposeTick { tick, terms, wanted, closed, had, parts, .. } = shared;
-        closed.clear();
-        closed.extend_from_slice(&self.stale);
-        parts.clear();
         let age = |since: Tick| tick.since(since).cast_unsigned();
         let open = &mut self.open;
         let mut chooser = Chooser {
@@ -494,46 +513,6 @@ impl View {
             open.next = if open.next == Next::Opened { Next::Unopened } else { Next::Same };
         }
         parts.retain(|chosen| chosen.part != UNMADE);
-    }
-
-    /// Whether the frame has a keyframe of a channel.
-    fn has_keyframe(&self, channel: &Channel) -> bool {
-        let open = self.open.binary_search_by_key(channel, |open| open.channel);
-        open.is_ok_and(|at| matches!(self.open[at].next, Next::Keyframe | Next::Opened))
-    }
-
-    /// The last frame was written: what it had a keyframe of is right, what it closed is gone.
-    fn forget_healed(&mut self) {
-        let open = &self.open;
-        self.wrong.retain(|channel| {
-            let open = open.binary_search_by_key(channel, |open| open.channel).map(|at| open[at].next);
-            open.is_ok_and(|next| matches!(next, Next::Same | Next::Frame | Next::Unopened))
-        });
-    }
-
-    /// Those who look from the same part of the world hash the same channels: at the same tick it is done once for all.
-    fn is_hash_due(&self, grid: &Grid, now: Tick) -> bool {
-        let look = self.look.filter(|_| self.sight != Sight::All);
-        let is_turn = || now.0.wrapping_add(grid.block(look)).is_multiple_of(HASH_EVERY as u32);
-        let age = self.hashed.map_or(i32::MAX, |last| now.since(last));
-        age >= HASH_EVERY * 3 / 2 || (age >= HASH_EVERY / 2 && is_turn())
-    }
-
-    /// The hash over all that the client will hold; none when some of that is not known any more.
-    fn hash(&mut self, last: &Last, store: &Store, encoder: &mut Encoder, now: Tick) -> Option<u32> {
-        self.states_hashed.begin(now);
-        let held = self.open.iter().filter(|open| !matches!(open.next, Next::Closed | Next::Unopened));
-        let mut sum = 0u64;
-        for open in held {
-            let held = if open.in_step { last.after } else { open.held };
-            let tick = if open.next == Next::Same { held.newest() } else { now };
-            if !encoder.reaches(now.since(tick).cast_unsigned()) {
-                return None;
-            }
-            self.states_hashed.note(now, open.channel, tick);
-            sum = sum.wrapping_add(encoder.hash(store, (open.channel, open.slot), tick));
-        }
-        Some(sum as u32)
     }
 
     /// Fills the owned block when what the client has of it is out of date.

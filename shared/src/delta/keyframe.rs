@@ -23,15 +23,65 @@ const ORDERS: RangeInclusive<u8> = 4..=16;
 /// Instead of an order: ids are plain.
 const PLAIN_IDS: u8 = 19;
 const ORDER_BITS: u8 = 4;
-/// How exactly a range is told: in up to 2⁴ steps.
+/// How exactly a range is told: in up to 2⁴ steps. Where a step is more than one there are at least half as many.
 const STEPS_BITS: u8 = 4;
+const STEPS_HALF: u32 = 1 << (STEPS_BITS - 1);
 
-/// How the numbers of a column are coded.
-const PLAIN: u32 = 0;
-const IN_RANGE: u32 = 1;
-const MOSTLY: u32 = 2;
-const EQUAL: u32 = 3;
-const MODE_BITS: u8 = 2;
+/// How the numbers of a column are coded: 1, 00, 010, 011.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mode {
+    InRange,
+    Plain,
+    Equal,
+    Mostly,
+}
+
+impl Mode {
+    fn put(self, put: &mut impl Put) {
+        match self {
+            Self::InRange => put.bits(1, 1),
+            Self::Plain => put.bits(0, 2),
+            // the lowest bit first
+            Self::Equal => put.bits(0b010, 3),
+            Self::Mostly => put.bits(0b110, 3),
+        }
+    }
+
+    fn take(take: &mut impl Take) -> Result<Self, DecodeError> {
+        Ok(match take.bits(1)? {
+            1 => Self::InRange,
+            _ if take.bits(1)? == 0 => Self::Plain,
+            _ if take.bits(1)? == 0 => Self::Equal,
+            _ => Self::Mostly,
+        })
+    }
+
+    fn length(self) -> usize {
+        match self {
+            Self::InRange => 1,
+            Self::Plain => 2,
+            Self::Equal | Self::Mostly => 3,
+        }
+    }
+}
+
+/// The number that all or most of a column are: often the least or the largest that there is, as of one who is unhurt.
+fn put_usual(value: u32, (bits, span): (u8, u32), put: &mut impl Put) {
+    let is_end = value == 0 || value == span;
+    put.bits(is_end.into(), 1);
+    if is_end {
+        put.bits((value == span).into(), 1);
+    } else {
+        put.bits(value, bits);
+    }
+}
+
+fn take_usual((bits, span): (u8, u32), take: &mut impl Take) -> Result<u32, DecodeError> {
+    if take.bits(1)? == 0 {
+        return take.bits(bits);
+    }
+    Ok(if take.bits(1)? == 0 { 0 } else { span })
+}
 
 /// Writes all rows but their count.
 pub(super) fn encode_rows(layout: &Layout, now: Rows<'_>, put: &mut impl Put) {
@@ -57,7 +107,7 @@ pub(super) fn encode_rows(layout: &Layout, now: Rows<'_>, put: &mut impl Put) {
                         *value = now.lanes[row.first + unit.first + lane];
                         count += 1;
                     }
-                    encode_column(&column[..count], width(unit, lane).0, put);
+                    encode_column(&column[..count], width(unit, lane), put);
                 }
                 put.end(unit);
             }
@@ -96,8 +146,7 @@ pub(super) fn decode_rows(
                 for lane in 0..unit.lanes {
                     let mut column = [0; GROUP];
                     let column = &mut column[..rows().count()];
-                    let (bits, span) = width(unit, lane);
-                    decode_column(column, bits, span, take)?;
+                    decode_column(column, width(unit, lane), take)?;
                     for (value, row) in column.iter().zip(rows()) {
                         lanes[row.first + unit.first + lane] = *value;
                     }
@@ -223,7 +272,29 @@ impl Within {
     }
 
     fn head_bits(self, bits: u8) -> u8 {
-        Self::grain_bits(bits) + STEPS_BITS.min(bits) + (bits - self.grain)
+        Self::grain_bits(bits) + Self::steps_bits(self.grain, bits) + (bits - self.grain)
+    }
+
+    /// With so coarse a grain there are at least [`STEPS_HALF`] steps.
+    fn steps_bits(grain: u8, bits: u8) -> u8 {
+        if grain > 0 { STEPS_BITS - 1 } else { STEPS_BITS.min(bits) }
+    }
+
+    fn put(self, bits: u8, put: &mut impl Put) {
+        put.bits(self.grain.into(), Self::grain_bits(bits));
+        let least = if self.grain > 0 { STEPS_HALF } else { 0 };
+        put.bits(self.steps - least, Self::steps_bits(self.grain, bits));
+        put.bits(self.low, bits - self.grain);
+    }
+
+    fn take(bits: u8, take: &mut impl Take) -> Result<Self, DecodeError> {
+        let grain = take.bits(Self::grain_bits(bits))? as u8;
+        if grain > bits.saturating_sub(STEPS_BITS) {
+            return Err(DecodeError::OutOfRange("range of a field"));
+        }
+        let least = if grain > 0 { STEPS_HALF } else { 0 };
+        let steps = least + take.bits(Self::steps_bits(grain, bits))?;
+        Ok(Self { grain, low: take.bits(bits - grain)?, steps })
     }
 
     /// Truncated binary: so many bits for numbers below the second, and one more for others.
@@ -238,7 +309,7 @@ impl Within {
     }
 }
 
-fn encode_column(column: &[u32], bits: u8, put: &mut impl Put) {
+fn encode_column(column: &[u32], (bits, span): (u8, u32), put: &mut impl Put) {
     let plain = |put: &mut _| column.iter().for_each(|value| Put::bits(put, *value, bits));
     if column.len() <= FEW || bits == 0 {
         return plain(put);
@@ -250,32 +321,33 @@ fn encode_column(column: &[u32], bits: u8, put: &mut impl Put) {
         return if min == max { put.bits(first, 1) } else { plain(put) };
     }
     if min == max {
-        put.bits(EQUAL, MODE_BITS);
-        return put.bits(first, bits);
+        Mode::Equal.put(put);
+        return put_usual(first, (bits, span), put);
     }
     let rows = column.len();
     let within = Within::of(min, max, bits);
     let (short_bits, short) = within.short();
     let offset = |value: u32| u64::from(value - within.start());
     let longer = column.iter().filter(|value| offset(**value) >= short).count();
-    let in_range = usize::from(within.head_bits(bits)) + rows * usize::from(short_bits) + longer;
+    let in_range =
+        Mode::InRange.length() + usize::from(within.head_bits(bits)) + rows * usize::from(short_bits) + longer;
     let most = majority(column);
     let others = column.iter().filter(|value| **value != most).count();
-    let mostly = usize::from(bits) * (1 + others) + rows;
-    if mostly < in_range && mostly < rows * usize::from(bits) {
-        put.bits(MOSTLY, MODE_BITS);
-        put.bits(most, bits);
+    let usual = if most == 0 || most == span { 2 } else { 1 + usize::from(bits) };
+    let mostly = Mode::Mostly.length() + usual + usize::from(bits) * others + rows;
+    let all = Mode::Plain.length() + rows * usize::from(bits);
+    if mostly < in_range && mostly < all {
+        Mode::Mostly.put(put);
+        put_usual(most, (bits, span), put);
         for value in column {
             put.bits((*value != most).into(), 1);
             if *value != most {
                 put.bits(*value, bits);
             }
         }
-    } else if in_range < rows * usize::from(bits) {
-        put.bits(IN_RANGE, MODE_BITS);
-        put.bits(within.grain.into(), Within::grain_bits(bits));
-        put.bits(within.steps, STEPS_BITS.min(bits));
-        put.bits(within.low, bits - within.grain);
+    } else if in_range < all {
+        Mode::InRange.put(put);
+        within.put(bits, put);
         for value in column {
             let offset = offset(*value);
             if offset < short {
@@ -287,7 +359,7 @@ fn encode_column(column: &[u32], bits: u8, put: &mut impl Put) {
             }
         }
     } else {
-        put.bits(PLAIN, MODE_BITS);
+        Mode::Plain.put(put);
         plain(put);
     }
 }
@@ -302,39 +374,37 @@ fn majority(column: &[u32]) -> u32 {
     column.iter().fold((0, 0), pick).0
 }
 
-fn decode_column(column: &mut [u32], bits: u8, span: u32, take: &mut impl Take) -> Result<(), DecodeError> {
+fn decode_column(column: &mut [u32], (bits, span): (u8, u32), take: &mut impl Take) -> Result<(), DecodeError> {
     let mode = match bits {
-        _ if column.len() <= FEW => PLAIN,
-        0 => PLAIN,
-        1 if take.bits(1)? != 0 => EQUAL,
-        1 => PLAIN,
-        _ => take.bits(MODE_BITS)?,
+        _ if column.len() <= FEW => Mode::Plain,
+        0 => Mode::Plain,
+        1 if take.bits(1)? != 0 => {
+            column.fill(take.bits(1)?);
+            return Ok(());
+        }
+        1 => Mode::Plain,
+        _ => Mode::take(take)?,
     };
     match mode {
-        PLAIN => {
+        Mode::Plain => {
             for value in &mut *column {
                 *value = take.bits(bits)?;
             }
         }
-        EQUAL => column.fill(take.bits(bits)?),
-        MOSTLY => {
-            let most = take.bits(bits)?;
+        Mode::Equal => column.fill(take_usual((bits, span), take)?),
+        Mode::Mostly => {
+            let most = take_usual((bits, span), take)?;
             for value in &mut *column {
                 *value = if take.bits(1)? != 0 { take.bits(bits)? } else { most };
             }
         }
-        _ => decode_in_range(column, bits, take)?,
+        Mode::InRange => decode_in_range(column, bits, take)?,
     }
     if column.iter().any(|value| *value > span) { Err(DecodeError::OutOfRange("field")) } else { Ok(()) }
 }
 
 fn decode_in_range(column: &mut [u32], bits: u8, take: &mut impl Take) -> Result<(), DecodeError> {
-    let grain = take.bits(Within::grain_bits(bits))? as u8;
-    if grain > bits.saturating_sub(STEPS_BITS) {
-        return Err(DecodeError::OutOfRange("range of a field"));
-    }
-    let steps = take.bits(STEPS_BITS.min(bits))?;
-    let within = Within { grain, low: take.bits(bits - grain)?, steps };
+    let within = Within::take(bits, take)?;
     let (short_bits, short) = within.short();
     for value in column {
         let mut offset = u64::from(take.bits(short_bits)?);

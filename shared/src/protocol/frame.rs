@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! first     1 · more? ack? hash? owned? events? part? parts?      one byte, the highest bit first
-//! [more]    reset? whole tick? closed? asks?      only when one of them is
+//! [more]    reset? whole tick? closed? asks? in order?      only when one of them is
 //! tick      its lowest byte: the next such tick after the client's last frame; or u32 LE
 //! [ack]     age of the acked input's tick i16 LE · margin i16 LE (tenths of a millisecond)
 //! [hash]    u32 LE over the client's whole view as of this frame
@@ -11,6 +11,7 @@
 //! [owned]   length · bits: count · { id · kind · owner-only fields }
 //! [events]  count · { length · bytes }
 //! parts     { [late mark] · channel handle << 1 | keyframe · length · bits }, the last one without its length: what is left
+//!           in order, as in a client's first frame, they are keyframes of the handles 0, 1, 2 ...: { length · bits }
 //! late mark what a handle of 4,096 less 1 to 32 would be
 //! ```
 //! All counts, lengths and handles are varints. Closed channels are dropped before parts are read; a keyframe opens its
@@ -43,6 +44,7 @@ const RESET: u8 = 1;
 const WHOLE_TICK: u8 = 2;
 const CLOSED: u8 = 4;
 const ASKS: u8 = 8;
+const IN_ORDER: u8 = 16;
 
 /// Ticks that a channel may be left out of frames before it can only come as a keyframe.
 pub const LATE_MAX: u8 = 32;
@@ -90,6 +92,8 @@ pub struct Contents {
     pub events: bool,
     /// Then so many [`write_part_head`]s, each with its bits.
     pub parts: usize,
+    /// They are keyframes of the handles from 0 on, and have a [`write_part_length`] alone.
+    pub in_order: bool,
 }
 
 /// Appends a frame's head. `last` is the tick of the last frame that the client got, if it got one.
@@ -99,7 +103,8 @@ pub fn write_head(head: &FrameHead, last: Option<Tick>, closed: &[u16], contents
     let more = flag(head.reset, RESET)
         | flag(!is_short, WHOLE_TICK)
         | flag(!closed.is_empty(), CLOSED)
-        | flag(head.asks, ASKS);
+        | flag(head.asks, ASKS)
+        | flag(contents.in_order, IN_ORDER);
     out.push(
         FRAME
             | flag(more != 0, MORE)
@@ -239,7 +244,7 @@ impl Frame {
             PARTS => bytes.count(OPEN_MAX, "part count")?,
             _ => return Err(DecodeError::OutOfRange("flags")),
         };
-        self.parse_rest(first, parts, message.len(), &mut bytes)?;
+        self.parse_rest((first, more), parts, message.len(), &mut bytes)?;
         bytes.all()?;
         self.last = Some(tick);
         Ok(())
@@ -248,7 +253,7 @@ impl Frame {
     /// What stands behind the head of a message of `end` bytes.
     fn parse_rest(
         &mut self,
-        first: u8,
+        (first, more): (u8, u8),
         parts: usize,
         end: usize,
         bytes: &mut ByteReader<'_>,
@@ -268,7 +273,10 @@ impl Frame {
         self.parts.clear();
         let (mut named, mut late) = (Handles::default(), 0);
         for left in (0..parts).rev() {
-            let mut code = bytes.varint("handle")? as usize;
+            let mut code = match more & IN_ORDER {
+                0 => bytes.varint("handle")? as usize,
+                _ => self.parts.len() << 1 | 1,
+            };
             // a mark is not there alone
             if code & 1 == 0 && (OPEN_MAX..CHANNELS_MAX).contains(&(code >> 1)) {
                 late = (CHANNELS_MAX - (code >> 1)) as u8;
@@ -290,7 +298,7 @@ fn parse_flags(bytes: &mut ByteReader<'_>, last: Option<Tick>) -> Result<(u8, u8
         return Err(DecodeError::OutOfRange("tag"));
     }
     let more = if first & MORE != 0 { bytes.byte("flags")? } else { 0 };
-    if more >= ASKS << 1 {
+    if more >= IN_ORDER << 1 {
         return Err(DecodeError::OutOfRange("flags"));
     }
     let tick = if more & WHOLE_TICK != 0 {
@@ -352,7 +360,8 @@ mod tests {
     /// An owned block, two events, and two parts of which the second is late.
     fn all_there_is(head: &FrameHead, last: Option<Tick>) -> Vec<u8> {
         let mut message = Vec::new();
-        write_head(head, last, &[3, 300], Contents { owned: true, events: true, parts: 2 }, &mut message);
+        let contents = Contents { owned: true, events: true, parts: 2, in_order: false };
+        write_head(head, last, &[3, 300], contents, &mut message);
         write_owned(b"own", &mut message);
         write_events([&b"e1"[..], b""].into_iter(), &mut message);
         write_part_head(5, true, Some(3), &mut message);
@@ -403,6 +412,27 @@ mod tests {
         );
         write_part_head(63, false, None, &mut message);
         assert_eq!(message.len(), 3);
+    }
+
+    #[test]
+    fn what_comes_in_order_needs_no_handles() {
+        let mut message = Vec::new();
+        let contents = Contents { parts: 3, in_order: true, ..Contents::default() };
+        write_head(&FrameHead::default(), None, &[], contents, &mut message);
+        let head = message.len();
+        for bits in [&b"abc"[..], b"de"] {
+            write_part_length(bits.len(), &mut message);
+            message.extend_from_slice(bits);
+        }
+        message.extend_from_slice(b"f");
+        assert_eq!(message.len(), head + 8);
+        let mut frame = Frame::default();
+        frame.parse(&message).expect("it is well formed");
+        let parts = frame.parts.iter().map(|part| (part.handle, part.keyframe, part.late, &message[part.bits.clone()]));
+        assert!(parts.eq([(0, true, 0, &b"abc"[..]), (1, true, 0, b"de"), (2, true, 0, b"f")]));
+        for cut in head..message.len() - 1 {
+            assert!(frame.parse(&message[..cut]).is_err(), "a frame cut at {cut} was accepted");
+        }
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn head(tick: u32) -> FrameHead {
 /// A frame with these closed channels and parts; with an owned block it has two events as well.
 fn frame(head: &FrameHead, closed: &[u16], parts: &[(u16, bool, &[u8])], owned: Option<&[u8]>) -> Vec<u8> {
     let mut message = Vec::new();
-    let contents = Contents { owned: owned.is_some(), events: owned.is_some(), parts: parts.len() };
+    let contents = Contents { owned: owned.is_some(), events: owned.is_some(), parts: parts.len(), in_order: false };
     write_head(head, None, closed, contents, &mut message);
     if let Some(owned) = owned {
         write_owned(owned, &mut message);
