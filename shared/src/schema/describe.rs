@@ -1,9 +1,10 @@
 //! The run-time description of a game's kinds: sent at join, hashed into the fingerprint, read by generic clients.
 
+use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// How a field's value becomes lanes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub enum Quantizer {
     /// 0 or 1.
     Bool,
@@ -60,7 +61,7 @@ impl Quantizer {
 }
 
 /// One field of a kind, or an array of `count` of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct Field {
     /// The field's name in the struct.
     pub name: String,
@@ -73,7 +74,7 @@ pub struct Field {
 }
 
 /// One kind of entity (or the input).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct KindSchema {
     /// The struct's name.
     pub name: String,
@@ -103,7 +104,7 @@ impl KindSchema {
 /// assert_eq!((fields[0].name.as_str(), fields[0].count, lanes), ("at", 2, 3));
 /// assert_ne!(schema.fingerprint(), Schema { version: 1, ..schema }.fingerprint());
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct Schema {
     /// The game's name.
     pub game: String,
@@ -136,7 +137,7 @@ impl Schema {
     /// FNV-1a (Fowler, Noll, Vo) over the bincode form. It tells versions apart; it is no defence against malice.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        let bytes = bincode::serde::encode_to_vec(self, bincode::config::standard())
+        let bytes = bincode::encode_to_vec(self, bincode::config::standard())
             .expect("a schema is plain data and the buffer grows");
         bytes
             .iter()
