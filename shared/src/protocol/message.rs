@@ -1,5 +1,7 @@
 //! Cold messages.
 
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -159,8 +161,21 @@ pub fn decode_payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeErro
     payload::<_, MEMORY_MAX_BYTES>(bytes)
 }
 
+/// Not bincode's own `encode_to_vec`: that goes over a message twice, with code of its own for its length.
 fn encode(message: &impl Encode) -> Vec<u8> {
-    bincode::encode_to_vec(message, bincode::config::standard()).expect("messages are plain data and the buffer grows")
+    let mut bytes = Bytes(Vec::new());
+    bincode::encode_into_writer(message, &mut bytes, bincode::config::standard())
+        .expect("messages are plain data and the buffer grows");
+    bytes.0
+}
+
+struct Bytes(Vec<u8>);
+
+impl Writer for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
 }
 
 /// A message of all of `bytes`, taking no more than `LIMIT` bytes of memory on the way. Its tag has one byte: bincode would

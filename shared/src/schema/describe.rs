@@ -1,5 +1,7 @@
 //! The run-time description of a game's kinds: sent at join, hashed into the fingerprint, read by generic clients.
 
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -137,10 +139,19 @@ impl Schema {
     /// FNV-1a (Fowler, Noll, Vo) over the bincode form. It tells versions apart; it is no defence against malice.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        let bytes = bincode::encode_to_vec(self, bincode::config::standard())
-            .expect("a schema is plain data and the buffer grows");
-        bytes
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        bincode::encode_into_writer(self, &mut hash, bincode::config::standard())
+            .expect("a schema is plain data, and all bytes can be hashed");
+        hash.0
+    }
+}
+
+struct Fnv(u64);
+
+impl Writer for Fnv {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        self.0 = bytes.iter().fold(self.0, step);
+        Ok(())
     }
 }

@@ -172,7 +172,7 @@ impl Quantizer {
             }
             (Self::Enum { variants }, Value::Text(name)) => {
                 let place = variants.iter().position(|variant| variant == name);
-                lanes[0] = place.ok_or_else(|| no_variant(&format!("{name:?}"), variants))? as u32;
+                lanes[0] = place.ok_or_else(|| no_variant(&format!("\"{name}\""), variants))? as u32;
             }
             (Self::Text { max_bytes }, Value::Text(text)) => {
                 if text.len() > usize::from(*max_bytes) {
@@ -204,7 +204,12 @@ fn range(given: f64, min: f64, max: f64) -> ValueError {
 }
 
 fn no_variant(given: &str, variants: &[String]) -> ValueError {
-    ValueError::Variant { given: given.to_owned(), of: variants.join(", ") }
+    let mut of = String::new();
+    for variant in variants {
+        of.push_str(if of.is_empty() { "" } else { ", " });
+        of.push_str(variant);
+    }
+    ValueError::Variant { given: given.to_owned(), of }
 }
 
 #[cfg(test)]
