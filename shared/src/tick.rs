@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// A room's tick number. Counts up from 1 and wraps after 4.5 years at 30 Hz; compare with [`Tick::since`] only.
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// let (last, first) = (Tick(u32::MAX), Tick(u32::MAX).next());
 /// assert!(first.is_after(last) && first.since(last.offset(-4)) == 5);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize, Encode, Decode)]
 pub struct Tick(pub u32);
 
 impl Tick {

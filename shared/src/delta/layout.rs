@@ -19,19 +19,19 @@ pub enum LayoutError {
     #[error("the game has {0} kinds, at most {max} are possible", max = Layout::KINDS_MAX)]
     Kinds(usize),
     /// A kind is too wide.
-    #[error("kind {0:?} takes {1} lanes, at most {max} are possible", max = Layout::LANES_MAX)]
+    #[error("kind \"{0}\" takes {1} lanes, at most {max} are possible", max = Layout::LANES_MAX)]
     Lanes(String, usize),
     /// The input has an owner-only field: all of an input travels to the server alone.
-    #[error("the input {0:?} has an owner-only field: an input goes to the server alone, leave the attribute out")]
+    #[error("the input \"{0}\" has an owner-only field: an input goes to the server alone, leave the attribute out")]
     OwnerOnlyInput(String),
     /// The input is too wide.
-    #[error("the input {0:?} takes {1} lanes, at most {max} are possible", max = INPUT_LANES_MAX)]
+    #[error("the input \"{0}\" takes {1} lanes, at most {max} are possible", max = INPUT_LANES_MAX)]
     InputLanes(String, usize),
     /// The range coder's tables are not such.
     #[error("the game's tables have {0} bytes, not {bytes}: train them again", bytes = Tables::BYTES)]
     Tables(usize),
     /// A field's numbers make no sense.
-    #[error("field {1:?} of kind {0:?} has an impossible range")]
+    #[error("field \"{1}\" of kind \"{0}\" has an impossible range")]
     Field(String, String),
 }
 

@@ -1,6 +1,9 @@
 //! Cold messages.
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
+use bincode::{Decode, Encode};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::limits::{CLIENT_MESSAGE_MAX_BYTES, EVENT_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
 use super::{FRAME, JoinRequest, ResumeClaim, ResumeToken};
@@ -9,7 +12,7 @@ use crate::schema::Schema;
 use crate::tick::Tick;
 
 /// What a client says, inputs aside.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Encode, Decode)]
 pub enum ClientMessage {
     /// The first message.
     Hello {
@@ -46,7 +49,7 @@ pub enum ClientMessage {
 }
 
 /// What a server says, frames aside.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Encode, Decode)]
 pub enum ServerMessage {
     /// Answers a hello.
     Welcome {
@@ -118,7 +121,7 @@ impl ClientMessage {
     /// # Errors
     /// Malformed, too long, or bytes left over.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode_tagged::<_, CLIENT_MESSAGE_MAX_BYTES>(bytes)
+        decode::<_, CLIENT_MESSAGE_MAX_BYTES>(bytes)
     }
 }
 
@@ -134,14 +137,15 @@ impl ServerMessage {
     /// # Errors
     /// Malformed, too long, or bytes left over.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode_tagged::<_, SERVER_MESSAGE_MAX_BYTES>(bytes)
+        decode::<_, SERVER_MESSAGE_MAX_BYTES>(bytes)
     }
 }
 
 /// A game's command as the bytes of [`ClientMessage::Command`], or its event as those in a frame.
 #[must_use]
 pub fn encode_payload<T: Serialize>(payload: &T) -> Vec<u8> {
-    encode(payload)
+    bincode::serde::encode_to_vec(payload, bincode::config::standard())
+        .expect("payloads are plain data without maps of unknown length, and the buffer grows")
 }
 
 /// Reads a game's command, taking no more than [`CLIENT_MESSAGE_MAX_BYTES`] of memory: a client's word.
@@ -149,7 +153,7 @@ pub fn encode_payload<T: Serialize>(payload: &T) -> Vec<u8> {
 /// # Errors
 /// Malformed, too long, or bytes left over.
 pub fn decode_command<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    decode::<_, CLIENT_MESSAGE_MAX_BYTES>(bytes)
+    payload::<_, CLIENT_MESSAGE_MAX_BYTES>(bytes)
 }
 
 /// Reads a game's event of at most [`EVENT_MAX_BYTES`] bytes on the wire; a server's word, which in memory may be a
@@ -162,27 +166,42 @@ pub fn decode_payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeErro
     if bytes.len() > EVENT_MAX_BYTES {
         return Err(DecodeError::Malformed);
     }
-    decode::<_, MEMORY_MAX_BYTES>(bytes)
+    payload::<_, MEMORY_MAX_BYTES>(bytes)
 }
 
-fn encode<T: Serialize>(message: &T) -> Vec<u8> {
-    bincode::serde::encode_to_vec(message, bincode::config::standard())
-        .expect("messages are plain data without maps of unknown length, and the buffer grows")
+/// Not bincode's own `encode_to_vec`: that goes over a message twice, with code of its own for its length.
+fn encode(message: &impl Encode) -> Vec<u8> {
+    let mut bytes = Bytes(Vec::new());
+    bincode::encode_into_writer(message, &mut bytes, bincode::config::standard())
+        .expect("messages are plain data and the buffer grows");
+    bytes.0
 }
 
-/// A message by its tag of one byte: bincode would take the longer ways to write a small number as well, whose first byte
-/// is that of a hot message.
-fn decode_tagged<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, DecodeError> {
-    match bytes.first() {
-        Some(tag) if tag & FRAME != 0 => Err(DecodeError::OutOfRange("tag")),
-        _ => decode::<_, LIMIT>(bytes),
+struct Bytes(Vec<u8>);
+
+impl Writer for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
     }
 }
 
-/// All of `bytes`, taking no more than `LIMIT` bytes of memory on the way.
-fn decode<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, DecodeError> {
-    let config = bincode::config::standard().with_limit::<LIMIT>();
-    match bincode::serde::decode_from_slice(bytes, config) {
+/// A message of all of `bytes`, taking no more than `LIMIT` bytes of memory on the way. Its tag has one byte: bincode would
+/// take the longer ways to write a small number as well, whose first byte is that of a hot message.
+fn decode<T: Decode<()>, const LIMIT: usize>(bytes: &[u8]) -> Result<T, DecodeError> {
+    if bytes.first().is_some_and(|tag| tag & FRAME != 0) {
+        return Err(DecodeError::OutOfRange("tag"));
+    }
+    whole(bincode::decode_from_slice(bytes, bincode::config::standard().with_limit::<LIMIT>()), bytes)
+}
+
+/// A game's own type of all of `bytes`, taking no more than `LIMIT` bytes of memory on the way.
+fn payload<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, DecodeError> {
+    whole(bincode::serde::decode_from_slice(bytes, bincode::config::standard().with_limit::<LIMIT>()), bytes)
+}
+
+fn whole<T>(read: Result<(T, usize), bincode::error::DecodeError>, bytes: &[u8]) -> Result<T, DecodeError> {
+    match read {
         Ok((message, read)) if read == bytes.len() => Ok(message),
         Ok(_) => Err(DecodeError::Trailing),
         Err(_) => Err(DecodeError::Malformed),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use bincode::{Decode, Encode};
 
 use super::limits::{CHANNELS_MAX, REPORT_CHANNELS_MAX};
 use crate::tick::Tick;
@@ -13,7 +13,7 @@ use crate::tick::Tick;
 /// Each [`ServerMessage::Joined`](super::ServerMessage::Joined) and
 /// [`ServerMessage::Resumed`](super::ServerMessage::Resumed) brings a new one. The one before is good until the client's
 /// next input or ping, which shows that the new one has arrived.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct ResumeToken(pub [u8; 32]);
 
 impl fmt::Debug for ResumeToken {
@@ -23,7 +23,7 @@ impl fmt::Debug for ResumeToken {
 }
 
 /// What a client that comes back says of itself. A wrong word harms nobody else: it gets deltas that it cannot read.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct ResumeClaim {
     /// Which seat.
     pub token: ResumeToken,

@@ -1,9 +1,12 @@
 //! The run-time description of a game's kinds: sent at join, hashed into the fingerprint, read by generic clients.
 
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
+use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// How a field's value becomes lanes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub enum Quantizer {
     /// 0 or 1.
     Bool,
@@ -60,7 +63,7 @@ impl Quantizer {
 }
 
 /// One field of a kind, or an array of `count` of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct Field {
     /// The field's name in the struct.
     pub name: String,
@@ -73,7 +76,7 @@ pub struct Field {
 }
 
 /// One kind of entity (or the input).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct KindSchema {
     /// The struct's name.
     pub name: String,
@@ -103,7 +106,7 @@ impl KindSchema {
 /// assert_eq!((fields[0].name.as_str(), fields[0].count, lanes), ("at", 2, 3));
 /// assert_ne!(schema.fingerprint(), Schema { version: 1, ..schema }.fingerprint());
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct Schema {
     /// The game's name.
     pub game: String,
@@ -136,10 +139,19 @@ impl Schema {
     /// FNV-1a (Fowler, Noll, Vo) over the bincode form. It tells versions apart; it is no defence against malice.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        let bytes = bincode::serde::encode_to_vec(self, bincode::config::standard())
-            .expect("a schema is plain data and the buffer grows");
-        bytes
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        bincode::encode_into_writer(self, &mut hash, bincode::config::standard())
+            .expect("a schema is plain data, and all bytes can be hashed");
+        hash.0
+    }
+}
+
+struct Fnv(u64);
+
+impl Writer for Fnv {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        self.0 = bytes.iter().fold(self.0, step);
+        Ok(())
     }
 }

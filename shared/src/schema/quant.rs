@@ -221,12 +221,14 @@ impl Text {
         }
     }
 
-    /// The text of the lanes; bytes that are no UTF-8 come back as replacement characters.
+    /// The text of the lanes; it ends before bytes that are no UTF-8.
     #[must_use]
     pub fn dequantize(&self, lanes: &[u32]) -> String {
         let length = (lanes[0] as usize).min(self.max_bytes.into());
-        let bytes: Vec<u8> = (0..length).map(|i| text_byte(lanes, i)).collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let mut bytes: Vec<u8> = (0..length).map(|i| text_byte(lanes, i)).collect();
+        let sound = std::str::from_utf8(&bytes).map_or_else(|error| error.valid_up_to(), str::len);
+        bytes.truncate(sound);
+        String::from_utf8(bytes).unwrap_or_default()
     }
 
     /// The run-time description.
@@ -286,6 +288,14 @@ mod tests {
         assert_eq!(Angle::new(8).quantize(f32::INFINITY), 0);
         assert_eq!(IntRange::new(-3, 3).quantize(99), 6);
         assert_eq!(IntRange::new(-3, 3).dequantize(u32::MAX), 3);
+    }
+
+    #[test]
+    fn a_strangers_text_ends_where_it_is_no_utf8() {
+        let q = Text::new(8);
+        let lanes = [5, u32::from_le_bytes(*b"\xc3\xa4b\xff"), u32::from(b'c')];
+        assert_eq!(q.dequantize(&lanes), "äb");
+        assert_eq!(q.dequantize(&[u32::MAX; 3]), "");
     }
 
     #[test]

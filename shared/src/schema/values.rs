@@ -1,5 +1,7 @@
 //! Values of fields whose types nobody knows: what a client of any game reads rows with, and makes inputs of.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use super::Quantizer;
@@ -42,7 +44,7 @@ pub enum ValueError {
     #[error("takes {0}")]
     Kind(&'static str),
     /// Beyond the range.
-    #[error("takes a number from {min} to {max}, not {given}")]
+    #[error("takes a number from {} to {}, not {}", Shown(*min), Shown(*max), Shown(*given))]
     Range {
         /// What was given.
         given: f64,
@@ -67,6 +69,34 @@ pub enum ValueError {
         /// Names of the variants.
         of: String,
     },
+}
+
+/// A number to six decimals at most, by integers alone: what the standard library formats floats with would be a twentieth
+/// of a browser's module.
+struct Shown(f64);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MICROS: u64 = 1_000_000;
+        let (sign, size) = (if self.0 < 0.0 { "-" } else { "" }, self.0.abs());
+        if size.is_nan() {
+            return f.write_str("NaN");
+        }
+        if size >= u64::MAX as f64 {
+            return write!(f, "{sign}{} or more", u64::MAX);
+        }
+        let micros = (size.fract() * MICROS as f64).round() as u64;
+        let (whole, mut part) = (size as u64 + micros / MICROS, micros % MICROS);
+        write!(f, "{sign}{whole}")?;
+        if part == 0 {
+            return Ok(());
+        }
+        let mut digits = 6;
+        while part % 10 == 0 {
+            (part, digits) = (part / 10, digits - 1);
+        }
+        write!(f, ".{part:0digits$}")
+    }
 }
 
 impl Quantizer {
@@ -142,7 +172,7 @@ impl Quantizer {
             }
             (Self::Enum { variants }, Value::Text(name)) => {
                 let place = variants.iter().position(|variant| variant == name);
-                lanes[0] = place.ok_or_else(|| no_variant(&format!("{name:?}"), variants))? as u32;
+                lanes[0] = place.ok_or_else(|| no_variant(&format!("\"{name}\""), variants))? as u32;
             }
             (Self::Text { max_bytes }, Value::Text(text)) => {
                 if text.len() > usize::from(*max_bytes) {
@@ -174,7 +204,12 @@ fn range(given: f64, min: f64, max: f64) -> ValueError {
 }
 
 fn no_variant(given: &str, variants: &[String]) -> ValueError {
-    ValueError::Variant { given: given.to_owned(), of: variants.join(", ") }
+    let mut of = String::new();
+    for variant in variants {
+        of.push_str(if of.is_empty() { "" } else { ", " });
+        of.push_str(variant);
+    }
+    ValueError::Variant { given: given.to_owned(), of }
 }
 
 #[cfg(test)]
@@ -207,6 +242,13 @@ mod tests {
         assert_eq!(lane(&gun, &Value::Variant(0)), Ok(0));
         assert_eq!(lane(&gun, &Value::Variant(2)), Err("takes one of Plain, Fan, not 2".into()));
         assert_eq!(lane(&gun, &Value::Text("Flak".into())), Err("takes one of Plain, Fan, not \"Flak\"".into()));
+        let shown = |number: f64| Shown(number).to_string();
+        let numbers = [0.0, -1.5, 0.000_001, -0.000_000_1, 9.999_999_9, 1e6, i64::MIN as f64, 1234.05].map(shown);
+        assert_eq!(numbers, ["0", "-1.5", "0.000001", "-0", "10", "1000000", "-9223372036854775808", "1234.05"]);
+        assert_eq!(
+            [1e300, f64::NEG_INFINITY].map(shown),
+            ["18446744073709551615 or more", "-18446744073709551615 or more"]
+        );
         let name = Quantizer::Text { max_bytes: 3 };
         assert!(name.write(&Value::Text("Anne".into()), &mut [0; 2]).is_err());
         let mut lanes = [0; 2];

@@ -38,12 +38,6 @@ const INPUT: u16 = u16::MAX;
 /// So long a page without a connection tries to come back.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(15 * 60);
 
-/// Runs once when the module is loaded: a panic shall reach the console with its message.
-#[wasm_bindgen(start)]
-pub fn start() {
-    console_error_panic_hook::set_once();
-}
-
 /// One player's end of a session.
 #[wasm_bindgen]
 pub struct Client {
