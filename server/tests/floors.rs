@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Module and floor; modules of one floor must not import each other.
-const FLOORS: [(&str, u8); 13] = [
+const FLOORS: [(&str, u8); 14] = [
     ("serve", 6),
     ("control", 5),
     ("gateway", 5),

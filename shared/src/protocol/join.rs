@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use bincode::{Decode, Encode};
 
 use super::limits::{PASS_MAX_BYTES, WISH_MAX_BYTES};
 use crate::game::Profile;
@@ -19,7 +19,7 @@ use crate::game::Profile;
 /// assert!(own_room.is_sound() && friend.is_sound());
 /// assert!(!JoinRequest::new("eve").wishing(" ".repeat(1025)).is_sound());
 /// ```
-#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub struct JoinRequest {
     /// The player's name.
     pub name: String,
