@@ -18,6 +18,15 @@
 use thiserror::Error;
 
 /// What was wrong with bytes from outside. Never a panic, never an allocation that they ask for.
+///
+/// ```
+/// use tickwire_shared::bits::{BitReader, DecodeError};
+///
+/// let mut bits = BitReader::new(&[7]);
+/// let error = bits.read(9).unwrap_err();
+/// assert_eq!(error, DecodeError::Missing("bits"));
+/// assert_eq!(error.to_string(), "the message ends before its bits");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum DecodeError {
     /// The bytes end before this.
@@ -41,6 +50,18 @@ pub enum DecodeError {
 }
 
 /// Appends bits to a byte vector. [`BitWriter::finish`] pads the last byte with zeros.
+///
+/// ```
+/// use tickwire_shared::bits::BitWriter;
+///
+/// let mut bytes = vec![0xff]; // a tag, say
+/// let mut bits = BitWriter::new(&mut bytes);
+/// bits.flag(true);
+/// bits.write(0b101, 3);
+/// bits.count(0, 0); // small numbers are short: one bit
+/// bits.finish();
+/// assert_eq!(bytes, [0xff, 0b0001_1011]);
+/// ```
 #[derive(Debug)]
 pub struct BitWriter<'a> {
     out: &'a mut Vec<u8>,
@@ -134,6 +155,16 @@ impl<'a> BitWriter<'a> {
 }
 
 /// Reads what [`BitWriter`] wrote.
+///
+/// ```
+/// use tickwire_shared::bits::{BitReader, DecodeError};
+///
+/// let mut bits = BitReader::new(&[0b0001_1011]);
+/// assert_eq!((bits.flag()?, bits.read(3)?, bits.count(0)?, bits.left()), (true, 0b101, 0, 3));
+/// assert_eq!(BitReader::new(&[0]).all(), Err(DecodeError::Trailing), "a whole byte is more than padding");
+/// bits.all()?;
+/// # Ok::<(), DecodeError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BitReader<'a> {
     bytes: &'a [u8],

@@ -2,6 +2,21 @@
 //!
 //! A game is a pure state machine: it knows no socket, clock or thread, and draws randomness from the generator that
 //! its host hands it. Whoever calls these functions is its host: the server, a test, a replay, an offline client.
+//!
+//! ```
+//! # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+//! # use room::{coins::*, *};
+//! # use std::time::Duration;
+//! # use tickwire_shared::*;
+//! let mut setup = Setup::new(7); // the host's part
+//! let mut game = Coins::new((), &mut setup)?;
+//! assert_eq!(setup.rate, TickRate::hz(20), "what the game wants");
+//! game.join(SeatId(0), &Profile::named("ann"))?;
+//! assert!(game.spectate(SeatId(1), &Profile::default()).is_err(), "in this one nobody looks on");
+//! assert!(game.sees(SeatId(0), Area { x: 0.0, y: 0.0, side: 8.0 }), "and nothing is hidden");
+//! game.leave(SeatId(0), Leave::Left);
+//! # Ok::<(), Refusal>(())
+//! ```
 
 use std::time::Duration;
 
@@ -17,6 +32,38 @@ use crate::schema::{Replicate, World};
 use crate::tick::{Tick, TickRate};
 
 /// A multiplayer game. Five functions, and two that have a default; the host calls them from one thread, one at a time.
+///
+/// ```
+/// use tickwire_shared::*;
+/// # #[derive(World, Clone)] enum Kinds { Lamp(Lamp) }
+/// # #[derive(Replicate, Clone)] struct Lamp { lit: bool }
+/// # #[derive(Replicate, Clone, Default)] struct Press { down: bool }
+///
+/// struct Cellar(Lamp);
+///
+/// impl Game for Cellar {
+///     const NAME: &'static str = "cellar";
+///     type World = Kinds;
+///     type Input = Press;
+///     type Command = ();
+///     type Event = ();
+///     type Options = ();
+///
+///     fn new(_: (), setup: &mut Setup) -> Result<Self, Refusal> {
+///         setup.seats = 2;
+///         Ok(Self(Lamp { lit: false }))
+///     }
+///     fn join(&mut self, _: SeatId, _: &Profile) -> Result<(), Refusal> { Ok(()) }
+///     fn leave(&mut self, _: SeatId, _: Leave) {}
+///     fn tick(&mut self, step: &mut Step<'_, Self>) {
+///         self.0.lit = (0..2).any(|seat| step.input(SeatId(seat)).down);
+///     }
+///     fn publish(&self, out: &mut Publisher<'_, Kinds>) {
+///         out.put(EntityId(0), Place::Everywhere, &self.0);
+///     }
+/// }
+/// assert_eq!(Schema::of::<Cellar>().input.name, "Press");
+/// ```
 pub trait Game: Sized + Send + 'static {
     /// The name under which clients ask for the game; at most 64 bytes.
     const NAME: &'static str;
@@ -85,11 +132,31 @@ pub trait Game: Sized + Send + 'static {
 }
 
 /// A player's place in a room, from 0. It outlives the connection.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use tickwire_shared::SeatId;
+///
+/// let mut scores = BTreeMap::from([(SeatId(0), 3), (SeatId(4), 7)]); // a game's own, by seat
+/// scores.remove(&SeatId(0)); // in Game::leave
+/// assert_eq!(scores.into_iter().next(), Some((SeatId(4), 7)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct SeatId(pub u16);
 
 /// An entity's name in its room, chosen by the game; unique among those that are published together. Let an id rest
 /// for a second before another entity takes it.
+///
+/// ```
+/// use tickwire_shared::{EntityId, SeatId};
+///
+/// /// Ships have their seats' numbers, all else counts on behind them.
+/// fn ship(seat: SeatId) -> EntityId {
+///     EntityId(seat.0.into())
+/// }
+/// let mut ids = (u32::from(u16::MAX) + 1..).map(EntityId);
+/// assert!(ids.next().unwrap() > ship(SeatId(u16::MAX)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct EntityId(pub u32);
 
@@ -139,6 +206,20 @@ impl Profile {
 }
 
 /// Why a seat becomes free.
+///
+/// ```
+/// use tickwire_shared::Leave;
+///
+/// /// In Game::leave: what is told of it.
+/// fn news(why: Leave) -> &'static str {
+///     match why {
+///         Leave::Left => "has left",
+///         Leave::Lost => "has lost the connection",
+///         Leave::Removed => "was removed",
+///     }
+/// }
+/// assert_eq!(news(Leave::Lost), "has lost the connection");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Leave {
     /// The player said so.
@@ -281,9 +362,34 @@ pub enum To {
 }
 
 /// The inputs that are due at a tick, by seat; a seat without a player has none.
+///
+/// ```
+/// use tickwire_shared::{SeatId, game::Inputs};
+///
+/// fn wish(inputs: &Inputs<u8>, seat: SeatId) -> u8 {
+///     inputs.get(usize::from(seat.0)).copied().flatten().unwrap_or_default() // as Step::input does
+/// }
+/// assert_eq!((wish(&[Some(3), None], SeatId(0)), wish(&[Some(3), None], SeatId(9))), (3, 0));
+/// ```
 pub type Inputs<I> = [Option<I>];
 
 /// An input that came too late for its tick. See [`Step::late_inputs`].
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// # let inputs = [None];
+/// # let (mut commands, mut events, mut rng) = (Vec::new(), Vec::new(), Rng::new(7));
+/// # let step = Step::<Coins>::new(Tick(8), TickRate::hz(20), &inputs, &mut commands, &mut events, &mut rng);
+/// use tickwire_shared::game::LateInput;
+///
+/// let late = [LateInput { seat: SeatId(0), tick: Tick(6), input: Keys { go: [0, 1] } }];
+/// let step = step.with_late(&late).with_away(&[false, true]); // a host's word, for one tick
+/// assert_eq!(step.late_inputs(SeatId(0)).next(), Some((Tick(6), &Keys { go: [0, 1] })));
+/// assert!(step.is_away(SeatId(1)));
+/// ```
 #[derive(Clone, Debug)]
 pub struct LateInput<I> {
     /// Whose.
@@ -380,6 +486,19 @@ impl<'a, G: Game> Step<'a, G> {
     }
 
     /// For hosts with a lobby: what it shows of the room.
+    ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use room::{coins::*, *};
+    /// # use std::time::Duration;
+    /// # use tickwire_shared::*;
+    /// let mut listing = Listing::default(); // the host's, of this room
+    /// # let inputs = [None];
+    /// # let (mut commands, mut events, mut rng) = (Vec::new(), Vec::new(), Rng::new(7));
+    /// # let step = Step::<Coins>::new(Tick(8), TickRate::hz(20), &inputs, &mut commands, &mut events, &mut rng);
+    /// step.with_listing(&mut listing).listing().lock(true); // what the game does stays
+    /// assert!(listing.is_locked());
+    /// ```
     #[must_use]
     pub fn with_listing(self, listing: &'a mut Listing) -> Self {
         Self { listing: Some(listing), ..self }

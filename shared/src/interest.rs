@@ -29,6 +29,7 @@ use crate::game::SeatId;
 ///
 /// let (red, blue) = (Teams::one(0), Teams::one(1));
 /// assert!((red | blue).meet(blue) && !red.meet(blue));
+/// assert!(Teams::ALL.meet(red) && !Teams::NONE.meet(red));
 /// assert_eq!(Teams::from_bits((red | blue).bits()), red | blue);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
@@ -84,6 +85,16 @@ impl BitOrAssign for Teams {
 }
 
 /// Who may see an entity, wherever it is. Each entity lies in one layer, and may lie in another at the next tick.
+///
+/// ```
+/// use std::collections::HashSet;
+/// use tickwire_shared::{Layer, SeatId, Teams};
+///
+/// assert_eq!(Layer::default(), Layer::Public);
+/// // a mine that its team knows of, a hint for one player: out.within(layer).put(…) in Game::publish
+/// let layers = HashSet::from([Layer::Public, Layer::Teams(Teams::one(1)), Layer::Seat(SeatId(3))]);
+/// assert_eq!(layers.len(), 3);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Layer {
     /// Everybody.
@@ -97,6 +108,16 @@ pub enum Layer {
 }
 
 /// Which layers a seat sees, beside the public one and its own.
+///
+/// ```
+/// use tickwire_shared::{Layer, SeatId, Sight, Teams};
+///
+/// let (me, mines) = (SeatId(4), Layer::Teams(Teams::one(1)));
+/// let mut sight = Sight::default();
+/// assert!(sight.sees(me, Layer::Public) && !sight.sees(me, mines));
+/// sight = Sight::Teams(Teams::one(1)); // found a detector: out.sight(me, sight)
+/// assert!(sight.sees(me, mines) && !sight.sees(me, Layer::Seat(SeatId(5))));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sight {
     /// Those of these teams.
@@ -150,6 +171,14 @@ pub struct Area {
 impl Area {
     /// An entity changes its area when it is this part of a side beyond the border, so that one that wavers on a border
     /// costs nothing: so far outside of an area may be what is given out with it.
+    ///
+    /// ```
+    /// use tickwire_shared::Area;
+    ///
+    /// // how far an entity may stand from the area that Game::sees is asked about
+    /// let area = Area { x: 0.0, y: 0.0, side: 16.0 };
+    /// assert_eq!(area.side * Area::MARGIN, 2.0);
+    /// ```
     pub const MARGIN: f32 = 0.125;
 }
 

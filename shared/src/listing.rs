@@ -1,4 +1,15 @@
-//! What the lobby knows of a room: properties by which people find it, and whether they may.
+//! What the lobby knows of a room: properties by which people find it, and whether they may find and join it.
+//!
+//! ```
+//! use tickwire_shared::{Listing, Setup};
+//!
+//! // in Game::new: what the lobby says of the room, beside what its creator wished for
+//! let mut setup = Setup::new(7);
+//! setup.listing.set("map", "ice")?;
+//! setup.listing.hide(true); // nobody comes by chance: only who names the room
+//! assert_eq!(setup.listing.properties().len(), 1);
+//! # Ok::<(), tickwire_shared::listing::ListingError>(())
+//! ```
 
 use std::collections::BTreeMap;
 
@@ -6,13 +17,42 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Most properties of a room.
+///
+/// ```
+/// use tickwire_shared::listing::{ListingError, PROPERTIES_MAX};
+///
+/// let mut listing = tickwire_shared::Listing::default();
+/// let set = (0..=PROPERTIES_MAX).try_for_each(|i| listing.set(&format!("p{i}"), true));
+/// assert_eq!(set, Err(ListingError::TooMany));
+/// ```
 pub const PROPERTIES_MAX: usize = 16;
 /// Longest name of a property in bytes.
+///
+/// ```
+/// use tickwire_shared::{Listing, listing::*};
+///
+/// let long = "a".repeat(PROPERTY_NAME_MAX_BYTES + 1);
+/// assert_eq!(Listing::default().set(&long, true), Err(ListingError::Name(33)));
+/// ```
 pub const PROPERTY_NAME_MAX_BYTES: usize = 32;
 /// Longest text of a property in bytes.
+///
+/// ```
+/// use tickwire_shared::{Listing, listing::*};
+///
+/// let long = "a".repeat(PROPERTY_TEXT_MAX_BYTES + 1);
+/// assert_eq!(Listing::default().set("map", long), Err(ListingError::Text("map".into())));
+/// ```
 pub const PROPERTY_TEXT_MAX_BYTES: usize = 64;
 
 /// A value of a room's property.
+///
+/// ```
+/// use tickwire_shared::Property;
+///
+/// let (map, skill, ranked) = (Property::from("ice"), Property::from(950), Property::from(true));
+/// assert_eq!((map, skill, ranked), (Property::Text("ice".into()), Property::Number(950.0), Property::Bool(true)));
+/// ```
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Property {
@@ -61,18 +101,25 @@ impl From<String> for Property {
 }
 
 /// Why a property cannot be set.
+///
+/// ```
+/// use tickwire_shared::Listing;
+///
+/// let error = Listing::default().set("skill", f64::NAN).unwrap_err();
+/// assert_eq!(error.to_string(), "the property \"skill\" is a number that is not finite");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ListingError {
-    /// The name.
+    /// The name is empty or too long; its bytes.
     #[error("a property's name has 1 to {PROPERTY_NAME_MAX_BYTES} bytes, not {0}")]
     Name(usize),
-    /// The text.
+    /// The text of the property of this name is too long.
     #[error("the text of the property {0:?} is longer than {PROPERTY_TEXT_MAX_BYTES} bytes")]
     Text(String),
-    /// The number.
+    /// The number of the property of this name is infinite or none.
     #[error("the property {0:?} is a number that is not finite")]
     Number(String),
-    /// There are enough.
+    /// There are [`PROPERTIES_MAX`] already.
     #[error("a room has at most {PROPERTIES_MAX} properties")]
     TooMany,
 }
@@ -103,10 +150,10 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Sets a property.
+    /// Sets a property: a new one, or another value.
     ///
     /// # Errors
-    /// It is too long, or one too many; all stays as it was.
+    /// Name, text or number cannot be, or it is one too many ([`ListingError`]); all stays as it was.
     pub fn set(&mut self, name: &str, value: impl Into<Property>) -> Result<(), ListingError> {
         let value = value.into();
         if name.is_empty() || name.len() > PROPERTY_NAME_MAX_BYTES {
@@ -132,28 +179,28 @@ impl Listing {
         Ok(())
     }
 
-    /// Removes a property.
+    /// Removes a property; one that is not there is no error.
     pub fn clear(&mut self, name: &str) {
         if self.properties.remove(name).is_some() {
             self.changes = self.changes.wrapping_add(1);
         }
     }
 
-    /// Whether nobody may join any more. Who is there stays, and may come back.
+    /// Says whether nobody may join any more. Who is there stays, and may come back.
     pub fn lock(&mut self, locked: bool) {
         if std::mem::replace(&mut self.locked, locked) != locked {
             self.changes = self.changes.wrapping_add(1);
         }
     }
 
-    /// Whether only those find it who name it: it is in no list, and nobody is sent there.
+    /// Says whether only those find it who name it: it is in no list, and nobody else is sent there.
     pub fn hide(&mut self, hidden: bool) {
         if std::mem::replace(&mut self.hidden, hidden) != hidden {
             self.changes = self.changes.wrapping_add(1);
         }
     }
 
-    /// A property.
+    /// The value of a property; none where it is not set.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Property> {
         self.properties.get(name)
@@ -177,7 +224,17 @@ impl Listing {
         self.hidden
     }
 
-    /// For hosts: another number after each change.
+    /// For hosts: another number after each change, and the same while nothing changes.
+    ///
+    /// ```
+    /// let mut listing = tickwire_shared::Listing::default();
+    /// let before = listing.changes();
+    /// listing.set("map", "ice")?;
+    /// listing.clear("map");
+    /// listing.clear("map"); // as it was
+    /// assert_eq!(listing.changes(), before + 2);
+    /// # Ok::<(), tickwire_shared::listing::ListingError>(())
+    /// ```
     #[must_use]
     pub fn changes(&self) -> u32 {
         self.changes

@@ -59,6 +59,12 @@ const SILENCE: Duration = Duration::from_secs(10);
 const FOREVER: Duration = Duration::from_secs(1_000_000_000);
 
 /// How a [`Connection`] sets up its WebSocket; for those who test the transport alone.
+///
+/// ```
+/// use tickwire_shared::{native::websocket_config, protocol::limits::FRAME_MAX_BYTES};
+///
+/// assert_eq!(websocket_config().max_message_size, Some(FRAME_MAX_BYTES));
+/// ```
 #[must_use]
 pub fn websocket_config() -> WebSocketConfig {
     WebSocketConfig::default()
@@ -134,6 +140,20 @@ pub enum ConnectError {
 }
 
 /// Why a connection ended.
+///
+/// ```
+/// use tickwire_shared::{native::ConnectionError, protocol::close::CloseReason};
+///
+/// fn advice(error: &ConnectionError) -> &'static str {
+///     match error {
+///         ConnectionError::Closed { code, .. } if *code == CloseReason::TakenOver.code() => "you play elsewhere now",
+///         ConnectionError::Closed { code, .. } if CloseReason::is_busy(*code) => "try again in a minute",
+///         _ => "see the log",
+///     }
+/// }
+/// let full = ConnectionError::Closed { code: 1013, reason: "the server is full".into() };
+/// assert_eq!((advice(&full), full.to_string().ends_with("(1013)")), ("try again in a minute", true));
+/// ```
 #[derive(Debug, Error)]
 pub enum ConnectionError {
     /// The other end closed it.
@@ -163,10 +183,11 @@ pub enum ConnectionError {
 /// # use room::coins::Coins;
 /// # use tickwire_shared::Profile;
 /// use tickwire_shared::client::{Interpolation, Returning};
-/// use tickwire_shared::native::{ConnectError, Connection};
+/// use tickwire_shared::native::{ConnectError, Connection, Trust};
 ///
 /// async fn join(url: &str) -> Result<Connection<Coins>, ConnectError> {
-///     let connection = Connection::<Coins>::connect(url, Profile::named("ann")).await?;
+///     let trust = Trust::anybody(); // a server in the same house; else Connection::connect
+///     let connection = Connection::<Coins>::connect_trusting(url, Profile::named("ann"), &trust).await?;
 ///     Ok(connection.interpolation(Interpolation::Hermite).returning(Returning::new(7)))
 /// }
 /// ```
@@ -214,6 +235,20 @@ impl<G: Game> Connection<G> {
     }
 
     /// Connects to `url` and asks for the seat that `token` leads to: [`Client::back_to`].
+    ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use room::{coins::*, *};
+    /// # use std::time::Duration;
+    /// # use tickwire_shared::*;
+    /// use tickwire_shared::native::{ConnectError, Connection, Trust};
+    ///
+    /// /// For a program that starts again and kept `Client::token`, and is to end when the connection does.
+    /// async fn again(token: protocol::ResumeToken) -> Result<Connection<Coins>, ConnectError> {
+    ///     let trust = Trust::default(); // or Trust::in_pem, for a server that signed its certificate itself
+    ///     Ok(Connection::back_to("wss://play.example/ws", token, &trust).await?.once())
+    /// }
+    /// ```
     ///
     /// # Errors
     /// See [`ConnectError`]; each says what to do.
@@ -380,6 +415,22 @@ impl<G: Game> Connection<G> {
     }
 
     /// Drops the socket without a word, as if the network were gone: for those who test how it is to come back.
+    ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use room::{coins::*, *};
+    /// # use std::time::Duration;
+    /// # use tickwire_shared::*;
+    /// use tickwire_shared::native::{Connection, ConnectionError};
+    ///
+    /// async fn comes_back(mut player: Connection<Coins>) -> Result<(), ConnectionError> {
+    ///     player.cut();
+    ///     while !matches!(player.client.state(), client::State::Playing { .. }) {
+    ///         player.receive().await?;
+    ///     }
+    ///     player.close(1000, "that is all").await
+    /// }
+    /// ```
     pub fn cut(&mut self) {
         self.line = Line::Down;
         self.client.handle_disconnected(self.epoch.elapsed(), 1006, "cut off");

@@ -1,4 +1,20 @@
 //! Immediate-mode publishing: after each tick a game says what there is, and the host works out what changed.
+//!
+//! ```
+//! # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+//! # use room::{coins::*, *};
+//! # use std::time::Duration;
+//! # use tickwire_shared::*;
+//! use tickwire_shared::publish::Published;
+//!
+//! let mut published = Published::default(); // a host's, for all ticks
+//! for tick in 1..=3 {
+//!     published.clear();
+//!     let mut out = Publisher::<Kinds>::new(&mut published);
+//!     out.put(EntityId(1), Place::Everywhere, &Thing { at: [0.0; 2], coins: tick });
+//! }
+//! assert_eq!((published.entities.len(), published.lanes[2]), (1, 3), "what was not put again is gone");
+//! ```
 
 use std::marker::PhantomData;
 
@@ -37,6 +53,21 @@ impl Place {
 }
 
 /// One entity as the game put it.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::publish::Published;
+///
+/// let mut published = Published::default();
+/// let runner = Thing { at: [1.0, 2.0], coins: 3 };
+/// Publisher::<Kinds>::new(&mut published).put_owned(EntityId(2), Place::at(1.0, 2.0), SeatId(0), &runner);
+/// let put = published.entities[0];
+/// assert_eq!((put.id, put.kind, put.owner, put.layer), (EntityId(2), 0, Some(SeatId(0)), Layer::Public));
+/// assert_eq!(Thing::from_lanes(&published.lanes[put.first_lane..]), runner.quantized());
+/// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PutEntity {
     /// Its name.
@@ -54,10 +85,34 @@ pub struct PutEntity {
 }
 
 /// A set's name in its room, chosen by the game. See [`Publisher::set`].
+///
+/// ```
+/// use tickwire_shared::publish::SetId;
+///
+/// const ROCKS: SetId = SetId(1);
+/// const WALLS: SetId = SetId(2); // numbers of its own: an entity may have the same one
+/// assert!(ROCKS < WALLS);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct SetId(pub u32);
 
 /// Entities that change together and seldom.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::publish::{Published, SetId};
+///
+/// let mut published = Published::default();
+/// let coin = Thing { at: [9.0, 9.0], coins: 0 };
+/// Publisher::<Kinds>::new(&mut published).set(SetId(1), 7, |set| set.put(EntityId(1), Place::Everywhere, &coin));
+/// let set = &published.sets()[0];
+/// assert_eq!((set.version, set.entities.len(), set.is_put()), (7, 1, true));
+/// published.clear();
+/// assert!(!published.sets()[0].is_put() && published.set(SetId(1)).is_none(), "remembered for the next tick");
+/// ```
 #[derive(Clone, Debug)]
 pub struct PutSet {
     /// Its name.
@@ -82,6 +137,21 @@ impl PutSet {
 }
 
 /// All that a game put in one tick. Hosts keep one and clear it: no allocation once warm.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::publish::Published;
+///
+/// let game = Coins::new((), &mut Setup::new(7))?;
+/// let mut published = Published::default();
+/// game.publish(&mut Publisher::new(&mut published));
+/// assert_eq!(published.entities[0].place, Place::Everywhere, "the coin");
+/// assert!(published.looks.is_empty() && published.sights.is_empty() && published.sets().is_empty());
+/// # Ok::<(), Refusal>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Published {
     /// In the order in which they were put; without those of sets.
@@ -228,6 +298,23 @@ impl<'a, W> Publisher<'a, W> {
 }
 
 /// What [`Publisher::set`] lends to say what is in a set.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::publish::{Published, SetId};
+///
+/// let mut published = Published::default();
+/// let coin = Thing { at: [9.0, 9.0], coins: 0 };
+/// Publisher::<Kinds>::new(&mut published).set(SetId(1), 0, |set| {
+///     set.put(EntityId(1), Place::Everywhere, &coin);
+///     set.within(Layer::Seat(SeatId(3))).put(EntityId(2), Place::Everywhere, &coin); // one player's secret
+/// });
+/// let (_, set) = published.set(SetId(1)).unwrap();
+/// assert_eq!(set.entities[1].layer, Layer::Seat(SeatId(3)));
+/// ```
 pub struct SetPublisher<'a, W> {
     out: &'a mut PutSet,
     layer: Layer,

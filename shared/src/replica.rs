@@ -3,20 +3,11 @@
 //! ```
 //! # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
 //! # use room::{coins::*, *};
-//! # use std::time::Duration;
 //! # use tickwire_shared::*;
-//! use tickwire_shared::delta::Layout;
-//! use tickwire_shared::protocol::frame::Frame;
-//! use tickwire_shared::replica::{Change, Replica};
-//!
-//! let mut replica = Replica::new(Layout::new(&Schema::of::<Coins>())?);
-//! let message = Room::<Coins>::new(()).tick(); // the coin, and nobody
-//! let mut frame = Frame::default();
-//! frame.parse(&message)?;
-//! replica.apply(&frame, &message)?;
-//! assert_eq!(replica.changes(), [Change::Spawned(EntityId(u32::MAX), 0)]);
-//! assert_eq!((replica.tick(), replica.newest_all().count()), (Some(Tick(2)), 1));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! let (client, ..) = playing(); // a client keeps one, and has its getters
+//! let own = client.owned().next().unwrap();
+//! let (kind, row) = client.untyped().newest(own).unwrap();
+//! assert_eq!(Kinds::from_lanes(kind, row), client.newest(own));
 //! ```
 
 mod history;
@@ -45,6 +36,19 @@ const FRAMES_KEPT: usize = LATE_MAX as usize + 8;
 const LATE_FOR: i32 = 32;
 
 /// What came and went with a frame, told by [`Replica::apply`].
+///
+/// ```
+/// use tickwire_shared::{EntityId, replica::Change};
+///
+/// let mut sprites = vec![EntityId(1)];
+/// for change in [Change::Spawned(EntityId(2), 0), Change::Despawned(EntityId(1), 0)] {
+///     match change {
+///         Change::Spawned(id, _kind) => sprites.push(id),
+///         Change::Despawned(id, _) => sprites.retain(|known| *known != id),
+///     }
+/// }
+/// assert_eq!(sprites, [EntityId(2)]);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
     /// The entity, of this kind, can be seen from now on.
@@ -54,6 +58,24 @@ pub enum Change {
 }
 
 /// The client's copy of the state. Untyped: lanes and a [`Layout`], so that generic clients can use it as well.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::{coins::*, *}, tickwire_shared::{delta::Layout, protocol::frame::Frame, *}};
+/// use tickwire_shared::replica::{Change, Replica};
+///
+/// let mut replica = Replica::new(Layout::new(&Schema::of::<Coins>())?);
+/// let (message, mut frame) = (Room::<Coins>::new(()).tick(), Frame::default()); // the coin, and nobody
+/// frame.parse(&message)?;
+/// replica.apply(&frame, &message)?;
+/// assert_eq!(replica.changes(), [Change::Spawned(EntityId(u32::MAX), 0)]);
+/// replica.forget_before(Tick(2), 0.0); // what is drawn is that tick, or a quarter of one beyond it
+/// let drawn = (replica.at(Tick(2), 0.0).count(), replica.at_or_beyond(Tick(2), 0.25, 3.0).count());
+/// assert_eq!((replica.tick(), replica.newest_all().count(), drawn), (Some(Tick(2)), 1, (1, 1)));
+/// assert_eq!(replica.channel_hashes().next(), Some((0, replica.hash() as u32)), "all of it is in one channel");
+/// assert_eq!(replica.go_on().map(|(_, channels)| channels.len()), Some(1)); // what a resume would claim
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Replica {
     layout: Layout,
@@ -185,6 +207,16 @@ impl Channel {
 }
 
 /// One entity at a moment: two rows and how far it is from one to the other.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::{coins::*, *}, tickwire_shared::*};
+/// let (client, _, now) = playing();
+/// for it in client.untyped().sample(now) {
+///     let Kinds::Thing(thing) = Kinds::from_lanes_between(it.kind, it.earlier, it.later, it.t).unwrap();
+///     assert!((0.0..=1.0).contains(&it.t) && thing.at[0] <= 100.0);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Between<'a> {
     /// The entity.

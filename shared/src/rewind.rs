@@ -37,6 +37,35 @@ use crate::schema::KindOf;
 use crate::tick::Tick;
 
 /// For hosts: the sent states of a room.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::delta::{RowBuffer, Rows};
+/// use tickwire_shared::rewind::History;
+///
+/// /// A host that keeps one tick.
+/// struct Kept(Tick, RowBuffer);
+///
+/// impl History for Kept {
+///     fn rows(&self, tick: Tick) -> Option<Rows<'_>> {
+///         (tick == self.0).then(|| self.1.rows())
+///     }
+///     fn place(&self, tick: Tick, id: EntityId) -> Option<usize> {
+///         self.rows(tick)?.entities.iter().position(|row| row.id == id)
+///     }
+/// }
+/// let mut sent = RowBuffer::default();
+/// Thing { at: [3.0, 4.0], coins: 1 }.to_lanes(sent.push(EntityId(1), 0, Thing::LANES));
+/// let kept = Kept(Tick(7), sent);
+/// # let inputs = [None];
+/// # let (mut commands, mut events, mut rng) = (Vec::new(), Vec::new(), Rng::new(7));
+/// # let step = Step::<Coins>::new(Tick(8), TickRate::hz(20), &inputs, &mut commands, &mut events, &mut rng);
+/// let step = step.with_past(&kept, &[1.0]); // seat 0 saw the others one tick ago
+/// assert_eq!(step.rewind(SeatId(0)).entity::<Thing>(EntityId(1)).unwrap().coins, 1);
+/// ```
 pub trait History {
     /// All that was sent at `tick`, in any order; `None` when that is not kept.
     fn rows(&self, tick: Tick) -> Option<Rows<'_>>;
@@ -46,6 +75,22 @@ pub trait History {
 }
 
 /// What was there at a moment of the past; see the module. From [`Step::rewind`](crate::game::Step::rewind).
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// /// Whether a bolt that flew for two ticks met `id` at `at`: it was under way while the others moved on.
+/// fn met(past: Rewound<'_, Kinds>, id: EntityId, at: [f32; 2]) -> bool {
+///     past.later(2.0).entity::<Thing>(id).is_some_and(|thing| (thing.at[0] - at[0]).hypot(thing.at[1] - at[1]) < 1.0)
+/// }
+/// # let inputs = [None];
+/// # let (mut commands, mut events, mut rng) = (Vec::new(), Vec::new(), Rng::new(7));
+/// # let step = Step::<Coins>::new(Tick(8), TickRate::hz(20), &inputs, &mut commands, &mut events, &mut rng);
+/// let past = step.rewind(SeatId(0)); // this host keeps nothing
+/// assert!(past.entities::<Thing>().next().is_none() && !met(past, EntityId(1), [0.0; 2]));
+/// ```
 pub struct Rewound<'a, W> {
     history: Option<&'a dyn History>,
     now: Tick,

@@ -2,6 +2,15 @@
 //!
 //! xoshiro128++ 1.0 by Blackman and Vigna (2019, public domain reference), seeded through SplitMix64 as its authors
 //! advise. Good for games, not for secrets.
+//!
+//! ```
+//! use tickwire_shared::Rng;
+//!
+//! // in a game it is Setup::rng and Step::rng; a host makes it, and the same seed replays the same game
+//! let mut rng = Rng::new(7);
+//! let loot = ["nothing", "a coin", "a sword"][rng.below(3) as usize];
+//! assert!(["nothing", "a coin", "a sword"].contains(&loot));
+//! ```
 
 /// A seeded generator.
 ///
@@ -10,6 +19,8 @@
 /// let (x, die) = (rng.between(-10.0, 10.0), 1 + rng.below(6));
 /// assert_eq!((x, die), (same.between(-10.0, 10.0), 1 + same.below(6)));
 /// assert!((-10.0..10.0).contains(&x) && (1..=6).contains(&die) && rng.unit() < 1.0);
+/// let next_room = tickwire_shared::Rng::new(rng.bits().into());
+/// assert_ne!(next_room, rng);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rng {

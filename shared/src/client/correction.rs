@@ -8,6 +8,16 @@ use std::time::Duration;
 use super::interpolation::Moves;
 
 /// So long a correction can be seen.
+///
+/// ```
+/// use tickwire_shared::client::{CORRECTION_FADE, Stats};
+///
+/// /// Whether a picture was wrong for longer than one correction takes: several came one upon the other.
+/// fn trembles(stats: &Stats) -> bool {
+///     stats.correction_longest > CORRECTION_FADE
+/// }
+/// assert!(!trembles(&Stats { correction_longest: CORRECTION_FADE, ..Stats::default() }));
+/// ```
 pub const CORRECTION_FADE: Duration = Duration::from_millis(100);
 
 /// See the module. Lanes in steps.

@@ -13,6 +13,12 @@ use crate::schema::quant::wrapped_difference;
 use crate::schema::{Quantizer, Schema};
 
 /// So long a thing goes on as it went when states are missing; wrong for what bounces, so not for longer.
+///
+/// ```
+/// use tickwire_shared::{TickRate, client::EXTRAPOLATION_MAX};
+///
+/// assert_eq!(EXTRAPOLATION_MAX.as_millis() / TickRate::hz(20).interval().as_millis(), 3, "three missing states");
+/// ```
 pub const EXTRAPOLATION_MAX: Duration = Duration::from_millis(150);
 
 /// How things move from one state to the next.

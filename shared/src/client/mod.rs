@@ -14,6 +14,24 @@
 //!
 //! [`Client`] speaks the types of one game. Below it is [`UntypedClient`], which speaks rows of lanes and bytes of any
 //! game, known beforehand or not: for browsers, engines and tools.
+//!
+//! ```
+//! # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+//! # use room::{coins::*, *};
+//! # use std::time::Duration;
+//! # use tickwire_shared::*;
+//! use tickwire_shared::client::State;
+//!
+//! let (mut client, mut room, now) = playing();
+//! assert!(matches!(client.state(), State::Playing { room: 1, seat: SeatId(0) }));
+//! client.input(now, &Keys { go: [0, 1] }); // the game's part; the transport's:
+//! while let Some(message) = client.poll_transmit() {
+//!     if let Some(answer) = room.answer(&message) {
+//!         client.handle_message(now, &answer)?;
+//!     }
+//! }
+//! # Ok::<(), client::ClientError>(())
+//! ```
 
 mod clock;
 mod correction;
@@ -131,7 +149,7 @@ impl State {
 pub struct Notice {
     /// A sentence or two.
     pub text: String,
-    /// The connection ends after this time, or before.
+    /// The connection ends within this time; none when it goes on.
     pub ends_in: Option<Duration>,
 }
 
@@ -221,6 +239,29 @@ impl<G: Game> Client<G> {
     /// The same client, which predicts: [`Client::sample`] gives the seat's own entities as they will be when the inputs
     /// that leave now have arrived. Call [`Client::input`] for each picture then.
     ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use room::{coins::*, *};
+    /// # use std::time::Duration;
+    /// # use tickwire_shared::*;
+    /// use tickwire_shared::client::Around;
+    ///
+    /// impl Predict for Coins {
+    ///     const FIELDS: &'static [&'static str] = &["at"];
+    ///
+    ///     fn step(own: &mut Kinds, keys: &Keys, around: &Around<'_, Kinds>) {
+    ///         let Kinds::Thing(runner) = own;
+    ///         runner.run(keys, around.dt());
+    ///     }
+    /// }
+    /// let (client, _, now) = play(Client::new(Profile::default())?.predict()?);
+    /// let (own, now) = (client.owned().next().unwrap(), now + Duration::from_millis(20));
+    /// let drawn = client.sample(now).find(|(id, _)| *id == own).map(|(_, entity)| entity);
+    /// let (Some(Kinds::Thing(drawn)), Some(Kinds::Thing(told))) = (drawn, client.newest(own)) else { unreachable!() };
+    /// assert!(drawn.at[0] > told.at[0], "ahead of what the server has told");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The game names a field that it has not.
     pub fn predict(mut self) -> Result<Self, PredictError>
@@ -282,6 +323,22 @@ impl<G: Game> Client<G> {
     ///
     /// Meanwhile all that was there stays as it was. When the client is back, what was there before and still is goes
     /// on without a word; what went or came in between is told once.
+    ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use room::{coins::*, *};
+    /// # use std::time::Duration;
+    /// # use tickwire_shared::*;
+    /// use tickwire_shared::client::{Returning, State};
+    ///
+    /// let (mut client, _, now) = play(Client::new(Profile::default())?.returning(Returning::new(7)));
+    /// assert!(client.handle_disconnected(now, 1006, "connection lost"), "it will come back");
+    /// client.hurry(); // the player looks: no wait
+    /// assert!(client.poll_connect(now) && !client.poll_connect(now), "dial, once");
+    /// client.handle_connected();
+    /// assert!(client.poll_transmit().is_some() && matches!(client.state(), State::Resuming { attempt: 1, .. }));
+    /// # Ok::<(), delta::LayoutError>(())
+    /// ```
     pub fn handle_disconnected(&mut self, now: Duration, code: u16, reason: &str) -> bool {
         let returns = self.untyped.handle_disconnected(now, code, reason);
         self.take_events().is_ok() && returns
@@ -341,6 +398,17 @@ impl<G: Game> Client<G> {
 
     /// Sends a command to the game. Without a seat it is dropped; with one, and no connection, dropped or kept
     /// ([`Meanwhile`]).
+    ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use room::{coins::*, *};
+    /// # use std::time::Duration;
+    /// # use tickwire_shared::*;
+    /// let (mut client, ..) = playing();
+    /// while client.poll_transmit().is_some() {}
+    /// client.command(&()); // a Game::Command, such as Order::Buy(Item::Shield)
+    /// assert!(client.poll_transmit().is_some() && client.poll_transmit().is_none(), "one message");
+    /// ```
     pub fn command(&mut self, command: &G::Command) {
         if self.seat().is_some() {
             self.untyped.command(protocol::encode_payload(command));
@@ -365,6 +433,20 @@ impl<G: Game> Client<G> {
 
     /// As [`Client::poll_event`], but what happened in the game waits until [`Client::sample`] draws its tick: a bang is
     /// heard when the ship is seen to burst. Use the one or the other.
+    ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use room::{coins::*, *};
+    /// # use std::time::Duration;
+    /// # use tickwire_shared::*;
+    /// use tickwire_shared::client::Event;
+    ///
+    /// let (mut client, _, now) = playing();
+    /// let (drawn, _) = client.drawn(now);
+    /// assert!(client.tick().unwrap().is_after(drawn), "things are drawn a little in the past");
+    /// let early = std::iter::from_fn(|| client.poll_event_at(Duration::ZERO));
+    /// assert!(!early.into_iter().any(|event| matches!(event, Event::Game(_))));
+    /// ```
     pub fn poll_event_at(&mut self, now: Duration) -> Option<Event<G>> {
         let (drawn, _) = self.untyped.drawn(now);
         self.events.poll_until(drawn)
@@ -388,6 +470,16 @@ impl<G: Game> Client<G> {
     }
 
     /// What others join this room by, as `{"code": …}` in [`JoinRequest::wish`]; none where it has no code.
+    ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use room::{coins::*, *};
+    /// # use std::time::Duration;
+    /// # use tickwire_shared::*;
+    /// let (client, ..) = playing();
+    /// let friend = client.code().map(|code| JoinRequest::new("bob").wishing(format!(r#"{{"code": "{code}"}}"#)));
+    /// assert!(friend.is_none(), "a room in memory has no code");
+    /// ```
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.untyped.code()

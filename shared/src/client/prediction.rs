@@ -125,6 +125,29 @@ const PATIENCE_S: f64 = 0.25;
 
 /// A game that tells how a player's own entities advance, so that clients need not wait for the server. See the
 /// [module](self), and its example.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::client::Around;
+///
+/// impl Predict for Coins {
+///     const FIELDS: &'static [&'static str] = &["at"]; // who picks a coin up is the server's to say
+///
+///     fn step(own: &mut Kinds, keys: &Keys, around: &Around<'_, Kinds>) {
+///         let Kinds::Thing(runner) = own;
+///         runner.run(keys, around.dt());
+///     }
+///     fn jumped(drawn: &Kinds, is: &Kinds) -> bool {
+///         let (Kinds::Thing(drawn), Kinds::Thing(is)) = (drawn, is);
+///         (drawn.at[0] - is.at[0]).abs() > 20.0 // no runner is so fast
+///     }
+/// }
+/// assert!(Client::<Coins>::new(Profile::default())?.predict().is_ok());
+/// # Ok::<(), delta::LayoutError>(())
+/// ```
 pub trait Predict: Game {
     /// The fields that [`Predict::step`] works out, by name; in all kinds that have them. Others may change at the server
     /// as they like (a score, a hull) without being corrections. Empty for all fields.
@@ -143,6 +166,22 @@ pub trait Predict: Game {
 }
 
 /// Why a game's prediction cannot work.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::client::{Around, PredictError};
+///
+/// impl Predict for Coins {
+///     const FIELDS: &'static [&'static str] = &["place"]; // it is called `at`
+///     fn step(_: &mut Kinds, _: &Keys, _: &Around<'_, Kinds>) {}
+/// }
+/// let error = Client::<Coins>::new(Profile::default())?.predict().err();
+/// assert_eq!(error, Some(PredictError::NoSuchField("place")));
+/// # Ok::<(), delta::LayoutError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum PredictError {
     /// A name in [`Predict::FIELDS`] that no kind has.
@@ -151,6 +190,20 @@ pub enum PredictError {
 }
 
 /// What a step may look at beside its own entity.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::client::Around;
+///
+/// /// In [`Predict::step`]: whether another one stands where this runner goes.
+/// fn is_blocked(runner: &Thing, around: &Around<'_, Kinds>) -> bool {
+///     let is_near = |other: Thing| (other.at[0] - runner.at[0]).hypot(other.at[1] - runner.at[1]) < 1.0;
+///     around.all().any(|(id, Kinds::Thing(other))| id != around.id() && is_near(other))
+/// }
+/// ```
 pub struct Around<'a, W> {
     id: EntityId,
     tick: Tick,

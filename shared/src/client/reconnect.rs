@@ -57,6 +57,21 @@ impl Returning {
 ///
 /// That is for commands. An input is for one tick, and the ticks that pass meanwhile are over when the client is back:
 /// inputs are dropped, and the first one after the return counts at once.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::client::{Meanwhile, Returning};
+///
+/// let returning = Returning { meanwhile: Meanwhile::Keep, ..Returning::new(7) };
+/// let (mut client, _, now) = play(Client::new(Profile::default())?.returning(returning));
+/// client.handle_disconnected(now, 1006, "connection lost");
+/// client.command(&()); // leaves once the seat is there again
+/// assert_eq!(Meanwhile::default(), Meanwhile::Drop);
+/// # Ok::<(), delta::LayoutError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Meanwhile {
     /// It is dropped: what somebody wanted a second ago may not be what they want now.

@@ -34,6 +34,14 @@ const PING_INTERVAL: Duration = Duration::from_secs(1);
 const NOTICES_MAX: usize = 16;
 
 /// Lanes that are no input of the game.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, std::time::Duration, tickwire_shared::{*, client::*}};
+/// let mut client = UntypedClient::new(Schema::of::<Coins>(), Profile::default())?;
+/// assert_eq!(client.input(Duration::ZERO, &[1]), Err(InputError { given: 1, of: 2 }));
+/// # Ok::<(), delta::LayoutError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("the input's lanes are not of the game's schema: {given} lanes were given, it has {of}, each with its range")]
 pub struct InputError {
@@ -65,6 +73,9 @@ pub struct InputError {
 ///     client.off(&between, &mut off); // between.earlier, between.later and between.t, and off that line
 /// }
 /// assert!(client.input(Duration::ZERO, &[9, 9]).is_err(), "-1 to 1 are lanes 0 to 2");
+/// assert!(client.poll_event().is_none() && client.seat().is_none() && client.owned().next().is_none());
+/// client.leave();
+/// assert!(client.state().ended().is_some() && client.poll_transmit().is_some());
 /// # Ok::<(), delta::LayoutError>(())
 /// ```
 #[derive(Debug)]

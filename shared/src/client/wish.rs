@@ -5,6 +5,18 @@ use thiserror::Error;
 use crate::schema::{KindSchema, Quantizer, Value, ValueError};
 
 /// Why something cannot be put. Each displays as the rest of a sentence that begins with the field's name.
+///
+/// ```
+/// use tickwire_shared::{Replicate, client::{Wish, WishError}};
+///
+/// #[derive(Replicate)]
+/// struct Keys { fire: bool }
+///
+/// let mut wish = Wish::new(&Keys::schema());
+/// assert_eq!(wish.put(1, 0, 1.0), Err(WishError::Field));
+/// assert_eq!(format!("fire {}", wish.put(0, 4, 1.0).unwrap_err()), "fire has 1 elements");
+/// assert!(wish.put_text(0, 0, "yes".into()).is_err() && wish.lanes() == [0]);
+/// ```
 #[derive(Clone, PartialEq, Debug, Error)]
 pub enum WishError {
     /// There is no such field.
@@ -28,6 +40,8 @@ pub enum WishError {
 /// let mut wish = Wish::new(&schema);
 /// wish.put(0, 0, -1.0)?;
 /// assert_eq!(wish.lanes(), [0]);
+/// wish.rest(); // nothing is pressed
+/// assert_eq!(wish.lanes(), [1]);
 /// assert_eq!(wish.put(0, 0, 2.0).unwrap_err().to_string(), "takes a number from -1 to 1, not 2");
 /// # Ok::<(), tickwire_shared::client::WishError>(())
 /// ```
@@ -97,6 +111,20 @@ impl Wish {
     }
 
     /// Sets a quaternion: x, y, z, w.
+    ///
+    /// ```
+    /// use tickwire_shared::{Replicate, client::Wish, schema::quat::Quat};
+    ///
+    /// #[derive(Replicate)]
+    /// struct Look {
+    ///     #[field(quat, bits = 12)]
+    ///     to: [f32; 4],
+    /// }
+    /// let mut wish = Wish::new(&Look::schema());
+    /// wish.put_quat(0, 0, [0.0, 0.0, 1.0, 0.0])?;
+    /// assert!((Look::from_lanes(wish.lanes()).to[2] - 1.0).abs() < 0.001);
+    /// # Ok::<(), tickwire_shared::client::WishError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Wish::put`].

@@ -52,6 +52,16 @@ impl<G: Game> Blocking<G> {
 
     /// As [`Connection::back_to`]; waits for it.
     ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use room::coins::Coins;
+    /// use tickwire_shared::{native::{Blocking, ConnectError, Trust}, protocol::ResumeToken};
+    ///
+    /// fn again(token: ResumeToken) -> Result<Blocking<Coins>, ConnectError> {
+    ///     Ok(Blocking::back_to("ws://127.0.0.1:7777/ws", token, &Trust::default())?.once())
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// See [`ConnectError`]; each says what to do.
     pub fn back_to(url: &str, token: ResumeToken, trust: &Trust) -> Result<Self, ConnectError> {

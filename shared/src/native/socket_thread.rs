@@ -22,6 +22,15 @@ const EVENTS_MAX: usize = 1024;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a [`SocketThread`] tells.
+///
+/// ```
+/// use std::time::Instant;
+/// use tickwire_shared::native::SocketEvent;
+///
+/// let lost = SocketEvent::Lost { at: Instant::now(), code: 1006, reason: "connection lost".into() };
+/// let SocketEvent::Lost { code, reason, .. } = lost else { unreachable!() };
+/// assert_eq!((code, reason.as_str()), (1006, "connection lost")); // for Client::handle_disconnected
+/// ```
 #[derive(Debug)]
 pub enum SocketEvent {
     /// The connection stands.
@@ -69,6 +78,9 @@ enum Order {
 ///         SocketEvent::Lost { reason, .. } => println!("{reason}: Client::handle_disconnected"),
 ///     }
 /// }
+/// socket.send(vec![5]); // what Client::poll_transmit gives
+/// socket.dial(); // when Client::poll_connect says so
+/// socket.close(1000, "left"); // at the end
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]

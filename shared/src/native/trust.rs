@@ -16,14 +16,23 @@ use thiserror::Error as ThisError;
 /// use tickwire_shared::native::{Trust, TrustError};
 ///
 /// let public = Trust::default();
+/// let whoever = Trust::anybody(); // for tests
+/// let for_a_client_of_your_own = whoever.client_config(); // rustls
 /// let refused = Trust::in_pem(b"no certificate"); // else: those of the file, as of a server that signed its own
 /// assert!(matches!(refused, Err(TrustError::NoCertificate)));
-/// # let _ = public;
+/// # let _ = (public, for_a_client_of_your_own);
 /// ```
 #[derive(Clone, Default, Debug)]
 pub struct Trust(pub(super) Option<Arc<ClientConfig>>);
 
 /// Why nobody can be trusted so.
+///
+/// ```
+/// use tickwire_shared::native::Trust;
+///
+/// let error = Trust::in_pem(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap_err();
+/// assert!(error.to_string().starts_with("a certificate in it cannot be used"));
+/// ```
 #[derive(Debug, ThisError)]
 pub enum TrustError {
     /// There is no certificate in it.

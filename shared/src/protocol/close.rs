@@ -1,4 +1,11 @@
 //! Why a connection is closed: the WebSocket close codes that Tickwire uses, each with its reason.
+//!
+//! ```
+//! use tickwire_shared::protocol::close::CloseReason;
+//!
+//! let (code, reason) = (CloseReason::TakenOver.code(), "you play in another window"); // what a server closes with
+//! assert!((4000..5000).contains(&code) && !CloseReason::may_retry(code), "{reason}");
+//! ```
 
 /// A reason to close, as the WebSocket close code that tells it (RFC 6455 section 7.4; 4000 and up are ours).
 ///

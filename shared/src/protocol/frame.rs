@@ -23,6 +23,27 @@
 //! it. Unless the server had no room for it: then the channel comes later, behind a late mark, and the mark tells how
 //! many ticks before this frame the earlier frame was at which the client's copy was true for the last time. It is for all
 //! parts up to the next mark, or to the end.
+//!
+//! ```
+//! use tickwire_shared::{Tick, protocol::frame::*};
+//!
+//! let head = FrameHead { tick: Tick(9), hash: Some(0xfeed), ..FrameHead::default() };
+//! let contents = Contents { events: true, parts: 2, ..Contents::default() };
+//! let mut message = Vec::new();
+//! write_head(&head, Some(Tick(8)), &[4], contents, &mut message); // channel 4 is out of sight
+//! write_events([&b"bang"[..]].into_iter(), &mut message);
+//! write_part_head(7, true, Some(2), &mut message);
+//! message.extend_from_slice(&[0xab, 0xcd]);
+//! write_late(3, &mut message); // channel 5 was true three ticks ago for the last time
+//! write_part_head(5, false, None, &mut message); // all that follows is its
+//! message.push(0xef);
+//!
+//! let mut frame = Frame::after(Tick(8));
+//! frame.parse(&message)?;
+//! assert_eq!((frame.head, frame.closed.as_slice(), &message[frame.events[0].clone()]), (head, &[4][..], &b"bang"[..]));
+//! assert_eq!((frame.parts[0].handle, frame.parts[0].keyframe, frame.parts[1].late), (7, true, 3));
+//! # Ok::<(), tickwire_shared::bits::DecodeError>(())
+//! ```
 
 use std::ops::Range;
 
@@ -54,12 +75,25 @@ pub const OPEN_MAX: usize = CHANNELS_MAX - LATE_MAX as usize;
 const SHORT_MAX: i32 = 255;
 
 /// Whether a server's message is a frame.
+///
+/// ```
+/// use tickwire_shared::protocol::{ServerMessage, frame::is_frame};
+///
+/// assert!(is_frame(&[0x80, 9]) && !is_frame(&ServerMessage::Pong { stamp_ms: 1 }.encode()));
+/// ```
 #[must_use]
 pub fn is_frame(message: &[u8]) -> bool {
     message.first().is_some_and(|first| first & FRAME != 0)
 }
 
 /// What the server tells about a client's inputs.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::frame::InputAck};
+///
+/// let ack = InputAck { tick: Tick(9), margin_100us: -25 };
+/// assert_eq!(f32::from(ack.margin_100us) / 10.0, -2.5, "milliseconds: it came too late");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct InputAck {
     /// The client's tick of the newest input that a room's tick has used.
@@ -141,6 +175,14 @@ pub fn write_head(head: &FrameHead, last: Option<Tick>, closed: &[u16], contents
 
 /// Appends the mark for parts of channels that the client last had as they were `ticks` before the frame, 1 to
 /// [`LATE_MAX`].
+///
+/// ```
+/// use tickwire_shared::protocol::frame::{LATE_MAX, OPEN_MAX, write_late};
+///
+/// let mut marks = Vec::new();
+/// (1..=LATE_MAX).for_each(|ticks| write_late(ticks, &mut marks)); // each stands where a handle would
+/// assert_eq!((marks.len(), OPEN_MAX), (64, 4064));
+/// ```
 pub fn write_late(ticks: u8, out: &mut Vec<u8>) {
     varint::write((CHANNELS_MAX as u32 - u32::from(ticks)) << 1, out);
 }
@@ -154,6 +196,21 @@ pub fn write_part_head(handle: u16, keyframe: bool, length: Option<usize>, out: 
 }
 
 /// Appends a part's length, for one whose bits stand behind it already.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::frame::*};
+///
+/// let contents = Contents { owned: true, parts: 2, in_order: true, ..Contents::default() }; // as in a first frame
+/// let mut message = Vec::new();
+/// write_head(&FrameHead { reset: true, ..FrameHead::default() }, None, &[], contents, &mut message);
+/// write_owned(&[], &mut message);
+/// write_part_length(1, &mut message);
+/// message.extend_from_slice(&[0xab, 0xcd]); // of channel 0, and all that is left is of channel 1
+/// let mut frame = Frame::default();
+/// frame.parse(&message)?;
+/// assert!(frame.parts.iter().all(|part: &FramePart| part.keyframe && part.bits.len() == 1));
+/// # Ok::<(), tickwire_shared::bits::DecodeError>(())
+/// ```
 pub fn write_part_length(length: usize, out: &mut Vec<u8>) {
     varint::write(length as u32, out);
 }
@@ -189,6 +246,13 @@ pub struct FramePart {
 
 /// A parsed frame: where its pieces are. One for all frames of a connection: it knows the tick of the last one, and
 /// allocates nothing once warm.
+///
+/// ```
+/// use tickwire_shared::{bits::DecodeError, protocol::frame::Frame};
+///
+/// let first = [0x80, 9]; // of tick 9, if it comes soon after tick 8: a newcomer cannot know
+/// assert_eq!(Frame::default().parse(&first), Err(DecodeError::NoBaseline("tick")));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
     /// The head.
@@ -312,6 +376,15 @@ fn parse_flags(bytes: &mut ByteReader<'_>, last: Option<Tick>) -> Result<(u8, u8
 
 /// For who only counts frames: the tick of one that came after a frame of `last`, and whether it asks to be told of
 /// ([`FrameHead::asks`]).
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::frame::{Contents, FrameHead, glance, write_head}};
+///
+/// let (head, mut message) = (FrameHead { tick: Tick(9), asks: true, ..FrameHead::default() }, Vec::new());
+/// write_head(&head, Some(Tick(8)), &[], Contents::default(), &mut message);
+/// assert_eq!((message.len(), glance(&message, Some(Tick(8)))), (3, Ok((Tick(9), true))));
+/// assert!(glance(&message, None).is_err(), "its tick is told by its lowest byte");
+/// ```
 ///
 /// # Errors
 /// It is no frame, or its tick needs a `last`. The rest of it is not looked at.

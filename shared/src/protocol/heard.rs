@@ -17,6 +17,12 @@ use crate::bits::DecodeError;
 use crate::tick::Tick;
 
 /// The message that says so of the frame of `tick`.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::{TAG_HEARD, heard}};
+///
+/// assert_eq!(heard::encode(Tick(9)), [TAG_HEARD, 9, 0, 0, 0]);
+/// ```
 #[must_use]
 pub fn encode(tick: Tick) -> Vec<u8> {
     let mut message = vec![TAG_HEARD];
@@ -25,6 +31,12 @@ pub fn encode(tick: Tick) -> Vec<u8> {
 }
 
 /// Reads a whole message: the frame's tick.
+///
+/// ```
+/// use tickwire_shared::{bits::DecodeError, protocol::heard};
+///
+/// assert_eq!(heard::decode(&[1, 9, 0, 0, 0]), Err(DecodeError::OutOfRange("tag")));
+/// ```
 ///
 /// # Errors
 /// The message is malformed.

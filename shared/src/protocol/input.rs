@@ -34,10 +34,29 @@ use crate::delta::{KindLayout, Part, decode_row, encode_row};
 use crate::tick::Tick;
 
 /// An input's lanes; those that the game does not use are 0.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::protocol::input::InputLanes;
+///
+/// let mut lanes = InputLanes::default();
+/// Keys { go: [-1, 1] }.to_lanes(&mut lanes[..Keys::LANES]);
+/// assert_eq!(lanes, [0, 2, 0, 0, 0, 0, 0, 0]);
+/// ```
 pub type InputLanes = [u32; INPUT_LANES_MAX];
 
 /// How far the moment that a client drew lay before the tick that its input is for, in eighths of a tick, at most 31.9
 /// ticks. Never negative: a client cannot claim to have seen the future.
+///
+/// ```
+/// use tickwire_shared::protocol::input::ViewLag;
+///
+/// assert_eq!(ViewLag::of_ticks(3.5).ticks(), 3.5);
+/// assert_eq!((ViewLag::of_ticks(-1.0).ticks(), ViewLag::of_ticks(99.0).ticks()), (0.0, 31.875));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct ViewLag(pub u8);
 
@@ -59,6 +78,14 @@ impl ViewLag {
 /// So many ticks before an input's tick lies that of the newest frame that its client has taken. 255 says nothing: it is
 /// longer ago, or there was none. A frame that is newer than the input is told as one of the input's tick, which is
 /// older and so no lie.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::input::HeardAge};
+///
+/// let input = Tick(100);
+/// assert_eq!(HeardAge::of(input, Some(Tick(93))).frame(input), Some(Tick(93)));
+/// assert_eq!(HeardAge::of(input, None).frame(input), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HeardAge(pub u8);
 
@@ -81,6 +108,17 @@ impl HeardAge {
 }
 
 /// One input as it travels.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::protocol::input::{TickInput, ViewLag};
+///
+/// let one = TickInput { tick: Tick(9), lag: ViewLag::default(), lanes: [2, 1, 0, 0, 0, 0, 0, 0] };
+/// assert_eq!(Keys::from_lanes(&one.lanes[..Keys::LANES]), Keys { go: [1, 0] });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TickInput {
     /// For this tick.
@@ -92,6 +130,13 @@ pub struct TickInput {
 }
 
 /// What a message tells beside the inputs.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::input::{HeardAge, Told, ViewLag}};
+///
+/// let told = Told { newest: Tick(9), lag: ViewLag::of_ticks(2.0), heard: HeardAge(4) };
+/// assert_eq!((told.newest.offset(-2), told.heard.frame(told.newest)), (Tick(7), Some(Tick(5))), "saw 7, has 5");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Told {
     /// The tick of the newest input.
@@ -104,6 +149,24 @@ pub struct Told {
 
 /// Appends a message with `inputs`: the newest first, each next one for the tick before.
 /// At most [`INPUTS_PER_MESSAGE_MAX`]; more are left out.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::{delta::KindLayout, protocol::input::{self, HeardAge, Told, ViewLag}};
+///
+/// let kind = KindLayout::new(&Keys::schema())?;
+/// let told = Told { newest: Tick(9), lag: ViewLag::default(), heard: HeardAge::UNKNOWN };
+/// let bytes = |inputs: &[input::InputLanes]| {
+///     let mut message = Vec::new();
+///     input::encode(&kind, &told, inputs, &mut message);
+///     message.len()
+/// };
+/// assert!(bytes(&[[1; 8]; 4]) <= bytes(&[[1; 8]]) + 1, "repeats of the same cost a bit each");
+/// # Ok::<(), delta::LayoutError>(())
+/// ```
 pub fn encode(kind: &KindLayout, told: &Told, inputs: &[InputLanes], out: &mut Vec<u8>) {
     let inputs = &inputs[..inputs.len().min(INPUTS_PER_MESSAGE_MAX)];
     out.push(TAG_INPUT);
@@ -125,6 +188,19 @@ pub fn encode(kind: &KindLayout, told: &Told, inputs: &[InputLanes], out: &mut V
 }
 
 /// Calls `each` for the inputs of a message, the oldest first; gives what else it tells.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// use tickwire_shared::{bits::DecodeError, delta::KindLayout, protocol::{TAG_INPUT, input}};
+///
+/// let kind = KindLayout::new(&Keys::schema())?;
+/// let cut_off = [TAG_INPUT, 9, 0];
+/// assert_eq!(input::decode(&kind, &cut_off, |_| unreachable!()), Err(DecodeError::Missing("tick")));
+/// # Ok::<(), delta::LayoutError>(())
+/// ```
 ///
 /// # Errors
 /// The message is malformed; `each` was not called then.

@@ -7,7 +7,8 @@ use bincode::{Decode, Encode};
 use super::limits::{PASS_MAX_BYTES, WISH_MAX_BYTES};
 use crate::game::Profile;
 
-/// Asks for a seat. A [`Profile`] alone is one, too: for a seat in any room.
+/// Asks for a seat. A name or a [`Profile`] alone is one, too: for a seat in any room. Of a profile only the name
+/// travels; who the player is, the pass shows.
 ///
 /// ```
 /// use tickwire_shared::{JoinRequest, Profile};
@@ -21,7 +22,8 @@ use crate::game::Profile;
 /// ```
 #[derive(Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub struct JoinRequest {
-    /// The player's name.
+    /// The name that others shall see; the server makes it fit, as [`Profile::named`] does, and takes one of the pass
+    /// where it is told to.
     pub name: String,
     /// Who the player is: a signed token or a ticket from the server's HTTP API; empty for nobody in particular. At most
     /// [`PASS_MAX_BYTES`].
@@ -42,7 +44,7 @@ impl JoinRequest {
         Self { pass: pass.into(), ..self }
     }
 
-    /// The same, for the room that this JSON tells.
+    /// The same, for the room that this JSON tells; the server answers one that it does not understand with why.
     #[must_use]
     pub fn wishing(self, wish: impl Into<String>) -> Self {
         Self { wish: wish.into(), ..self }

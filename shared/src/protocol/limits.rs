@@ -1,4 +1,12 @@
 //! Every limit of the protocol, in one place.
+//!
+//! ```
+//! use tickwire_shared::{JoinRequest, Profile, protocol::limits::{NAME_MAX_BYTES, PASS_MAX_BYTES}};
+//!
+//! assert_eq!(Profile::named(&"a".repeat(99)).name.len(), NAME_MAX_BYTES);
+//! let request = JoinRequest::new("ann").with_pass("p".repeat(PASS_MAX_BYTES));
+//! assert!(request.is_sound() && !request.clone().with_pass(request.pass + "p").is_sound());
+//! ```
 
 /// Longest player name in bytes of UTF-8.
 pub const NAME_MAX_BYTES: usize = 24;

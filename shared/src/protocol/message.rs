@@ -12,6 +12,14 @@ use crate::schema::Schema;
 use crate::tick::Tick;
 
 /// What a client says, inputs aside.
+///
+/// ```
+/// use tickwire_shared::protocol::{ClientMessage, VERSION};
+///
+/// let hello = ClientMessage::Hello { protocol: VERSION, game: "coins".into(), fingerprint: 7 };
+/// assert_eq!(ClientMessage::decode(&hello.encode()), Ok(hello));
+/// assert!(ClientMessage::decode(&[99]).is_err());
+/// ```
 #[derive(Clone, PartialEq, Debug, Encode, Decode)]
 pub enum ClientMessage {
     /// The first message.
@@ -49,6 +57,16 @@ pub enum ClientMessage {
 }
 
 /// What a server says, frames aside.
+///
+/// ```
+/// use tickwire_shared::protocol::ServerMessage;
+///
+/// let no = ServerMessage::Refused { reason: "The room is full.".into() };
+/// assert_eq!(ServerMessage::decode(&no.encode()), Ok(no));
+/// let mut pong = ServerMessage::Pong { stamp_ms: 1 }.encode();
+/// pong.push(0);
+/// assert!(ServerMessage::decode(&pong).is_err(), "bytes are left over");
+/// ```
 #[derive(Clone, PartialEq, Debug, Encode, Decode)]
 pub enum ServerMessage {
     /// Answers a hello.
@@ -104,7 +122,7 @@ pub enum ServerMessage {
     Notice {
         /// A sentence or two.
         text: String,
-        /// The connection ends in so many seconds, or before.
+        /// The connection ends within so many seconds; none when it goes on.
         ends_in_s: Option<u32>,
     },
 }
@@ -142,6 +160,12 @@ impl ServerMessage {
 }
 
 /// A game's command as the bytes of [`ClientMessage::Command`], or its event as those in a frame.
+///
+/// ```
+/// use tickwire_shared::protocol::encode_payload;
+///
+/// assert_eq!(encode_payload(&(3u8, "hi")), [3, 2, b'h', b'i']);
+/// ```
 #[must_use]
 pub fn encode_payload<T: Serialize>(payload: &T) -> Vec<u8> {
     bincode::serde::encode_to_vec(payload, bincode::config::standard())
@@ -149,6 +173,15 @@ pub fn encode_payload<T: Serialize>(payload: &T) -> Vec<u8> {
 }
 
 /// Reads a game's command, taking no more than [`CLIENT_MESSAGE_MAX_BYTES`] of memory: a client's word.
+///
+/// ```
+/// use tickwire_shared::protocol::{decode_command, encode_payload};
+///
+/// let said: String = decode_command(&encode_payload(&"hello"))?;
+/// assert_eq!(said, "hello");
+/// assert!(decode_command::<String>(&[253, 0, 0, 0, 0, 0, 1, 0, 0]).is_err(), "says that it has 2^40 bytes");
+/// # Ok::<(), tickwire_shared::bits::DecodeError>(())
+/// ```
 ///
 /// # Errors
 /// Malformed, too long, or bytes left over.
@@ -158,6 +191,15 @@ pub fn decode_command<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeErro
 
 /// Reads a game's event of at most [`EVENT_MAX_BYTES`] bytes on the wire; a server's word, which in memory may be a
 /// good deal larger.
+///
+/// ```
+/// use tickwire_shared::protocol::{decode_payload, encode_payload, limits::EVENT_MAX_BYTES};
+///
+/// let scores: Vec<u32> = decode_payload(&encode_payload(&vec![3u32, 7]))?;
+/// assert_eq!(scores, [3, 7]);
+/// assert!(decode_payload::<Vec<u8>>(&vec![0; EVENT_MAX_BYTES + 1]).is_err());
+/// # Ok::<(), tickwire_shared::bits::DecodeError>(())
+/// ```
 ///
 /// # Errors
 /// Malformed, too long, or bytes left over.

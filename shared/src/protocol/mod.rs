@@ -45,11 +45,25 @@ pub use message::{ClientMessage, ServerMessage, decode_command, decode_payload, 
 pub use resume::{ResumeClaim, ResumeToken};
 
 /// The subprotocol's name in the WebSocket handshake.
+///
+/// ```
+/// use tickwire_shared::protocol::SUBPROTOCOL;
+///
+/// let header = format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}"); // of a transport of your own
+/// assert!(header.ends_with("tickwire.1"));
+/// ```
 pub const SUBPROTOCOL: &str = "tickwire.1";
 /// The version that a hello carries.
 pub const VERSION: u16 = 5;
 
 /// The bit that the first byte of a [`frame`] has, and that of no cold message of a server.
+///
+/// ```
+/// use tickwire_shared::protocol::{FRAME, ServerMessage, TAG_HEARD, TAG_INPUT, heard};
+///
+/// assert_eq!(ServerMessage::Pong { stamp_ms: 1 }.encode()[0] & FRAME, 0);
+/// assert_eq!((heard::encode(tickwire_shared::Tick(9))[0], TAG_INPUT), (TAG_HEARD, 0xf1)); // from clients
+/// ```
 pub const FRAME: u8 = 0x80;
 /// First byte of an [`input`] message.
 pub const TAG_INPUT: u8 = 0xf1;

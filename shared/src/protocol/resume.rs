@@ -13,6 +13,14 @@ use crate::tick::Tick;
 /// Each [`ServerMessage::Joined`](super::ServerMessage::Joined) and
 /// [`ServerMessage::Resumed`](super::ServerMessage::Resumed) brings a new one. The one before is good until the client's
 /// next input or ping, which shows that the new one has arrived.
+///
+/// ```
+/// use tickwire_shared::protocol::ResumeToken;
+///
+/// let token = ResumeToken([7; 32]); // a server's word; write its bytes where nobody else reads them
+/// assert_eq!(ResumeToken(token.0), token);
+/// assert_eq!(format!("{token:?}"), "ResumeToken(..)");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct ResumeToken(pub [u8; 32]);
 
@@ -23,6 +31,16 @@ impl fmt::Debug for ResumeToken {
 }
 
 /// What a client that comes back says of itself. A wrong word harms nobody else: it gets deltas that it cannot read.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::{ResumeClaim, ResumeToken}};
+///
+/// let channels = vec![(0, 0xfeed), (3, 0xbeef)]; // as Replica::go_on tells them
+/// let claim = ResumeClaim { token: ResumeToken([7; 32]), attempt: 1, events: Some(4), tick: Some(Tick(93)), channels };
+/// assert!(claim.is_sound());
+/// let twice = ResumeClaim { channels: vec![(3, 1), (3, 2)], ..claim };
+/// assert!(!twice.is_sound());
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct ResumeClaim {
     /// Which seat.

@@ -6,6 +6,16 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// How a field's value becomes lanes.
+///
+/// ```
+/// use tickwire_shared::schema::{Quantizer, Value};
+///
+/// let x = Quantizer::Float { min: -10.0, step: 0.5, span: 40 };
+/// assert_eq!((x.lanes(), x.value(&[22])), (1, Value::Float(1.0)));
+/// assert_eq!(x.value_between(&[22], &[24], 0.5), Value::Float(1.5));
+/// assert_eq!(x.value_moved(&[22], &[24], 0.5, 1.0), Value::Float(2.0), "and one step further");
+/// assert_eq!((Quantizer::Text { max_bytes: 8 }.lanes(), Quantizer::Quat { bits: 9 }.lanes()), (3, 4));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub enum Quantizer {
     /// 0 or 1.
@@ -63,6 +73,16 @@ impl Quantizer {
 }
 
 /// One field of a kind, or an array of `count` of them.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// let field = &Thing::schema().fields[0];
+/// assert_eq!((field.name.as_str(), field.count, field.owner_only), ("at", 2, false));
+/// assert_eq!(usize::from(field.count) * field.quantizer.lanes(), 2, "lanes of the whole array");
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct Field {
     /// The field's name in the struct.
@@ -76,6 +96,16 @@ pub struct Field {
 }
 
 /// One kind of entity (or the input).
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use room::{coins::*, *};
+/// # use std::time::Duration;
+/// # use tickwire_shared::*;
+/// let kind = Thing::schema();
+/// let names: Vec<&str> = kind.fields.iter().map(|field| field.name.as_str()).collect();
+/// assert_eq!((kind.name.as_str(), names, kind.lanes()), ("Thing", vec!["at", "coins"], Thing::LANES));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct KindSchema {
     /// The struct's name.

@@ -8,6 +8,24 @@
 //! struct Ship { x: f32, heading: f32, name: String }   (max_bytes = 8)
 //!        lanes  [ x | heading | length, bytes 0-3, bytes 4-7 ]
 //! ```
+//!
+//! ```
+//! use tickwire_shared::Replicate;
+//!
+//! #[derive(Replicate)]
+//! struct Ship {
+//!     #[field(min = -100.0, max = 100.0, step = 0.5)]
+//!     x: f32,
+//!     #[field(angle_bits = 8)]
+//!     heading: f32,
+//!     #[field(max_bytes = 8)]
+//!     name: String,
+//! }
+//! let ship = Ship { x: 0.0, heading: std::f32::consts::PI, name: "Ann".into() };
+//! let mut row = [0; Ship::LANES];
+//! ship.to_lanes(&mut row);
+//! assert_eq!(row, [200, 128, 3, u32::from_le_bytes(*b"Ann\0"), 0]);
+//! ```
 
 mod describe;
 pub mod quant;
@@ -114,6 +132,22 @@ pub trait World: Sized {
 }
 
 /// Says which kind of the world `W` a struct is; comes with `#[derive(World)]`.
+///
+/// ```
+/// use tickwire_shared::{Replicate, World, schema::KindOf};
+///
+/// #[derive(Replicate)]
+/// struct Rock { size: u8 }
+/// #[derive(Replicate)]
+/// struct Coin { worth: u8 }
+/// #[derive(World)]
+/// enum Entity { Rock(Rock), Coin(Coin) }
+///
+/// fn lanes_of<T: KindOf<Entity>>() -> (u16, usize) {
+///     (T::KIND, T::LANES)
+/// }
+/// assert_eq!((lanes_of::<Rock>(), lanes_of::<Coin>()), ((0, 1), (1, 1)));
+/// ```
 pub trait KindOf<W>: Replicate {
     /// The kind's number.
     const KIND: u16;
@@ -121,6 +155,17 @@ pub trait KindOf<W>: Replicate {
 
 /// A field type that needs no attribute: `bool`, whole integers, and enums without data (which derive it through
 /// `Replicate`). It takes one lane.
+///
+/// ```
+/// use tickwire_shared::{Replicate, schema::{Plain, Quantizer}};
+///
+/// #[derive(Replicate, Clone, Copy, PartialEq, Debug)]
+/// enum Gun { Plain, Fan }
+///
+/// assert_eq!((Gun::Fan.to_lane(), Gun::from_lane(0)), (1, Gun::Plain));
+/// assert_eq!((true.to_lane(), (-128i8).to_lane()), (1, 0));
+/// assert!(matches!(Gun::quantizer(), Quantizer::Enum { variants } if variants == ["Plain", "Fan"]));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field",
     note = "derive Replicate on an enum without data, or give the type a `#[field(...)]`"

@@ -18,6 +18,14 @@ use std::f64::consts::TAU;
 use super::Quantizer;
 
 /// Whole numbers from `min` to `max`.
+///
+/// ```
+/// use tickwire_shared::schema::{Quantizer, quant::IntRange};
+///
+/// const HP: IntRange = IntRange::new(0, 100);
+/// assert_eq!(HP.describe(), Quantizer::Int { min: 0, max: 100 });
+/// assert_eq!((HP.quantize(250), HP.dequantize(40)), (100, 40), "brought into the range");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IntRange {
     min: i64,
@@ -56,6 +64,14 @@ impl IntRange {
 }
 
 /// Floats from `min` to `max` in steps of `step`.
+///
+/// ```
+/// use tickwire_shared::schema::quant::FloatRange;
+///
+/// const X: FloatRange = FloatRange::new(-10.0, 10.0, 0.5);
+/// assert_eq!((X.quantize(f32::NAN), X.dequantize(40)), (0, 10.0));
+/// assert_eq!((X.between(22, 24, 0.5), X.moved(22, 24, 0.5, 99.0)), (1.5, 10.0), "never out of the range");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FloatRange {
     min: f64,
@@ -117,6 +133,14 @@ impl FloatRange {
 }
 
 /// An angle in radians, a full turn in 2^`bits` steps; comes back from 0 to 2π.
+///
+/// ```
+/// use tickwire_shared::schema::quant::Angle;
+///
+/// const HEADING: Angle = Angle::new(8);
+/// assert_eq!(HEADING.quantize(HEADING.dequantize(64) + std::f32::consts::TAU), 64, "any number of turns");
+/// assert!(HEADING.between(250, 6, 0.5).rem_euclid(std::f32::consts::TAU) < 0.01, "the shorter way, over 0");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Angle {
     bits: u8,
@@ -193,6 +217,15 @@ pub(crate) const fn wrapped_difference(a: u32, b: u32, bits: u8) -> i64 {
 }
 
 /// Text of at most `max_bytes` bytes of UTF-8: one lane for the length, one for each four bytes.
+///
+/// ```
+/// use tickwire_shared::schema::quant::Text;
+///
+/// const NAME: Text = Text::new(4);
+/// let mut lanes = [0; NAME.lanes()];
+/// NAME.quantize("Zoë Ann", &mut lanes);
+/// assert_eq!(NAME.dequantize(&lanes), "Zoë", "cut at a whole character");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Text {
     max_bytes: u8,

@@ -15,6 +15,17 @@ use super::Quantizer;
 
 /// A rotation as a unit quaternion `[x, y, z, w]`, smallest three: which component is the largest, and the others.
 /// Pure IEEE arithmetic, as all quantizers; a square root is part of that.
+///
+/// ```
+/// use tickwire_shared::schema::quat::Quat;
+///
+/// const TURN: Quat = Quat::new(12);
+/// let (mut none, mut half) = ([0; TURN.lanes()], [0; TURN.lanes()]);
+/// TURN.quantize(&[0.0; 4], &mut none); // zero is no rotation
+/// TURN.quantize(&[0.0, 0.0, 1.0, 0.0], &mut half); // half a turn about z
+/// let quarter = TURN.between(&none, &half, 0.5);
+/// assert!((quarter[2] - quarter[3]).abs() < 0.01);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quat {
     bits: u8,

@@ -38,6 +38,14 @@ pub enum Value {
 }
 
 /// Why a value is none of a field. Each displays as the rest of a sentence that begins with the field's name.
+///
+/// ```
+/// use tickwire_shared::schema::{Quantizer, Value};
+///
+/// let gun = Quantizer::Enum { variants: vec!["Plain".into(), "Fan".into()] };
+/// let error = gun.write(&Value::Text("Flak".into()), &mut [0]).unwrap_err();
+/// assert_eq!(format!("gun {error}"), "gun takes one of Plain, Fan, not \"Flak\"");
+/// ```
 #[derive(Clone, PartialEq, Debug, Error)]
 pub enum ValueError {
     /// Another kind of value.

@@ -108,6 +108,14 @@ impl UntypedClient {
     }
 
     /// As [`UntypedClient::back_to`] of a client that knows no more than the game's name.
+    ///
+    /// ```
+    /// use tickwire_shared::client::UntypedClient;
+    /// use tickwire_shared::protocol::ResumeToken;
+    ///
+    /// let mut client = UntypedClient::back_to_game("coins", ResumeToken([7; 32])); // what UntypedClient::token gave
+    /// assert!(client.schema().is_none() && client.poll_transmit().is_some(), "it asks for both");
+    /// ```
     #[must_use]
     pub fn back_to_game(name: &str, token: ResumeToken) -> Self {
         let mut client = Self::awaiting(name.to_owned(), JoinRequest::default());
