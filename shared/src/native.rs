@@ -179,16 +179,15 @@ pub enum ConnectionError {
 /// [`Client::state`] tells how far it is.
 ///
 /// ```
-/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
-/// # use room::coins::Coins;
-/// # use tickwire_shared::Profile;
+/// use std::error::Error;
 /// use tickwire_shared::client::{Interpolation, Returning};
-/// use tickwire_shared::native::{ConnectError, Connection, Trust};
+/// use tickwire_shared::native::{Connection, Trust};
+/// use tickwire_shared::{Predict, Profile};
 ///
-/// async fn join(url: &str) -> Result<Connection<Coins>, ConnectError> {
+/// async fn join<G: Predict>(url: &str) -> Result<Connection<G>, Box<dyn Error>> {
 ///     let trust = Trust::anybody(); // a server in the same house; else Connection::connect
-///     let connection = Connection::<Coins>::connect_trusting(url, Profile::named("ann"), &trust).await?;
-///     Ok(connection.interpolation(Interpolation::Hermite).returning(Returning::new(7)))
+///     let player = Connection::connect_trusting(url, Profile::named("ann"), &trust).await?;
+///     Ok(player.predict()?.interpolation(Interpolation::Hermite).returning(Returning::new(7)))
 /// }
 /// ```
 pub struct Connection<G: Game> {

@@ -73,6 +73,8 @@ pub enum Change {
 /// let drawn = (replica.at(Tick(2), 0.0).count(), replica.at_or_beyond(Tick(2), 0.25, 3.0).count());
 /// assert_eq!((replica.tick(), replica.newest_all().count(), drawn), (Some(Tick(2)), 1, (1, 1)));
 /// assert_eq!(replica.channel_hashes().next(), Some((0, replica.hash() as u32)), "all of it is in one channel");
+/// assert!(replica.newest(EntityId(u32::MAX)).is_some() && replica.owned().next().is_none());
+/// assert_eq!(replica.layout().kind(0).map(|kind| kind.lanes()), Some(Thing::LANES));
 /// assert_eq!(replica.go_on().map(|(_, channels)| channels.len()), Some(1)); // what a resume would claim
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -205,9 +205,11 @@ impl ClientError {
 /// assert_eq!(std::iter::from_fn(|| client.poll_transmit()).count(), 2, "hello and join wait for the transport");
 /// assert!(!client.input(Duration::ZERO, &Keys::default()), "nobody plays yet");
 ///
-/// let (mut client, _, now) = playing(); // some frames later
+/// let (mut client, mut room, now) = playing(); // some frames later
+/// client.handle_message(now, &room.tick()).expect("a frame");
+/// assert!(client.poll_event().is_some() && client.poll_notice().is_none() && client.stats().frames == 11);
 /// let (own, told) = (client.owned().next().unwrap(), client.newest_all().count());
-/// assert_eq!((client.tick(), client.tick_interval()), (Some(Tick(11)), Duration::from_millis(50)));
+/// assert_eq!((client.tick(), client.tick_interval()), (Some(Tick(12)), Duration::from_millis(50)));
 /// assert_eq!((told, client.sample(now).count(), client.newest(own).is_some()), (2, 2, true));
 /// let (hash, token) = (client.state_hash(), client.token().unwrap());
 /// assert_eq!(hash, client.untyped().state_hash());
@@ -441,11 +443,16 @@ impl<G: Game> Client<G> {
     /// # use tickwire_shared::*;
     /// use tickwire_shared::client::Event;
     ///
-    /// let (mut client, _, now) = playing();
-    /// let (drawn, _) = client.drawn(now);
-    /// assert!(client.tick().unwrap().is_after(drawn), "things are drawn a little in the past");
-    /// let early = std::iter::from_fn(|| client.poll_event_at(Duration::ZERO));
-    /// assert!(!early.into_iter().any(|event| matches!(event, Event::Game(_))));
+    /// let (mut client, mut room, mut now) = playing(); // it runs to the coin
+    /// let drawn = loop {
+    ///     client.handle_message(now, &room.tick())?;
+    ///     if std::iter::from_fn(|| client.poll_event_at(now)).any(|event| matches!(event, Event::Game(_))) {
+    ///         break client.drawn(now).0; // the clink, as late as the picture
+    ///     }
+    ///     now += client.tick_interval();
+    /// };
+    /// assert!(client.tick().is_some_and(|newest| newest.is_after(drawn)), "its frame came some ticks ago");
+    /// # Ok::<(), client::ClientError>(())
     /// ```
     pub fn poll_event_at(&mut self, now: Duration) -> Option<Event<G>> {
         let (drawn, _) = self.untyped.drawn(now);

@@ -198,7 +198,14 @@ pub enum PredictError {
 /// # use tickwire_shared::*;
 /// use tickwire_shared::client::Around;
 ///
-/// /// In [`Predict::step`]: whether another one stands where this runner goes.
+/// /// In [`Predict::step`]: a belt that runs every other second, if the server's coin lies on it.
+/// fn carry(runner: &mut Thing, around: &Around<'_, Kinds>) {
+///     let is_on = matches!(around.get(EntityId(u32::MAX)), Some(Kinds::Thing(coin)) if coin.at[1] == 0.0);
+///     if is_on && around.tick().0 / 20 % 2 == 0 {
+///         runner.at[0] += 4.0 * around.dt();
+///     }
+/// }
+/// /// Whether another one stands where this runner goes.
 /// fn is_blocked(runner: &Thing, around: &Around<'_, Kinds>) -> bool {
 ///     let is_near = |other: Thing| (other.at[0] - runner.at[0]).hypot(other.at[1] - runner.at[1]) < 1.0;
 ///     around.all().any(|(id, Kinds::Thing(other))| id != around.id() && is_near(other))

@@ -349,6 +349,16 @@ impl UntypedClient {
     }
 
     /// One entity as the server last told it: its kind's number and row.
+    ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use {room::{coins::*, *}, std::time::Duration, tickwire_shared::*};
+    /// let (client, _, now) = playing();
+    /// let (client, own) = (client.untyped(), client.owned().next().unwrap());
+    /// assert_eq!((client.newest(own).map(|(kind, _)| kind), client.newest_all().count()), (Some(0), 2));
+    /// assert_eq!((client.tick(), client.tick_interval()), (Some(Tick(11)), Duration::from_millis(50)));
+    /// assert!(client.drawn(now).0.since(Tick(11)) <= 0 && client.stats().frames == 10 && client.code().is_none());
+    /// ```
     #[must_use]
     pub fn newest(&self, id: EntityId) -> Option<(u16, &[u32])> {
         self.replica.newest(id)

@@ -42,6 +42,19 @@ impl<G: Game> Blocking<G> {
 
     /// As [`Connection::connect_trusting`]; waits for it.
     ///
+    /// ```
+    /// use std::{error::Error, time::Duration};
+    /// use tickwire_shared::client::{Interpolation, Returning};
+    /// use tickwire_shared::{Predict, native::{Blocking, Trust}};
+    ///
+    /// fn visit<G: Predict>(url: &str, pem: &[u8]) -> Result<(), Box<dyn Error>> {
+    ///     let player = Blocking::<G>::connect_trusting(url, "ann", &Trust::in_pem(pem)?)?.predict()?;
+    ///     let mut player = player.interpolation(Interpolation::Hermite).returning(Returning::new(7));
+    ///     player.receive_for(Duration::from_secs(1))?;
+    ///     Ok(player.leave()?)
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// See [`ConnectError`]; each says what to do.
     pub fn connect_trusting(url: &str, request: impl Into<JoinRequest>, trust: &Trust) -> Result<Self, ConnectError> {

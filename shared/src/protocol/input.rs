@@ -84,7 +84,7 @@ impl ViewLag {
 ///
 /// let input = Tick(100);
 /// assert_eq!(HeardAge::of(input, Some(Tick(93))).frame(input), Some(Tick(93)));
-/// assert_eq!(HeardAge::of(input, None).frame(input), None);
+/// assert_eq!(HeardAge::of(input, None), HeardAge::UNKNOWN);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HeardAge(pub u8);

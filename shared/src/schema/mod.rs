@@ -109,6 +109,8 @@ pub trait Replicate: Sized {
 /// rock.to_lanes(&mut row);
 /// assert_eq!((rock.kind(), row, <Rock as KindOf<Entity>>::KIND), (0, [7], 0));
 /// assert!(Entity::from_lanes(9, &row).is_none(), "no such kind");
+/// let moved = Entity::from_lanes_moved(0, &row, &[9], 0.5, &[1.0]);
+/// assert!(matches!(moved, Some(Entity::Rock(Rock { size: 7 }))), "whole numbers do not glide");
 /// assert_eq!(Entity::kinds()[0].name, "Rock");
 /// ```
 pub trait World: Sized {

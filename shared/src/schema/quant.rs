@@ -66,9 +66,10 @@ impl IntRange {
 /// Floats from `min` to `max` in steps of `step`.
 ///
 /// ```
-/// use tickwire_shared::schema::quant::FloatRange;
+/// use tickwire_shared::schema::{Quantizer, quant::FloatRange};
 ///
 /// const X: FloatRange = FloatRange::new(-10.0, 10.0, 0.5);
+/// assert_eq!(X.describe(), Quantizer::Float { min: -10.0, step: 0.5, span: 40 });
 /// assert_eq!((X.quantize(f32::NAN), X.dequantize(40)), (0, 10.0));
 /// assert_eq!((X.between(22, 24, 0.5), X.moved(22, 24, 0.5, 99.0)), (1.5, 10.0), "never out of the range");
 /// ```
@@ -139,6 +140,7 @@ impl FloatRange {
 ///
 /// const HEADING: Angle = Angle::new(8);
 /// assert_eq!(HEADING.quantize(HEADING.dequantize(64) + std::f32::consts::TAU), 64, "any number of turns");
+/// assert_eq!(HEADING.moved(0, 64, 0.5, 32.0), HEADING.dequantize(64));
 /// assert!(HEADING.between(250, 6, 0.5).rem_euclid(std::f32::consts::TAU) < 0.01, "the shorter way, over 0");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -25,6 +25,7 @@ use super::Quantizer;
 /// TURN.quantize(&[0.0, 0.0, 1.0, 0.0], &mut half); // half a turn about z
 /// let quarter = TURN.between(&none, &half, 0.5);
 /// assert!((quarter[2] - quarter[3]).abs() < 0.01);
+/// assert_eq!(TURN.dequantize(&none), [0.0, 0.0, 0.0, 1.0]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quat {

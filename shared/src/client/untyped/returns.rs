@@ -17,6 +17,32 @@ const KEPT_MAX: usize = 64;
 
 impl UntypedClient {
     /// As [`Client::returning`](crate::client::Client::returning).
+    ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use room::{coins::*, *};
+    /// # use std::time::Duration;
+    /// # use tickwire_shared::*;
+    /// use tickwire_shared::client::{Returning, State, UntypedClient};
+    ///
+    /// fn deliver(client: &mut UntypedClient, room: &mut Room<Coins>) {
+    ///     while let Some(message) = client.poll_transmit() {
+    ///         if let Some(answer) = room.answer(&message) {
+    ///             client.handle_message(Duration::ZERO, &answer).expect("it belongs here");
+    ///         }
+    ///     }
+    /// }
+    /// let mut room = Room::new(());
+    /// let mut client = UntypedClient::of_game("coins", Profile::default()).returning(Returning::new(7));
+    /// deliver(&mut client, &mut room);
+    /// assert!(client.handle_disconnected(Duration::ZERO, 1006, "connection lost"));
+    /// client.hurry();
+    /// assert!(client.poll_connect(Duration::ZERO));
+    /// client.handle_connected();
+    /// deliver(&mut client, &mut room);
+    /// client.command(protocol::encode_payload(&()));
+    /// assert!(matches!(client.state(), State::Playing { .. }) && client.poll_transmit().is_some());
+    /// ```
     #[must_use]
     pub fn returning(self, returning: Returning) -> Self {
         Self { reconnect: Some(Reconnect::new(returning)), ..self }
@@ -29,6 +55,14 @@ impl UntypedClient {
     }
 
     /// As [`Client::once`](crate::client::Client::once).
+    ///
+    /// ```
+    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+    /// # use {room::coins::*, std::time::Duration, tickwire_shared::{*, client::UntypedClient, protocol::ResumeToken}};
+    /// let mut client = UntypedClient::back_to(Schema::of::<Coins>(), ResumeToken([7; 32]))?.once();
+    /// assert!(!client.handle_disconnected(Duration::ZERO, 1006, "connection lost"), "that was it");
+    /// # Ok::<(), delta::LayoutError>(())
+    /// ```
     #[must_use]
     pub fn once(self) -> Self {
         Self { reconnect: None, ..self }
