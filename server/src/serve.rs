@@ -240,6 +240,7 @@ impl Server {
             tickets: Tickets::new(self.config.lobby.tickets_max),
             queue: hosting::queue(&self.config.lobby),
             lobby_config: self.config.lobby,
+            exempt: self.config.net.addresses.exempt,
             creations: Creations::default(),
             directory: Directory::default(),
             plain,

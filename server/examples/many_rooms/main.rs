@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn idle() -> Result<(), Box<dyn Error>> {
     let before = resident_bytes()?;
-    let games = (0..ROOMS).map(|seed| alone(seed)).collect::<Result<Vec<Four>, _>>()?;
+    let games = (0..ROOMS).map(alone).collect::<Result<Vec<Four>, _>>()?;
     let of_games = resident_bytes()?.saturating_sub(before);
     black_box(&games);
     drop(games);
