@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tracing::debug;
 
 use super::Control;
-use super::places::{TurnedAway, Why};
+use super::places::{TurnedAway, Why, subscriber};
 use crate::handover::RoomId;
 use crate::handover::lobby_call::{LobbyAnswer, LobbyAsk, LobbyCall};
 use crate::handover::steer::RoomLine;
@@ -17,6 +17,8 @@ use crate::lobby::tickets::Ticket;
 use crate::lobby::wish::{Creation, Which, Wish};
 use crate::lobby::{NoPlace, Placement};
 
+/// How often those who wait are looked at: ten thousand of them take some milliseconds.
+pub(super) const MATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// Most seats that are kept at once for one request.
 const SEATS_MAX: usize = 1_000;
 
@@ -51,7 +53,7 @@ impl Control {
         Ok(None)
     }
 
-    fn answer(&mut self, ip: IpAddr, account: Option<String>, asked: LobbyAsk) -> LobbyAnswer {
+    fn answer(&mut self, from: IpAddr, account: Option<String>, asked: LobbyAsk) -> LobbyAnswer {
         match asked {
             LobbyAsk::Games => {
                 let game = |(name, rooms, players)| json!({ "game": name, "rooms": rooms, "players": players });
@@ -71,8 +73,13 @@ impl Control {
                 if !(1..=SEATS_MAX).contains(&seats) {
                     return Err((400, format!("seats takes a number from 1 to {SEATS_MAX}")));
                 }
-                let placement = self.reserve(ip, game, &wish, seats).map_err(|away| self.told(&away))?;
-                let tickets = self.issue(placement, seats, account.as_ref())?;
+                let ip = (!self.exempt.iter().any(|network| network.contains(from))).then_some(subscriber(from));
+                let most = self.lobby_config.reserved_per_address;
+                if ip.is_some_and(|ip| self.tickets.of_address(ip) + seats > most) {
+                    return Err((429, format!("at most {most} seats are kept for one address at a time")));
+                }
+                let placement = self.reserve(from, game, &wish, seats).map_err(|away| self.told(&away))?;
+                let tickets = self.issue(placement, seats, (account.as_ref(), ip))?;
                 Ok(self.reserved(placement.room, &tickets))
             }
             LobbyAsk::Queue { game, skill, group, players } => {
@@ -100,7 +107,7 @@ impl Control {
             LobbyAsk::Ticket => {
                 let nobody = || (401, "show who you are: Authorization: Bearer TOKEN".to_owned());
                 let account = Some(account.ok_or_else(nobody)?);
-                let issued = self.tickets.issue(Ticket { room: None, account }, Instant::now() + self.keeps());
+                let issued = self.tickets.issue(Ticket { account, ..Ticket::default() }, Instant::now() + self.keeps());
                 let ticket = issued.map_err(|error| (503, error.to_string()))?;
                 Ok(json!({ "ticket": ticket, "expires_in_s": self.keeps().as_secs() }))
             }
@@ -133,12 +140,12 @@ impl Control {
         &mut self,
         placement: Placement,
         seats: usize,
-        account: Option<&String>,
+        (account, ip): (Option<&String>, Option<IpAddr>),
     ) -> Result<Vec<String>, (u16, String)> {
         let (room, expires) = (placement.room, Instant::now() + self.keeps());
         let mut tickets = Vec::with_capacity(seats);
         for left in (1..=seats).rev() {
-            match self.tickets.issue(Ticket { room: Some(room), account: account.cloned() }, expires) {
+            match self.tickets.issue(Ticket { room: Some(room), account: account.cloned(), ip }, expires) {
                 Ok(ticket) => tickets.push(ticket),
                 Err(error) => {
                     (0..left).for_each(|_| self.give_back(room));
@@ -188,7 +195,7 @@ impl Control {
         for id in &matched.groups {
             let Some(group) = self.queue.group(*id).cloned() else { continue };
             unused -= group.size;
-            let tickets = self.issue(placement, group.size, group.account.as_ref()).inspect_err(|_| {
+            let tickets = self.issue(placement, group.size, (group.account.as_ref(), None)).inspect_err(|_| {
                 (0..unused).for_each(|_| self.give_back(placement.room));
             })?;
             let mut told = self.reserved(placement.room, &tickets);

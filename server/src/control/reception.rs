@@ -26,7 +26,7 @@ impl Control {
         let known = if Tickets::is_ticket(&request.pass) {
             let ticket = self.refuse_while_draining().and_then(|()| self.redeem(&request.pass));
             match ticket {
-                Ok(Ticket { room, account }) => {
+                Ok(Ticket { room, account, .. }) => {
                     kept = room;
                     self.reception.known_by_ticket(account)
                 }
