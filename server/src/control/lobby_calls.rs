@@ -20,6 +20,8 @@ use crate::lobby::tickets::Ticket;
 use crate::lobby::wish::{Creation, Which, Wish};
 use crate::lobby::{NoPlace, Placement};
 
+/// How often those who wait are looked at: ten thousand of them take some milliseconds.
+pub(super) const MATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// Most seats that are kept at once for one request.
 const SEATS_MAX: usize = 1_000;
 
