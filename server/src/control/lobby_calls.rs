@@ -9,7 +9,7 @@ use tickwire_shared::Profile;
 use tracing::debug;
 
 use super::Control;
-use super::places::{TurnedAway, Why};
+use super::places::{TurnedAway, Why, subscriber};
 use crate::handover::RoomId;
 use crate::handover::lobby_call::{LobbyAnswer, LobbyAsk, LobbyCall};
 use crate::handover::steer::RoomLine;
@@ -75,7 +75,7 @@ impl Control {
         })
     }
 
-    fn answer(&mut self, ip: IpAddr, holder: Option<Profile>, asked: LobbyAsk) -> LobbyAnswer {
+    fn answer(&mut self, from: IpAddr, holder: Option<Profile>, asked: LobbyAsk) -> LobbyAnswer {
         match asked {
             LobbyAsk::Games => {
                 let game = |(name, rooms, players)| json!({ "game": name, "rooms": rooms, "players": players });
@@ -95,8 +95,13 @@ impl Control {
                 if !(1..=SEATS_MAX).contains(&seats) {
                     return Err((400, format!("seats takes a number from 1 to {SEATS_MAX}")));
                 }
-                let placement = self.reserve(ip, game, &wish, seats).map_err(|away| self.told(&away))?;
-                let tickets = self.issue(placement, seats, holder.as_ref())?;
+                let ip = (!self.exempt.iter().any(|network| network.contains(from))).then_some(subscriber(from));
+                let most = self.lobby_config.reserved_per_address;
+                if ip.is_some_and(|ip| self.tickets.of_address(ip) + seats > most) {
+                    return Err((429, format!("at most {most} seats are kept for one address at a time")));
+                }
+                let placement = self.reserve(from, game, &wish, seats).map_err(|away| self.told(&away))?;
+                let tickets = self.issue(placement, seats, (holder.as_ref(), ip))?;
                 Ok(self.reserved(placement.room, &tickets))
             }
             LobbyAsk::Queue { game, skill, group, players } => {
@@ -124,7 +129,7 @@ impl Control {
             LobbyAsk::Ticket => {
                 let nobody = || (401, "show who you are: Authorization: Bearer TOKEN".to_owned());
                 let holder = Some(holder.ok_or_else(nobody)?);
-                let issued = self.tickets.issue(Ticket { room: None, holder }, Instant::now() + self.keeps());
+                let issued = self.tickets.issue(Ticket { holder, ..Ticket::default() }, Instant::now() + self.keeps());
                 let ticket = issued.map_err(|error| (503, error.to_string()))?;
                 Ok(json!({ "ticket": ticket, "expires_in_s": self.keeps().as_secs() }))
             }
@@ -157,14 +162,14 @@ impl Control {
         &mut self,
         placement: Placement,
         seats: usize,
-        holder: Option<&Profile>,
+        (holder, ip): (Option<&Profile>, Option<IpAddr>),
     ) -> Result<Vec<String>, (u16, String)> {
         let (room, expires) = (placement.room, Instant::now() + self.keeps());
         // several are for several people, and only one of them asked
         let holder = holder.filter(|_| seats == 1);
         let mut tickets = Vec::with_capacity(seats);
         for left in (1..=seats).rev() {
-            match self.tickets.issue(Ticket { room: Some(room), holder: holder.cloned() }, expires) {
+            match self.tickets.issue(Ticket { room: Some(room), holder: holder.cloned(), ip }, expires) {
                 Ok(ticket) => tickets.push(ticket),
                 Err(error) => {
                     (0..left).for_each(|_| self.give_back(room));
@@ -214,7 +219,7 @@ impl Control {
         for id in &matched.groups {
             let Some(group) = self.queue.group(*id).cloned() else { continue };
             unused -= group.size;
-            let tickets = self.issue(placement, group.size, group.holder.as_ref()).inspect_err(|_| {
+            let tickets = self.issue(placement, group.size, (group.holder.as_ref(), None)).inspect_err(|_| {
                 (0..unused).for_each(|_| self.give_back(placement.room));
             })?;
             let mut told = self.reserved(placement.room, &tickets);

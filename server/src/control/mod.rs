@@ -33,6 +33,7 @@ use crate::lobby::{Load, Lobby};
 use crate::metrics::Metrics;
 use crate::metrics::rooms::TickThreadMetrics;
 use crate::net::PlainStream;
+use crate::net::proxy::Network;
 use crate::room::hosted::HostedGame;
 use admin::Admin;
 use capsules::Capsules;
@@ -58,6 +59,8 @@ pub struct Control {
     pub lobby: Lobby,
     /// What players may ask of them.
     pub lobby_config: LobbyConfig,
+    /// Addresses that may keep as many seats as they like.
+    pub exempt: Vec<Network>,
     /// Seats that are kept.
     pub tickets: Tickets,
     /// Who waits for others.

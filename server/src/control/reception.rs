@@ -48,7 +48,7 @@ impl Control {
         }
         let (ticket, token) = pass.split_once(' ').unwrap_or((pass, ""));
         self.refuse_while_draining()?;
-        let Ticket { room, holder } = self.redeem(ticket)?;
+        let Ticket { room, holder, .. } = self.redeem(ticket)?;
         let known = match token {
             "" => self.reception.known_by_ticket(holder),
             token => self.reception.known(token, arrival),
