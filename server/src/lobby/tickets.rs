@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use tickwire_shared::Profile;
 
 use crate::handover::RoomId;
 
@@ -24,8 +25,8 @@ type TicketHash = [u8; 32];
 pub struct Ticket {
     /// A seat in this room, which is kept free.
     pub room: Option<RoomId>,
-    /// That its holder is this account.
-    pub account: Option<String>,
+    /// That its holder is this one: account, claims, and the name of its pass, if that counts.
+    pub holder: Option<Profile>,
     /// For whom it was issued, where it counts how many an address has.
     pub ip: Option<IpAddr>,
 }
@@ -151,7 +152,7 @@ mod tests {
         let (mut tickets, now) = (Tickets::new(3), Instant::now());
         let later = now + Duration::from_secs(5);
         let ip = Some([192, 0, 2, 1].into());
-        let seat = Ticket { room: Some(RoomId(7)), account: Some("ann".into()), ip };
+        let seat = Ticket { room: Some(RoomId(7)), holder: Some(Profile::named("ann")), ip };
         let text = tickets.issue(seat.clone(), later).expect("the system has random numbers");
         assert!(Tickets::is_ticket(&text) && text.len() == 46, "{text}");
         assert!(!format!("{tickets:?}").contains(&text[3..]));
