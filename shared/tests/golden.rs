@@ -177,6 +177,25 @@ fn channels() {
 }
 
 #[test]
+fn columns() {
+    let layout = Layout::new(&schema()).expect("sound");
+    // in a range, mostly the least, all equal; and plain, all but one at the largest, all equal and at no end
+    for (ships, expected) in [
+        ([[500, 0, 1], [507, 0, 1], [560, 9, 1], [531, 0, 1]], "09358440bd0f38f8cf31c10000"),
+        ([[3, 255, 0], [1000, 255, 0], [700, 255, 1], [90, 7, 0]], "0935840003a0cfab161e0f100000"),
+        ([[77, 8, 0], [77, 8, 0], [77, 8, 0], [77, 8, 0]], "093584803421080100"),
+    ] {
+        let mut ships_rows = RowBuffer::default();
+        for (id, [x, turn, up]) in (10..).zip(ships) {
+            ships_rows.push(EntityId(id), 0, 7).copy_from_slice(&[x, turn, up, 0, 0, 0, 0]);
+        }
+        let mut bytes = Vec::new();
+        encode_keyframe(&layout, ships_rows.rows(), &mut bytes);
+        assert_eq!(hex(&bytes), expected);
+    }
+}
+
+#[test]
 fn a_rotation() {
     let field = Field { name: "way".into(), quantizer: Quantizer::Quat { bits: 9 }, count: 1, owner_only: false };
     let kinds = vec![KindSchema { name: "Crate".into(), fields: vec![field] }];
@@ -236,4 +255,12 @@ fn a_frame() {
     frame::write_part_head(5, false, None, &mut message);
     message.extend_from_slice(&[0x11, 0x22]);
     assert_eq!(hex(&message), "a0020a1122");
+
+    message.clear();
+    let contents = Contents { parts: 2, in_order: true, ..Contents::default() };
+    frame::write_head(&head, None, &[], contents, &mut message);
+    frame::write_part_length(2, &mut message);
+    message.extend_from_slice(&[0x11, 0x22]);
+    message.extend_from_slice(&[0x33]);
+    assert_eq!(hex(&message), "c112020100000202112233");
 }
