@@ -16,6 +16,7 @@
 //! | batches to a reactor | within `ToReactor` | the room keeps its batch and skips this tick |
 //! | batches home | none | as many as there are permits: two for each room and reactor, at most |
 
+pub mod lobby_call;
 pub mod steer;
 
 use std::any::Any;
@@ -33,6 +34,7 @@ use tickwire_shared::protocol::{ResumeClaim, ResumeToken};
 use tickwire_shared::{JoinRequest, Leave, Listing, Profile, SeatId, Tick};
 
 use crate::net::{LinkId, Outcome, PlainStream};
+use lobby_call::LobbyCall;
 use steer::{AdminCall, SteerRoom};
 
 /// Inputs that wait for one tick thread: a tick's worth of some thousands of players.
@@ -317,6 +319,8 @@ pub enum ToControl {
     ReloadCertificate,
     /// From an operator, or whoever hears signals.
     Admin(AdminCall),
+    /// From somebody who asks over HTTP.
+    Lobby(Box<LobbyCall>),
     /// From a reactor: a connection that speaks plain HTTP.
     Plain {
         /// Socket and TLS.

@@ -229,11 +229,8 @@ impl Server {
                 .keeping_capsules(self.config.capsules.is_some());
             running.ticks.push((channels.to_tick, spawn("tick", index, &tell_ended, move || thread.run())?));
         }
-        let plain = Arc::new(Plain::new(site).with_head_limits(self.config.net.head));
-        let admin = self.admin.map(|(listener, access)| {
-            let (metrics, plain) = (Arc::clone(&running.metrics), Arc::clone(&plain));
-            (listener, Arc::new(Admin { access, metrics, plain, control: to_control.clone() }))
-        });
+        let plain = Arc::new(hosting::plain(site, &self.config, to_control));
+        let admin = self.admin.map(|bound| running.admin(bound, &plain));
         let control = Control {
             inbox: control_inbox,
             threads: to_ticks,
@@ -241,6 +238,7 @@ impl Server {
             lobby: Lobby::new(&seats, self.config.rooms_max, threads),
             games,
             tickets: Tickets::new(self.config.lobby.tickets_max),
+            queue: hosting::queue(&self.config.lobby),
             lobby_config: self.config.lobby,
             creations: Creations::default(),
             directory: Directory::default(),
@@ -380,6 +378,12 @@ impl Running {
         })?;
         self.stop();
         ended.map_or(Ok(()), |name| Err(RunError::ThreadEnded(name)))
+    }
+
+    /// What the admin listener answers from.
+    fn admin(&self, (listener, access): (TcpListener, Access), plain: &Arc<Plain>) -> (TcpListener, Arc<Admin>) {
+        let (metrics, plain) = (Arc::clone(&self.metrics), Arc::clone(plain));
+        (listener, Arc::new(Admin { access, metrics, plain, control: self.to_control.clone() }))
     }
 
     /// False: the control thread is too busy to hear of it.

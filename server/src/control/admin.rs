@@ -7,9 +7,9 @@
 //! ```
 
 pub mod access;
-mod answers;
-mod openapi;
-mod routes;
+pub(super) mod answers;
+pub(super) mod openapi;
+pub(super) mod routes;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -149,6 +149,11 @@ impl Admin {
                 let (answer, answered) = oneshot::channel();
                 let call = AdminCall::Rooms { after: RoomId(after), max, answer };
                 self.ask(call, answered).await.map_or_else(|failed| failed, |rooms| answers::rooms(&rooms, max))
+            }
+            Asked::Bar { room, is_barred } => {
+                let (answer, answered) = oneshot::channel();
+                let asked = self.ask(AdminCall::Bar { room: RoomId(room), is_barred, answer }, answered).await;
+                asked.map_or_else(|failed| failed, answers::barred)
             }
             Asked::Room { room } => self.ask_room(room, Steer::Look).await,
             Asked::Kick { room, seat } => match body(request, routes::Words::default()).await {

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -35,6 +35,7 @@ use tokio::sync::{Semaphore, watch};
 pub use admission::Permit;
 pub use shed::shed;
 
+use super::api::{API_PREFIX, Api};
 use super::site::Site;
 use crate::net::PlainStream;
 use crate::net::http_head::HeadLimits;
@@ -87,6 +88,8 @@ impl Readiness {
 pub struct Plain {
     site: Site,
     head: HeadLimits,
+    /// What is asked below its prefix; none where there is nobody to ask.
+    api: Option<Api>,
     stopping: watch::Sender<bool>,
     draining: AtomicBool,
     admission: Admission,
@@ -100,6 +103,7 @@ impl Plain {
         Self {
             site,
             head: HeadLimits::default(),
+            api: None,
             stopping: watch::Sender::new(false),
             draining: AtomicBool::new(false),
             admission: Admission::default(),
@@ -111,6 +115,12 @@ impl Plain {
     #[must_use]
     pub fn with_head_limits(self, head: HeadLimits) -> Self {
         Self { head, ..self }
+    }
+
+    /// Answers what is asked of the API, too.
+    #[must_use]
+    pub fn with_api(self, api: Api) -> Self {
+        Self { api: Some(api), ..self }
     }
 
     /// From now on `/healthz` says 503, so that a load balancer sends nobody new, and connections end: idle ones at
@@ -146,9 +156,12 @@ impl Plain {
         self.admission.drained(grace).await
     }
 
-    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, ip: IpAddr) -> Response<Full<Bytes>> {
         let readiness = self.readiness();
-        let mut answer = answers::answer(request, &self.site, readiness);
+        let mut answer = match &self.api {
+            Some(api) if request.uri().path().starts_with(API_PREFIX) => api.answer(request, ip).await,
+            _ => answers::answer(&request, &self.site, readiness),
+        };
         // an idle connection is a place that somebody else could have
         if readiness == Readiness::Stopping || self.admission.is_crowded() {
             answers::close_after(&mut answer);
@@ -161,16 +174,22 @@ impl Plain {
 /// stops. `read` is what was read from it already; `permit` is held until all is said.
 ///
 /// To be spawned on a tokio runtime whose I/O and time drivers are on.
-pub async fn serve_plain(stream: PlainStream, read: Vec<u8>, plain: Arc<Plain>, permit: Permit) {
-    serve_within(HEAD_TIMEOUT, stream, read, plain, permit).await;
+pub async fn serve_plain(stream: PlainStream, read: Vec<u8>, asked: (Arc<Plain>, IpAddr), permit: Permit) {
+    serve_within(HEAD_TIMEOUT, stream, read, asked, permit).await;
 }
 
-async fn serve_within(head_timeout: Duration, stream: PlainStream, read: Vec<u8>, plain: Arc<Plain>, permit: Permit) {
+async fn serve_within(
+    head_timeout: Duration,
+    stream: PlainStream,
+    read: Vec<u8>,
+    (plain, ip): (Arc<Plain>, IpAddr),
+    permit: Permit,
+) {
     let served = async {
         let io = TokioIo::new(rewound(stream, read)?.with_permit(permit));
         let service = service_fn(|request| {
-            let answer = plain.answer(&request);
-            async { Ok::<_, Infallible>(answer) }
+            let plain = &plain;
+            async move { Ok::<_, Infallible>(plain.answer(request, ip).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -1,10 +1,12 @@
 //! The control thread (tokio): the lobby, and connections that speak plain HTTP. Nothing here is on a tick's path.
 
 pub mod admin;
+pub mod api;
 pub mod capsules;
 pub mod certificate;
 mod drain;
 pub mod http;
+mod lobby_calls;
 mod places;
 pub mod site;
 
@@ -24,6 +26,7 @@ use crate::config::{LoadLimits, LobbyConfig};
 use crate::handover::steer::{AdminCall, Steer, SteerRoom, Steered};
 use crate::handover::{LinkAddress, Post, ReactorPort, SEAT_GONE, ToControl, ToReactor, ToTick};
 use crate::lobby::directory::Directory;
+use crate::lobby::queue::Queue;
 use crate::lobby::tickets::Tickets;
 use crate::lobby::{Load, Lobby};
 use crate::metrics::Metrics;
@@ -56,6 +59,8 @@ pub struct Control {
     pub lobby_config: LobbyConfig,
     /// Seats that are kept.
     pub tickets: Tickets,
+    /// Who waits for others.
+    pub queue: Queue,
     /// Who created rooms lately.
     pub creations: Creations,
     /// The ways back to their seats.
@@ -84,6 +89,7 @@ impl Control {
         let mut stop = pin!(stop);
         // what a full port held back is tried again
         let mut flush = tokio::time::interval(std::time::Duration::from_millis(100));
+        let mut pair = tokio::time::interval(lobby_calls::MATCH_INTERVAL);
         let mut look = tokio::time::interval(certificate::LOOK_INTERVAL);
         if let Some((listener, admin)) = self.admin.take() {
             tokio::spawn(admin::serve(listener, admin));
@@ -92,6 +98,7 @@ impl Control {
             tokio::select! {
                 () = &mut stop => break,
                 _ = flush.tick() => self.expire_tickets(),
+                _ = pair.tick() => self.match_queue(),
                 _ = look.tick() => self.certificate.iter_mut().for_each(Certificate::look),
                 message = self.inbox.recv() => match message {
                     Some(ToControl::Plain { stream, read, peer }) => self.serve_plain(stream, read, peer),
@@ -141,6 +148,7 @@ impl Control {
                 self.lobby.ended(room);
                 self.directory.room_ended(room);
             }
+            ToControl::Lobby(call) => self.handle_lobby_call(*call),
             ToControl::RoomListed { room, seats, listing } => self.lobby.listed(room, seats, *listing),
             ToControl::Capsule { name, bytes } => {
                 self.capsules.as_mut().map(|capsules| capsules.keep(&name, &bytes));
@@ -204,7 +212,7 @@ impl Control {
     fn serve_plain(&self, stream: PlainStream, read: Vec<u8>, peer: SocketAddr) {
         let plain = Arc::clone(&self.plain);
         match plain.admit(peer.ip()) {
-            Some(permit) => tokio::spawn(http::serve_plain(stream, read, plain, permit)),
+            Some(permit) => tokio::spawn(http::serve_plain(stream, read, (plain, peer.ip()), permit)),
             None => tokio::spawn(http::shed(stream, read, plain)),
         };
     }

@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::{Control, random_seed};
 use crate::config::LobbyConfig;
-use crate::handover::{LinkAddress, OpenRoom, RoomId, ToReactor, ToTick};
+use crate::handover::{LinkAddress, OpenRoom, RoomId, RoomOptions, ToReactor, ToTick};
 use crate::lobby::tickets::{Ticket, Tickets};
 use crate::lobby::wish::{Which, Wish};
 use crate::lobby::{NoPlace, Placement, Sought};
@@ -185,8 +185,19 @@ impl Control {
                 return Err(turned_away(Why::Creations, text));
             }
         }
+        self.open(game, &wish.which, seats, options)
+    }
+
+    /// The same, without asking who may.
+    pub(super) fn open(
+        &mut self,
+        game: usize,
+        which: &Which,
+        seats: usize,
+        options: Option<RoomOptions>,
+    ) -> Result<Placement, TurnedAway> {
         let load = self.load();
-        let placement = self.lobby.place(Sought { game, which: &wish.which, seats }, &load)?;
+        let placement = self.lobby.place(Sought { game, which, seats }, &load)?;
         if placement.new {
             let (room, seed) = (placement.room, random_seed());
             let listing = self.lobby.listing_of(room).cloned().unwrap_or_default();

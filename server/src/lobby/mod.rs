@@ -3,6 +3,7 @@
 
 mod codes;
 pub mod directory;
+pub mod queue;
 mod shelf;
 pub mod tickets;
 pub mod wish;
@@ -326,6 +327,12 @@ impl Lobby {
     #[must_use]
     pub fn game_of(&self, room: RoomId) -> Option<usize> {
         self.rooms.get(&room).map(|entry| entry.game)
+    }
+
+    /// How many seats rooms of a game have, if nobody says otherwise.
+    #[must_use]
+    pub fn usual_seats(&self, game: usize) -> usize {
+        self.shelves[game].seats
     }
 
     /// What others join a room by, if it is private.

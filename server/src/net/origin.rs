@@ -19,6 +19,15 @@ pub enum OriginRule {
 }
 
 impl OriginRule {
+    /// Whether pages of this origin, on a request to this host, may read answers.
+    pub fn allows_page(&self, origin: &str, host: Option<&str>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Listed(allowed) => allowed.iter().any(|allowed| allowed == origin),
+            Self::SameHost => host.is_some_and(|host| is_of_host(origin, host)),
+        }
+    }
+
     pub(super) fn allows(&self, head: &RequestHead<'_>) -> bool {
         let mut origins = head.values("Origin");
         let Some(first) = origins.next() else { return true };

@@ -4,10 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tickwire_shared::Game;
+use tokio::sync::mpsc;
 
 use super::{Running, Server, StartError};
-use crate::config::{Config, SessionLimits};
+use crate::config::{Config, LobbyConfig, SessionLimits};
+use crate::control::api::Api;
+use crate::control::http::Plain;
 use crate::control::site::Site;
+use crate::handover::ToControl;
+use crate::lobby::queue::{Queue, Window};
 use crate::room::RoomError;
 use crate::room::hosted::{Hosted, HostedGame, RoomTerms};
 use crate::session::{GameTerms, HostTerms};
@@ -88,6 +93,20 @@ pub(super) fn room_terms(config: &Config) -> RoomTerms {
         grace_max: Duration::from_millis(config.session.grace_max_ms),
         unacked_max_bytes: config.net.unacked_max_bytes,
     }
+}
+
+/// What answers plain requests.
+pub(super) fn plain(site: Site, config: &Config, to_control: mpsc::Sender<ToControl>) -> Plain {
+    let (origins, exempt) = (config.net.origins.clone(), config.net.addresses.exempt.clone());
+    let api = Api::new(to_control, origins, config.lobby.api_requests_per_s, exempt);
+    Plain::new(site).with_head_limits(config.net.head).with_api(api)
+}
+
+/// Where players wait for others.
+pub(super) fn queue(config: &LobbyConfig) -> Queue {
+    let LobbyConfig { queue_window, queue_growth_per_s, queue_window_max, queue_max, .. } = *config;
+    let (start, growth_per_s, max) = (queue_window.into(), queue_growth_per_s.into(), queue_window_max.into());
+    Queue::new(Window { start, growth_per_s, max }, queue_max)
 }
 
 /// What sessions must know of them.

@@ -1,6 +1,10 @@
 //! Rooms that people find, make and share, from outside: several games in one server, wishes, codes, spectators,
-//! refusals, and a race for seats.
+//! refusals, a race for seats, and the HTTP API.
 
+mod api;
 mod court;
+#[path = "../operator/http.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod http;
 mod race;
 mod wishes;

@@ -13,7 +13,7 @@ use crate::handover::steer::{RoomLine, RoomReport, Steered};
 
 /// An answer, and what of it is for the log.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(in crate::control) struct Answer {
     status: StatusCode,
     content_type: &'static str,
     body: Bytes,
@@ -22,7 +22,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn status(&self) -> StatusCode {
+    pub(in crate::control) fn status(&self) -> StatusCode {
         self.status
     }
 
@@ -45,7 +45,7 @@ impl Answer {
         Self { header: HeaderValue::from_str(&names.join(", ")).ok().map(|names| Box::new((ALLOW, names))), ..self }
     }
 
-    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+    pub(in crate::control) fn into_response(self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::new(self.body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -63,12 +63,12 @@ fn text(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) 
     Answer { status, content_type, body: body.into(), said: String::new(), header: None }
 }
 
-pub(super) fn json(status: StatusCode, value: &Value) -> Answer {
+pub(in crate::control) fn json(status: StatusCode, value: &Value) -> Answer {
     text(status, "application/json", format!("{value:#}\n"))
 }
 
 /// What did not work, in a sentence.
-pub(super) fn failed(status: StatusCode, words: &str) -> Answer {
+pub(in crate::control) fn failed(status: StatusCode, words: &str) -> Answer {
     Answer { said: words.to_owned(), ..json(status, &json!({ "error": words })) }
 }
 
@@ -96,10 +96,29 @@ pub(super) fn draining() -> Answer {
 }
 
 pub(super) fn rooms(rooms: &[RoomLine], max: usize) -> Answer {
-    let line = |line: &RoomLine| json!({ "room": line.room.0, "thread": line.thread, "seats_taken": line.taken });
+    let line = |line: &RoomLine| {
+        json!({
+            "room": line.room.0,
+            "game": line.game,
+            "thread": line.thread,
+            "seats_taken": line.taken,
+            "seats": line.seats,
+            "locked": line.locked,
+            "hidden": line.hidden,
+            "private": line.private,
+            "properties": line.properties,
+        })
+    };
     let lines: Vec<Value> = rooms.iter().map(line).collect();
     let next = rooms.last().filter(|_| rooms.len() == max).map(|last| last.room.0);
     json(StatusCode::OK, &json!({ "rooms": lines, "after": next }))
+}
+
+pub(super) fn barred(there_is_one: bool) -> Answer {
+    match there_is_one {
+        true => json(StatusCode::OK, &json!({ "done": true })),
+        false => failed(StatusCode::NOT_FOUND, "there is no such room (any more)"),
+    }
 }
 
 pub(super) fn steered(room: u64, steered: Steered) -> Answer {

@@ -5,24 +5,30 @@ use serde_json::{Map, Value, json};
 use super::routes::{Field, Needs, ROUTES, Route};
 
 pub(super) fn description() -> Value {
+    let words = "Health, metrics and steering of one server. Every failure is {\"error\": a sentence}.";
+    describe(("Tickwire admin", words), &ROUTES)
+}
+
+/// Of any table.
+pub(in crate::control) fn describe<A>((title, words): (&str, &str), routes: &'static [Route<A>]) -> Value {
     let mut paths = Map::new();
-    for route in &ROUTES {
+    for route in routes {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.as_str().to_ascii_lowercase()] = operation(route);
     }
     json!({
         "openapi": "3.1.0",
         "info": {
-            "title": "Tickwire admin",
+            "title": title,
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Health, metrics and steering of one server. Every failure is {\"error\": a sentence}.",
+            "description": words,
         },
         "paths": paths,
         "components": { "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } } },
     })
 }
 
-fn operation(route: &Route) -> Value {
+fn operation<A>(route: &Route<A>) -> Value {
     let mut answers = Map::new();
     for (status, meaning) in route.answers.iter().chain(denials(route.needs)) {
         answers.insert(status.to_string(), json!({ "description": meaning }));

@@ -26,33 +26,33 @@ pub enum Needs {
 
 /// One thing that can be asked.
 #[derive(Debug)]
-pub(super) struct Route {
+pub(in crate::control) struct Route<A: 'static = Asked> {
     /// GET, or POST.
-    pub(super) method: &'static Method,
+    pub(in crate::control) method: &'static Method,
     /// `{…}` stands for a number.
-    pub(super) path: &'static str,
-    pub(super) needs: Needs,
-    pub(super) summary: &'static str,
+    pub(in crate::control) path: &'static str,
+    pub(in crate::control) needs: Needs,
+    pub(in crate::control) summary: &'static str,
     /// Fields of the body, and of the query: name, type, meaning.
-    pub(super) body: &'static [Field],
-    pub(super) query: &'static [Field],
+    pub(in crate::control) body: &'static [Field],
+    pub(in crate::control) query: &'static [Field],
     /// Status codes beside those that what it needs brings.
-    pub(super) answers: &'static [(u16, &'static str)],
-    ask: fn(&[u64], &str) -> Result<Asked, &'static str>,
+    pub(in crate::control) answers: &'static [(u16, &'static str)],
+    pub(in crate::control) ask: fn(&[u64], &str) -> Result<A, &'static str>,
 }
 
-pub(super) type Field = (&'static str, &'static str, &'static str);
+pub(in crate::control) type Field = (&'static str, &'static str, &'static str);
 
 /// A request that has a route.
 #[derive(Debug)]
-pub(super) struct Matched {
-    pub(super) route: &'static Route,
-    pub(super) asked: Asked,
+pub(in crate::control) struct Matched<A: 'static = Asked> {
+    pub(in crate::control) route: &'static Route<A>,
+    pub(in crate::control) asked: A,
 }
 
 /// What is asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Asked {
+pub(in crate::control) enum Asked {
     Health,
     Readiness,
     Metrics,
@@ -62,6 +62,7 @@ pub(super) enum Asked {
     Kick { room: u64, seat: SeatId },
     Dispose { room: u64 },
     Drain,
+    Bar { room: u64, is_barred: bool },
 }
 
 /// The body of what ends somebody's game.
@@ -90,7 +91,7 @@ const DONE: (u16, &str) = (200, "done: how many players were told");
 const NO_ROOM: (u16, &str) = (404, "no such room (any more)");
 const SILENT: (u16, &str) = (504, "the room's tick thread did not answer in time");
 
-pub(super) static ROUTES: [Route; 9] = [
+pub(super) static ROUTES: [Route; 11] = [
     Route {
         answers: &[(200, "it runs"), (503, "it stops")],
         ..get("/healthz", Needs::Nothing, "Whether the server runs", |_, _| Ok(Asked::Health))
@@ -108,7 +109,7 @@ pub(super) static ROUTES: [Route; 9] = [
             ("after", "integer", "rooms behind this one; the last of the answer before"),
             ("limit", "integer", "so many at most: 1 to 10000, 1000 by default"),
         ],
-        ..get("/admin/rooms", Needs::Inspection, "Rooms, with their tick threads and taken seats", |_, query| {
+        ..get("/admin/rooms", Needs::Inspection, "Rooms: seats, properties, locks, tick threads", |_, query| {
             rooms(query)
         })
     },
@@ -134,6 +135,16 @@ pub(super) static ROUTES: [Route; 9] = [
         })
     },
     Route {
+        answers: &[(200, "done: nobody joins any more; who is there stays"), NO_ROOM],
+        ..post("/admin/rooms/{room}/lock", "Lets nobody into a room", |n, _| {
+            Ok(Asked::Bar { room: n[0], is_barred: true })
+        })
+    },
+    Route {
+        answers: &[(200, "done: people join again, if the game lets them"), NO_ROOM],
+        ..post("/admin/rooms/{room}/unlock", "Ends a lock", |n, _| Ok(Asked::Bar { room: n[0], is_barred: false }))
+    },
+    Route {
         body: &[("within_s", "integer", "at most so many seconds; drain_s by default"), TEXT],
         answers: &[(202, "it drains")],
         ..post(
@@ -157,12 +168,24 @@ const fn post(path: &'static str, summary: &'static str, ask: Ask) -> Route {
 
 /// The route of a request.
 pub(super) fn find(method: &Method, path: &str, query: Option<&str>) -> Result<Matched, Answer> {
+    find_in(
+        &ROUTES,
+        "there is nothing at this address; GET /admin/openapi.json describes what there is",
+        (method, path, query),
+    )
+}
+
+/// The same in any table; `lost` is said where nothing is.
+pub(in crate::control) fn find_in<A>(
+    routes: &'static [Route<A>],
+    lost: &str,
+    (method, path, query): (&Method, &str, Option<&str>),
+) -> Result<Matched<A>, Answer> {
     // HEAD is answered as GET; hyper leaves the body out
     let method = if *method == Method::HEAD { &Method::GET } else { method };
-    let mut of_path = ROUTES.iter().filter_map(|route| Some((route, numbers(route.path, path)?))).peekable();
+    let mut of_path = routes.iter().filter_map(|route| Some((route, numbers(route.path, path)?))).peekable();
     if of_path.peek().is_none() {
-        let words = "there is nothing at this address; GET /admin/openapi.json describes what there is";
-        return Err(failed(StatusCode::NOT_FOUND, words));
+        return Err(failed(StatusCode::NOT_FOUND, lost));
     }
     let known: Vec<&Method> = of_path.clone().map(|(route, _)| route.method).collect();
     let Some((route, numbers)) = of_path.find(|(route, _)| route.method == method) else {

@@ -28,7 +28,7 @@ fn connect(plain: &Arc<Plain>, read: &[u8]) -> TcpStream {
     let (plain, read) = (Arc::clone(plain), read.to_vec());
     let permit = plain.admit(client.local_addr().unwrap().ip()).unwrap();
     thread::spawn(move || {
-        runtime().block_on(serve_within(FOREVER, stream.into(), read, plain, permit));
+        runtime().block_on(serve_within(FOREVER, stream.into(), read, (plain, Ipv4Addr::LOCALHOST.into()), permit));
     });
     client
 }
@@ -36,7 +36,7 @@ fn connect(plain: &Arc<Plain>, read: &[u8]) -> TcpStream {
 /// In a place of its own.
 async fn serve(head_timeout: Duration, stream: PlainStream, read: Vec<u8>, plain: Arc<Plain>) {
     let permit = plain.admit(Ipv4Addr::LOCALHOST.into()).unwrap();
-    serve_within(head_timeout, stream, read, plain, permit).await;
+    serve_within(head_timeout, stream, read, (plain, Ipv4Addr::LOCALHOST.into()), permit).await;
 }
 
 fn runtime() -> tokio::runtime::Runtime {

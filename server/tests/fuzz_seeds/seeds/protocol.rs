@@ -15,7 +15,7 @@ use super::{Seed, slice};
 use crate::properties::layouts::LAYOUT;
 
 pub fn seeds() -> Vec<Seed> {
-    let messages = messages().into_iter().map(|(name, message)| ("messages", name, message));
+    let messages = messages().into_iter().chain(seats()).map(|(name, message)| ("messages", name, message));
     messages.chain(deltas()).chain(replicas()).chain(clients()).collect()
 }
 
@@ -57,37 +57,16 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         ("ok-join", client(ClientMessage::Join(JoinRequest::new("Grüße")))),
         ("ok-ping", client(ClientMessage::Ping { stamp_ms: u32::MAX })),
         ("ok-resync", client(ClientMessage::Resync)),
-        (
-            "ok-join-with-pass-and-wish",
-            client(ClientMessage::Join(JoinRequest::new("Ann").with_pass("ticket").wishing(r#"{"code": "K7QX4M"}"#))),
-        ),
-        ("ok-notice", server(ServerMessage::Notice { text: "Tea time.".into(), ends_in_s: Some(30) })),
         ("ok-command", client(ClientMessage::Command(vec![0; 300]))),
         ("ok-leave", client(ClientMessage::Leave)),
         ("ok-welcome", server(ServerMessage::Welcome { fingerprint: 1, schema: None })),
         ("ok-welcome-with-schema", server(ServerMessage::Welcome { fingerprint: 1, schema: Some(schema) })),
-        (
-            "ok-joined",
-            server(ServerMessage::Joined { room: 1, seat: 2, tick: Tick(3), rate_hz: 30, token: None, code: None }),
-        ),
         ("ok-refused", server(ServerMessage::Refused { reason: "The room is full.".into() })),
         ("ok-frame", frame.clone()),
         ("ok-frame-with-a-late-part", late.clone()),
         ("ok-inputs", inputs.clone()),
         ("ok-desync", client(ClientMessage::Desync { tick: Tick(9), hashes: vec![(0, 1), (300, u32::MAX)] })),
         ("ok-resume", client(ClientMessage::Resume(claim.clone()))),
-        (
-            "ok-resumed",
-            server(ServerMessage::Resumed {
-                room: 1,
-                seat: 2,
-                tick: Tick(3),
-                rate_hz: 30,
-                token,
-                events_lost: 4,
-                code: None,
-            }),
-        ),
         ("bad-resume-with-a-short-token", client(ClientMessage::Resume(claim))[..30].into()),
         ("bad-resume-of-2-to-the-40th-channels", [&[7; 33][..], &[0, 0, 0, 253, 0, 0, 0, 0, 0, 1, 0, 0]].concat()),
         ("bad-unknown-tag", vec![0x7F, 0, 0]),
@@ -104,6 +83,20 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         ("bad-schema-of-2-to-the-32nd-kinds", vec![0, 1, 1, 1, b'a', 0, 252, 0xFF, 0xFF, 0xFF, 0xFF]),
         ("bad-name-that-is-not-utf8", vec![1, 2, 0xFF, 0xFE]),
         ("bad-nothing", Vec::new()),
+    ]
+}
+
+/// About a seat.
+fn seats() -> Vec<(&'static str, Vec<u8>)> {
+    let (room, seat, tick, rate_hz, token) = (1, 2, Tick(3), 30, ResumeToken([7; 32]));
+    let join = JoinRequest::new("Ann").with_pass("ticket").wishing(r#"{"code": "K7QX4M"}"#);
+    let joined = ServerMessage::Joined { room, seat, tick, rate_hz, token: None, code: None };
+    let resumed = ServerMessage::Resumed { room, seat, tick, rate_hz, token, events_lost: 4, code: None };
+    vec![
+        ("ok-join-with-pass-and-wish", ClientMessage::Join(join).encode()),
+        ("ok-joined", joined.encode()),
+        ("ok-resumed", resumed.encode()),
+        ("ok-notice", ServerMessage::Notice { text: "Tea time.".into(), ends_in_s: Some(30) }.encode()),
     ]
 }
 

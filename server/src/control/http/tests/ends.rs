@@ -152,7 +152,12 @@ fn a_peer_that_leaves_early_ends_the_service() {
     client.shutdown(Shutdown::Both).unwrap();
     let plain = plain();
     let permit = plain.admit(Ipv4Addr::LOCALHOST.into()).unwrap();
-    runtime().block_on(serve_plain(stream.into(), b"GET / HT".to_vec(), Arc::clone(&plain), permit));
+    runtime().block_on(serve_plain(
+        stream.into(),
+        b"GET / HT".to_vec(),
+        (Arc::clone(&plain), Ipv4Addr::LOCALHOST.into()),
+        permit,
+    ));
     assert!(runtime().block_on(plain.drained(FOREVER)), "its place is free");
 }
 

@@ -82,7 +82,7 @@ fn connect(version: &'static SupportedProtocolVersion, plain: &Arc<Plain>, sent:
     let plain = Arc::clone(plain);
     let permit = plain.admit(Ipv4Addr::LOCALHOST.into()).unwrap();
     thread::spawn(move || {
-        runtime().block_on(serve_within(FOREVER, stream, read, plain, permit));
+        runtime().block_on(serve_within(FOREVER, stream, read, (plain, Ipv4Addr::LOCALHOST.into()), permit));
     });
     client
 }

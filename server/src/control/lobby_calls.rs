@@ -1,0 +1,224 @@
+//! What the public API asks, answered from the lobby, the tickets and the queue.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tracing::debug;
+
+use super::Control;
+use super::places::{TurnedAway, Why};
+use crate::handover::RoomId;
+use crate::handover::lobby_call::{LobbyAnswer, LobbyAsk, LobbyCall};
+use crate::handover::steer::RoomLine;
+use crate::lobby::queue::{Group, GroupId, Matched, Standing};
+use crate::lobby::tickets::Ticket;
+use crate::lobby::wish::{Creation, Which, Wish};
+use crate::lobby::{NoPlace, Placement};
+
+/// How often those who wait are looked at: ten thousand of them take some milliseconds.
+pub(super) const MATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// Most seats that are kept at once for one request.
+const SEATS_MAX: usize = 1_000;
+
+impl Why {
+    /// As an HTTP status.
+    fn status(self) -> u16 {
+        match self {
+            Self::NoPlace(NoPlace::NoRoom | NoPlace::NoCode) => 404,
+            Self::NoPlace(NoPlace::Full | NoPlace::Overloaded) | Self::Draining => 503,
+            Self::NoPlace(NoPlace::RoomFull | NoPlace::Locked | NoPlace::OtherGame) => 409,
+            Self::NoPlace(NoPlace::TooMany | NoPlace::Impossible) | Self::Wish | Self::Options => 400,
+            Self::Creation | Self::Ticket => 403,
+            Self::Creations => 429,
+        }
+    }
+}
+
+impl Control {
+    /// Answers at once.
+    pub(super) fn handle_lobby_call(&mut self, call: LobbyCall) {
+        let LobbyCall { ip, bearer, asked, answer } = call;
+        let said = self.account_of(ip, bearer.as_deref()).and_then(|account| self.answer(ip, account, asked));
+        // whoever asked may have given up
+        let _ = answer.send(said);
+    }
+
+    /// Whose the token is that a request shows; none for one who shows none. The seam for those who know accounts.
+    ///
+    /// # Errors
+    /// It is not good: a status and a sentence.
+    fn account_of(&mut self, _ip: IpAddr, _bearer: Option<&str>) -> Result<Option<String>, (u16, String)> {
+        Ok(None)
+    }
+
+    fn answer(&mut self, ip: IpAddr, account: Option<String>, asked: LobbyAsk) -> LobbyAnswer {
+        match asked {
+            LobbyAsk::Games => {
+                let game = |(name, rooms, players)| json!({ "game": name, "rooms": rooms, "players": players });
+                Ok(json!({ "games": self.lobby.games().into_iter().map(game).collect::<Vec<_>>() }))
+            }
+            LobbyAsk::Rooms { game, wish, max } => {
+                let game = self.game_named(game.as_deref())?;
+                let Which::Fitting { conditions, sort } = read_wish(wish)?.which else {
+                    return Err((400, "a list of rooms takes where and sort".to_owned()));
+                };
+                let rooms = self.lobby.list(game, &conditions, &sort, max);
+                Ok(json!({ "rooms": rooms.iter().map(line).collect::<Vec<_>>() }))
+            }
+            LobbyAsk::Reserve { game, wish, seats } => {
+                let game = self.game_named(game.as_deref())?;
+                let wish = read_wish(wish)?;
+                if !(1..=SEATS_MAX).contains(&seats) {
+                    return Err((400, format!("seats takes a number from 1 to {SEATS_MAX}")));
+                }
+                let placement = self.reserve(ip, game, &wish, seats).map_err(|away| self.told(&away))?;
+                let tickets = self.issue(placement, seats, account.as_ref())?;
+                Ok(self.reserved(placement.room, &tickets))
+            }
+            LobbyAsk::Queue { game, skill, group, players } => {
+                let game = self.game_named(game.as_deref())?;
+                self.refuse_while_draining().map_err(|away| self.told(&away))?;
+                let most = self.lobby.usual_seats(game);
+                if !(2..=most).contains(&players) || !(1..=players).contains(&group) || !skill.is_finite() {
+                    let text = format!("players takes 2 to {most}, group 1 to players, skill a number");
+                    return Err((400, text));
+                }
+                let group = Group { game, skill, size: group, players, account };
+                let busy = || (503, "too many wait in the queue; try again in a moment".to_owned());
+                let id = self.queue.enter(group, Instant::now()).ok_or_else(busy)?;
+                Ok(json!({ "id": id.0.to_string(), "state": "waiting" }))
+            }
+            LobbyAsk::Queued(id) => match self.queue.ask(GroupId(id), Instant::now()) {
+                Some(Standing::Waiting { waited, window }) => {
+                    Ok(json!({ "state": "waiting", "waited_s": waited.as_secs_f64(), "window": window }))
+                }
+                Some(Standing::Seated { told }) => Ok(told),
+                None => Err(unknown_group()),
+            },
+            LobbyAsk::Unqueue(id) if self.queue.leave(GroupId(id)) => Ok(json!({ "state": "left" })),
+            LobbyAsk::Unqueue(_) => Err(unknown_group()),
+            LobbyAsk::Ticket => {
+                let nobody = || (401, "show who you are: Authorization: Bearer TOKEN".to_owned());
+                let account = Some(account.ok_or_else(nobody)?);
+                let issued = self.tickets.issue(Ticket { room: None, account }, Instant::now() + self.keeps());
+                let ticket = issued.map_err(|error| (503, error.to_string()))?;
+                Ok(json!({ "ticket": ticket, "expires_in_s": self.keeps().as_secs() }))
+            }
+        }
+    }
+
+    fn told(&self, away: &TurnedAway) -> (u16, String) {
+        self.count_turned_away(away.why);
+        (away.why.status(), away.text.clone())
+    }
+
+    fn game_named(&self, name: Option<&str>) -> Result<usize, (u16, String)> {
+        let names: Vec<&str> = self.games.iter().map(|game| game.name()).collect();
+        match name {
+            None if names.len() == 1 => Ok(0),
+            None => Err((400, format!("say which game: one of {}", names.join(", ")))),
+            Some(name) => names
+                .iter()
+                .position(|known| *known == name)
+                .ok_or_else(|| (404, format!("this server hosts {}, not {name:?}", names.join(", ")))),
+        }
+    }
+
+    fn keeps(&self) -> Duration {
+        Duration::from_secs(self.lobby_config.reservation_s.into())
+    }
+
+    /// A ticket for each of the seats that are kept; without them the seats are free again.
+    fn issue(
+        &mut self,
+        placement: Placement,
+        seats: usize,
+        account: Option<&String>,
+    ) -> Result<Vec<String>, (u16, String)> {
+        let (room, expires) = (placement.room, Instant::now() + self.keeps());
+        let mut tickets = Vec::with_capacity(seats);
+        for left in (1..=seats).rev() {
+            match self.tickets.issue(Ticket { room: Some(room), account: account.cloned() }, expires) {
+                Ok(ticket) => tickets.push(ticket),
+                Err(error) => {
+                    (0..left).for_each(|_| self.give_back(room));
+                    for ticket in &tickets {
+                        self.tickets.redeem(ticket, Instant::now());
+                        self.give_back(room);
+                    }
+                    return Err((503, error.to_string()));
+                }
+            }
+        }
+        Ok(tickets)
+    }
+
+    fn reserved(&self, room: RoomId, tickets: &[String]) -> Value {
+        let mut told = json!({ "room": room.0, "tickets": tickets, "expires_in_s": self.keeps().as_secs() });
+        if let Some(code) = self.lobby.code_of(room) {
+            told["code"] = code.into();
+        }
+        told
+    }
+
+    /// Gives those a room who have found each other.
+    pub(super) fn match_queue(&mut self) {
+        if self.drain.is_on() {
+            return;
+        }
+        let now = Instant::now();
+        for matched in self.queue.match_up(now) {
+            if let Err((_, error)) = self.seat_match(&matched, now) {
+                // they stay and are matched again
+                debug!(error, "a match of the queue got no room");
+                break;
+            }
+        }
+    }
+
+    fn seat_match(&mut self, matched: &Matched, now: Instant) -> Result<(), (u16, String)> {
+        let mut creation = Creation::default();
+        // nobody else is sent there
+        creation.listing.hide(true);
+        let wish = Wish { which: Which::New(Box::new(creation)), spectate: false };
+        let placement = self
+            .open(matched.game, &wish.which, matched.players, None)
+            .map_err(|away| (away.why.status(), away.text))?;
+        let mut unused = matched.players;
+        for id in &matched.groups {
+            let Some(group) = self.queue.group(*id).cloned() else { continue };
+            unused -= group.size;
+            let tickets = self.issue(placement, group.size, group.account.as_ref()).inspect_err(|_| {
+                (0..unused).for_each(|_| self.give_back(placement.room));
+            })?;
+            let mut told = self.reserved(placement.room, &tickets);
+            told["state"] = "matched".into();
+            told["skill"] = matched.skill.into();
+            self.queue.seated(*id, told, now + self.keeps());
+        }
+        Ok(())
+    }
+}
+
+fn read_wish(wish: Value) -> Result<Wish, (u16, String)> {
+    let wish = if wish.is_null() { Ok(Wish::default()) } else { Wish::of_json(wish) };
+    wish.map_err(|error| (400, error.to_string()))
+}
+
+fn unknown_group() -> (u16, String) {
+    (404, "nobody waits under this id (any more): the seats were not taken in time, or nobody asked".to_owned())
+}
+
+fn line(line: &RoomLine) -> Value {
+    let properties: &BTreeMap<_, _> = &line.properties;
+    json!({
+        "room": line.room.0,
+        "game": line.game,
+        "players": line.taken,
+        "seats": line.seats,
+        "locked": line.locked,
+        "properties": properties,
+    })
+}
