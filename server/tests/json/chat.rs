@@ -59,3 +59,25 @@ fn what_the_chat_does_not_want_is_told_by_the_chat() {
     });
     server.stop();
 }
+
+#[test]
+fn a_wish_leads_to_a_room_of_ones_own_and_its_code_leads_others_there() {
+    let server = start::<Chat>(|_| {});
+    run(async {
+        let mut cid = Peer::joined(&server, "cid").await;
+        let mut ann = Peer::connect(&server).await;
+        ann.say(r#"{"join":{"name":"ann","wish":{"create":{"private":true}}}}"#).await;
+        let joined = ann.hear("joined").await;
+        let code = joined["code"].as_str().unwrap_or_else(|| panic!("no code: {joined}"));
+        let mut bob = Peer::connect(&server).await;
+        bob.say(&json!({ "join": { "name": "bob", "wish": { "code": code } } }).to_string()).await;
+        assert_eq!(bob.hear("joined").await["room"], joined["room"]);
+        assert_eq!(bob.event("here").await["names"], json!(["ann", "bob"]));
+        assert_eq!(cid.event("here").await["names"], json!(["cid"]));
+        let mut dan = Peer::connect(&server).await;
+        dan.say(r#"{"join":{"wish":{"cod":"x"}}}"#).await;
+        let refused = dan.hear("refused").await;
+        assert!(refused.as_str().is_some_and(|words| words.contains("cod")), "{refused}");
+    });
+    server.stop();
+}
