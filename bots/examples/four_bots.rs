@@ -18,7 +18,7 @@ pub struct Runner(u32);
 impl Behaviour<Four> for Runner {
     fn drive(&mut self, _: &Client<Four>, _: Duration) -> Keys {
         self.0 = self.0.wrapping_add(1);
-        let way = |ticks: u32| if self.0 / ticks % 2 == 0 { 1 } else { -1 };
+        let way = |ticks: u32| if (self.0 / ticks).is_multiple_of(2) { 1 } else { -1 };
         Keys { go: [way(37), way(53)] }
     }
 }
