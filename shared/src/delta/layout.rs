@@ -323,7 +323,7 @@ fn coding(quantizer: &Quantizer) -> Option<Coding> {
             number(*span, Motion::Pushed)
         }
         Quantizer::Float { .. } => return None,
-        Quantizer::Angle { bits } if (2..=24).contains(bits) => Coding::Turn { bits: *bits },
+        Quantizer::Angle { bits } if (2..=23).contains(bits) => Coding::Turn { bits: *bits },
         Quantizer::Angle { .. } => return None,
         Quantizer::Enum { variants } => {
             let span = u32::try_from(variants.len()).ok()?.checked_sub(1)?;
