@@ -13,6 +13,9 @@
 //! # }
 //! ```
 //!
+//! [`Server::host`] hosts several games. Which room a player gets is said by its wish ([`lobby::wish`]), over WebSocket or
+//! over the HTTP API ([`control::api`]).
+//!
 //! The floors, from the top; an import may only go down (`tests/floors.rs` guards that):
 //!
 //! ```text

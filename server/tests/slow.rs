@@ -25,6 +25,7 @@ fn who_reads_slowly_or_not_at_all_holds_little_and_is_shown_what_is_new() {
         fair: Duration::from_secs(1),
         stall: Duration::from_secs(7),
         rounds: 1,
+        unacked_max_bytes: None,
     };
     let mut rig = Rig::start(plan).expect("a free port");
     rig.run(|_| {}).expect("everybody is served");

@@ -76,7 +76,7 @@ impl<'a> BitWriter<'a> {
     }
 
     /// The lowest `bits` bits of `value`, 0 to 32; higher ones must be zero.
-    #[inline]
+    #[inline(always)]
     pub fn write(&mut self, value: u32, bits: u8) {
         debug_assert!(bits <= 32 && u64::from(value) < 1 << bits, "{value} does not fit {bits} bits");
         // fewer than 32 are held: nothing wraps, and nothing needs to be checked for that
@@ -87,6 +87,15 @@ impl<'a> BitWriter<'a> {
             self.held >>= 32;
             self.held_bits = self.held_bits.wrapping_sub(32);
         }
+    }
+
+    /// The same writer as a value of its own, for many writes: what it holds stays in registers. Only `write` may be
+    /// called, and things that are always inlined.
+    #[inline(always)]
+    pub(crate) fn at_once(&mut self, write: impl FnOnce(&mut BitWriter<'_>)) {
+        let mut writer = BitWriter { out: &mut *self.out, held: self.held, held_bits: self.held_bits };
+        write(&mut writer);
+        (self.held, self.held_bits) = (writer.held, writer.held_bits);
     }
 
     /// One bit.
@@ -122,22 +131,11 @@ impl<'a> BitWriter<'a> {
         }
     }
 
-    /// Where the writing is, for [`BitWriter::rewind`].
-    #[inline]
-    pub(crate) fn mark(&self) -> (usize, u64, u32) {
-        (self.out.len(), self.held, self.held_bits)
-    }
-
-    /// Forgets what was written since the mark.
-    pub(crate) fn rewind(&mut self, (length, held, held_bits): (usize, u64, u32)) {
-        self.out.truncate(length);
-        (self.held, self.held_bits) = (held, held_bits);
-    }
-
     /// The bits of the vector and those that are held.
     #[inline]
     pub(crate) fn written(&self) -> usize {
-        self.out.len() * 8 + self.held_bits as usize
+        // memory has not so many bytes that it could wrap
+        self.out.len().wrapping_mul(8).wrapping_add(self.held_bits as usize)
     }
 
     /// Pads to a whole byte.
@@ -293,7 +291,6 @@ mod tests {
         fn what_was_written_apart_is_appended(
             before in any::<u32>(),
             ops in prop::collection::vec(op(), 0..20),
-            forgotten in prop::collection::vec(op(), 0..5),
             width in 0u8..=32,
         ) {
             let put = |writer: &mut BitWriter<'_>, op: &Op| match *op {
@@ -304,9 +301,6 @@ mod tests {
             let (mut apart, mut appended, mut at_once) = (Vec::new(), Vec::new(), Vec::new());
             let mut writer = BitWriter::new(&mut apart);
             ops.iter().for_each(|op| put(&mut writer, op));
-            let mark = writer.mark();
-            forgotten.iter().for_each(|op| put(&mut writer, op));
-            writer.rewind(mark);
             let bits = writer.finish_counted();
 
             let mut writer = BitWriter::new(&mut appended);

@@ -1,37 +1,35 @@
 //! Rice codes of signed residuals: the one place that turns a residual and its context into bits.
 //!
-//! Zigzag makes it unsigned; the part above `k` bits in unary, ones and a zero, then `k` bits as they are. From fifteen
-//! ones on nothing is saved: then the whole follows raw.
+//! Zigzag makes it unsigned; the part above `k` bits in unary, zeros and a one, then `k` bits as they are. From fifteen
+//! zeros on nothing is saved: then the whole follows raw.
 
 use crate::bits::{BitReader, BitWriter, DecodeError};
 
-/// So many ones mean that the raw number follows.
+/// So many zeros mean that the raw number follows.
 const ESCAPE: u32 = 15;
 
-/// Writes `residual`, whose zigzag form has at most `width` bits (1 to 33), with parameter `k` (0 to 16).
+/// Writes `residual`, whose zigzag form has at most `width` bits (1 to 33), with parameter `k` (0 to 16); how many bits
+/// that took.
 #[inline(always)]
-pub(crate) fn write(residual: i64, k: u8, width: u8, bits: &mut BitWriter<'_>) {
+pub(crate) fn write(residual: i64, k: u8, width: u8, bits: &mut BitWriter<'_>) -> u32 {
     let zigzag = ((residual << 1) ^ (residual >> 63)).cast_unsigned();
-    let ones = zigzag.wrapping_shr(k.into());
-    if ones < u64::from(ESCAPE) {
+    let zeros = zigzag.wrapping_shr(k.into());
+    if zeros < u64::from(ESCAPE) {
+        let low = zigzag ^ zeros.wrapping_shl(k.into());
         // 31 bits at most: no shift is too wide
-        let ones = ones as u32;
-        let low = zigzag as u32 & below(k.into());
-        bits.write((low << 1).wrapping_shl(ones) | below(ones), (ones as u8).wrapping_add(1).wrapping_add(k));
+        let zeros = zeros as u8;
+        let length = zeros.wrapping_add(1).wrapping_add(k);
+        bits.write((low << 1 | 1).wrapping_shl(zeros.into()) as u32, length);
+        length.into()
     } else {
-        escape(zigzag, width, bits);
+        bits.at_once(|bits| escape(zigzag, width, bits));
+        ESCAPE.wrapping_add(width.into())
     }
-}
-
-/// So many ones, fewer than 32.
-#[inline(always)]
-fn below(bits: u32) -> u32 {
-    1u32.wrapping_shl(bits).wrapping_sub(1)
 }
 
 #[cold]
 fn escape(zigzag: u64, width: u8, bits: &mut BitWriter<'_>) {
-    bits.write((1 << ESCAPE) - 1, ESCAPE as u8);
+    bits.write(0, ESCAPE as u8);
     bits.write((zigzag & 0xffff) as u32, width.min(16));
     bits.write((zigzag >> 16) as u32, width.saturating_sub(16));
 }
@@ -43,12 +41,12 @@ fn escape(zigzag: u64, width: u8, bits: &mut BitWriter<'_>) {
 #[inline(always)]
 pub(crate) fn read(k: u8, width: u8, bits: &mut BitReader<'_>) -> Result<i64, DecodeError> {
     let held = bits.peek();
-    let ones = held.trailing_ones();
-    let zigzag = if ones < ESCAPE {
-        // the ones, the zero and what is below: 31 bits at most
-        bits.skip(ones.wrapping_add(1).wrapping_add(k.into()))?;
-        let low = held.wrapping_shr(ones.wrapping_add(1)) as u32 & below(k.into());
-        u64::from(ones).wrapping_shl(k.into()) | u64::from(low)
+    let zeros = held.trailing_zeros();
+    let zigzag = if zeros < ESCAPE {
+        // the zeros, the one and what is below: 31 bits at most
+        bits.skip(zeros.wrapping_add(1).wrapping_add(k.into()))?;
+        let low = held.wrapping_shr(zeros.wrapping_add(1)) as u32 & 1u32.wrapping_shl(k.into()).wrapping_sub(1);
+        u64::from(zeros.wrapping_shl(k.into()) | low)
     } else {
         read_escaped(width, bits)?
     };

@@ -164,7 +164,7 @@ fn channels() {
     let mut scratch = DeltaScratch::default();
     let past = Past { base: before.rows(), earlier: None };
     encode_delta(&layout, &past, after.rows(), &mut scratch, &mut bytes);
-    assert_eq!(hex(&bytes), "fe67a97afcffa10f00");
+    assert_eq!(hex(&bytes), "fe6729830000a01f00");
     // the ship that is still there flies on, straight but for a step; the other one starts
     let earlier = [[511, 252], [521, 255]]
         .map(|[x, turn]| rows(&[(3, 0, &[x, turn, 0, 4, name, 0, 0]), (70_001, 0, &[0, 0, 1, 0, 0, 0, 0])]));
@@ -172,8 +172,27 @@ fn channels() {
     bytes.clear();
     let past = Past { base: before.rows(), earlier: Some(earlier) };
     encode_delta(&layout, &past, after.rows(), &mut scratch, &mut bytes);
-    assert_eq!(hex(&bytes), "ffe7de7f86ff7fe80300");
+    assert_eq!(hex(&bytes), "ffe71e80220000d00f00");
     assert_eq!(format!("{:016x}", after.rows().hash(&layout)), "9409c02b7df744e6");
+}
+
+#[test]
+fn columns() {
+    let layout = Layout::new(&schema()).expect("sound");
+    // in a range, mostly the least, all equal; and plain, all but one at the largest, all equal and at no end
+    for (ships, expected) in [
+        ([[500, 0, 1], [507, 0, 1], [560, 9, 1], [531, 0, 1]], "09358440bd0f38f8cf31c10000"),
+        ([[3, 255, 0], [1000, 255, 0], [700, 255, 1], [90, 7, 0]], "0935840003a0cfab161e0f100000"),
+        ([[77, 8, 0], [77, 8, 0], [77, 8, 0], [77, 8, 0]], "093584803421080100"),
+    ] {
+        let mut ships_rows = RowBuffer::default();
+        for (id, [x, turn, up]) in (10..).zip(ships) {
+            ships_rows.push(EntityId(id), 0, 7).copy_from_slice(&[x, turn, up, 0, 0, 0, 0]);
+        }
+        let mut bytes = Vec::new();
+        encode_keyframe(&layout, ships_rows.rows(), &mut bytes);
+        assert_eq!(hex(&bytes), expected);
+    }
 }
 
 #[test]
@@ -190,13 +209,13 @@ fn a_rotation() {
     let earlier = Earlier { rows: [states[1].rows(), states[0].rows()], spacing: 1, ahead: 1, moved: None };
     let past = Past { base: states[2].rows(), earlier: Some(earlier) };
     encode_delta(&layout, &past, states[3].rows(), &mut DeltaScratch::default(), &mut bytes);
-    assert_eq!(hex(&bytes), "95ff3f1102");
+    assert_eq!(hex(&bytes), "5500001103");
     // the same by a range coder
     let tables = (0..Tables::BYTES).map(|at| (at % 251) as u8).collect();
     let layout = Layout::new(&Schema { kinds, tables, ..schema() }).expect("sound");
     bytes.clear();
     encode_delta(&layout, &past, states[3].rows(), &mut DeltaScratch::default(), &mut bytes);
-    assert_eq!(hex(&bytes), "afef7e08");
+    assert_eq!(hex(&bytes), "a7d7b1a0");
 }
 
 #[test]
@@ -236,4 +255,12 @@ fn a_frame() {
     frame::write_part_head(5, false, None, &mut message);
     message.extend_from_slice(&[0x11, 0x22]);
     assert_eq!(hex(&message), "a0020a1122");
+
+    message.clear();
+    let contents = Contents { parts: 2, in_order: true, ..Contents::default() };
+    frame::write_head(&head, None, &[], contents, &mut message);
+    frame::write_part_length(2, &mut message);
+    message.extend_from_slice(&[0x11, 0x22]);
+    message.extend_from_slice(&[0x33]);
+    assert_eq!(hex(&message), "c112020100000202112233");
 }

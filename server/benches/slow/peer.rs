@@ -29,7 +29,7 @@ pub enum Reads {
 /// What understands the frames.
 enum Mind {
     Whole(Box<Client<Circles>>),
-    Heads(Heads),
+    Heads(Box<Heads>),
 }
 
 pub struct Peer {
@@ -78,7 +78,7 @@ impl Peer {
         let mind = if is_whole {
             Mind::Whole(Box::new(Client::new(Profile::named(&name)).map_err(io::Error::other)?))
         } else {
-            Mind::Heads(Heads::new(name, &mut said))
+            Mind::Heads(Box::new(Heads::new(name, &mut said)))
         };
         let now = Instant::now();
         let mut peer = Self {

@@ -63,6 +63,11 @@ impl Recording {
         Ok(Self { lanes: numbers.iter().enumerate().map(lane).collect::<Result<_>>()? })
     }
 
+    /// It in pieces of so many frames, the last one shorter.
+    pub fn pieces(&self, frames: usize) -> Vec<Self> {
+        self.lanes.chunks(frames * CUBES * Cube::LANES).map(|lanes| Self { lanes: lanes.to_vec() }).collect()
+    }
+
     /// The lanes of each frame, cube after cube.
     pub fn frames(&self) -> impl ExactSizeIterator<Item = &[u32]> {
         self.lanes.chunks_exact(CUBES * Cube::LANES)

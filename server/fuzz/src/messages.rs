@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use tickwire_shared::delta::{KindLayout, Layout, RowBuffer, decode_keyframe};
-use tickwire_shared::protocol::frame::{self, Contents, Frame, OPEN_MAX};
+use tickwire_shared::protocol::frame::{self, Contents, Frame, FramePart, OPEN_MAX};
 use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::limits::{
     CLIENT_MESSAGE_MAX_BYTES, EVENTS_PER_FRAME_MAX, INPUTS_PER_MESSAGE_MAX, SERVER_MESSAGE_MAX_BYTES,
@@ -39,7 +39,7 @@ fn read_frame(message: &[u8]) -> bool {
     assert!(read.events.len() <= EVENTS_PER_FRAME_MAX);
     let ranges = read.owned.iter().chain(&read.events).chain(read.parts.iter().map(|part| &part.bits));
     let ends = ranges.fold(0, |end, range| {
-        assert!(end < range.start && range.start <= range.end, "pieces are in order, something in front of each");
+        assert!(end <= range.start && range.start <= range.end, "pieces are in order");
         range.end
     });
     assert!(ends <= message.len());
@@ -48,7 +48,9 @@ fn read_frame(message: &[u8]) -> bool {
     let events: Vec<&[u8]> = read.events.iter().map(|range| &message[range.clone()]).collect();
     let mut written = Vec::new();
     let parts = read.parts.len();
-    let contents = Contents { owned: owned.is_some(), events: !events.is_empty(), parts, in_order: false };
+    let is_at = |(at, part): (usize, &FramePart)| usize::from(part.handle) == at && part.keyframe && part.late == 0;
+    let in_order = parts > 0 && read.parts.iter().enumerate().all(is_at);
+    let contents = Contents { owned: owned.is_some(), events: !events.is_empty(), parts, in_order };
     frame::write_head(&read.head, Some(LAST), &read.closed, contents, &mut written);
     owned.inspect(|bits| frame::write_owned(bits, &mut written));
     if !events.is_empty() {
@@ -61,7 +63,12 @@ fn read_frame(message: &[u8]) -> bool {
             frame::write_late(late, &mut written);
         }
         let bits = &message[part.bits.clone()];
-        frame::write_part_head(part.handle, part.keyframe, (at + 1 < parts).then_some(bits.len()), &mut written);
+        let length = (at + 1 < parts).then_some(bits.len());
+        if in_order {
+            length.into_iter().for_each(|length| frame::write_part_length(length, &mut written));
+        } else {
+            frame::write_part_head(part.handle, part.keyframe, length, &mut written);
+        }
         written.extend_from_slice(bits);
     }
     assert!(written.len() <= message.len(), "we write nothing longer than it needs to be");

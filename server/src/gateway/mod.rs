@@ -167,11 +167,11 @@ impl Gateway {
 
     /// Word from the operator, for one or for all who have a seat.
     fn notify(&mut self, io: &mut Io<'_>, link: Option<LinkId>, text: &str, ends_in_s: Option<u32>) {
-        let notice = ServerMessage::Notice { text: text.to_owned(), ends_in_s }.encode();
+        let notice = ServerMessage::Notice { text: text.to_owned(), ends_in_s };
         let seated = |(id, session): (&LinkId, &Session)| session.seat().map(|_| *id);
         let links = link.map_or_else(|| self.sessions.iter().filter_map(seated).collect(), |link| vec![link]);
         for link in links.into_iter().filter(|link| self.sessions.get(link).is_some_and(|s| !s.has_ended())) {
-            io.queue(link, MessageKind::Binary, &notice);
+            self.say(io, link, &notice);
         }
     }
 

@@ -84,7 +84,7 @@ impl<G: Game> Room<G> {
         occupant.inputs.begin_anew();
         // and what was under way on the connection before is lost with it
         occupant.flight = Flight::default();
-        let events_lost = occupant.view.resume(&self.store, claim);
+        let events_lost = occupant.view.resume(&self.store, &mut self.encoder, claim);
         self.away[usize::from(seat.0)] = false;
         self.counts.seats_resumed += 1;
         Some(Returned { seat, events_lost, taken_from })

@@ -32,13 +32,16 @@ pub struct Terms {
     pub far_is_rarer: bool,
 }
 
-/// How many ticks there are from one part of a cell to the next for one who is so far away.
+/// The longest period. The others divide it: a cell that is due for those who wait so long is due for all.
+pub(super) const LONGEST_PERIOD: u32 = 4;
+
+/// How many ticks there are from one part of a cell to the next for one who is so many cells away, squared.
 #[inline]
-pub(super) fn period(cells_away: f32) -> u32 {
-    match cells_away {
-        near if near <= NEAR => 1,
-        far if far <= FAR => 2,
-        _ => 4,
+pub(super) fn period(away_squared: f32) -> u32 {
+    match away_squared {
+        near if near <= NEAR * NEAR => 1,
+        far if far <= FAR * FAR => 2,
+        _ => LONGEST_PERIOD,
     }
 }
 

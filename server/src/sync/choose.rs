@@ -6,7 +6,7 @@ use tickwire_shared::delta::Held;
 use super::budget;
 use super::channel::{Cell, Channel};
 use super::encode::{Encoder, NOTHING, base_of, late_base_of, step_base};
-use super::grid::Grid;
+use super::grid;
 use super::open::{Last, Next, Open};
 use super::store::Store;
 
@@ -44,8 +44,8 @@ pub(super) struct Chooser<'a> {
     pub(super) step_age: u32,
     /// How old is the client's last frame.
     pub(super) frame_age: u32,
-    /// For what is to be sent the more rarely the further away it is: from where.
-    pub(super) distance: Option<(&'a Grid, (f32, f32))>,
+    /// For what is to be sent the more rarely the further away it is: from where, in cells.
+    pub(super) distance: Option<(f32, f32)>,
     /// Channels that are wrong at the client, sorted.
     pub(super) wrong: &'a [Channel],
     /// There is room for all: parts are made at once.
@@ -100,8 +100,9 @@ impl Chooser<'_> {
     }
 
     fn is_due(&self, cell: Cell) -> bool {
-        let Some((grid, look)) = self.distance.filter(|_| cell != Cell::EVERYWHERE) else { return true };
-        budget::is_due(cell, self.now, budget::period(grid.cells_away(Some(look), cell)))
+        let Some(from) = self.distance.filter(|_| cell != Cell::EVERYWHERE) else { return true };
+        budget::is_due(cell, self.now, budget::LONGEST_PERIOD)
+            || budget::is_due(cell, self.now, budget::period(grid::away_squared(from, cell)))
     }
 
     /// A channel that the client does not have, if there is anything in it.

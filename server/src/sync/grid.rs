@@ -179,6 +179,13 @@ impl Grid {
         }
     }
 
+    /// A place in cells, for [`away_squared`]; none where there are no cells.
+    pub(super) fn in_cells(&self, (x, y): (f32, f32)) -> Option<(f32, f32)> {
+        let size = self.cell_size()?;
+        let (x, y) = within_the_grid(size, x, y);
+        Some((x / size, y / size))
+    }
+
     /// A number for the part of the world where one looks, some views wide; neighbours have different ones.
     pub(super) fn block(&self, look: Option<(f32, f32)>) -> u32 {
         const CELLS: i16 = 8;
@@ -226,6 +233,14 @@ fn cell_number(size: f32, at: f32) -> i16 {
 #[inline]
 fn off(number: f32, at: f32) -> f32 {
     (number - at).max(at - number - 1.0).max(0.0)
+}
+
+/// How far a cell is from a place, in cells and squared; 0 inside.
+#[inline]
+pub(super) fn away_squared((x, y): (f32, f32), cell: Cell) -> f32 {
+    let (column, row) = cell.numbers();
+    let (dx, dy) = (off(column.into(), x), off(row.into(), y));
+    dx * dx + dy * dy
 }
 
 /// Quicker than `hypot`, whose care for extremes nobody needs here.

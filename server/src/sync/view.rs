@@ -419,7 +419,7 @@ impl View {
             now: *tick,
             step_age: age(last.after.newest()),
             frame_age: self.frame.map_or(0, age),
-            distance: terms.far_is_rarer.then_some(self.look).flatten().map(|look| (grid, look)),
+            distance: terms.far_is_rarer.then_some(self.look).flatten().and_then(|look| grid.in_cells(look)),
             wrong: &self.wrong,
             is_ample,
             encoder,

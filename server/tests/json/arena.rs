@@ -53,7 +53,7 @@ fn json_and_binary_players_see_the_same_numbers() {
     let url = format!("ws://{}/ws", server.addr());
     run(async {
         let mut ann = Peer::joined(&server, "ann").await;
-        let mut bob = Connection::<Arena>::connect(&url, Profile { name: "bob".into() }).await.expect("it listens");
+        let mut bob = Connection::<Arena>::connect(&url, Profile::named("bob")).await.expect("it listens");
         let kinds = Schema::of::<Arena>().kinds;
         // what each held at a tick
         let mut told: BTreeMap<u64, BTreeMap<String, Map<String, Value>>> = BTreeMap::new();

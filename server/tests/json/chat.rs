@@ -4,6 +4,10 @@
 #[allow(dead_code, missing_docs, reason = "its main is not called here")]
 mod example;
 
+#[path = "../operator/http.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod http;
+
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -56,6 +60,44 @@ fn what_the_chat_does_not_want_is_told_by_the_chat() {
             ann.say(r#"{"command":{"say":"again"}}"#).await;
         }
         assert_eq!(ann.event("sorry").await, "not so fast: a line a second");
+    });
+    server.stop();
+}
+
+#[test]
+fn a_wish_leads_to_a_room_of_ones_own_and_its_code_leads_others_there() {
+    let server = start::<Chat>(|_| {});
+    run(async {
+        let mut cid = Peer::joined(&server, "cid").await;
+        let mut ann = Peer::connect(&server).await;
+        ann.say(r#"{"join":{"name":"ann","wish":{"create":{"private":true}}}}"#).await;
+        let joined = ann.hear("joined").await;
+        let code = joined["code"].as_str().unwrap_or_else(|| panic!("no code: {joined}"));
+        let mut bob = Peer::connect(&server).await;
+        bob.say(&json!({ "join": { "name": "bob", "wish": { "code": code } } }).to_string()).await;
+        assert_eq!(bob.hear("joined").await["room"], joined["room"]);
+        assert_eq!(bob.event("here").await["names"], json!(["ann", "bob"]));
+        assert_eq!(cid.event("here").await["names"], json!(["cid"]));
+        let mut dan = Peer::connect(&server).await;
+        dan.say(r#"{"join":{"wish":{"cod":"x"}}}"#).await;
+        let refused = dan.hear("refused").await;
+        assert!(refused.as_str().is_some_and(|words| words.contains("cod")), "{refused}");
+    });
+    server.stop();
+}
+
+#[test]
+fn the_operators_words_come_as_text() {
+    let server = start::<Chat>(|config| {
+        config.admin.listen = Some(([127, 0, 0, 1], 0).into());
+        config.admin.token = Some(http::TOKEN.to_owned());
+    });
+    run(async {
+        let mut ann = Peer::joined(&server, "ann").await;
+        let admin = server.admin_addr().expect("the admin listener is on");
+        let told = http::steer(admin, "POST", "/admin/message", r#"{"text":"we stop at ten"}"#);
+        assert_eq!(told.status, 200, "{}", told.body);
+        assert_eq!(ann.hear("notice").await["text"], "we stop at ten");
     });
     server.stop();
 }

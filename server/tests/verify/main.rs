@@ -177,9 +177,10 @@ fn flip(frame: &Frame, message: &[u8], handle: u16, lane: usize, by: u32) -> Vec
     encode_keyframe(&layout, flipped.rows(), &mut bits);
     let (mut old, mut new) = (Vec::new(), Vec::new());
     // the last part has no length
-    let length = |bytes: usize| (part.bits.end < message.len()).then_some(bytes);
-    frame::write_part_head(handle, true, length(part.bits.len()), &mut old);
-    frame::write_part_head(handle, true, length(bits.len()), &mut new);
+    if part.bits.end < message.len() {
+        frame::write_part_length(part.bits.len(), &mut old);
+        frame::write_part_length(bits.len(), &mut new);
+    }
     let before = &message[..part.bits.start - old.len()];
     [before, &new, &bits, &message[part.bits.end..]].concat()
 }

@@ -34,7 +34,7 @@ use syn::{DeriveInput, Error, Result};
 /// | an enum that derives `Replicate` | none | one lane, the variant's place |
 /// | `u8` to `u64`, `i8` to `i64` | `min = .., max = ..` | one lane, both borders included, at most 2³² values |
 /// | `f32` | `min = .., max = .., step = ..` | one lane, the nearest step |
-/// | `f32` | `angle_bits = ..` | one lane, radians; a full turn in 2 to the `angle_bits` steps, 2 to 24 |
+/// | `f32` | `angle_bits = ..` | one lane, radians; a full turn in 2 to the `angle_bits` steps, 2 to 23 |
 /// | `[f32; 4]` | `quat, bits = ..` | four lanes, a rotation as x, y, z, w of any length; 2 + 3 · `bits` bits, 2 to 16 |
 /// | `String` | `max_bytes = ..` | a lane for the length, and one for each four bytes; at most 255 bytes |
 /// | `[T; N]` of any of these | as for `T` | the lanes of `T`, `N` times; `N` from 1 to 65535 |

@@ -34,7 +34,7 @@
 //! #[derive(tickwire_shared::Replicate)]
 //! struct Ship { #[field(min = u64::MAX - 5, max = u64::MAX)] score: u64 }
 //! ```
-//! An angle has 2 to 24 bits:
+//! An angle has 2 to 23 bits:
 //! ```compile_fail
 //! #[derive(tickwire_shared::Replicate)]
 //! struct Ship { #[field(angle_bits = 32)] heading: f32 }

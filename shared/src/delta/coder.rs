@@ -53,9 +53,9 @@ impl Lean {
 /// What is known of a residual beforehand.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sureness {
-    /// How far off the forecast may be: see [`Forecast::class`](super::forecast::Forecast::class).
+    /// How far off the forecast may be: see [`class`](super::forecast::class).
     pub(super) class: usize,
-    /// Which lane it is of those of its coding: see [`Unit::place`].
+    /// Which of the three components of a rotation it is; else 0.
     pub(super) place: u8,
     pub(super) lean: Lean,
     /// How far off those before it in the row were.
@@ -64,8 +64,6 @@ pub(super) struct Sureness {
 
 /// The writing half.
 pub(super) trait Put {
-    /// A place to go back to.
-    type Mark: Copy;
     /// Each answer costs a bit at least. Then only rows that are marked tell of what was not expected, and rows that stop
     /// moving are listed in front; else all is asked of each row, since a likely answer costs next to nothing.
     const WHOLE_BITS: bool;
@@ -75,8 +73,6 @@ pub(super) trait Put {
     fn residual(&mut self, unit: &Unit, sure: Sureness, residual: i64, width: u8);
     /// A number of `bits` bits, 0 to 32.
     fn bits(&mut self, value: u32, bits: u8);
-    fn mark(&self) -> Self::Mark;
-    fn rewind(&mut self, mark: Self::Mark);
 
     /// What is put from here to [`Put::end`] is of one unit; for those who count it.
     #[inline(always)]
@@ -132,7 +128,6 @@ pub(super) trait Take {
 
 /// Rice codes: a bit for each answer.
 impl Put for BitWriter<'_> {
-    type Mark = (usize, u64, u32);
     const WHOLE_BITS: bool = true;
 
     #[inline]
@@ -153,15 +148,6 @@ impl Put for BitWriter<'_> {
     #[inline]
     fn count(&mut self, value: u32, k: u8) {
         BitWriter::count(self, value, k);
-    }
-
-    #[inline]
-    fn mark(&self) -> Self::Mark {
-        BitWriter::mark(self)
-    }
-
-    fn rewind(&mut self, mark: Self::Mark) {
-        BitWriter::rewind(self, mark);
     }
 }
 

@@ -6,6 +6,7 @@ use super::forecast::{Forecast, RowPast, Surprise};
 use super::keyframe;
 use super::layout::{Coding, KindLayout, Layout, Part, Unit};
 use super::past::{Past, RowPasts};
+use super::plain::{self, Expected};
 use super::row::{RowBuffer, Rows};
 use super::tables::Likely;
 use crate::bits::{BitReader, DecodeError};
@@ -56,14 +57,14 @@ pub fn decode_delta(
     }
 }
 
-fn decode_with<T: Take>(
+fn decode_with<T: TakeRow>(
     layout: &Layout,
     past: &Past<'_>,
     mut take: T,
     scratch: &mut DeltaScratch,
     out: &mut RowBuffer,
 ) -> Result<(), DecodeError> {
-    let DeltaScratch { decoding: lists, changed, .. } = scratch;
+    let DeltaScratch { decoding: lists, changed, expected, .. } = scratch;
     out.clear();
     changed.clear();
     let leans = take.bits(1)? != 0;
@@ -85,7 +86,7 @@ fn decode_with<T: Take>(
         decode_marked(moving, &mut take, &mut lists.exceptions)?;
     }
     decode_marked(kept, &mut take, &mut lists.started)?;
-    decode_rows(layout, &past, lists, &mut take, out, changed)?;
+    decode_rows(layout, &past, lists, &mut take, out, (changed, expected))?;
     take.all()
 }
 
@@ -183,13 +184,13 @@ enum Says {
 }
 
 /// The rows that changed, in their order: those that move and are no exception, and those that started.
-fn decode_rows<T: Take>(
+fn decode_rows<T: TakeRow>(
     layout: &Layout,
     past: &Past<'_>,
     lists: &Lists,
     rows: &mut T,
     out: &mut RowBuffer,
-    changed: &mut Vec<u32>,
+    (changed, expected): (&mut Vec<u32>, &mut Vec<[Expected; 3]>),
 ) -> Result<(), DecodeError> {
     let mut pasts = RowPasts::new(past);
     let mut started = lists.started.iter().peekable();
@@ -198,12 +199,10 @@ fn decode_rows<T: Take>(
         let (before, after) = lists.at(place);
         let (kind, row) = out.row_mut(layout, after).ok_or(DecodeError::OutOfRange("changed place"))?;
         let past = pasts.row(kind, before);
-        let (surprise, size) = if T::WHOLE_BITS { <_>::default() } else { past.unrest(kind) };
-        if !T::WHOLE_BITS && matches!(says, Says::Moves { .. }) && !rows.answer(Question::Moves(size))? {
-            return Ok(());
+        if rows.row(kind, &past, says, expected, row)? {
+            changed.push(after as u32);
         }
-        changed.push(after as u32);
-        decode_kept(kind, &past, says, (surprise, size), rows, row)
+        Ok(())
     };
     for (at, place) in lists.moving.iter().enumerate() {
         let place = *place as usize;
@@ -219,29 +218,88 @@ fn decode_rows<T: Take>(
     started.try_for_each(|(place, marked)| row(*place, Says::Starts { asked: *marked || !T::WHOLE_BITS }))
 }
 
-/// Changes a row, which is still as it was.
-#[inline(always)]
-fn decode_kept(
+/// How an entropy coder says rows.
+trait TakeRow: Take {
+    /// Changes a row, which is still as it was; tells whether it has changed.
+    fn row(
+        &mut self,
+        kind: &KindLayout,
+        past: &RowPast<'_>,
+        says: Says,
+        expected: &mut Vec<[Expected; 3]>,
+        row: &mut [u32],
+    ) -> Result<bool, DecodeError>;
+}
+
+impl TakeRow for BitReader<'_> {
+    #[inline(always)]
+    fn row(
+        &mut self,
+        kind: &KindLayout,
+        past: &RowPast<'_>,
+        says: Says,
+        expected: &mut Vec<[Expected; 3]>,
+        row: &mut [u32],
+    ) -> Result<bool, DecodeError> {
+        match says {
+            Says::Moves { asked: false } | Says::Starts { asked: false } => {
+                plain::decode(kind, past, expected, self, row)?;
+            }
+            Says::Moves { asked: true } => decode_marks(kind, past, true, self, row)?,
+            Says::Starts { asked: true } => decode_marks(kind, past, false, self, row)?,
+        }
+        Ok(true)
+    }
+}
+
+impl TakeRow for Likely<'_> {
+    fn row(
+        &mut self,
+        kind: &KindLayout,
+        past: &RowPast<'_>,
+        says: Says,
+        _: &mut Vec<[Expected; 3]>,
+        row: &mut [u32],
+    ) -> Result<bool, DecodeError> {
+        let unrest = past.unrest(kind);
+        let moves = matches!(says, Says::Moves { .. });
+        if moves && !self.answer(Question::Moves(unrest.1))? {
+            return Ok(false);
+        }
+        decode_asked(kind, past, moves, unrest, self, row)?;
+        Ok(true)
+    }
+}
+
+#[cold]
+fn decode_marks(
     kind: &KindLayout,
     past: &RowPast<'_>,
-    says: Says,
+    moves: bool,
+    rows: &mut impl Take,
+    row: &mut [u32],
+) -> Result<(), DecodeError> {
+    decode_asked(kind, past, moves, <_>::default(), rows, row)
+}
+
+/// Each unit is asked for, but those of a row that moves which are made for motion.
+#[inline]
+fn decode_asked(
+    kind: &KindLayout,
+    past: &RowPast<'_>,
+    moves: bool,
     (mut surprise, size): (Surprise, u8),
     rows: &mut impl Take,
     row: &mut [u32],
 ) -> Result<(), DecodeError> {
-    let (moves, asked) = match says {
-        Says::Moves { asked } => (true, asked),
-        Says::Starts { asked } => (false, asked),
-    };
     for unit in kind.units(Part::Public) {
-        if !unit.motion || (asked && !moves) {
+        if !unit.motion || !moves {
             let expected = past.expects(unit);
-            let told = expected || asked;
-            if !told || !rows.answer(Question::Changed { unit, expected, moves, size })? {
+            if !rows.answer(Question::Changed { unit, expected, moves, size })? {
                 continue;
             }
         }
-        decode_unit(unit, past, asked.then_some(size), &mut surprise, rows, row)?;
+        decode_unit(unit, past, Some(size), &mut surprise, rows, row)?;
     }
     Ok(())
 }
@@ -300,7 +358,7 @@ impl<'a> Entered<'a> {
 }
 
 #[inline(always)]
-fn decode_unit(
+pub(super) fn decode_unit(
     unit: &Unit,
     past: &RowPast<'_>,
     asked: Option<u8>,
@@ -311,33 +369,64 @@ fn decode_unit(
     match unit.coding {
         Coding::Number { bits: width, span, motion } => {
             let forecast = past.number(unit.first, width, motion);
-            let residual = decode_residual((unit, unit.place), &forecast, width + 1, surprise, rows)?;
+            let residual = decode_residual((unit, 0), &forecast, width.wrapping_add(1), surprise, rows)?;
             row[unit.first] = in_range(forecast.within(span).wrapping_add(residual), span)?;
         }
         Coding::Turn { bits: width } => {
             let forecast = past.turn(unit.first, width);
-            let residual = decode_residual((unit, unit.place), &forecast, width, surprise, rows)?;
+            let residual = decode_residual((unit, 0), &forecast, width, surprise, rows)?;
             row[unit.first] = (forecast.at.wrapping_add(residual) & ((1 << width) - 1)) as u32;
         }
         Coding::Quat { bits: width } => {
-            let mut turned = past.turned(unit, width);
+            let turned = past.turned(unit, width);
+            let mut largest = turned.largest;
             if let Some(size) = asked
                 && rows.answer(Question::Another { near: turned.near, size })?
             {
-                turned.largest = rows.bits(2)?;
-                turned.forecasts = past.quat(unit, width, turned.largest);
+                largest = rows.bits(2)?;
             }
-            let span = (1 << width) - 1;
-            let lanes = &mut row[unit.first..unit.first + Quat::LANES];
-            lanes[0] = turned.largest;
-            for ((place, forecast), lane) in (0..).zip(&turned.forecasts).zip(&mut lanes[1..]) {
-                let residual = decode_residual((unit, place), forecast, width + 1, surprise, rows)?;
-                *lane = in_range(forecast.within(span).wrapping_add(residual), span)?;
-            }
+            let lanes = Quat::lanes_of_mut(row, unit.first);
+            *surprise = if largest == turned.now {
+                decode_quat(unit, &turned.forecasts, width, *surprise, rows, lanes)?
+            } else {
+                lanes[0] = largest;
+                decode_another(unit, past, width, *surprise, rows, lanes)?
+            };
         }
         Coding::Raw { .. } | Coding::Text { .. } => decode_whole(unit, rows, row)?,
     }
     Ok(())
+}
+
+/// The three components that are not the largest.
+#[inline(always)]
+fn decode_quat(
+    unit: &Unit,
+    [a, b, c]: &[Forecast; 3],
+    width: u8,
+    mut surprise: Surprise,
+    rows: &mut impl Take,
+    lanes: &mut [u32; Quat::LANES],
+) -> Result<Surprise, DecodeError> {
+    let (span, bits) = ((1 << width) - 1, width.wrapping_add(1));
+    let lane = |forecast: &Forecast, residual: i64| in_range(forecast.within(span).wrapping_add(residual), span);
+    lanes[1] = lane(a, decode_residual((unit, 0), a, bits, &mut surprise, rows)?)?;
+    lanes[2] = lane(b, decode_residual((unit, 1), b, bits, &mut surprise, rows)?)?;
+    lanes[3] = lane(c, decode_residual((unit, 2), c, bits, &mut surprise, rows)?)?;
+    Ok(surprise)
+}
+
+/// The same where another component is the largest than was.
+#[cold]
+fn decode_another(
+    unit: &Unit,
+    past: &RowPast<'_>,
+    width: u8,
+    surprise: Surprise,
+    rows: &mut impl Take,
+    lanes: &mut [u32; Quat::LANES],
+) -> Result<Surprise, DecodeError> {
+    decode_quat(unit, &past.quat(unit, width, lanes[0]), width, surprise, rows, lanes)
 }
 
 #[inline]

@@ -5,11 +5,13 @@ use super::forecast::{Forecast, RowPast, Surprise};
 use super::keyframe;
 use super::layout::{Coding, KindLayout, Layout, Part, Unit, bits_for};
 use super::past::{Past, RowPasts};
+use super::plain::{self, Expected};
 use super::row::{EntityRow, Rows, same_rows};
 use super::spent::{Counted, Spent};
 use super::tables::{Answers, Training};
 use crate::bits::BitWriter;
 use crate::schema::quant::{text_byte, wrapped_difference};
+use crate::schema::quat::Quat;
 
 /// Appends all rows of `now`.
 pub fn encode_keyframe(layout: &Layout, now: Rows<'_>, out: &mut Vec<u8>) {
@@ -45,6 +47,8 @@ pub struct DeltaScratch {
     rows: Vec<u8>,
     answers: [Answers; 2],
     spent: Spent,
+    /// Of the rotations of the row that is being coded, at either end.
+    pub(super) expected: Vec<[Expected; 3]>,
     pub(super) decoding: super::decode::Lists,
 }
 
@@ -154,7 +158,7 @@ impl DeltaScratch {
 
     /// One merge of two lists sorted by id, in three cases: kept, entered, removed. The same id with another kind is
     /// removed and entered. Rows that are kept and changed are written on the way. Tells how many are kept.
-    fn compare(&mut self, layout: &Layout, past: &Past<'_>, now: Rows<'_>, rows: &mut impl Put) -> usize {
+    fn compare(&mut self, layout: &Layout, past: &Past<'_>, now: Rows<'_>, rows: &mut impl PutRow) -> usize {
         self.removed.clear();
         self.entered.clear();
         self.exceptions.clear();
@@ -197,7 +201,7 @@ impl DeltaScratch {
 
     /// Notes what has become of a row, and writes it when it changed.
     #[inline]
-    fn keep<P: Put>(
+    fn keep<P: PutRow>(
         &mut self,
         kind: &KindLayout,
         pasts: &mut RowPasts<'_>,
@@ -214,23 +218,7 @@ impl DeltaScratch {
         } else if !moves {
             return;
         }
-        let unrest = if P::WHOLE_BITS { <_>::default() } else { past.unrest(kind) };
-        let mut marked = false;
-        if !P::WHOLE_BITS {
-            if moves {
-                rows.answer(Question::Moves(unrest.1), changed);
-            }
-            if changed {
-                encode_asked(kind, &past, to, moves, unrest, rows);
-            }
-        } else if changed {
-            let mark = rows.mark();
-            marked = !encode_plain(kind, &past, to, rows);
-            if marked {
-                rows.rewind(mark);
-                encode_marks(kind, &past, to, moves, rows);
-            }
-        }
+        let marked = rows.row(kind, &past, to, (moves, changed), &mut self.expected);
         if moves {
             if !changed || marked {
                 self.exceptions.push((self.moving, marked));
@@ -287,29 +275,58 @@ fn encode_entered<'a>(
     }
 }
 
-/// The units that are expected to change. Tells whether that is all: if not, what was written is of no use.
-#[inline]
-fn encode_plain(kind: &KindLayout, past: &RowPast<'_>, row: &[u32], rows: &mut impl Put) -> bool {
-    let mut surprise = Surprise::default();
-    for unit in kind.units(Part::Public) {
-        rows.begin();
-        let differs = unit.motion || unit.differs(past.base, row);
-        if !unit.motion {
-            if past.expects(unit) {
-                rows.answer(Question::Changed { unit, expected: true, moves: true, size: 0 }, differs);
-            } else if differs {
-                return false;
-            }
-        }
-        if differs && !encode_unit(unit, past, unit.of(row), None, &mut surprise, rows) {
-            return false;
-        }
-        rows.end(unit);
-    }
-    true
+/// How an entropy coder says rows.
+trait PutRow: Put {
+    /// What has become of a row that moved or has changed. Tells whether it has to be marked.
+    fn row(
+        &mut self,
+        kind: &KindLayout,
+        past: &RowPast<'_>,
+        row: &[u32],
+        moves_changed: (bool, bool),
+        expected: &mut Vec<[Expected; 3]>,
+    ) -> bool;
 }
 
-/// The same, and a flag for each of the other units; of a row that did not move for all of them.
+impl PutRow for Counted<'_, '_> {
+    #[inline(always)]
+    fn row(
+        &mut self,
+        kind: &KindLayout,
+        past: &RowPast<'_>,
+        row: &[u32],
+        (moves, changed): (bool, bool),
+        expected: &mut Vec<[Expected; 3]>,
+    ) -> bool {
+        let marked = changed && !plain::encode(kind, past, row, expected, self);
+        if marked {
+            encode_marks(kind, past, row, moves, self);
+        }
+        marked
+    }
+}
+
+impl PutRow for Answers {
+    fn row(
+        &mut self,
+        kind: &KindLayout,
+        past: &RowPast<'_>,
+        row: &[u32],
+        (moves, changed): (bool, bool),
+        _: &mut Vec<[Expected; 3]>,
+    ) -> bool {
+        let unrest = past.unrest(kind);
+        if moves {
+            self.answer(Question::Moves(unrest.1), changed);
+        }
+        if changed {
+            encode_asked(kind, past, row, moves, unrest, self);
+        }
+        false
+    }
+}
+
+/// The plain units, and a flag for each of the others; of a row that did not move for all of them.
 #[cold]
 fn encode_marks(kind: &KindLayout, past: &RowPast<'_>, row: &[u32], moves: bool, rows: &mut impl Put) {
     encode_asked(kind, past, row, moves, <_>::default(), rows);
@@ -333,53 +350,82 @@ fn encode_asked(
             rows.answer(Question::Changed { unit, expected: past.expects(unit), moves, size }, differs);
         }
         if differs {
-            encode_unit(unit, past, unit.of(row), Some(size), &mut surprise, rows);
+            encode_unit(unit, past, row, Some(size), &mut surprise, rows);
         }
         rows.end(unit);
     }
 }
 
-/// Tells whether it could be said: a rotation whose largest component is another than was expected has to be `asked`, and with which size.
+/// One unit. A rotation has to be `asked` whether another component is the largest, and with which size.
 #[inline(always)]
-fn encode_unit(
+pub(super) fn encode_unit(
     unit: &Unit,
     past: &RowPast<'_>,
-    to: &[u32],
+    row: &[u32],
     asked: Option<u8>,
     surprise: &mut Surprise,
     rows: &mut impl Put,
-) -> bool {
+) {
     match unit.coding {
         Coding::Number { bits: width, span, motion } => {
             let forecast = past.number(unit.first, width, motion);
-            let residual = i64::from(to[0]).wrapping_sub(forecast.within(span));
-            encode_residual((unit, unit.place), &forecast, residual, width + 1, surprise, rows);
+            let residual = i64::from(row[unit.first]).wrapping_sub(forecast.within(span));
+            encode_residual((unit, 0), &forecast, residual, width.wrapping_add(1), surprise, rows);
         }
         Coding::Turn { bits: width } => {
             let forecast = past.turn(unit.first, width);
-            let residual = wrapped_difference(to[0], forecast.at as u32, width);
-            encode_residual((unit, unit.place), &forecast, residual, width, surprise, rows);
+            let residual = wrapped_difference(row[unit.first], forecast.at as u32, width);
+            encode_residual((unit, 0), &forecast, residual, width, surprise, rows);
         }
         Coding::Quat { bits: width } => {
-            let mut turned = past.turned(unit, width);
+            let to = Quat::lanes_of(row, unit.first);
+            let turned = past.turned(unit, width);
             let another = to[0] != turned.largest;
             if let Some(size) = asked {
                 rows.answer(Question::Another { near: turned.near, size }, another);
                 if another {
                     rows.bits(to[0], 2);
-                    turned.forecasts = past.quat(unit, width, to[0]);
                 }
-            } else if another {
-                return false;
             }
-            for ((place, forecast), lane) in (0..).zip(&turned.forecasts).zip(&to[1..]) {
-                let residual = i64::from(*lane).wrapping_sub(forecast.within((1 << width) - 1));
-                encode_residual((unit, place), forecast, residual, width + 1, surprise, rows);
-            }
+            *surprise = if to[0] == turned.now {
+                encode_quat(unit, &turned.forecasts, to, width, *surprise, rows)
+            } else {
+                encode_another(unit, past, to, width, *surprise, rows)
+            };
         }
-        Coding::Raw { .. } | Coding::Text { .. } => encode_whole(unit, to, rows),
+        Coding::Raw { .. } | Coding::Text { .. } => encode_whole(unit, unit.of(row), rows),
     }
-    true
+}
+
+/// The three components that are not the largest.
+#[inline(always)]
+fn encode_quat(
+    unit: &Unit,
+    [a, b, c]: &[Forecast; 3],
+    to: &[u32; Quat::LANES],
+    width: u8,
+    mut surprise: Surprise,
+    rows: &mut impl Put,
+) -> Surprise {
+    let residual = |forecast: &Forecast, lane: u32| i64::from(lane).wrapping_sub(forecast.within((1 << width) - 1));
+    let bits = width.wrapping_add(1);
+    encode_residual((unit, 0), a, residual(a, to[1]), bits, &mut surprise, rows);
+    encode_residual((unit, 1), b, residual(b, to[2]), bits, &mut surprise, rows);
+    encode_residual((unit, 2), c, residual(c, to[3]), bits, &mut surprise, rows);
+    surprise
+}
+
+/// The same where another component is the largest than was.
+#[cold]
+fn encode_another(
+    unit: &Unit,
+    past: &RowPast<'_>,
+    to: &[u32; Quat::LANES],
+    width: u8,
+    surprise: Surprise,
+    rows: &mut impl Put,
+) -> Surprise {
+    encode_quat(unit, &past.quat(unit, width, to[0]), to, width, surprise, rows)
 }
 
 #[inline(always)]

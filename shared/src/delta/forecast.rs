@@ -6,7 +6,7 @@
 use super::coder::Lean;
 use super::layout::{KindLayout, Unit};
 use crate::schema::quant::wrapped_difference;
-use crate::schema::quat::Quat;
+use crate::schema::quat::{Bend, Quat};
 
 /// How far ahead the coming state is, measured by the distance of those that are held.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,7 @@ pub(super) struct Pace {
     spacing: u8,
     ahead: u8,
     /// What rounding alone may amount to: a step is known to one lane at best, and that grows with the distance.
-    rounding: u64,
+    rounding: u16,
 }
 
 /// A row as it was.
@@ -43,30 +43,40 @@ pub(super) struct Forecast {
     /// May lie outside the lane's range.
     pub(super) at: i64,
     /// How far off it may be, in eighths.
-    doubt: u64,
+    pub(super) doubt: u64,
     pub(super) lean: Lean,
 }
 
 /// Where a rotation is expected.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turned {
+    /// Which component is the largest now.
+    pub(super) now: u32,
+    /// For the others.
+    pub(super) forecasts: [Forecast; 3],
     /// Which component is expected to be the largest.
     pub(super) largest: u32,
     /// By how much it is ahead of the second one, as a power of two.
     pub(super) near: u8,
-    /// For the others.
-    pub(super) forecasts: [Forecast; 3],
 }
 
 /// How far off the forecasts of a row have been so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Surprise {
+    /// In quarters of a lane.
     pub(super) by: u64,
     /// Whether the last two residuals went with their lean or against it: see [`Surprise::note`].
     pub(super) trend: u8,
 }
 
 impl<'a> RowPast<'a> {
+    /// The same, for one who knows how many lanes it has: then one check of an index does for all states.
+    #[inline(always)]
+    pub(super) fn cut(&self, lanes: usize) -> Self {
+        let earlier = self.earlier.as_ref().map(|([before, older], pace)| ([&before[..lanes], &older[..lanes]], *pace));
+        Self { base: &self.base[..lanes], earlier }
+    }
+
     /// Whether a unit is expected to change: it is made for motion, or it changed the last time.
     #[inline]
     pub(super) fn expects(&self, unit: &Unit) -> bool {
@@ -79,7 +89,7 @@ impl<'a> RowPast<'a> {
     pub(super) fn unrest(&self, kind: &KindLayout) -> (Surprise, u8) {
         let Some(([before, older], pace)) = &self.earlier else { return (Surprise::default(), 0) };
         let (mut wrong, mut far) = (0u64, 0u64);
-        for lane in kind.moving_lanes() {
+        for lane in kind.straight_lanes() {
             let lane = usize::from(*lane);
             let [base, before, older] = [self.base, before, older].map(|row| i64::from(row[lane]));
             let (step, last) = (base - before, before - older);
@@ -88,7 +98,7 @@ impl<'a> RowPast<'a> {
         }
         let size = (64 - far.wrapping_add(wrong).leading_zeros()) as u8;
         let wrong = pace.scale(wrong.cast_signed()).unsigned_abs();
-        (Surprise { by: wrong.wrapping_mul(kind.moving_share()) >> 16, trend: 0 }, size)
+        (Surprise { by: wrong.wrapping_mul(kind.straight_share()) >> 14, trend: 0 }, size)
     }
 
     /// For a number with its lane at `lane`.
@@ -97,7 +107,7 @@ impl<'a> RowPast<'a> {
         let base = i64::from(self.base[lane]);
         let Some(([before, older], pace)) = &self.earlier else { return Forecast::unknown(base, width) };
         let (before, older) = (i64::from(before[lane]), i64::from(older[lane]));
-        Forecast::new(base, [base.wrapping_sub(before), before.wrapping_sub(older)], pace, motion)
+        Forecast::new(base, [base.wrapping_sub(before), before.wrapping_sub(older)], *pace, motion)
     }
 
     /// For an angle with its lane at `lane`.
@@ -107,7 +117,7 @@ impl<'a> RowPast<'a> {
         let Some(([before, older], pace)) = &self.earlier else { return Forecast::unknown(base.into(), width) };
         let steps =
             [wrapped_difference(base, before[lane], width), wrapped_difference(before[lane], older[lane], width)];
-        Forecast::new(base.into(), steps, pace, Motion::Steady)
+        Forecast::new(base.into(), steps, *pace, Motion::Steady)
     }
 
     /// For a rotation.
@@ -117,23 +127,24 @@ impl<'a> RowPast<'a> {
         let forecasts = match &self.earlier {
             Some(([before, older], pace)) => {
                 let seen = |row: &[u32]| quat.seen_from(now, Quat::lanes_of(row, unit.first));
-                Forecast::turned(quat, [base, seen(before), seen(older)], pace)
+                Forecast::turned(quat, [base, seen(before), seen(older)], *pace)
             }
             None => base.map(|lane| Forecast::unknown(lane.into(), width)),
         };
         let [a, b, c] = &forecasts;
         let (largest, near) = quat.largest(now, [a.at, b.at, c.at]);
-        let forecasts = if largest == now { forecasts } else { self.quat(unit, width, largest) };
-        Turned { largest, near, forecasts }
+        Turned { now, forecasts, largest, near }
     }
 
-    /// For the three small components of a rotation, seen with component `largest` as the largest.
-    #[cold]
+    /// For the three small components of a rotation, seen with component `largest` as the largest, where that is another
+    /// than now.
     pub(super) fn quat(&self, unit: &Unit, width: u8, largest: u32) -> [Forecast; 3] {
         let quat = Quat::new(width);
         let seen = |row: &[u32]| quat.seen_from(largest, Quat::lanes_of(row, unit.first));
         match &self.earlier {
-            Some(([before, older], pace)) => Forecast::turned(quat, [seen(self.base), seen(before), seen(older)], pace),
+            Some(([before, older], pace)) => {
+                Forecast::turned(quat, [seen(self.base), seen(before), seen(older)], *pace)
+            }
             None => seen(self.base).map(|lane| Forecast::unknown(lane.into(), width)),
         }
     }
@@ -142,15 +153,21 @@ impl<'a> RowPast<'a> {
 impl Pace {
     /// For states `spacing` ticks apart, and one that is `ahead` ticks after them.
     pub(super) fn new(spacing: u8, ahead: u8) -> Self {
-        let times = u64::from(ahead.checked_div(spacing).unwrap_or(0));
+        let times = u16::from(ahead.checked_div(spacing).unwrap_or(0));
         Self { spacing, ahead, rounding: 16 * times.saturating_sub(1) }
+    }
+
+    /// The coming state is as far ahead as those that are held are apart: mostly so, and then there is less to reckon.
+    #[inline(always)]
+    fn is_even(&self) -> bool {
+        self.ahead == self.spacing
     }
 
     /// How many times as much as in one step a turning body leaves the straight line, in halves.
     #[inline(always)]
     fn bends(&self) -> i64 {
         let (ahead, spacing) = (i64::from(self.ahead), i64::from(self.spacing.max(1)));
-        if ahead == spacing { 2 } else { ahead * (ahead + spacing) / (spacing * spacing) }
+        if self.is_even() { 2 } else { ahead * (ahead + spacing) / (spacing * spacing) }
     }
 
     /// What `by` in one spacing comes to in the time ahead. `by` has 34 bits at most.
@@ -159,7 +176,7 @@ impl Pace {
         let ahead = by.wrapping_mul(self.ahead.into());
         // division by a constant is quick
         match self.spacing {
-            _ if self.ahead == self.spacing => by,
+            _ if self.is_even() => by,
             0 | 1 => ahead,
             2 => ahead / 2,
             3 => ahead / 3,
@@ -177,26 +194,31 @@ impl Forecast {
 
     /// Of three components, in three states. A body that goes on turning follows a circle.
     #[inline(always)]
-    fn turned(quat: Quat, [base, before, older]: [[u32; 3]; 3], pace: &Pace) -> [Self; 3] {
-        let [a, b, c]: [[i64; 2]; 3] = [0, 1, 2].map(|i| {
+    fn turned(quat: Quat, [base, before, older]: [[u32; 3]; 3], pace: Pace) -> [Self; 3] {
+        let steps = |i: usize| {
             let (base, before, older) = (i64::from(base[i]), i64::from(before[i]), i64::from(older[i]));
             [base.wrapping_sub(before), before.wrapping_sub(older)]
-        });
-        let straight = |i: usize, steps: [i64; 2]| Self::new(base[i].into(), steps, pace, Motion::Steady);
-        let plain = [straight(0, a), straight(1, b), straight(2, c)];
-        let Some(bend) = quat.bend(base, [a[0], b[0], c[0]], pace.bends()) else { return plain };
-        let bent = |i: usize, steps: [i64; 2]| {
-            let [now, ahead] = bend(base[i]);
-            let mut forecast = Self::new(base[i].into(), [steps[0].wrapping_add(now), steps[1]], pace, Motion::Steady);
-            forecast.at = plain[i].at.wrapping_sub(ahead);
-            forecast
         };
-        [bent(0, a), bent(1, b), bent(2, c)]
+        let steps = [steps(0), steps(1), steps(2)];
+        let bend = quat.bend(base, steps.map(|[step, _]| step), pace.bends());
+        [
+            Self::bent(base[0], steps[0], bend, pace),
+            Self::bent(base[1], steps[1], bend, pace),
+            Self::bent(base[2], steps[2], bend, pace),
+        ]
+    }
+
+    /// Of one component.
+    #[inline(always)]
+    fn bent(base: u32, [step, last]: [i64; 2], bend: Bend, pace: Pace) -> Self {
+        let (now, ahead) = bend.of(base, pace.is_even());
+        let at = i64::from(base).wrapping_add(pace.scale(step)).wrapping_sub(ahead);
+        Self { at, ..Self::new(base.into(), [step.wrapping_add(now), last], pace, Motion::Steady) }
     }
 
     /// `steps`: the last one, and the one before.
     #[inline(always)]
-    fn new(base: i64, [step, before]: [i64; 2], pace: &Pace, motion: Motion) -> Self {
+    fn new(base: i64, [step, before]: [i64; 2], pace: Pace, motion: Motion) -> Self {
         let surprise = step.wrapping_sub(before);
         let (step, surprise) = match motion {
             // half of what changed the last time changes again
@@ -208,8 +230,10 @@ impl Forecast {
         };
         let (step, surprise) = (pace.scale(step), pace.scale(surprise));
         // steps have 34 bits at most, times at most 32: nothing wraps
-        let doubt =
-            step.unsigned_abs().wrapping_add(surprise.unsigned_abs().wrapping_mul(8)).wrapping_add(pace.rounding);
+        let doubt = step
+            .unsigned_abs()
+            .wrapping_add(surprise.unsigned_abs().wrapping_mul(8))
+            .wrapping_add(pace.rounding.into());
         Self { at: base.wrapping_add(step), doubt, lean: Lean { by: surprise, step, far: pace.ahead > pace.spacing } }
     }
 
@@ -219,31 +243,43 @@ impl Forecast {
         self.at.clamp(0, span.into())
     }
 
-    /// How far off it may be, given how far off those before it in the row were: two classes for each power of two of
-    /// it, in eighths.
+    /// See [`class`].
     #[inline(always)]
     pub(super) fn class(&self, surprise: Surprise) -> usize {
-        let doubt = self.doubt.wrapping_add(surprise.by.wrapping_mul(12)) | 1;
-        let octave = doubt.ilog2();
-        // the bit below the highest one
-        let below = (doubt << 1).wrapping_shr(octave) as u32 & 1;
-        (octave.wrapping_mul(2).wrapping_add(below) as usize).min(CLASSES - 1)
+        class(self.doubt, surprise.by)
     }
+}
+
+/// How far off a forecast may be, given how far off those before it in the row were: two classes for each power of two of
+/// it, in eighths.
+#[inline(always)]
+pub(super) fn class(doubt: u64, surprise: u64) -> usize {
+    let doubt = doubt.wrapping_add(surprise.wrapping_mul(3)) | 1;
+    let octave = doubt.ilog2();
+    // the bit below the highest one
+    let below = (doubt << 1).wrapping_shr(octave) as u32 & 1;
+    (octave.wrapping_mul(2).wrapping_add(below) as usize).min(CLASSES - 1)
 }
 
 impl Surprise {
     /// How many trends there are: two residuals, each none, with its lean, or against it.
     pub(super) const TRENDS: usize = 9;
 
+    /// How far off they are thought to be after one more residual.
+    #[inline(always)]
+    pub(super) fn after(by: u64, residual: i64) -> u64 {
+        by.wrapping_mul(5).wrapping_add(residual.unsigned_abs().wrapping_mul(12)).wrapping_add(4) >> 3
+    }
+
     #[inline(always)]
     pub(super) fn note(&mut self, residual: i64, lean: &Lean) {
-        self.by = self.by.wrapping_add(residual.unsigned_abs()).wrapping_add(1) >> 1;
+        self.by = Self::after(self.by, residual);
         let way = if residual == 0 { 0 } else { 1 + u8::from((residual < 0) != lean.is_down()) };
         self.trend = self.trend % 3 * 3 + way;
     }
 }
 
-/// See [`Forecast::class`].
+/// See [`class`].
 pub(crate) const CLASSES: usize = 64;
 
 /// Rice parameters by class of doubt: for numbers and angles, and for components of rotations. Taken from recordings of

@@ -1,11 +1,11 @@
 //! A schema compiled for the codec: which lanes of a kind form a unit, and how a unit is coded.
 
-use std::mem::discriminant;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::forecast::{CLASSES, Motion, NUMBER_K, QUAT_K};
+use super::plain::PlainLayout;
 use super::tables::Tables;
 use crate::protocol::limits::INPUT_LANES_MAX;
 use crate::schema::quant::text_byte;
@@ -72,17 +72,11 @@ impl Coding {
     }
 }
 
-/// Lanes of one coding that are told apart, as those of x, y and z.
-pub(super) const PLACES: usize = 3;
-
 /// The smallest thing that a delta can say has changed: a field, or one element of an array.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unit {
     /// Among all public units of a layout.
     pub(crate) number: u16,
-    /// How many of the same coding stand before it in a row, [`PLACES`] less one at most. Of a rotation it is 0: there the
-    /// components count.
-    pub(crate) place: u8,
     pub(crate) first: usize,
     pub(crate) lanes: usize,
     pub(crate) coding: Coding,
@@ -121,10 +115,12 @@ pub struct KindLayout {
     lanes: usize,
     public: Vec<Unit>,
     owner: Vec<Unit>,
+    /// How its plain rows are coded.
+    plain: PlainLayout,
     /// Lanes of floats and of rotations' components: what goes on as it went, and not around a circle.
-    moving_lanes: Vec<u16>,
+    straight_lanes: Vec<u16>,
     /// 2¹⁶ for their number.
-    moving_share: u64,
+    straight_share: u64,
 }
 
 impl KindLayout {
@@ -137,8 +133,7 @@ impl KindLayout {
         if lanes > Layout::LANES_MAX {
             return Err(LayoutError::Lanes(kind.name.clone(), lanes));
         }
-        let mut layout =
-            Self { lanes, public: Vec::new(), owner: Vec::new(), moving_lanes: Vec::new(), moving_share: 0 };
+        let mut layout = Self { lanes, ..Self::default() };
         let mut first = 0;
         for field in &kind.fields {
             let coding =
@@ -146,19 +141,24 @@ impl KindLayout {
             let units = if field.owner_only { &mut layout.owner } else { &mut layout.public };
             for _ in 0..field.count {
                 let lanes = field.quantizer.lanes();
-                let alike = |unit: &&Unit| discriminant(&unit.coding) == discriminant(&coding) && lanes == 1;
-                let place = units.iter().filter(alike).take(PLACES - 1).count() as u8;
                 let (motion, rice) = (coding.is_motion(), coding.rice());
-                units.push(Unit { number: 0, place, first, lanes, coding, motion, rice });
+                units.push(Unit { number: 0, first, lanes, coding, motion, rice });
                 first += lanes;
             }
         }
-        for unit in layout.public.iter().filter(|unit| unit.motion && !matches!(unit.coding, Coding::Turn { .. })) {
-            let largest = usize::from(matches!(unit.coding, Coding::Quat { .. }));
-            layout.moving_lanes.extend((unit.first + largest..unit.first + unit.lanes).map(|lane| lane as u16));
-        }
-        layout.moving_share = (1u64 << 16).checked_div(layout.moving_lanes.len() as u64).unwrap_or(0);
+        layout.arrange();
         Ok(layout)
+    }
+
+    /// Sorts the public units by what they are made for, once they have their numbers.
+    fn arrange(&mut self) {
+        self.plain = PlainLayout::new(&self.public);
+        self.straight_lanes.clear();
+        for unit in self.public.iter().filter(|unit| unit.motion && !matches!(unit.coding, Coding::Turn { .. })) {
+            let largest = usize::from(matches!(unit.coding, Coding::Quat { .. }));
+            self.straight_lanes.extend((unit.first + largest..unit.first + unit.lanes).map(|lane| lane as u16));
+        }
+        self.straight_share = (1u64 << 16).checked_div(self.straight_lanes.len() as u64).unwrap_or(0);
     }
 
     /// Lanes of a row, owner-only ones included.
@@ -189,14 +189,19 @@ impl KindLayout {
         !same(a, b) && (self.owner.is_empty() || self.differs(Part::Public, a, b))
     }
 
-    #[inline]
-    pub(super) fn moving_lanes(&self) -> &[u16] {
-        &self.moving_lanes
+    #[inline(always)]
+    pub(super) fn plain(&self) -> &PlainLayout {
+        &self.plain
     }
 
     #[inline]
-    pub(super) fn moving_share(&self) -> u64 {
-        self.moving_share
+    pub(super) fn straight_lanes(&self) -> &[u16] {
+        &self.straight_lanes
+    }
+
+    #[inline]
+    pub(super) fn straight_share(&self) -> u64 {
+        self.straight_share
     }
 
     /// Whether these are all lanes of a row of this kind, each in its field's range.
@@ -272,6 +277,7 @@ impl Layout {
                 unit.number = fields.len() as u16;
                 fields.push(field);
             }
+            kind.arrange();
         }
         let kind_bits = bits_for(kinds.len().saturating_sub(1) as u32);
         let tables = if schema.tables.is_empty() { None } else { Some(Arc::new(Tables::new(&schema.tables)?)) };
@@ -317,7 +323,7 @@ fn coding(quantizer: &Quantizer) -> Option<Coding> {
             number(*span, Motion::Pushed)
         }
         Quantizer::Float { .. } => return None,
-        Quantizer::Angle { bits } if (2..=24).contains(bits) => Coding::Turn { bits: *bits },
+        Quantizer::Angle { bits } if (2..=23).contains(bits) => Coding::Turn { bits: *bits },
         Quantizer::Angle { .. } => return None,
         Quantizer::Enum { variants } => {
             let span = u32::try_from(variants.len()).ok()?.checked_sub(1)?;

@@ -84,91 +84,110 @@ impl Held {
 /// Looks up rows of one state by id, for ids that come in order.
 #[derive(Debug)]
 pub(super) struct EarlierRows<'a> {
-    entities: &'a [EntityRow],
+    rows: Rows<'a>,
     at: usize,
 }
 
 impl<'a> EarlierRows<'a> {
-    pub(super) fn new(rows: Rows<'a>) -> Self {
-        Self { entities: rows.entities, at: 0 }
+    fn new(rows: Rows<'a>) -> Self {
+        Self { rows, at: 0 }
     }
 
-    /// Where the lanes of the same entity begin, which has `place` in the base; `None` when it was not there.
-    #[inline]
-    pub(super) fn find(&mut self, place: usize, entity: &EntityRow) -> Option<usize> {
+    /// The same entity's row, which has `place` in the base; `None` when it was not there.
+    #[inline(always)]
+    fn find(&mut self, kind: &KindLayout, place: usize, entity: &EntityRow) -> Option<&'a [u32]> {
         // `at` is how far this state's places are from those of the base: most often not at all
-        let at = place.wrapping_add(self.at);
-        match self.entities.get(at) {
-            Some(earlier) if earlier.id == entity.id => (earlier.kind == entity.kind).then_some(earlier.first),
-            _ => self.search(place, entity),
+        match self.rows.entities.get(place.wrapping_add(self.at)) {
+            Some(earlier) if earlier.id == entity.id && earlier.kind == entity.kind => {
+                Some(self.rows.row(kind, earlier))
+            }
+            _ => self.search(kind, place, entity),
         }
     }
 
     #[cold]
-    fn search(&mut self, place: usize, entity: &EntityRow) -> Option<usize> {
-        let at = self.entities.binary_search_by_key(&entity.id, |earlier| earlier.id).ok()?;
+    fn search(&mut self, kind: &KindLayout, place: usize, entity: &EntityRow) -> Option<&'a [u32]> {
+        let at = self.rows.entities.binary_search_by_key(&entity.id, |earlier| earlier.id).ok()?;
         self.at = at.wrapping_sub(place);
-        let earlier = &self.entities[at];
-        (earlier.kind == entity.kind).then_some(earlier.first)
+        let earlier = &self.rows.entities[at];
+        (earlier.kind == entity.kind).then(|| self.rows.row(kind, earlier))
     }
 }
 
 /// The states of a past, for rows of the base in order.
 #[derive(Debug)]
 pub(super) struct RowPasts<'a> {
-    past: Past<'a>,
+    base: Rows<'a>,
     earlier: Option<([EarlierRows<'a>; 2], Pace)>,
-    /// The next of the list of those that moved.
-    next: usize,
+    /// Places of the rows that moved, from the next one on.
+    moved: Option<&'a [u32]>,
 }
 
 impl<'a> RowPasts<'a> {
     pub(super) fn new(past: &Past<'a>) -> Self {
         let earlier =
             past.earlier.map(|earlier| (earlier.rows.map(EarlierRows::new), Pace::new(earlier.spacing, earlier.ahead)));
-        Self { past: *past, earlier, next: 0 }
+        Self { base: past.base, earlier, moved: past.earlier.and_then(|earlier| earlier.moved) }
+    }
+
+    /// How far it is from `place` of the base to the next of the list of those that moved, where there is one.
+    #[inline(always)]
+    fn next_moved(&mut self, place: usize) -> Option<usize> {
+        let moved = self.moved.as_mut()?;
+        while let [next, rest @ ..] = moved {
+            if *next as usize >= place {
+                return Some(*next as usize - place);
+            }
+            *moved = rest;
+        }
+        Some(usize::MAX)
     }
 
     /// Whether the row at `place` of the base changed in its public fields since the state before.
-    #[inline]
+    #[inline(always)]
     pub(super) fn moved(&mut self, kind: &KindLayout, place: usize) -> bool {
-        let (Some(([before, _], _)), Some(states)) = (&mut self.earlier, self.past.earlier) else { return false };
-        if let Some(moved) = states.moved {
-            while moved.get(self.next).is_some_and(|next| (*next as usize) < place) {
-                self.next += 1;
-            }
-            return moved.get(self.next).is_some_and(|next| *next as usize == place);
+        match self.next_moved(place) {
+            Some(next) => next == 0,
+            None => self.differs_from_before(kind, place),
         }
-        let entity = &self.past.base.entities[place];
-        before.find(place, entity).is_some_and(|first| {
-            kind.changed(&states.rows[0].lanes[first..first + kind.lanes()], self.past.base.row(kind, entity))
-        })
+    }
+
+    fn differs_from_before(&mut self, kind: &KindLayout, place: usize) -> bool {
+        let Some(([before, _], _)) = &mut self.earlier else { return false };
+        let entity = &self.base.entities[place];
+        before.find(kind, place, entity).is_some_and(|before| kind.changed(before, self.base.row(kind, entity)))
     }
 
     /// How many rows from `place` of the base on did not move; may say less, never more.
-    #[inline]
+    #[inline(always)]
     pub(super) fn resting(&mut self, kind: &KindLayout, place: usize) -> usize {
-        let (Some(([before, _], _)), Some(states)) = (&self.earlier, self.past.earlier) else { return usize::MAX };
-        let Some(moved) = states.moved else {
-            let at = place.wrapping_add(before.at);
-            return same_rows(kind, self.past.base.from(place), states.rows[0].from(at), usize::MAX);
-        };
-        while moved.get(self.next).is_some_and(|next| (*next as usize) < place) {
-            self.next += 1;
+        match self.next_moved(place) {
+            Some(next) => next,
+            None => self.same_as_before(kind, place),
         }
-        moved.get(self.next).map_or(usize::MAX, |next| *next as usize - place)
+    }
+
+    fn same_as_before(&self, kind: &KindLayout, place: usize) -> usize {
+        let Some(([before, _], _)) = &self.earlier else { return usize::MAX };
+        let at = place.wrapping_add(before.at);
+        same_rows(kind, self.base.from(place), before.rows.from(at), usize::MAX)
     }
 
     /// The row at `place` of the base, with what it was before.
-    #[inline]
+    #[inline(always)]
     pub(super) fn row(&mut self, kind: &KindLayout, place: usize) -> RowPast<'a> {
-        let entity = &self.past.base.entities[place];
-        let earlier = self.earlier.as_mut().zip(self.past.earlier).and_then(|((finders, pace), states)| {
-            let [before, older] = [finders[0].find(place, entity)?, finders[1].find(place, entity)?];
-            let lanes = |state: usize, first: usize| &states.rows[state].lanes[first..first + kind.lanes()];
-            Some(([lanes(0, before), lanes(1, older)], *pace))
-        });
-        RowPast { base: self.past.base.row(kind, entity), earlier }
+        let entity = &self.base.entities[place];
+        let base = self.base.row(kind, entity);
+        let earlier = match &mut self.earlier {
+            Some(([before, older], pace)) => {
+                match (before.find(kind, place, entity), older.find(kind, place, entity)) {
+                    (Some(before), Some(older)) => Some(([before, older], *pace)),
+                    _ => None,
+                }
+            }
+            None => None,
+        };
+        RowPast { base, earlier }
     }
 }
 

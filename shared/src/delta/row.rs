@@ -29,9 +29,10 @@ impl<'a> Rows<'a> {
 
     /// The lanes of one row.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn row(&self, layout: &KindLayout, entity: &EntityRow) -> &'a [u32] {
-        &self.lanes[entity.first..entity.first + layout.lanes()]
+        // a sum that wrapped would be no range
+        &self.lanes[entity.first..entity.first.wrapping_add(layout.lanes())]
     }
 
     /// The rows from `from` on.
@@ -66,20 +67,22 @@ pub(super) fn same_rows(kind: &KindLayout, a: Rows<'_>, b: Rows<'_>, most: usize
 fn same_rows_from(kind: &KindLayout, a: Rows<'_>, b: Rows<'_>, from: usize, most: usize) -> usize {
     const BLOCK: usize = 32;
     const ROWS: usize = 3;
-    let lanes = kind.lanes();
-    let (number, a_start, b_start) = (a.entities[0].kind, a.entities[0].first, b.entities[0].first);
+    let number = a.entities[0].kind;
     let mut at = from;
     // a few rows are quicker one by one
     while most - at > ROWS {
         let end = most.min(at + BLOCK);
-        let entities = a.entities[at..end].iter().zip(&b.entities[at..end]);
+        let (a_block, b_block) = (&a.entities[at..end], &b.entities[at..end]);
         // no early end: it is done for all of them at a time
-        let other = entities.fold(0, |other, (a, b)| {
-            other | (a.id.0 ^ b.id.0) | u32::from(a.kind ^ number) | u32::from(b.kind ^ number)
-        });
-        let block = |start: usize| start + at * lanes..start + end * lanes;
-        let same = other == 0 && a.lanes.get(block(a_start)) == b.lanes.get(block(b_start));
-        if !same {
+        let other =
+            a_block.iter().zip(b_block).fold(0, |other, (a, b)| other | (a.id.0 ^ b.id.0) | u32::from(a.kind ^ b.kind));
+        // the lanes of all of them, whatever is between the first and the last
+        let lanes = |block: &[EntityRow]| {
+            let last = block.last().filter(|last| last.kind == number)?;
+            Some(block[0].first..last.first.wrapping_add(kind.lanes()))
+        };
+        let (Some(a_lanes), Some(b_lanes)) = (lanes(a_block), lanes(b_block)) else { break };
+        if other != 0 || a.lanes.get(a_lanes) != b.lanes.get(b_lanes) {
             break;
         }
         at = end;

@@ -10,8 +10,6 @@ use crate::bits::BitWriter;
 pub struct Spent {
     /// By number of a unit.
     bits: Vec<u32>,
-    /// What was put, of which the last may still be taken back: number and bits.
-    log: Vec<(u16, u16)>,
 }
 
 impl Spent {
@@ -24,14 +22,6 @@ impl Spent {
     pub(super) fn clear(&mut self, units: usize) {
         self.bits.clear();
         self.bits.resize(units, 0);
-        self.log.clear();
-    }
-
-    /// What was noted stays.
-    fn keep(&mut self) {
-        for (unit, bits) in self.log.drain(..) {
-            self.bits[usize::from(unit)] += u32::from(bits);
-        }
     }
 }
 
@@ -50,13 +40,17 @@ impl<'a, 's> Counted<'a, 's> {
 
     /// Ends the counting.
     pub(super) fn finish(self) -> BitWriter<'a> {
-        self.spent.keep();
         self.bits
+    }
+
+    /// The writer, and what the units have taken by number, for one who counts himself.
+    #[inline(always)]
+    pub(super) fn parts(&mut self) -> (&mut BitWriter<'a>, &mut [u32]) {
+        (&mut self.bits, &mut self.spent.bits)
     }
 }
 
 impl Put for Counted<'_, '_> {
-    type Mark = ((usize, u64, u32), usize);
     const WHOLE_BITS: bool = true;
 
     #[inline(always)]
@@ -79,16 +73,6 @@ impl Put for Counted<'_, '_> {
         Put::count(&mut self.bits, value, k);
     }
 
-    #[inline]
-    fn mark(&self) -> Self::Mark {
-        (self.bits.mark(), self.spent.log.len())
-    }
-
-    fn rewind(&mut self, (bits, noted): Self::Mark) {
-        self.spent.log.truncate(noted);
-        self.bits.rewind(bits);
-    }
-
     #[inline(always)]
     fn begin(&mut self) {
         self.before = self.bits.written();
@@ -96,6 +80,7 @@ impl Put for Counted<'_, '_> {
 
     #[inline(always)]
     fn end(&mut self, unit: &Unit) {
-        self.spent.log.push((unit.number, (self.bits.written() - self.before) as u16));
+        let spent = &mut self.spent.bits[usize::from(unit.number)];
+        *spent = spent.wrapping_add(self.bits.written().wrapping_sub(self.before) as u32);
     }
 }

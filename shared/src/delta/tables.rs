@@ -3,23 +3,24 @@
 //!
 //! One byte a question, (2 · byte + 1) / 512 for a yes. A residual is asked for as zero or not, its sign, the place of
 //! its highest bit in unary, and the two bits below that; what is lower is as likely one as the other. Whether it is
-//! zero, and how long if it is short, is asked by which lane it is, as of x, y and z, by how wrong the lane's own forecast
-//! was the last time and how wrong those before it in the row were, each in 12 levels; its sign by those of the two
-//! residuals before it in the row, which a body that is held up or pushed has in common; what else there is by the class of
-//! doubt. Directions are told from where the lane leans: a scene and its mirror image are one.
+//! zero, and how long if it is short, is asked by how wrong the lane's own forecast was the last time, in 12 levels, and
+//! how wrong those before it in the row were, in 24; its sign by those of the two residuals before it in the row, which a
+//! body that is held up or pushed has in common, and by that of the same lane in the row before, which the same thing may
+//! have pushed; what else there is by the class of doubt. Directions are told from where the lane leans: a scene and its
+//! mirror image are one.
 //!
 //! ```text
 //! 4 models (pushed, seldom, turn, quat), one step ahead and further:
-//!     3 lanes × 12 × 12 levels: { zero? · 2 (the other way, with the lean) × 4 × more bits? }
+//!     12 × 24 levels: { zero? · 2 (the other way, with the lean) × 4 × more bits? }
 //!     32 classes of doubt: { 11 × more bits? · 8 × second bit · 16 × third bit }
-//!     9 trends × 16 sizes of the lean × 16 of the step: against the lean?
+//!     9 trends × 12 sizes of the lean × 4 steps × 6 residuals in the row before: against the lean?
 //! 6 codings × 4 × 16 sizes: changed? · 16 × 16 sizes: another largest component? · 16 sizes: moves?
 //! 2 counts: 32 × more bits?
 //! ```
 
 use super::coder::{Count, Put, Question, Sureness, Take};
 use super::forecast::{Motion, Surprise};
-use super::layout::{Coding, LayoutError, PLACES, Unit};
+use super::layout::{Coding, Layout, LayoutError, Unit};
 use crate::bits::DecodeError;
 use crate::range::{Chance, RangeReader, RangeWriter};
 
@@ -27,18 +28,19 @@ const MODELS: usize = 4;
 const CODINGS: usize = MODELS + 2;
 const CLASSES: usize = 32;
 const LEVELS: usize = 12;
+const ROW_LEVELS: usize = 24;
 /// Lengths that are asked for by level.
 const SHORT: usize = 4;
 /// Questions of two levels.
 const CELL: usize = 1 + 2 * SHORT;
-const CELLS: usize = PLACES * LEVELS * LEVELS * CELL;
+const CELLS: usize = LEVELS * ROW_LEVELS * CELL;
 /// Questions of one class.
 const LENGTHS: usize = 11;
 const SECONDS: usize = 8;
 const CLASS: usize = LENGTHS + SECONDS + 2 * SECONDS;
-const LEANS: usize = 16;
-const STEPS: usize = 16;
-const SIGNS: usize = Surprise::TRENDS * LEANS * STEPS;
+const STEPS: usize = 4;
+const BEFORE: usize = 6;
+const SIGNS: usize = Surprise::TRENDS * LEVELS * STEPS * BEFORE;
 const MODEL: usize = CELLS + CLASSES * CLASS + SIGNS;
 const SIZES: usize = 16;
 const CHANGED: usize = 2 * MODELS * MODEL;
@@ -112,6 +114,38 @@ fn level(by: u64) -> usize {
     }
 }
 
+/// The level of how wrong the forecasts of a row were: see [`Surprise::by`].
+#[inline]
+fn row_level(by: u64) -> usize {
+    let level = match by.checked_ilog2() {
+        Some(octave @ 2..) => 2 * octave as usize + (by >> (octave - 1) & 1) as usize,
+        _ => by as usize,
+    };
+    level.min(ROW_LEVELS - 1)
+}
+
+/// The last residual of each lane of a row in a message; of the row before, as a rule.
+#[derive(Clone, Debug)]
+struct RowBefore([i8; Layout::LANES_MAX]);
+
+impl Default for RowBefore {
+    fn default() -> Self {
+        Self([0; Layout::LANES_MAX])
+    }
+}
+
+impl RowBefore {
+    #[inline]
+    fn of(&mut self, unit: &Unit, sure: &Sureness) -> &mut i8 {
+        &mut self.0[unit.first.wrapping_add(sure.place.into()) % Layout::LANES_MAX]
+    }
+}
+
+#[inline]
+fn clamped(residual: i64) -> i8 {
+    residual.clamp(i8::MIN.into(), i8::MAX.into()) as i8
+}
+
 /// Where the questions about a residual begin.
 #[derive(Clone, Copy)]
 struct Asked {
@@ -123,22 +157,23 @@ struct Asked {
 }
 
 impl Asked {
+    /// `before` is the residual of the same lane in the row before.
     #[inline]
-    fn new(unit: &Unit, sure: Sureness) -> Self {
-        let Sureness { class, place: lane, lean, surprise } = sure;
+    fn new(unit: &Unit, sure: Sureness, before: i8) -> Self {
+        let Sureness { class, lean, surprise, .. } = sure;
         let model = (coding(unit) + if lean.far { MODELS } else { 0 }) * MODEL;
         let (by, step) = (lean.by.unsigned_abs(), lean.step.unsigned_abs());
         let down = lean.is_down();
         let size = |of: u64| (64 - of.leading_zeros()) as usize;
-        let place = if by < 6 { by as usize } else { (3 + size(by)).min(LEANS - 1) };
-        // from 2 on two sizes are one
-        let steps = 2 * (size(step) / 2).min(STEPS / 2 - 1) + usize::from((lean.step < 0) != down);
-        let row = usize::from(lane) * LEVELS + level(by);
-        let trend = usize::from(surprise.trend) * LEANS + place;
+        let place = if by < 6 { by as usize } else { (3 + size(by)).min(LEVELS - 1) };
+        let step = usize::from((lean.step < 0) != down) + 2 * usize::from(step > by);
+        let way = if before == 0 { 0 } else { 1 + usize::from((before < 0) != down) };
+        let before = 2 * way + usize::from(before.unsigned_abs() > 3);
+        let trend = usize::from(surprise.trend) * LEVELS + place;
         Self {
-            cell: model + (row * LEVELS + level(surprise.by)) * CELL,
+            cell: model + (level(by) * ROW_LEVELS + row_level(surprise.by)) * CELL,
             class: model + CELLS + class.min(CLASSES - 1) * CLASS,
-            sign: model + CELLS + CLASSES * CLASS + trend * STEPS + steps,
+            sign: model + CELLS + CLASSES * CLASS + (trend * STEPS + step) * BEFORE + before,
             down,
         }
     }
@@ -160,7 +195,10 @@ impl Asked {
 
 /// Answers, in the order of the questions, until the whole message is known.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Answers(Vec<Answer>);
+pub(super) struct Answers {
+    list: Vec<Answer>,
+    before: RowBefore,
+}
 
 /// A question's number and its answer, or a number's value and bits.
 #[derive(Clone, Copy, Debug)]
@@ -171,13 +209,14 @@ enum Answer {
 
 impl Answers {
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.list.clear();
+        self.before = RowBefore::default();
     }
 
     /// Appends both to `out`.
     pub(super) fn write(&self, behind: &Self, tables: &Tables, out: &mut Vec<u8>) {
         let mut range = RangeWriter::new(out);
-        for answer in self.0.iter().chain(&behind.0) {
+        for answer in self.list.iter().chain(&behind.list) {
             match *answer {
                 Answer::Likely(question, yes) => range.decide(yes, tables.0[usize::from(question)]),
                 Answer::Even(value, bits) => range.even(value.into(), bits),
@@ -189,12 +228,11 @@ impl Answers {
     #[inline]
     fn likely(&mut self, question: usize, yes: bool) {
         // there are some thousands of questions
-        self.0.push(Answer::Likely(question as u16, yes));
+        self.list.push(Answer::Likely(question as u16, yes));
     }
 }
 
 impl Put for Answers {
-    type Mark = usize;
     const WHOLE_BITS: bool = false;
 
     #[inline]
@@ -204,7 +242,8 @@ impl Put for Answers {
 
     #[inline]
     fn residual(&mut self, unit: &Unit, sure: Sureness, value: i64, _: u8) {
-        let asked = Asked::new(unit, sure);
+        let before = std::mem::replace(self.before.of(unit, &sure), clamped(value));
+        let asked = Asked::new(unit, sure, before);
         self.likely(asked.cell, value != 0);
         if value == 0 {
             return;
@@ -244,20 +283,11 @@ impl Put for Answers {
     #[inline]
     fn bits(&mut self, value: u32, bits: u8) {
         if bits > 16 {
-            self.0.push(Answer::Even((value >> 16) as u16, bits - 16));
+            self.list.push(Answer::Even((value >> 16) as u16, bits - 16));
         }
         if bits > 0 {
-            self.0.push(Answer::Even(value as u16, bits.min(16)));
+            self.list.push(Answer::Even(value as u16, bits.min(16)));
         }
-    }
-
-    #[inline]
-    fn mark(&self) -> usize {
-        self.0.len()
-    }
-
-    fn rewind(&mut self, mark: usize) {
-        self.0.truncate(mark);
     }
 }
 
@@ -265,32 +295,21 @@ impl Put for Answers {
 pub(super) struct Likely<'a> {
     tables: &'a [Chance],
     range: RangeReader<'a>,
+    before: RowBefore,
 }
 
 impl<'a> Likely<'a> {
     pub(super) fn new(tables: &'a Tables, bytes: &'a [u8]) -> Self {
-        Self { tables: &tables.0, range: RangeReader::new(bytes) }
+        Self { tables: &tables.0, range: RangeReader::new(bytes), before: RowBefore::default() }
     }
 
     #[inline(always)]
     fn likely(&mut self, question: usize) -> bool {
         self.range.decide(self.tables[question])
     }
-}
-
-impl Take for Likely<'_> {
-    const WHOLE_BITS: bool = false;
 
     #[inline]
-    fn answer(&mut self, about: Question<'_>) -> Result<bool, DecodeError> {
-        let answer = self.likely(question(about));
-        self.range.check()?;
-        Ok(answer)
-    }
-
-    #[inline]
-    fn residual(&mut self, unit: &Unit, sure: Sureness, _: u8) -> Result<i64, DecodeError> {
-        let asked = Asked::new(unit, sure);
+    fn signed(&mut self, asked: &Asked) -> Result<i64, DecodeError> {
         if !self.likely(asked.cell) {
             self.range.check()?;
             return Ok(0);
@@ -323,6 +342,25 @@ impl Take for Likely<'_> {
         self.range.check()?;
         let magnitude = magnitude.cast_signed();
         Ok(if negative { magnitude.wrapping_neg() } else { magnitude })
+    }
+}
+
+impl Take for Likely<'_> {
+    const WHOLE_BITS: bool = false;
+
+    #[inline]
+    fn answer(&mut self, about: Question<'_>) -> Result<bool, DecodeError> {
+        let answer = self.likely(question(about));
+        self.range.check()?;
+        Ok(answer)
+    }
+
+    #[inline]
+    fn residual(&mut self, unit: &Unit, sure: Sureness, _: u8) -> Result<i64, DecodeError> {
+        let before = *self.before.of(unit, &sure);
+        let residual = self.signed(&Asked::new(unit, sure, before))?;
+        *self.before.of(unit, &sure) = clamped(residual);
+        Ok(residual)
     }
 
     fn likely_count(&mut self, count: Count, k: u8) -> Result<u32, DecodeError> {
@@ -370,14 +408,14 @@ impl Default for Training {
 
 impl Training {
     pub(super) fn count(&mut self, answers: &Answers) {
-        for answer in &answers.0 {
+        for answer in &answers.list {
             if let Answer::Likely(question, yes) = answer {
                 self.counts[usize::from(*question)][usize::from(*yes)] += 1;
             }
         }
     }
 
-    /// The tables. A question that came up seldom is answered as the same one of the lane, level or class before.
+    /// The tables. A question that came up seldom is answered as the same one of the level or class before.
     #[must_use]
     pub fn tables(&self) -> Vec<u8> {
         let mut chances: Vec<Chance> = Vec::with_capacity(QUESTIONS);
@@ -385,7 +423,7 @@ impl Training {
             let in_model = at % MODEL;
             let before = match in_model {
                 _ if at >= CHANGED => None,
-                ..CELLS => [CELLS / PLACES, LEVELS * CELL, CELL].into_iter().find(|before| *before <= in_model),
+                ..CELLS => [ROW_LEVELS * CELL, CELL].into_iter().find(|before| *before <= in_model),
                 _ => Some(CLASS).filter(|_| (CELLS + CLASS..CELLS + CLASSES * CLASS).contains(&in_model)),
             };
             let like = before.map_or(128, |before| u64::from(chances[at - before]));

@@ -25,7 +25,8 @@ pub struct JoinRequest {
     /// The name that others shall see; the server makes it fit, as [`Profile::named`] does, and takes one of the pass
     /// where it is told to.
     pub name: String,
-    /// Who the player is: a signed token or a ticket from the server's HTTP API; empty for nobody in particular. At most
+    /// Who the player is: a signed token, a ticket from the server's HTTP API, or a ticket, a blank and a token; empty
+    /// for nobody in particular. At most
     /// [`PASS_MAX_BYTES`].
     pub pass: String,
     /// Which room, as JSON: empty for any. At most [`WISH_MAX_BYTES`]; the server knows what it may say.

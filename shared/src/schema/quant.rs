@@ -149,13 +149,13 @@ pub struct Angle {
 }
 
 impl Angle {
-    /// A full turn in 2^`bits` steps.
+    /// A full turn in 2^`bits` steps. There are no more than an `f32` tells apart all around.
     ///
     /// # Panics
-    /// When `bits` is not from 2 to 24; in a constant that is a compile error.
+    /// When `bits` is not from 2 to 23; in a constant that is a compile error.
     #[must_use]
     pub const fn new(bits: u8) -> Self {
-        assert!(bits >= 2 && bits <= 24, "an angle has 2 to 24 bits");
+        assert!(bits >= 2 && bits <= 23, "an angle has 2 to 23 bits");
         Self { bits }
     }
 
@@ -164,8 +164,8 @@ impl Angle {
         Self {
             bits: if bits < 2 {
                 2
-            } else if bits > 24 {
-                24
+            } else if bits > 23 {
+                23
             } else {
                 bits
             },

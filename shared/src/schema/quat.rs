@@ -105,6 +105,12 @@ impl Quat {
         row[first..].first_chunk().expect("a layout's rotations have all their lanes")
     }
 
+    /// The same, to be written.
+    #[inline]
+    pub(crate) fn lanes_of_mut(row: &mut [u32], first: usize) -> &mut [u32; Self::LANES] {
+        row[first..].first_chunk_mut().expect("a layout's rotations have all their lanes")
+    }
+
     /// The other three lanes, for one who says that component `largest` is the largest.
     #[inline(always)]
     pub(crate) fn seen_from(self, largest: u32, lanes: &[u32; Self::LANES]) -> [u32; 3] {
@@ -150,29 +156,28 @@ impl Quat {
         (place, (64 - margin.leading_zeros()) as u8)
     }
 
-    /// How far a body that turned by `step` in one step leaves the straight line: for a component, by how much in that
-    /// step, and in the time ahead, where it is `times` halves of that; none where it is less than a lane.
+    /// How far a body that turned by `step` in one step leaves the straight line in that step, and in the time ahead,
+    /// where it is `times` halves of that; not at all where it is less than a lane.
     #[inline(always)]
-    pub(crate) fn bend(self, now: [u32; 3], step: [i64; 3], times: i64) -> Option<impl Fn(u32) -> [i64; 2]> {
+    pub(crate) fn bend(self, now: [u32; 3], step: [i64; 3], times: i64) -> Bend {
         let middle = i64::from(self.middle());
-        let square = |of: [i64; 3]| of.iter().fold(0i64, |sum, one| sum.wrapping_add(one.wrapping_mul(*one)));
+        let square =
+            |[a, b, c]: [i64; 3]| a.wrapping_mul(a).wrapping_add(b.wrapping_mul(b)).wrapping_add(c.wrapping_mul(c));
+        let shift = 2 * self.bits - 1;
+        let bend = Bend { once: 0, ahead: 0, middle, shift };
         let seen = square(step);
         // the largest component turns as well, so it is twice as much at most as a rule
         if seen.wrapping_mul(times) < middle {
-            return None;
+            return bend;
         }
-        let at = now.map(|lane| i64::from(lane) - middle);
-        let hidden = self.whole().wrapping_sub(square(at)).max(1);
-        let along = (0..3).fold(0i64, |sum, i| sum.wrapping_add(at[i].wrapping_mul(step[i])));
+        let [a, b, c] = [now[0], now[1], now[2]].map(|lane| i64::from(lane).wrapping_sub(middle));
+        let hidden = self.whole().wrapping_sub(square([a, b, c])).max(1);
+        let along = a.wrapping_mul(step[0]).wrapping_add(b.wrapping_mul(step[1])).wrapping_add(c.wrapping_mul(step[2]));
         let turned = seen.wrapping_add((along as f64 * along as f64 / hidden as f64) as i64);
-        let shift = 2 * u32::from(self.bits) - 1;
-        let most = 1 << (shift - 1);
-        let (once, ahead) = (turned.clamp(0, most), (turned.min(most).wrapping_mul(times) / 2).clamp(0, most));
-        Some(move |lane: u32| {
-            let at = i64::from(lane) - middle;
-            let half = 1i64 << (shift - 1);
-            [(at * once + half) >> shift, (at * ahead + half) >> shift]
-        })
+        let most = 1i64.wrapping_shl(u32::from(shift) - 1);
+        let once = turned.max(0).min(most);
+        let ahead = if times == 2 { once } else { (turned.min(most).wrapping_mul(times) / 2).clamp(0, most) };
+        Bend { once, ahead, ..bend }
     }
 
     /// A unit, which is √2 · (middle - 1) lanes long, squared.
@@ -212,6 +217,27 @@ impl Quat {
             let steps = component * sign / self.step() + f64::from(self.middle()) + 0.5;
             *lane = (steps as u32).min(self.middle() * 2 - 1);
         }
+    }
+}
+
+/// See [`Quat::bend`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bend {
+    once: i64,
+    ahead: i64,
+    middle: i64,
+    shift: u8,
+}
+
+impl Bend {
+    /// For one component, by how much in that step and in the time ahead, which is as long if it is `even`.
+    #[inline(always)]
+    pub(crate) fn of(&self, lane: u32, even: bool) -> (i64, i64) {
+        let at = i64::from(lane).wrapping_sub(self.middle);
+        let half = 1i64.wrapping_shl(u32::from(self.shift).wrapping_sub(1));
+        let by = |turned: i64| at.wrapping_mul(turned).wrapping_add(half).wrapping_shr(self.shift.into());
+        let once = by(self.once);
+        (once, if even { once } else { by(self.ahead) })
     }
 }
 

@@ -273,7 +273,7 @@ mod tests {
                 step,
                 span
             }),
-            (2u8..=24).prop_map(|bits| Quantizer::Angle { bits }),
+            (2u8..=23).prop_map(|bits| Quantizer::Angle { bits }),
             Just(Quantizer::Enum { variants: vec!["A".into(), "B".into(), "C".into()] }),
             Just(Quantizer::Text { max_bytes: 9 }),
             (4u8..=16).prop_map(|bits| Quantizer::Quat { bits }),

@@ -12,7 +12,7 @@ use tickwire_shared::Tick;
 use tickwire_shared::delta::Held;
 use tickwire_shared::protocol::ResumeClaim;
 
-use super::{Hashed, Last, Next, Proposal, Store, View};
+use super::{Encoder, Hashed, Last, Next, Proposal, Store, View};
 
 /// Events that were written and may not have arrived, for a client that comes back; beyond these the oldest goes.
 const KEPT_MAX: usize = 256;
@@ -64,8 +64,9 @@ impl Written {
 }
 
 impl View {
-    /// The client is another connection's now, and holds what it says. Tells how many events are lost to it.
-    pub fn resume(&mut self, store: &Store, claim: &ResumeClaim) -> u32 {
+    /// The client is another connection's now, and holds what it says. Tells how many events are lost to it. `encoder`
+    /// keeps the hashes until the next tick: when all come back at a time, they hold the same.
+    pub fn resume(&mut self, store: &Store, encoder: &mut Encoder, claim: &ResumeClaim) -> u32 {
         let came = claim.tick.is_some_and(|tick| !self.proposal.tick.is_after(tick));
         if came && !self.proposal.confirmed {
             // the frame that was under way arrived before its receipt
@@ -83,7 +84,7 @@ impl View {
         self.stale.clear();
         (self.owned, self.acked, self.hashed) = (None, None, None);
         match claim.tick.filter(|tick| !self.needs_reset && store.at(*tick).is_some()) {
-            Some(tick) => self.go_on_from(store, tick, &claim.channels),
+            Some(tick) => self.go_on_from(store, encoder, tick, &claim.channels),
             None => self.needs_reset = true,
         }
         match claim.events {
@@ -95,12 +96,13 @@ impl View {
         }
     }
 
-    fn go_on_from(&mut self, store: &Store, tick: Tick, held: &[(u16, u32)]) {
-        let Some(then) = store.at(tick) else { return };
+    fn go_on_from(&mut self, store: &Store, encoder: &mut Encoder, tick: Tick, held: &[(u16, u32)]) {
         (self.frame, self.proposal.tick) = (Some(tick), tick);
         self.open.retain_mut(|open| {
             let told = held.binary_search_by_key(&open.handle, |(handle, _)| *handle);
-            let is_true = told.is_ok_and(|at| then.rows(open.channel).hash(store.layout()) as u32 == held[at].1);
+            open.slot = encoder.slot_of(open.channel, open.slot, tick);
+            let is_true =
+                told.is_ok_and(|at| encoder.hash(store, (open.channel, open.slot), tick) as u32 == held[at].1);
             (open.held, open.in_step, open.next) = (Held::keyframe(tick), false, Next::Same);
             is_true
         });

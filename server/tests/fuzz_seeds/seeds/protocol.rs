@@ -72,7 +72,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         ("bad-unknown-tag", vec![0x7F, 0, 0]),
         ("bad-frame-cut-short", frame[..frame.len() - 2].into()),
         ("bad-frame-with-bytes-behind", vec![0x80, 0, 0]),
-        ("bad-frame-of-unknown-flags", [&frame[..1], &[0x12], &frame[2..]].concat()),
+        ("bad-frame-of-unknown-flags", [&frame[..1], &[0x22], &frame[2..]].concat()),
         ("bad-frame-of-one-part-and-several", [&[frame[0] | 0x60], &frame[1..]].concat()),
         ("bad-frame-of-endless-parts", vec![0xC0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F]),
         ("bad-frame-that-ends-with-a-late-mark", [&late[..late.len() - 1]].concat()),
