@@ -93,7 +93,7 @@ pub(super) static KEYS: [Key; 12] = [
     key("identity.leeway_s", "how far clocks may differ", Millis(0..=300, |c| &mut c.identity.leeway_s)),
     key(
         "identity.required",
-        "who has no pass is refused; unset: if there are keys",
+        "who has no pass is refused; default: if keys are",
         MaybeSwitch(|c| &mut c.identity.required),
     ),
     key("identity.name_claim", "the claim that is the player's name", MaybeText(|c| &mut c.identity.name_claim)),
