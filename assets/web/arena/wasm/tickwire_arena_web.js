@@ -19,6 +19,15 @@ export class Client {
         const ret = wasm.client_attempt(this.__wbg_ptr);
         return ret >>> 0;
     }
+    code() {
+        const ret = wasm.client_code(this.__wbg_ptr);
+        let v1;
+        if (ret[0] !== 0) {
+            v1 = getStringFromWasm0(ret[0], ret[1]);
+            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        }
+        return v1;
+    }
     command(command) {
         const ptr0 = passArray8ToWasm0(command, wasm.__wbindgen_malloc);
         const len0 = WASM_VECTOR_LEN;
@@ -88,23 +97,29 @@ export class Client {
     leave() {
         wasm.client_leave(this.__wbg_ptr);
     }
-    constructor(game, name, token, seed) {
-        const val4 = +seed;
-        let ptr0, len0, ptr1, len1, ptr2, len2;
+    constructor(game, name, pass, wish, token, seed) {
+        const val6 = +seed;
+        let ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3, ptr4, len4;
         try {
             ptr0 = passStringToWasm0(game, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
             len0 = WASM_VECTOR_LEN;
             ptr1 = passStringToWasm0(name, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
             len1 = WASM_VECTOR_LEN;
-            ptr2 = passArray8ToWasm0(token, wasm.__wbindgen_malloc);
+            ptr2 = passStringToWasm0(pass, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
             len2 = WASM_VECTOR_LEN;
+            ptr3 = passStringToWasm0(wish, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len3 = WASM_VECTOR_LEN;
+            ptr4 = passArray8ToWasm0(token, wasm.__wbindgen_malloc);
+            len4 = WASM_VECTOR_LEN;
         } catch (e) {
+            if (ptr4) { wasm.__wbindgen_free(ptr4, len4 * 1, 1); }
+            if (ptr3) { wasm.__wbindgen_free(ptr3, len3 * 1, 1); }
             if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 1, 1); }
             if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
             if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
             throw e;
         }
-        const ret = wasm.client_new(ptr0, len0, ptr1, len1, ptr2, len2, val4);
+        const ret = wasm.client_new(ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3, ptr4, len4, val6);
         this.__wbg_ptr = ret;
         ClientFinalization.register(this, this.__wbg_ptr, this);
         return this;
@@ -131,6 +146,10 @@ export class Client {
             wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
         }
         return v1;
+    }
+    poll_notice() {
+        const ret = wasm.client_poll_notice(this.__wbg_ptr);
+        return ret === 0 ? undefined : Notice.__wrap(ret);
     }
     poll_transmit() {
         const ret = wasm.client_poll_transmit(this.__wbg_ptr);
@@ -347,6 +366,50 @@ export class News {
 }
 if (Symbol.dispose) News.prototype[Symbol.dispose] = News.prototype.free;
 
+export class Notice {
+    static __wrap(ptr) {
+        const obj = Object.create(Notice.prototype);
+        obj.__wbg_ptr = ptr;
+        NoticeFinalization.register(obj, obj.__wbg_ptr, obj);
+        return obj;
+    }
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        NoticeFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_notice_free(ptr, 0);
+    }
+    get ends_in_s() {
+        const ret = wasm.__wbg_get_notice_ends_in_s(this.__wbg_ptr);
+        return ret[0] === 0 ? undefined : ret[1];
+    }
+    get text() {
+        let deferred1_0;
+        let deferred1_1;
+        try {
+            const ret = wasm.__wbg_get_notice_text(this.__wbg_ptr);
+            deferred1_0 = ret[0];
+            deferred1_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
+        }
+    }
+    set ends_in_s(arg0) {
+        wasm.__wbg_set_notice_ends_in_s(this.__wbg_ptr, !isLikeNone(arg0), isLikeNone(arg0) ? 0 : arg0);
+    }
+    set text(arg0) {
+        const ptr0 = passStringToWasm0(arg0, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        const len0 = WASM_VECTOR_LEN;
+        wasm.__wbg_set_notice_text(this.__wbg_ptr, ptr0, len0);
+    }
+}
+if (Symbol.dispose) Notice.prototype[Symbol.dispose] = Notice.prototype.free;
+
 export function gun() {
     const ret = wasm.gun();
     return GunRules.__wrap(ret);
@@ -362,20 +425,26 @@ export function news(event) {
     return News.__wrap(ret[0]);
 }
 
-export function pilot(name, token, seed) {
-    const val3 = +seed;
-    let ptr0, len0, ptr1, len1;
+export function pilot(name, pass, wish, token, seed) {
+    const val5 = +seed;
+    let ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3;
     try {
         ptr0 = passStringToWasm0(name, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
         len0 = WASM_VECTOR_LEN;
-        ptr1 = passArray8ToWasm0(token, wasm.__wbindgen_malloc);
+        ptr1 = passStringToWasm0(pass, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
         len1 = WASM_VECTOR_LEN;
+        ptr2 = passStringToWasm0(wish, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        len2 = WASM_VECTOR_LEN;
+        ptr3 = passArray8ToWasm0(token, wasm.__wbindgen_malloc);
+        len3 = WASM_VECTOR_LEN;
     } catch (e) {
+        if (ptr3) { wasm.__wbindgen_free(ptr3, len3 * 1, 1); }
+        if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 1, 1); }
         if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
         if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
         throw e;
     }
-    const ret = wasm.pilot(ptr0, len0, ptr1, len1, val3);
+    const ret = wasm.pilot(ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3, val5);
     return Client.__wrap(ret);
 }
 
@@ -434,6 +503,9 @@ const GunRulesFinalization = (typeof FinalizationRegistry === 'undefined')
 const NewsFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_news_free(ptr, 1));
+const NoticeFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_notice_free(ptr, 1));
 
 function getArrayF32FromWasm0(ptr, len) {
     ptr = ptr >>> 0;
