@@ -1,15 +1,19 @@
 //! The operator's listener: health, metrics, and steering of rooms; on an address of its own, never on the players'.
 //!
 //! ```text
-//! tokio listener -> hyper -> Access (Host? token?) -> routes -> answer at once: health, metrics, description
+//! tokio listener -> hyper -> Access (Host?) -> the dashboard's files
+//!                         -> Access (token?) -> routes -> answer at once: health, metrics, description, summary
 //!                                                            -> ToControl::Admin -> lobby, or ToTick::Steer -> room
 //!                                                                 the answer comes back by a oneshot
 //! ```
 
 pub mod access;
 pub(super) mod answers;
+mod dashboard;
+mod inspection;
 pub(super) mod openapi;
 pub(super) mod routes;
+mod summary;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -107,6 +111,11 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, admin: Arc<Admin>
 impl Admin {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        if self.access.allows_host(&request)
+            && let Some(page) = dashboard::page(&method, &path)
+        {
+            return page;
+        }
         let (answer, needs) = match self.admit(&request) {
             Ok(Matched { route, asked }) => (self.act(asked, request).await, Some(route.needs)),
             Err(refusal) => (refusal, None),
@@ -158,7 +167,9 @@ impl Admin {
                 let asked = self.ask(AdminCall::Bar { room: RoomId(room), is_barred, answer }, answered).await;
                 asked.map_or_else(|failed| failed, answers::barred)
             }
+            Asked::Summary => answers::json(StatusCode::OK, &summary::summary(&self.metrics, self.plain.readiness())),
             Asked::Room { room } => self.ask_room(room, Steer::Look).await,
+            Asked::Inspect { room, part } => self.ask_room(room, Steer::Inspect(part)).await,
             Asked::Kick { room, seat } => match body(request, routes::Words::default()).await {
                 Ok(words) => {
                     let text = words.text("the operator sent you away");

@@ -65,7 +65,7 @@ fn text(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) 
 }
 
 pub(in crate::control) fn json(status: StatusCode, value: &Value) -> Answer {
-    text(status, "application/json", format!("{value:#}\n"))
+    text(status, JSON, format!("{value:#}\n"))
 }
 
 /// What did not work, in a sentence.
@@ -89,6 +89,7 @@ pub(super) fn readiness(plain: &Plain) -> Answer {
     text(readiness.status(), PLAIN_TEXT, format!("{}\n", readiness.word()))
 }
 
+const JSON: &str = "application/json";
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 pub(super) fn draining() -> Answer {
@@ -108,11 +109,20 @@ pub(super) fn rooms(rooms: &[RoomLine], max: usize) -> Answer {
             "hidden": line.hidden,
             "private": line.private,
             "properties": line.properties,
+            "rate_hz": line.figures.rate_hz,
+            "players": line.figures.players,
+            "ticks": line.figures.ticks,
+            "ticks_late": line.figures.ticks_late,
+            "tick_mean_s": line.figures.tick_mean.as_secs_f64(),
+            "tick_max_s": line.figures.tick_max.as_secs_f64(),
+            "frames": line.figures.frames,
+            "frame_bytes": line.figures.bytes,
         })
     };
     let lines: Vec<Value> = rooms.iter().map(line).collect();
     let next = rooms.last().filter(|_| rooms.len() == max).map(|last| last.room.0);
-    json(StatusCode::OK, &json!({ "rooms": lines, "after": next }))
+    // thousands of rooms are not for reading: a line without spaces
+    text(StatusCode::OK, JSON, format!("{}\n", json!({ "rooms": lines, "after": next })))
 }
 
 pub(super) fn barred(there_is_one: bool) -> Answer {
@@ -125,6 +135,8 @@ pub(super) fn barred(there_is_one: bool) -> Answer {
 pub(super) fn steered(room: u64, steered: Steered) -> Answer {
     match steered {
         Steered::Looks(report) => json(StatusCode::OK, &report_of(room, &report)),
+        Steered::Inspected(inspection) => text(StatusCode::OK, JSON, super::inspection::json(room, &inspection)),
+        Steered::TooSoon => failed(StatusCode::TOO_MANY_REQUESTS, "somebody has only just looked; ask again"),
         Steered::Done { players } => told(players),
         Steered::NoRoom => failed(StatusCode::NOT_FOUND, "there is no such room (any more)"),
         Steered::NoSeat => failed(StatusCode::NOT_FOUND, "nobody sits there"),
