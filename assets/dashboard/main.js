@@ -1,6 +1,6 @@
 // Which screen is shown, and when the server is asked: once a second, and only while somebody looks.
 
-import { ask, token } from './api.js';
+import { token } from './api.js';
 import { $ } from './format.js';
 import { Overview } from './overview.js';
 import { RoomScreen } from './room.js';
@@ -90,9 +90,5 @@ $('leave').addEventListener('click', () => {
 addEventListener('hashchange', choose);
 document.addEventListener('visibilitychange', wake);
 
-// a token that is tried before it is given says at once whether there is one
-if (token.get()) choose();
-else {
-  choose();
-}
-void ask;
+// without a token, too: the answer says whether one would help
+choose();
