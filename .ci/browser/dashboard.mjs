@@ -186,23 +186,22 @@ async function asking(page) {
   await until(page, () => !document.getElementById('crumb').textContent.endsWith('locked'));
 }
 
-async function namesAreText(page, browser, game) {
-  const player = await openPage(browser);
-  await player.goto(`${game}/?name=${encodeURIComponent(MARKUP)}`);
-  await player.waitForFunction(() => window.tickwire?.phase === 'playing', null, PATIENCE);
-  const rooms = await page.evaluate(async () => (await import('/api.js')).ask('/admin/rooms'));
-  const found = async () => {
-    for (const { room } of rooms.rooms) {
-      await page.goto(`${new URL(page.url()).origin}/#room/${room}`);
-      const shown = page.locator('#seats tbody td', { hasText: MARKUP });
-      await until(page, number => document.getElementById('crumb').textContent.startsWith(`› Room ${number} ·`), room);
-      if (await shown.count()) return true;
-    }
-    return false;
-  };
-  assert(await found(), `no room has ${MARKUP}`);
-  assert(await page.locator('#seats img').count() === 0, 'a name became markup');
-  await player.context().close();
+/** A player may be called anything; here the answer is changed on its way. */
+async function namesAreText(page) {
+  await page.route('**/inspect*', async route => {
+    const answer = await route.fetch();
+    const room = await answer.json();
+    if (room.seats) room.seats[0].name = MARKUP;
+    await route.fulfill({ response: answer, json: room });
+  });
+  await until(page, name => document.querySelector('#seats tbody td:nth-child(2)').textContent === name, MARKUP);
+  await page.click('#seats tbody tr >> nth=0');
+  await page.click('#seat-kick');
+  assert((await said(page, 'confirm-title')).includes(MARKUP), 'the question names somebody else');
+  await page.click('#confirm-no');
+  assert(await page.locator('main img, dialog img').count() === 0, 'a name became markup');
+  await page.unroute('**/inspect*');
+  await page.click('#seat-none');
 }
 
 async function onAPhone(browser, admin, { dark = false } = {}) {
@@ -221,6 +220,7 @@ async function onAPhone(browser, admin, { dark = false } = {}) {
   await page.tap('#seats tbody tr >> nth=0');
   await until(page, () => /holds \d+ channels/.test(document.getElementById('seats-hint').textContent));
   // two thumbs spread: the scale's length is less world
+  await page.locator('#map').scrollIntoViewIfNeeded();
   const before = await page.getAttribute('#map-scale', 'data-length');
   const box = await page.locator('#map').boundingBox();
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
@@ -314,14 +314,18 @@ async function main() {
     await check('a seat that is picked lights up what it is sent', () => pickingASeat(page));
     await check('what is pointed at shows its fields', () => readingFields(page));
     await check('what changes something asks once more, and says what it did', () => asking(page));
-    await check('a name is text', () => namesAreText(page, browser, game));
+    await check('a name is text', () => namesAreText(page));
     await check('nothing is asked while nobody looks', () => restingUnseen(page));
     await check('a phone sees it all', () => onAPhone(browser, admin));
     await check('a phone at night', () => onAPhone(browser, admin, { dark: true }));
     await check('in the dark', () => inTheDark(browser, admin));
     await check('a room ends', () => ending(page));
     await check('a server without a token says what to do', () => withoutAToken(browser));
-    await check('no errors and no failed requests', () => assert(page.troubles.length === 0, page.troubles.join('; ')));
+    await check('no errors and no failed requests', () => {
+      // looking at its pixels is this test's doing
+      const troubles = page.troubles.filter(text => !/willReadFrequently/.test(text));
+      assert(troubles.length === 0, troubles.join('; '));
+    });
     await check('the server wrote down who steered', () => {
       const lines = server.log.replace(/\x1b\[[0-9;]*m/g, '').split('\n').filter(line => line.includes('audit: an operator steers'));
       assert(lines.length >= 5, `${lines.length} lines`);

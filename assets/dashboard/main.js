@@ -10,6 +10,8 @@ const PAUSE_MS = 1000;
 let screen = null;
 let timer = 0;
 let turn = 0;
+/** The server wants something of a person first. */
+let waits = false;
 
 function show(name) {
   document.body.dataset.screen = name;
@@ -34,6 +36,7 @@ function choose() {
 /** Asks now, and then again and again. */
 function wake() {
   clearTimeout(timer);
+  waits = false;
   turn += 1;
   look(turn);
 }
@@ -68,10 +71,11 @@ function refused(failure) {
     $('token').focus();
   } else return false;
   trouble(null);
+  waits = true;
   return true;
 }
 
-async function signIn(event) {
+function signIn(event) {
   event.preventDefault();
   token.keep($('token').value.trim());
   $('token').value = '';
@@ -88,7 +92,7 @@ $('leave').addEventListener('click', () => {
   wake();
 });
 addEventListener('hashchange', choose);
-document.addEventListener('visibilitychange', wake);
+document.addEventListener('visibilitychange', () => { if (!waits) wake(); });
 
 // without a token, too: the answer says whether one would help
 choose();

@@ -273,6 +273,15 @@ export class RoomMap {
       pen.beginPath();
       pen.arc(x, y, 10, 0, 2 * Math.PI);
       pen.stroke();
+      if (number === seat && room.cell_size && this.held) {
+        pen.setLineDash([5, 5]);
+        pen.lineWidth = 1;
+        pen.beginPath();
+        // cells are half of how far one sees
+        pen.arc(x, y, 2 * room.cell_size * this.view.zoom, 0, 2 * Math.PI);
+        pen.stroke();
+        pen.setLineDash([]);
+      }
       pen.fillStyle = number === seat ? ink.text : ink.dim;
       pen.fillText(name || `seat ${number}`, x, y - 15);
     }

@@ -7,7 +7,9 @@ import { COLOURS, RoomMap } from './map.js';
 
 const ENTITIES = 1000;
 const SEATS = 200;
-const BARS = 14;
+const BARS = 16;
+/** What frames have beside public fields. */
+const PARTS = [['structure', 'who is there, who changed'], ['heads', 'heads of frames'], ['owned', 'owner-only fields'], ['events', 'events']];
 
 export class RoomScreen {
   name = 'room';
@@ -109,8 +111,8 @@ export class RoomScreen {
     showTiles($('room-tiles'), [
       ['Players', short(report.players.length), `of ${report.seats}`, `${report.game}, thread ${report.thread}`],
       ['Tick', ...time(report.tick_mean_s), `longest ${time(report.tick_max_s).join(' ')}`],
-      ['Load', short(100 * share), '%', `of the ${time(1 / report.rate_hz).join(' ')} between two ticks`, share > 0.85 ? 'bad' : share > 0.5 ? 'warn' : ''],
-      ['Late ticks', short(late), '', `more than 5 ms; ${short(report.tick)} at ${report.rate_hz} Hz`, this.rates.late.add(late, now) > 0 ? 'warn' : ''],
+      ['Load', short(100 * share), '%', `of ${time(1 / report.rate_hz).join(' ')} a tick`, share > 0.85 ? 'bad' : share > 0.5 ? 'warn' : ''],
+      ['Late ticks', short(late), '', `of ${short(report.tick)}, by 5 ms`, this.rates.late.add(late, now) > 0 ? 'warn' : ''],
       ['Out', ...unit(bytes(out)), `${rate(out / report.players.length)} a player`],
       ['Frames', short(frames), '/s', Number.isFinite(out / frames) ? `${short(out / frames)} B each` : ''],
     ]);
@@ -159,7 +161,7 @@ export class RoomScreen {
       number.textContent = seat.seat;
       const tags = [seat.away && 'away', seat.blocked && 'blocked', seat.limit_bytes_per_s !== null && `slow: ${rate(seat.limit_bytes_per_s)}`].filter(Boolean);
       name.replaceChildren(seat.name || '(no name)', ...tags.map(text => element('span', { class: 'tag warn', text })));
-      age.textContent = seat.frame_age_ticks === null ? '–' : time(seat.frame_age_ticks / rateHz).join(' ');
+      age.textContent = seat.frame_age_ticks === null ? '–' : seat.frame_age_ticks ? time(seat.frame_age_ticks / rateHz).join(' ') : 'this tick';
       age.className = seat.frame_age_ticks > rateHz ? 'n warn' : 'n';
       waiting.textContent = bytes(seat.unacked_bytes).join(' ');
     }
@@ -213,13 +215,11 @@ export class RoomScreen {
       return this.fieldRates.get(name).add(sum, now);
     };
     const kinds = this.inspected?.kinds.map(({ name }) => name) ?? [];
-    let named = 0;
     const all = report.field_bytes.map(({ kind, field, bytes: sum }) => {
-      named += sum;
       const place = Math.min(Math.max(kinds.indexOf(kind), 0), COLOURS - 1);
       return { name: `${kind}.${field}`, rate: rateOf(`${kind}.${field}`, sum), colour: `var(--kind-${place})` };
     });
-    all.push({ name: 'who is there, frames, events', rate: rateOf('', Math.max(report.frame_bytes - named, 0)), colour: 'var(--dim)' });
+    for (const [part, name] of PARTS) all.push({ name, rate: rateOf(name, report.part_bytes[part]), colour: 'var(--dim)' });
     const total = all.reduce((sum, bar) => sum + (bar.rate || 0), 0);
     if (!(total > 0)) {
       $('bytes-note').textContent = this.rates.bytes.seen.length < 2 ? 'measuring…' : 'nothing is sent';
@@ -292,7 +292,7 @@ export class RoomScreen {
 
 function shown(value) {
   if (Array.isArray(value)) return value.map(shown).join(', ');
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : short(value);
+  if (typeof value === 'number') return String(Number(value.toFixed(4)));
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return value === null || value === undefined ? '–' : String(value);
 }

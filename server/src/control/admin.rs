@@ -32,6 +32,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::{debug, info, warn};
 
 use crate::control::http::Plain;
+use crate::handover::inspect::Inspect;
 use crate::handover::steer::{AdminCall, Steer, SteerRoom};
 use crate::handover::{RoomId, ToControl};
 use crate::metrics::Metrics;
@@ -51,6 +52,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// No connection lives longer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
+/// Somebody else has only just looked into a room.
+const INSPECT_PAUSE: Duration = Duration::from_millis(30);
+const INSPECT_TRIES: usize = 3;
 /// After accepting has failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -169,7 +173,7 @@ impl Admin {
             }
             Asked::Summary => answers::json(StatusCode::OK, &summary::summary(&self.metrics, self.plain.readiness())),
             Asked::Room { room } => self.ask_room(room, Steer::Look).await,
-            Asked::Inspect { room, part } => self.ask_room(room, Steer::Inspect(part)).await,
+            Asked::Inspect { room, part } => self.inspect(room, part).await,
             Asked::Kick { room, seat } => match body(request, routes::Words::default()).await {
                 Ok(words) => {
                     let text = words.text("the operator sent you away");
@@ -238,6 +242,18 @@ impl Admin {
             Ok(Err(words)) => failed(StatusCode::BAD_REQUEST, &words),
             Err(failed) => failed,
         }
+    }
+
+    /// Waits for its turn for a while: two who look at once are no mistake of either.
+    async fn inspect(&self, room: u64, part: Inspect) -> Answer {
+        for _ in 0..INSPECT_TRIES {
+            let answer = self.ask_room(room, Steer::Inspect(part)).await;
+            if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+                return answer;
+            }
+            tokio::time::sleep(INSPECT_PAUSE).await;
+        }
+        self.ask_room(room, Steer::Inspect(part)).await
     }
 
     async fn ask_room(&self, room: u64, what: Steer) -> Answer {

@@ -169,6 +169,19 @@ pub struct RoomLine {
     pub figures: RoomFigures,
 }
 
+/// Bytes of frames that are for no public field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PartBytes {
+    /// Who is there, who came and went, who changed.
+    pub structure: u64,
+    /// Heads of frames, handles and lengths of parts.
+    pub heads: u64,
+    /// Owner-only fields.
+    pub owned: u64,
+    /// Events of the game.
+    pub events: u64,
+}
+
 /// A room as its tick thread knows it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RoomReport {
@@ -194,4 +207,6 @@ pub struct RoomReport {
     pub bytes: u64,
     /// Of these, by field: kind, field, bytes.
     pub fields: Vec<(String, String, u64)>,
+    /// And what is no public field.
+    pub parts: PartBytes,
 }

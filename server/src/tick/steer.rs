@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::{Running, TickThread, drop_room};
 use crate::handover::inspect::Inspect;
-use crate::handover::steer::{RoomReport, Steer, SteerRoom, Steered};
+use crate::handover::steer::{PartBytes, RoomReport, Steer, SteerRoom, Steered};
 use crate::handover::{LinkAddress, RoomId, StayId, ToControl, ToReactor};
 
 /// A thread looks into its rooms for operators no more often: at half a millisecond each that is 2 % of its time.
@@ -63,6 +63,12 @@ impl TickThread {
             frames: traffic.frames,
             bytes: traffic.bits / 8,
             fields: self.fields[game].bytes_of(traffic),
+            parts: PartBytes {
+                structure: traffic.structure.sent / 8,
+                heads: traffic.heads() / 8,
+                owned: traffic.owned / 8,
+                events: traffic.events / 8,
+            },
         }))
     }
 

@@ -214,7 +214,7 @@ fn what_is_told_of_a_room_is_bounded() {
         // at once from all sides: only so many are worth the rooms' time
         let refused = until("somebody is told to wait", || {
             let askers =
-                [(); 6].map(|()| std::thread::spawn(move || steer(admin, "GET", "/admin/rooms/1/inspect", "")));
+                [(); 24].map(|()| std::thread::spawn(move || steer(admin, "GET", "/admin/rooms/1/inspect", "")));
             let answers = askers.map(|asker| asker.join().expect("it asks"));
             assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 429)), "another answer");
             answers.into_iter().find(|answer| answer.status == 429)

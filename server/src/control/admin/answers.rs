@@ -205,5 +205,11 @@ fn report_of(room: u64, report: &RoomReport) -> Value {
         "frames": report.frames,
         "frame_bytes": report.bytes,
         "field_bytes": fields.collect::<Vec<_>>(),
+        "part_bytes": {
+            "structure": report.parts.structure,
+            "heads": report.parts.heads,
+            "owned": report.parts.owned,
+            "events": report.parts.events,
+        },
     })
 }
