@@ -267,6 +267,7 @@ impl Server {
             tickets: Tickets::new(self.config.lobby.tickets_max),
             queue: hosting::queue(&self.config.lobby),
             lobby_config: self.config.lobby.clone(),
+            exempt: self.config.net.addresses.exempt.clone(),
             creations: Creations::default(),
             directory: Directory::default(),
             reception: self.reception,

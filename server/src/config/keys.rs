@@ -51,7 +51,7 @@ use Slot::{
     OneOf, Origins, Sentence, Small, Switch, Times, Token, Words,
 };
 
-static KEYS: [Key; 77] = [
+static KEYS: [Key; 78] = [
     key("listen", "where to listen; port 0 takes any free port", Address(|c| &mut c.listen)),
     key("reactors", "threads that read and write sockets", Count(1..=256, |c| &mut c.reactors)),
     key("tick_threads", "threads that run rooms", Count(1..=256, |c| &mut c.tick_threads)),
@@ -242,6 +242,11 @@ static KEYS: [Key; 77] = [
     ),
     key("lobby.client_options", "with options of the game", Switch(|c| &mut c.lobby.client_options)),
     key("lobby.reservation_s", "how long reserved seats are kept", Times(1..=86_400, |c| &mut c.lobby.reservation_s)),
+    key(
+        "lobby.reserved_per_address",
+        "of them, for one address",
+        Count(0..=10_000_000, |c| &mut c.lobby.reserved_per_address),
+    ),
     key("lobby.tickets_max", "reserved seats and tickets at once", Count(0..=10_000_000, |c| &mut c.lobby.tickets_max)),
     key("lobby.queue_window", "difference of skill in a match", Times(0..=1_000_000, |c| &mut c.lobby.queue_window)),
     key("lobby.queue_growth_per_s", "by how much it grows", Times(0..=1_000_000, |c| &mut c.lobby.queue_growth_per_s)),

@@ -11,6 +11,8 @@ pub struct LobbyConfig {
     pub client_options: bool,
     /// How long seats that are reserved over HTTP are kept.
     pub reservation_s: u32,
+    /// How many of them one address may have at a time.
+    pub reserved_per_address: usize,
     /// Most seats that are kept so at a time, and other tickets.
     pub tickets_max: usize,
     /// How far apart in skill those may be who have just come to the queue.
@@ -32,6 +34,7 @@ impl Default for LobbyConfig {
             creations_per_minute: 10,
             client_options: false,
             reservation_s: 15,
+            reserved_per_address: 64,
             tickets_max: 100_000,
             queue_window: 50,
             queue_growth_per_s: 10,

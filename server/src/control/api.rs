@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::admin::answers::{Answer, failed, json};
 use super::admin::openapi;
 use super::admin::routes::find_in;
+use super::places::subscriber;
 use crate::handover::ToControl;
 use crate::handover::lobby_call::{LobbyAsk, LobbyCall};
 use crate::net::origin::OriginRule;
@@ -102,12 +103,7 @@ impl Api {
         if meters.len() >= ADDRESSES_MAX {
             meters.retain(|_, meter| !meter.is_whole(now_us));
         }
-        // of IPv6 a whole /64 is one subscriber
-        let subscriber = match ip {
-            IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
-            ip => ip,
-        };
-        meters.entry(subscriber).or_default().take(self.rate, 1, now_us)
+        meters.entry(subscriber(ip)).or_default().take(self.rate, 1, now_us)
     }
 
     async fn act<B>(&self, request: Request<B>, ip: IpAddr) -> Answer

@@ -5,18 +5,23 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tickwire_shared::Profile;
 use tracing::debug;
 
 use super::Control;
-use super::places::{TurnedAway, Why};
+use super::places::{TurnedAway, Why, subscriber};
 use crate::handover::RoomId;
 use crate::handover::lobby_call::{LobbyAnswer, LobbyAsk, LobbyCall};
 use crate::handover::steer::RoomLine;
+use crate::identity::reception::{Arrival, DeniedFor};
+use crate::identity::{PassError, Shown};
 use crate::lobby::queue::{Group, GroupId, Matched, Standing};
 use crate::lobby::tickets::Ticket;
 use crate::lobby::wish::{Creation, Which, Wish};
 use crate::lobby::{NoPlace, Placement};
 
+/// How often those who wait are looked at: ten thousand of them take some milliseconds.
+pub(super) const MATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// Most seats that are kept at once for one request.
 const SEATS_MAX: usize = 1_000;
 
@@ -38,20 +43,39 @@ impl Control {
     /// Answers at once.
     pub(super) fn handle_lobby_call(&mut self, call: LobbyCall) {
         let LobbyCall { ip, bearer, asked, answer } = call;
-        let said = self.account_of(ip, bearer.as_deref()).and_then(|account| self.answer(ip, account, asked));
+        let said = self.holder_of(ip, bearer.as_deref(), &asked).and_then(|holder| self.answer(ip, holder, asked));
         // whoever asked may have given up
         let _ = answer.send(said);
     }
 
-    /// Whose the token is that a request shows; none for one who shows none. The seam for those who know accounts.
+    /// Whose pass a request shows: none where nobody is known. Whoever only looks on needs none.
     ///
     /// # Errors
-    /// It is not good: a status and a sentence.
-    fn account_of(&mut self, _ip: IpAddr, _bearer: Option<&str>) -> Result<Option<String>, (u16, String)> {
-        Ok(None)
+    /// It is not good, or its bearer is banned: a status and a sentence.
+    fn holder_of(
+        &mut self,
+        ip: IpAddr,
+        bearer: Option<&str>,
+        asked: &LobbyAsk,
+    ) -> Result<Option<Profile>, (u16, String)> {
+        let looks_on =
+            matches!(asked, LobbyAsk::Games | LobbyAsk::Rooms { .. } | LobbyAsk::Queued(_) | LobbyAsk::Unqueue(_));
+        if looks_on {
+            return Ok(None);
+        }
+        let shown = self.reception.known(bearer.unwrap_or_default(), Arrival::now(ip));
+        shown.map(Shown::holder).map_err(|denied| {
+            self.count_denied(denied.why);
+            let status = match denied.why {
+                DeniedFor::Pass(PassError::TooMany) => 429,
+                DeniedFor::Pass(_) => 401,
+                _ => 403,
+            };
+            (status, denied.text)
+        })
     }
 
-    fn answer(&mut self, ip: IpAddr, account: Option<String>, asked: LobbyAsk) -> LobbyAnswer {
+    fn answer(&mut self, from: IpAddr, holder: Option<Profile>, asked: LobbyAsk) -> LobbyAnswer {
         match asked {
             LobbyAsk::Games => {
                 let game = |(name, rooms, players)| json!({ "game": name, "rooms": rooms, "players": players });
@@ -71,8 +95,13 @@ impl Control {
                 if !(1..=SEATS_MAX).contains(&seats) {
                     return Err((400, format!("seats takes a number from 1 to {SEATS_MAX}")));
                 }
-                let placement = self.reserve(ip, game, &wish, seats).map_err(|away| self.told(&away))?;
-                let tickets = self.issue(placement, seats, account.as_ref())?;
+                let ip = (!self.exempt.iter().any(|network| network.contains(from))).then_some(subscriber(from));
+                let most = self.lobby_config.reserved_per_address;
+                if ip.is_some_and(|ip| self.tickets.of_address(ip) + seats > most) {
+                    return Err((429, format!("at most {most} seats are kept for one address at a time")));
+                }
+                let placement = self.reserve(from, game, &wish, seats).map_err(|away| self.told(&away))?;
+                let tickets = self.issue(placement, seats, (holder.as_ref(), ip))?;
                 Ok(self.reserved(placement.room, &tickets))
             }
             LobbyAsk::Queue { game, skill, group, players } => {
@@ -83,7 +112,7 @@ impl Control {
                     let text = format!("players takes 2 to {most}, group 1 to players, skill a number");
                     return Err((400, text));
                 }
-                let group = Group { game, skill, size: group, players, account };
+                let group = Group { game, skill, size: group, players, holder };
                 let busy = || (503, "too many wait in the queue; try again in a moment".to_owned());
                 let id = self.queue.enter(group, Instant::now()).ok_or_else(busy)?;
                 Ok(json!({ "id": id.0.to_string(), "state": "waiting" }))
@@ -99,8 +128,8 @@ impl Control {
             LobbyAsk::Unqueue(_) => Err(unknown_group()),
             LobbyAsk::Ticket => {
                 let nobody = || (401, "show who you are: Authorization: Bearer TOKEN".to_owned());
-                let account = Some(account.ok_or_else(nobody)?);
-                let issued = self.tickets.issue(Ticket { room: None, account }, Instant::now() + self.keeps());
+                let holder = Some(holder.ok_or_else(nobody)?);
+                let issued = self.tickets.issue(Ticket { holder, ..Ticket::default() }, Instant::now() + self.keeps());
                 let ticket = issued.map_err(|error| (503, error.to_string()))?;
                 Ok(json!({ "ticket": ticket, "expires_in_s": self.keeps().as_secs() }))
             }
@@ -133,12 +162,14 @@ impl Control {
         &mut self,
         placement: Placement,
         seats: usize,
-        account: Option<&String>,
+        (holder, ip): (Option<&Profile>, Option<IpAddr>),
     ) -> Result<Vec<String>, (u16, String)> {
         let (room, expires) = (placement.room, Instant::now() + self.keeps());
+        // several are for several people, and only one of them asked
+        let holder = holder.filter(|_| seats == 1);
         let mut tickets = Vec::with_capacity(seats);
         for left in (1..=seats).rev() {
-            match self.tickets.issue(Ticket { room: Some(room), account: account.cloned() }, expires) {
+            match self.tickets.issue(Ticket { room: Some(room), holder: holder.cloned(), ip }, expires) {
                 Ok(ticket) => tickets.push(ticket),
                 Err(error) => {
                     (0..left).for_each(|_| self.give_back(room));
@@ -188,7 +219,7 @@ impl Control {
         for id in &matched.groups {
             let Some(group) = self.queue.group(*id).cloned() else { continue };
             unused -= group.size;
-            let tickets = self.issue(placement, group.size, group.account.as_ref()).inspect_err(|_| {
+            let tickets = self.issue(placement, group.size, (group.holder.as_ref(), None)).inspect_err(|_| {
                 (0..unused).for_each(|_| self.give_back(placement.room));
             })?;
             let mut told = self.reserved(placement.room, &tickets);

@@ -33,6 +33,7 @@ use crate::lobby::{Load, Lobby};
 use crate::metrics::Metrics;
 use crate::metrics::rooms::TickThreadMetrics;
 use crate::net::PlainStream;
+use crate::net::proxy::Network;
 use crate::room::hosted::HostedGame;
 use admin::Admin;
 use capsules::Capsules;
@@ -58,6 +59,8 @@ pub struct Control {
     pub lobby: Lobby,
     /// What players may ask of them.
     pub lobby_config: LobbyConfig,
+    /// Addresses that may keep as many seats as they like.
+    pub exempt: Vec<Network>,
     /// Seats that are kept.
     pub tickets: Tickets,
     /// Who waits for others.
@@ -92,6 +95,7 @@ impl Control {
         let mut stop = pin!(stop);
         // what a full port held back is tried again
         let mut flush = tokio::time::interval(std::time::Duration::from_millis(100));
+        let mut pair = tokio::time::interval(lobby_calls::MATCH_INTERVAL);
         let mut look = tokio::time::interval(certificate::LOOK_INTERVAL);
         if let Some((listener, admin)) = self.admin.take() {
             tokio::spawn(admin::serve(listener, admin));
@@ -99,10 +103,8 @@ impl Control {
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                _ = flush.tick() => {
-                    self.expire_tickets();
-                    self.match_queue();
-                }
+                _ = flush.tick() => self.expire_tickets(),
+                _ = pair.tick() => self.match_queue(),
                 _ = look.tick() => {
                     self.certificate.iter_mut().for_each(Certificate::look);
                     self.reception.look();

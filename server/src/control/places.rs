@@ -41,12 +41,15 @@ impl Creations {
             self.meters.retain(|_, meter| !meter.is_whole(now));
         }
         let rate = Rate { per_s: per_minute, burst: per_minute };
-        // of IPv6 a whole /64 is one subscriber
-        let subscriber = match ip {
-            IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
-            ip => ip,
-        };
-        self.meters.entry(subscriber).or_default().take(rate, 1, now)
+        self.meters.entry(subscriber(ip)).or_default().take(rate, 1, now)
+    }
+}
+
+/// Whom an address is counted as: of IPv6 a whole /64 is one subscriber.
+pub(super) fn subscriber(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
+        ip => ip,
     }
 }
 

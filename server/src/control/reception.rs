@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use tickwire_shared::JoinRequest;
 
 use super::Control;
-use super::places::{Why, turned_away};
+use super::places::{TurnedAway, Why, turned_away};
 use crate::handover::steer::AdminCall;
-use crate::handover::{LinkAddress, StayId, ToReactor, ToTick};
+use crate::handover::{LinkAddress, RoomId, StayId, ToReactor, ToTick};
 use crate::identity::reception::{Arrival, Denied, DeniedFor, Received};
-use crate::identity::{PassError, Sitting};
+use crate::identity::{PassError, Shown, Sitting};
 use crate::lobby::NoPlace;
 use crate::lobby::tickets::{Ticket, Tickets};
 use crate::lobby::wish::Wish;
@@ -22,18 +22,10 @@ impl Control {
             Ok(wish) => wish,
             Err(error) => return self.turn_away(link, &turned_away(Why::Wish, error.to_string())),
         };
-        let (arrival, mut kept) = (Arrival::now(ip), None);
-        let known = if Tickets::is_ticket(&request.pass) {
-            let ticket = self.refuse_while_draining().and_then(|()| self.redeem(&request.pass));
-            match ticket {
-                Ok(Ticket { room, account }) => {
-                    kept = room;
-                    self.reception.known_by_ticket(account)
-                }
-                Err(away) => return self.turn_away(link, &away),
-            }
-        } else {
-            self.reception.known(&request.pass, arrival)
+        let arrival = Arrival::now(ip);
+        let (known, kept) = match self.known(&request.pass, arrival) {
+            Ok(known) => known,
+            Err(away) => return self.turn_away(link, &away),
         };
         // whoever wishes for something gets that, and no seat that its account has elsewhere
         let is_choosy = kept.is_some() || wish != Wish::default();
@@ -48,6 +40,22 @@ impl Control {
         }
     }
 
+    /// Who shows this, and the room that keeps a seat for it, if one does. A pass is a ticket, a signed token, or a ticket
+    /// and a token behind a blank: seats that are kept for several people say nothing of who they are.
+    fn known(&mut self, pass: &str, arrival: Arrival) -> Result<(Result<Shown, Denied>, Option<RoomId>), TurnedAway> {
+        if !Tickets::is_ticket(pass) {
+            return Ok((self.reception.known(pass, arrival), None));
+        }
+        let (ticket, token) = pass.split_once(' ').unwrap_or((pass, ""));
+        self.refuse_while_draining()?;
+        let Ticket { room, holder, .. } = self.redeem(ticket)?;
+        let known = match token {
+            "" => self.reception.known_by_ticket(holder),
+            token => self.reception.known(token, arrival),
+        };
+        Ok((known, room))
+    }
+
     /// The second device of an account gets its seat, which may just have come to its end: then it is told to come again.
     fn take_over(&mut self, link: LinkAddress, Sitting { stay, room, thread }: Sitting) {
         let Some(pass) = self.directory.take_over(stay) else {
@@ -60,8 +68,12 @@ impl Control {
 
     /// Closes a connection for what the reception has said.
     pub(super) fn deny(&mut self, link: LinkAddress, Denied { reason, why, text }: Denied) {
-        self.counter_of(why).one();
+        self.count_denied(why);
         self.reactors[link.reactor].send(ToReactor::Close { link: link.link, reason, text });
+    }
+
+    pub(super) fn count_denied(&self, why: DeniedFor) {
+        self.counter_of(why).one();
     }
 
     fn counter_of(&self, why: DeniedFor) -> &Counter {

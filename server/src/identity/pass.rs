@@ -4,6 +4,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Header, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 use thiserror::Error;
+use tickwire_shared::Profile;
 use tickwire_shared::protocol::limits::{ACCOUNT_MAX_BYTES, CLAIM_MAX_BYTES};
 use tracing::{info, warn};
 
@@ -20,6 +21,23 @@ pub struct Shown {
     pub name: Option<String>,
     /// The claims that the game is to see, by name: a text as it is, all else as JSON.
     pub claims: Vec<(String, String)>,
+}
+
+impl Shown {
+    /// As a ticket carries it; none for one who is anonymous.
+    #[must_use]
+    pub fn holder(self) -> Option<Profile> {
+        let Self { account, name, claims } = self;
+        account.map(|account| Profile { account: Some(account), name: name.unwrap_or_default(), claims })
+    }
+}
+
+/// Back from a ticket.
+impl From<Profile> for Shown {
+    fn from(holder: Profile) -> Self {
+        let Profile { name, account, claims } = holder;
+        Self { account, name: Some(name).filter(|name| !name.is_empty()), claims }
+    }
 }
 
 /// Why a pass is not taken, in words for the player.

@@ -159,7 +159,8 @@ impl Reception {
         Ok(Received::Newcomer(profile))
     }
 
-    /// Whose pass this is, for as long as its address is not banned and has not shown too many wrong ones.
+    /// Whose pass this is, if neither that account nor the address is banned; an address that has shown too many wrong
+    /// ones is not heard.
     ///
     /// # Errors
     /// Nobody's.
@@ -167,22 +168,24 @@ impl Reception {
         self.check_ban(None, arrival)?;
         let Arrival { ip, now, .. } = arrival;
         let shown = if self.tries.may_try(ip, now) { self.passes.read(pass) } else { Err(PassError::TooMany) };
-        shown.map_err(|error| {
+        let shown = shown.map_err(|error| {
             // none at all is no guess
             if !matches!(error, PassError::Missing | PassError::TooMany) {
                 self.tries.failed(ip, now);
             }
             Denied::of_pass(error)
-        })
+        })?;
+        self.check_ban(shown.account.as_deref(), arrival)?;
+        Ok(shown)
     }
 
-    /// Whose ticket it was: it says no more than the account.
+    /// Whose ticket it was.
     ///
     /// # Errors
     /// Nobody's, and players must be known.
-    pub fn known_by_ticket(&self, account: Option<String>) -> Result<Shown, Denied> {
-        match account {
-            Some(account) => Ok(Shown { account: Some(account), ..Shown::default() }),
+    pub fn known_by_ticket(&self, holder: Option<Profile>) -> Result<Shown, Denied> {
+        match holder {
+            Some(holder) => Ok(holder.into()),
             None => self.passes.read("").map_err(Denied::of_pass),
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use tickwire_shared::Profile;
+
 /// Who has not asked for so long has gone.
 const SILENT: Duration = Duration::from_secs(45);
 /// How many neighbours in skill are looked at for each group that waits.
@@ -43,7 +45,7 @@ pub struct Group {
     /// How many play together.
     pub players: usize,
     /// Whose seats they will be, if somebody has shown that.
-    pub account: Option<String>,
+    pub holder: Option<Profile>,
 }
 
 /// Groups that shall play together.
@@ -224,7 +226,7 @@ mod tests {
     }
 
     fn group(skill: f64, size: usize, players: usize) -> Group {
-        Group { game: 0, skill, size, players, account: None }
+        Group { game: 0, skill, size, players, holder: None }
     }
 
     #[test]

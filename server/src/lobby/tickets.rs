@@ -2,6 +2,7 @@
 //! hashes only, so that whoever reads the memory of this table has none of them.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use base64::Engine;
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use tickwire_shared::Profile;
 
 use crate::handover::RoomId;
 
@@ -23,8 +25,10 @@ type TicketHash = [u8; 32];
 pub struct Ticket {
     /// A seat in this room, which is kept free.
     pub room: Option<RoomId>,
-    /// That its holder is this account.
-    pub account: Option<String>,
+    /// That its holder is this one: account, claims, and the name of its pass, if that counts.
+    pub holder: Option<Profile>,
+    /// For whom it was issued, where it counts how many an address has.
+    pub ip: Option<IpAddr>,
 }
 
 /// Why there is no ticket.
@@ -43,6 +47,8 @@ pub enum TicketError {
 pub struct Tickets {
     by_hash: FxHashMap<TicketHash, (Ticket, Instant)>,
     by_expiry: BTreeSet<(Instant, TicketHash)>,
+    /// Without those at zero.
+    by_address: FxHashMap<IpAddr, usize>,
     max: usize,
 }
 
@@ -50,7 +56,7 @@ impl Tickets {
     /// None yet; at most `max` that are good at a time.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { by_hash: FxHashMap::default(), by_expiry: BTreeSet::new(), max }
+        Self { by_hash: FxHashMap::default(), by_expiry: BTreeSet::new(), by_address: FxHashMap::default(), max }
     }
 
     /// Whether a pass is of this kind, good or not.
@@ -71,6 +77,9 @@ impl Tickets {
         getrandom::fill(&mut bits).map_err(|_| TicketError::NoRandomness)?;
         let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bits));
         let hash = hash(&text);
+        if let Some(ip) = ticket.ip {
+            *self.by_address.entry(ip).or_default() += 1;
+        }
         self.by_hash.insert(hash, (ticket, expires));
         self.by_expiry.insert((expires, hash));
         Ok(text)
@@ -86,6 +95,7 @@ impl Tickets {
         }
         let (ticket, expires) = self.by_hash.remove(&hash)?;
         self.by_expiry.remove(&(expires, hash));
+        self.forget(&ticket);
         Some(ticket)
     }
 
@@ -93,7 +103,25 @@ impl Tickets {
     pub fn expire(&mut self, now: Instant) -> Option<Ticket> {
         let (_, hash) = *self.by_expiry.first().filter(|(expires, _)| *expires <= now)?;
         self.by_expiry.pop_first();
-        self.by_hash.remove(&hash).map(|(ticket, _)| ticket)
+        let (ticket, _) = self.by_hash.remove(&hash)?;
+        self.forget(&ticket);
+        Some(ticket)
+    }
+
+    /// How many an address has that are good or wait for their end.
+    #[must_use]
+    pub fn of_address(&self, ip: IpAddr) -> usize {
+        self.by_address.get(&ip).copied().unwrap_or(0)
+    }
+
+    fn forget(&mut self, ticket: &Ticket) {
+        let Some(ip) = ticket.ip else { return };
+        if let Some(count) = self.by_address.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&ip);
+            }
+        }
     }
 
     /// How many are good or wait for their end.
@@ -123,10 +151,12 @@ mod tests {
     fn a_ticket_is_good_once_and_in_its_time() {
         let (mut tickets, now) = (Tickets::new(3), Instant::now());
         let later = now + Duration::from_secs(5);
-        let seat = Ticket { room: Some(RoomId(7)), account: Some("ann".into()) };
+        let ip = Some([192, 0, 2, 1].into());
+        let seat = Ticket { room: Some(RoomId(7)), holder: Some(Profile::named("ann")), ip };
         let text = tickets.issue(seat.clone(), later).expect("the system has random numbers");
         assert!(Tickets::is_ticket(&text) && text.len() == 46, "{text}");
         assert!(!format!("{tickets:?}").contains(&text[3..]));
+        assert_eq!(tickets.of_address([192, 0, 2, 1].into()), 1);
         assert_eq!(tickets.redeem("tk_", now), None, "a guess");
         assert_eq!(tickets.redeem(&text, now), Some(seat.clone()));
         assert_eq!(tickets.redeem(&text, now), None, "used");
@@ -135,7 +165,10 @@ mod tests {
         assert_eq!(tickets.expire(now), None);
         assert_eq!(tickets.expire(later), Some(seat), "what was promised is told once");
         assert_eq!(tickets.expire(later), None);
-        assert!(tickets.is_empty() && tickets.by_expiry.is_empty(), "nothing piles up");
+        assert!(
+            tickets.is_empty() && tickets.by_expiry.is_empty() && tickets.by_address.is_empty(),
+            "nothing piles up"
+        );
     }
 
     #[test]

@@ -305,6 +305,17 @@ mod tests {
         assert!(conditions.iter().all(|(name, condition)| condition.fits(listing.get(name))), "{listing:?}");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_written_is_a_wish_or_told(text in r#"[{}\[\]":,a-z0-9.\-]{0,200}"#, key in "(where|sort|room|code|create|spectate)") {
+            for text in [text.clone(), format!(r#"{{"{key}": {text}}}"#), format!(r#"{{"where": {{"a": {text}}}}}"#)] {
+                if let Err(error) = Wish::parse(&text) {
+                    assert!(!error.to_string().is_empty() && error.to_string().len() < 1000, "{error}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_wish_is_told() {
         assert!(told("{").contains("EOF"), "{}", told("{"));

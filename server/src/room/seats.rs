@@ -44,7 +44,8 @@ impl Occupant {
 /// All seats of a room.
 #[derive(Debug)]
 pub(super) struct Seats {
-    seats: Vec<Option<Occupant>>,
+    /// In boxes: a free seat costs a pointer, a taken one some hundred bytes.
+    seats: Vec<Option<Box<Occupant>>>,
 }
 
 impl Seats {
@@ -69,15 +70,15 @@ impl Seats {
             stay: None,
             away: None,
         };
-        self.seats[usize::from(seat.0)] = Some(occupant);
+        self.seats[usize::from(seat.0)] = Some(Box::new(occupant));
     }
 
-    pub(super) fn leave(&mut self, seat: SeatId) -> Option<Occupant> {
+    pub(super) fn leave(&mut self, seat: SeatId) -> Option<Box<Occupant>> {
         self.seats.get_mut(usize::from(seat.0))?.take()
     }
 
     pub(super) fn get_mut(&mut self, seat: SeatId) -> Option<&mut Occupant> {
-        self.seats.get_mut(usize::from(seat.0))?.as_mut()
+        self.seats.get_mut(usize::from(seat.0))?.as_deref_mut()
     }
 
     /// The occupant of a seat, if it is still this link's.
@@ -90,10 +91,10 @@ impl Seats {
     }
 
     pub(super) fn taken(&self) -> impl Iterator<Item = (SeatId, &Occupant)> {
-        (0..).zip(&self.seats).filter_map(|(seat, occupant)| Some((SeatId(seat), occupant.as_ref()?)))
+        (0..).zip(&self.seats).filter_map(|(seat, occupant)| Some((SeatId(seat), occupant.as_deref()?)))
     }
 
     pub(super) fn taken_mut(&mut self) -> impl Iterator<Item = (SeatId, &mut Occupant)> {
-        (0..).zip(&mut self.seats).filter_map(|(seat, occupant)| Some((SeatId(seat), occupant.as_mut()?)))
+        (0..).zip(&mut self.seats).filter_map(|(seat, occupant)| Some((SeatId(seat), occupant.as_deref_mut()?)))
     }
 }

@@ -10,3 +10,4 @@ mod notices;
 mod passes;
 mod roster;
 mod signer;
+mod tickets;

@@ -197,6 +197,28 @@ fn who_asks_too_often_is_told() {
 }
 
 #[test]
+fn one_address_does_not_keep_all_seats() {
+    let server = start(|config| {
+        config.net.addresses.exempt.clear();
+        config.lobby.reserved_per_address = 5;
+        config.lobby.reservation_s = 1;
+    });
+    run(async {
+        post(&server, "reserve", json!({ "game": "court", "seats": 4 }));
+        let (status, words) = refused(&server, "POST", "reserve", json!({ "game": "court", "seats": 2 }));
+        assert!(status == 429 && words.contains("at most 5 seats"), "{status} {words}");
+        post(&server, "match", json!({ "game": "court" }));
+        until("they are free again", async || {
+            let answer = call(&server, "POST", "reserve", &json!({ "game": "court", "seats": 4 }));
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            (answer.status == 200).then_some(())
+        })
+        .await;
+    });
+    server.stop();
+}
+
+#[test]
 fn the_description_is_of_what_there_is() {
     let server = start(|_| {});
     let description = get(&server, "openapi.json");

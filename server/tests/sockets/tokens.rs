@@ -174,6 +174,38 @@ fn a_used_token_is_good_until_the_next_is_shown_and_then_never_more() {
 }
 
 #[test]
+fn a_thief_cannot_stay_unnoticed() {
+    let server = roaming::start(20_000);
+    // of one who plays: the connection is closed, and says why
+    let (mut owner, seat, token) = Hand::join(&server);
+    owner.show();
+    let (mut thief, stolen, of_thief) = Hand::resumed(&server, token, 1);
+    assert_eq!(stolen, seat);
+    let (code, text) = owner.close();
+    assert_eq!(code, CloseReason::TakenOver.code(), "{text}");
+    // what the owner has leads nowhere as soon as the thief plays
+    thief.show();
+    Hand::is_refused(&server, token, 2);
+    thief.frame();
+    // of one who is away: its return fails plainly
+    let (mut away, _, token) = Hand::join(&server);
+    away.show();
+    drop(away);
+    wait_for("the seat is held", || server.metrics().seats_held.value() == 1);
+    let (mut other, ..) = Hand::resumed(&server, token, 1);
+    other.show();
+    Hand::is_refused(&server, token, 1);
+    // and a word that was stolen on the way to its owner, who had another one already, is worth nothing
+    let (mut owner, again, newest) = Hand::resumed(&server, of_thief, 1);
+    assert_eq!(again, seat);
+    owner.show();
+    Hand::is_refused(&server, of_thief, 7);
+    let (_, again, _) = Hand::resumed(&server, newest, 1);
+    assert_eq!(again, seat);
+    server.stop();
+}
+
+#[test]
 fn a_guess_is_refused() {
     let server = roaming::start(20_000);
     let (mut player, _, token) = Hand::join(&server);

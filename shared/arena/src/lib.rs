@@ -46,11 +46,14 @@ mod spawn;
 pub mod trig;
 pub mod vec2;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tickwire_shared::{Game, Interest, Leave, Profile, Publisher, Refusal, SeatId, Setup, Step, Tick, TickRate, To};
+use tickwire_shared::{
+    Game, Interest, Leave, Profile, Publisher, Refusal, SeatId, Setup, Sight, Step, Tick, TickRate, To,
+};
 
 pub use craft::{DRONE_SHOT_DAMAGE, RESPAWN_TICKS, SAFE_TICKS, SHOT_DAMAGE};
 pub use field::{BORDER_DEPTH, SCREEN_HEIGHT, TICK_HZ, VIEW_RADIUS, WORLD_RADIUS};
@@ -70,6 +73,7 @@ use craft::{Craft, Pilot};
 use hits::Loss;
 use leaders::Leaders;
 use scene::Scene;
+use vec2::Vec2;
 
 /// How an arena is made.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -115,6 +119,8 @@ pub struct Arena {
     options: Options,
     scene: Scene,
     leaders: Leaders,
+    /// Who only looks on.
+    watchers: BTreeSet<SeatId>,
     /// Scratch of one tick.
     sweep: Sweep,
     /// Scratch of one tick.
@@ -141,7 +147,8 @@ impl Game for Arena {
         let mut scene = Scene::new(leaders::FIRST_FREE_ID);
         population::fill(&mut scene, &options, &mut setup.rng);
         let (leaders, sweep) = (Leaders::default(), Sweep::default());
-        Ok(Self { options, scene, leaders, sweep, losses: Vec::new(), late: Vec::new() })
+        let watchers = BTreeSet::new();
+        Ok(Self { options, scene, leaders, watchers, sweep, losses: Vec::new(), late: Vec::new() })
     }
 
     fn join(&mut self, seat: SeatId, who: &Profile) -> Result<(), Refusal> {
@@ -151,7 +158,14 @@ impl Game for Arena {
         Ok(())
     }
 
+    /// Anybody may; they see all, around one who plays.
+    fn spectate(&mut self, seat: SeatId, _: &Profile) -> Result<(), Refusal> {
+        self.watchers.insert(seat);
+        Ok(())
+    }
+
     fn leave(&mut self, seat: SeatId, _why: Leave) {
+        self.watchers.remove(&seat);
         self.scene.remove_player(seat);
         self.leaders.update(&self.scene.crafts);
     }
@@ -172,6 +186,12 @@ impl Game for Arena {
     fn publish(&self, out: &mut Publisher<'_, Entity>) {
         self.leaders.publish(out);
         self.scene.publish(out);
+        let played = self.scene.crafts.iter().find(|craft| craft.lives() && !craft.is_drone());
+        let at = played.map_or_else(Vec2::default, |craft| craft.state.at);
+        for watcher in &self.watchers {
+            out.sight(*watcher, Sight::All);
+            out.look(*watcher, at.x, at.y);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use host::{Host, distance};
 use tickwire_arena::{
     Cause, Event, Input, KILL_SCORE, MAX_HP, Options, RESPAWN_TICKS, Rock, ShipState, TICK_HZ, Who, field, rock, ship,
 };
-use tickwire_shared::{Game, Setup, To};
+use tickwire_shared::{Game, Leave, Profile, SeatId, Setup, Sight, To};
 
 /// An arena without rocks and drones.
 fn empty() -> Options {
@@ -195,4 +195,20 @@ fn options_out_of_range_are_refused_with_a_reason() {
     let bad = Options { seats: 257, ..Options::default() };
     let refusal = tickwire_arena::Arena::new(bad, &mut Setup::new(1)).expect_err("too many seats");
     assert_eq!(refusal.to_string(), "seats = 257 is out of range: choose 1 to 256.");
+}
+
+#[test]
+fn who_looks_on_has_no_ship_and_sees_all_around_one_who_plays() {
+    let mut host = Host::new(11, empty());
+    host.join(0, "Ada");
+    host.game.spectate(SeatId(1), &Profile::default()).expect("anybody may");
+    host.step();
+    assert_eq!(host.published.sights, [(SeatId(1), Sight::All)]);
+    let looks = |host: &Host, seat| host.published.looks.iter().find(|look| look.0 == SeatId(seat)).copied();
+    let (ada, watcher) = (looks(&host, 0).expect("she plays"), looks(&host, 1).expect("it looks on"));
+    assert_eq!((ada.1, ada.2), (watcher.1, watcher.2));
+    assert_eq!(host.published.entities.iter().filter(|entity| entity.owner.is_some()).count(), 1, "one ship");
+    host.game.leave(SeatId(1), Leave::Left);
+    host.step();
+    assert!(host.published.sights.is_empty() && looks(&host, 1).is_none());
 }

@@ -23,7 +23,8 @@ use crate::game::Profile;
 pub struct JoinRequest {
     /// The player's name.
     pub name: String,
-    /// Who the player is: a signed token or a ticket from the server's HTTP API; empty for nobody in particular. At most
+    /// Who the player is: a signed token, a ticket from the server's HTTP API, or a ticket, a blank and a token; empty
+    /// for nobody in particular. At most
     /// [`PASS_MAX_BYTES`].
     pub pass: String,
     /// Which room, as JSON: empty for any. At most [`WISH_MAX_BYTES`]; the server knows what it may say.

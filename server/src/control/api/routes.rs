@@ -39,14 +39,16 @@ const WHERE: Field = ("where", "object", "what its properties must be: values, {
 const SORT: Field = ("sort", "array", "names of properties, players, free, age; a - in front: from the largest down");
 const LIMIT: Field = ("limit", "integer", "so many at most: 1 to 1000, 100 by default");
 const UNCLEAR: (u16, &str) = (400, "it is not understood; the sentence says what");
+const UNKNOWN: (u16, &str) = (401, "players must be known here, and this one has not shown a good pass");
 const CANNOT: [(u16, &str); 6] = [
     (400, "the wish is not understood, or cannot be"),
-    (403, "players cannot create rooms here"),
+    (403, "players cannot create rooms here; or this one is banned"),
     (404, "no such game, room or code"),
     (409, "that room is full, locked or of another game"),
     (429, "too many requests, or rooms created, from this address"),
     (503, "the server is full, overloaded, or about to stop"),
 ];
+const BANNED: (u16, &str) = (403, "this one is banned");
 const NOBODY: (u16, &str) = (404, "nobody waits under this id (any more)");
 const TOO_OFTEN: (u16, &str) = (429, "too many requests from this address");
 const BUSY: (u16, &str) = (503, "the server is full, busy or about to stop");
@@ -79,6 +81,7 @@ pub(super) static ROUTES: [Route<Asked>; 10] = [
             CANNOT[3],
             CANNOT[4],
             CANNOT[5],
+            UNKNOWN,
         ],
         ..post(
             "/api/v1/match",
@@ -96,6 +99,7 @@ pub(super) static ROUTES: [Route<Asked>; 10] = [
             CANNOT[3],
             CANNOT[4],
             CANNOT[5],
+            UNKNOWN,
         ],
         ..post("/api/v1/reserve", "Keeps seats for a group in one room", |_, _| {
             Ok(Asked::WithBody(|body| reserve(body, true)))
@@ -108,7 +112,15 @@ pub(super) static ROUTES: [Route<Asked>; 10] = [
             ("group", "integer", "how many it is; 1 by default"),
             ("players", "integer", "how many play together; 2 by default"),
         ],
-        answers: &[(200, "id; ask for it at least every 45 s"), UNCLEAR, (404, "no such game"), TOO_OFTEN, BUSY],
+        answers: &[
+            (200, "id; ask for it at least every 45 s"),
+            UNCLEAR,
+            UNKNOWN,
+            BANNED,
+            (404, "no such game"),
+            TOO_OFTEN,
+            BUSY,
+        ],
         ..post("/api/v1/queue", "Waits for others about as good", |_, _| Ok(Asked::WithBody(queue)))
     },
     Route {
@@ -135,6 +147,7 @@ pub(super) static ROUTES: [Route<Asked>; 10] = [
         answers: &[
             (200, "ticket, expires_in_s"),
             (401, "nobody has shown who they are, or not so that it counts"),
+            BANNED,
             TOO_OFTEN,
             BUSY,
         ],
