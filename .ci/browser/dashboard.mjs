@@ -74,6 +74,18 @@ const bare = page => page.evaluate(() => {
   return count / (width * height);
 });
 
+/** Rooms of other players' wishes: their seats are kept for a while, and so they run. */
+async function openRooms(game) {
+  const maps = ['ice', 'dust', 'harbour', 'ice', 'mill', 'dust'];
+  for (const [at, map] of maps.entries()) {
+    const wish = { create: { properties: { map, skill: 400 + 150 * at }, private: at === 2, hidden: at === 4 } };
+    const body = JSON.stringify({ game: 'arena', seats: 1 + at, wish });
+    const answer = await fetch(`${game}/api/v1/reserve`, { method: 'POST', body, headers: { 'Content-Type': 'application/json' } });
+    assert(answer.ok, `a room is refused: ${await answer.text()}`);
+  }
+  return maps.length;
+}
+
 async function signingIn(page, admin) {
   await page.goto(admin);
   await page.waitForSelector('#signin', { ...PATIENCE, state: 'visible' });
@@ -91,7 +103,8 @@ async function signingIn(page, admin) {
   await page.waitForSelector('#overview', { ...PATIENCE, state: 'visible' });
 }
 
-async function seeingRooms(page) {
+async function seeingRooms(page, game) {
+  const others = await openRooms(game);
   await until(page, bots => {
     const cells = [...document.querySelectorAll('#rooms tbody tr')].map(({ cells }) => parseInt(cells[2].textContent, 10));
     return cells.reduce((sum, players) => sum + players, 0) >= bots;
@@ -101,6 +114,11 @@ async function seeingRooms(page) {
   await until(page, () => /\d+.*(µs|ms)/.test(document.querySelectorAll('#tiles dd')[2].textContent));
   await page.waitForTimeout(5000);
   await shoot(page, 'overview');
+  const count = () => page.locator('#rooms tbody tr').count();
+  assert(await count() === others + 1, `${await count()} rooms, not ${others + 1}`);
+  assert(await page.locator('#rooms .tag:text("private")').count() === 1, 'nobody is told which one is private');
+  await page.fill('#rooms-filter', 'ice');
+  assert(await count() === 2, `${await count()} rooms of ice`);
   await page.fill('#rooms-filter', 'no room is called so');
   assert(await page.locator('#rooms tbody tr').count() === 0, 'the filter finds what is not there');
   await page.fill('#rooms-filter', '');
@@ -219,6 +237,8 @@ async function onAPhone(browser, admin, { dark = false } = {}) {
   assert(await narrow(), 'a room is wider than the phone');
   await page.tap('#seats tbody tr >> nth=0');
   await until(page, () => /holds \d+ channels/.test(document.getElementById('seats-hint').textContent));
+  await page.waitForTimeout(400);
+  await shoot(page, dark ? 'phone-seat-dark' : 'phone-seat', false);
   // two thumbs spread: the scale's length is less world
   await page.locator('#map').scrollIntoViewIfNeeded();
   const before = await page.getAttribute('#map-scale', 'data-length');
@@ -234,7 +254,9 @@ async function onAPhone(browser, admin, { dark = false } = {}) {
   await page.waitForTimeout(200);
   const after = await page.getAttribute('#map-scale', 'data-length');
   assert(Number(after) < Number(before), `spread from ${before} to ${after}`);
-  await page.waitForTimeout(2500);
+  await page.tap('#map-fit');
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.waitForTimeout(300);
   await shoot(page, dark ? 'phone-room-dark' : 'phone-room');
   assert(page.troubles.length === 0, page.troubles.join('; '));
   await page.context().close();
@@ -309,7 +331,7 @@ async function main() {
   try {
     const page = await openPage(browser);
     await check('a wrong token is refused in words, the right one opens, a reload keeps it', () => signingIn(page, admin));
-    await check('rooms with their players, ticks and bytes', () => seeingRooms(page));
+    await check('rooms with their players, ticks and bytes', () => seeingRooms(page, game));
     await check('a room has a map, kinds and bytes by field', () => openingARoom(page));
     await check('a seat that is picked lights up what it is sent', () => pickingASeat(page));
     await check('what is pointed at shows its fields', () => readingFields(page));

@@ -283,6 +283,10 @@ export class RoomMap {
         pen.setLineDash([]);
       }
       pen.fillStyle = number === seat ? ink.text : ink.dim;
+      // legible whatever is below
+      pen.strokeStyle = ink.map;
+      pen.lineWidth = 3;
+      pen.strokeText(name || `seat ${number}`, x, y - 15);
       pen.fillText(name || `seat ${number}`, x, y - 15);
     }
     pen.globalAlpha = 1;

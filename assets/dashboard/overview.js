@@ -97,11 +97,11 @@ export class Overview {
       ['Players', short(summary.players), '', `${short(summary.joins)} joins so far`, '', this.pasts.players],
       ['Rooms', short(summary.rooms), '', summary.rooms_failed ? `${summary.rooms_failed} failed: see the log` : 'none has failed', summary.rooms_failed ? 'bad' : ''],
       ['Tick, p99', ...time(tick), 'of all rooms', '', this.pasts.tick],
-      ['Lateness, p99', ...time(late), 'players feel 20 ms', late > 0.02 ? 'bad' : late > 0.01 ? 'warn' : ''],
+      ['Lateness, p99', ...time(late), 'felt from 20 ms on', late > 0.02 ? 'bad' : late > 0.01 ? 'warn' : ''],
       ['Out', ...unit(bytes(out)), `${short(this.rates.frames.add(summary.frames, now))} frames/s`, '', this.pasts.out],
       ['In', ...unit(bytes(this.rates.in.add(summary.bytes_in, now))), `${short(summary.connections)} connections`],
       ['Ticks lost', short(summary.ticks_lost), '', `of ${short(summary.ticks)}`, summary.ticks_lost > first.ticks_lost ? 'bad' : ''],
-      ['Desyncs', short(summary.desyncs), '', 'wrong client states', summary.desyncs ? 'bad' : ''],
+      ['Desyncs', short(summary.desyncs), '', 'of client states', summary.desyncs ? 'bad' : ''],
     ]);
     showBars($('threads'), summary.threads.map((thread, at) => ({
       name: `Thread ${at}`,

@@ -183,6 +183,8 @@ export class RoomScreen {
     this.seat = seat;
     this.showActions();
     this.lookAgain();
+    // where the map is above the list and not beside it
+    if (seat !== null && matchMedia('(max-width: 62rem)').matches) $('map-box').scrollIntoView({ block: 'center' });
   }
 
   /** Who taps a ship wants to see what its player sees. */

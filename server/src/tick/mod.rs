@@ -19,6 +19,7 @@ use tickwire_shared::schema::Schema;
 use tickwire_shared::{Leave, Profile, SeatId};
 use tracing::{error, info, warn};
 
+use crate::handover::steer::SteerRoom;
 use crate::handover::{
     Batch, LinkAddress, OpenRoom, Pass, Post, ReactorPort, RoomId, RoomInput, SEAT_GONE, SeatAddress, Seated, StayId,
     ToControl, ToReactor, ToTick, Told,
@@ -84,7 +85,8 @@ pub struct TickThread {
     /// By game.
     fields: Vec<Fields>,
     schemas: Vec<Arc<Schema>>,
-    /// When an operator last looked into a room.
+    /// Looks into rooms that operators wait for, and when one last had its answer.
+    looks: Vec<SteerRoom>,
     inspected: Option<Instant>,
     measures: Measures,
     lateness: Lateness,
@@ -143,6 +145,7 @@ impl TickThread {
             index,
             fields: games.iter().map(|game| fields(&**game)).collect(),
             schemas: games.iter().map(|game| Arc::new(game.schema())).collect(),
+            looks: Vec::new(),
             inspected: None,
             games,
             terms: RoomTerms::default(),
@@ -192,6 +195,7 @@ impl TickThread {
         self.take_inbox();
         self.take_inputs();
         self.step_due_rooms(now);
+        self.answer_looks();
         self.control.flush();
         self.reactors.iter_mut().for_each(ReactorPort::wake);
         self.report_lateness(now);

@@ -16,8 +16,22 @@ use crate::handover::{LinkAddress, RoomId, StayId, ToControl, ToReactor};
 const INSPECT_EVERY: Duration = Duration::from_millis(25);
 
 impl TickThread {
-    /// Answers at once; nothing here waits.
+    /// Answers at once, but for looks into rooms; nothing here waits.
     pub(super) fn steer(&mut self, asked: SteerRoom) {
+        if matches!(asked.what, Steer::Inspect(_)) {
+            return self.looks.push(asked);
+        }
+        self.answer(asked);
+    }
+
+    /// Looks into rooms, when the rooms that were due have had their ticks: nobody's is late for them.
+    pub(super) fn answer_looks(&mut self) {
+        for asked in std::mem::take(&mut self.looks) {
+            self.answer(asked);
+        }
+    }
+
+    fn answer(&mut self, asked: SteerRoom) {
         let SteerRoom { room, what, answer } = asked;
         let steered = match what {
             Steer::Look => self.look(room),
