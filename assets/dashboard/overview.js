@@ -14,7 +14,7 @@ const PAGE = 10_000;
 /** Name, title, class, what is shown, what is sorted by. */
 const COLUMNS = [
   ['Room', 'Its number', '', room => room.room, room => room.room],
-  ['Game', '', 'wide', room => room.game, room => room.game],
+  ['Game', 'And the properties by which players find the room', 'wide', room => [room.game, ...Object.entries(room.properties).map(([name, value]) => `${name} ${value}`)].join(' · '), room => room.game],
   ['Players', 'In seats, of all seats', 'n', room => `${room.players} / ${room.seats}`, room => room.players],
   ['Tick', 'Length of a tick: a running mean over some 16 of them', 'n', room => time(room.tick_mean_s).join(' '), room => room.tick_mean_s],
   ['Longest', 'The longest tick so far', 'n wide', room => time(room.tick_max_s).join(' '), room => room.tick_max_s],
@@ -97,7 +97,7 @@ export class Overview {
       ['Players', short(summary.players), '', `${short(summary.joins)} joins so far`, '', this.pasts.players],
       ['Rooms', short(summary.rooms), '', summary.rooms_failed ? `${summary.rooms_failed} failed: see the log` : 'none has failed', summary.rooms_failed ? 'bad' : ''],
       ['Tick, p99', ...time(tick), 'of all rooms', '', this.pasts.tick],
-      ['Lateness, p99', ...time(late), 'felt from 20 ms on', late > 0.02 ? 'bad' : late > 0.01 ? 'warn' : ''],
+      ['Lateness, p99', ...time(late), 'felt from 20 ms', late > 0.02 ? 'bad' : late > 0.01 ? 'warn' : ''],
       ['Out', ...unit(bytes(out)), `${short(this.rates.frames.add(summary.frames, now))} frames/s`, '', this.pasts.out],
       ['In', ...unit(bytes(this.rates.in.add(summary.bytes_in, now))), `${short(summary.connections)} connections`],
       ['Ticks lost', short(summary.ticks_lost), '', `of ${short(summary.ticks)}`, summary.ticks_lost > first.ticks_lost ? 'bad' : ''],
