@@ -284,11 +284,18 @@ async function restingUnseen(page) {
 }
 
 async function ending(page) {
+  const address = page.url();
   await page.click('#room-dispose');
   await shoot(page, 'end', false);
   await page.click('#confirm-yes');
   await until(page, () => document.body.dataset.screen === 'overview');
   await until(page, () => /has ended/.test(document.getElementById('toast').textContent));
+  await page.goto(address);
+  await until(page, () => /has ended/.test(document.getElementById('trouble').textContent));
+  assert(page.troubles.every(text => /404|willReadFrequently/.test(text)), page.troubles.join('; '));
+  page.troubles.length = 0;
+  await page.click('#home');
+  await until(page, () => document.body.dataset.screen === 'overview' && document.getElementById('trouble').hidden);
 }
 
 async function inTheDark(browser, admin) {

@@ -16,6 +16,7 @@ let waits = false;
 function show(name) {
   document.body.dataset.screen = name;
   $('leave').hidden = !token.get();
+  $('home').hidden = name !== 'room';
   if (name === 'signin' || name === 'untold') $('readiness').textContent = $('crumb').textContent = '';
 }
 
@@ -53,10 +54,17 @@ async function look(mine) {
   } catch (failure) {
     if (mine !== turn) return;
     if (refused(failure)) return;
+    if (failure.status === 404) {
+      // it does not come back
+      show(shown.name);
+      trouble('This room has ended, or there never was one.');
+      waits = true;
+      return;
+    }
     if (failure.status === undefined) console.error(failure);
     // too soon is no trouble: somebody else looks, too
     if (failure.status !== 429) trouble(failure.message);
-    if (document.body.dataset.screen === 'loading' || failure.status === 404) show(shown.name);
+    if (document.body.dataset.screen === 'loading') show(shown.name);
   }
   timer = setTimeout(() => look(mine), PAUSE_MS);
 }
