@@ -8,15 +8,16 @@ const START_MAX_MS = 15_000;
 const STOP_MAX_MS = 15_000;
 
 export class Server {
-  constructor(binary) {
-    this.binary = binary;
+  /** With these flags and variables, too. */
+  constructor(binary, { flags = [], env = {} } = {}) {
+    Object.assign(this, { binary, flags, env });
     this.listen = '127.0.0.1:0';
     this.child = null;
   }
 
   /** Starts it and gives the address of its page, which it prints as its first line. */
   async start() {
-    this.child = spawn(this.binary, ['--listen', this.listen], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(this.binary, ['--listen', this.listen, ...this.flags], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.env } });
     this.log = '';
     this.child.stderr.on('data', chunk => { this.log = (this.log + chunk).slice(-20_000); });
     const lines = createInterface({ input: this.child.stdout });

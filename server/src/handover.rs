@@ -17,6 +17,7 @@
 //! | batches home | none | as many as there are permits: two for each room and reactor, at most |
 
 pub mod ban;
+pub mod inspect;
 pub mod lobby_call;
 mod post;
 pub mod steer;
@@ -33,6 +34,7 @@ use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::{ResumeClaim, ResumeToken};
 use tickwire_shared::{JoinRequest, Leave, Listing, Profile, SeatId, Tick};
 
+use crate::metrics::room_gauges::RoomGauges;
 use crate::net::{LinkId, Outcome, PlainStream};
 use lobby_call::LobbyCall;
 pub use post::{Post, ReactorPort, TryPost};
@@ -110,6 +112,8 @@ pub struct OpenRoom {
     pub options: Option<RoomOptions>,
     /// What others join it by, if it is private.
     pub code: Option<String>,
+    /// Where its tick thread tells how it runs.
+    pub gauges: Arc<RoomGauges>,
 }
 
 /// What tick threads are told, inputs aside.

@@ -7,6 +7,7 @@
 
 mod exposition;
 mod histogram;
+pub mod room_gauges;
 pub mod rooms;
 pub mod traffic;
 
@@ -16,7 +17,7 @@ use tickwire_shared::protocol::close::CloseReason;
 
 pub use exposition::Page;
 use exposition::{Exposed, Series};
-pub use histogram::Histogram;
+pub use histogram::{BOUNDS_NS, Counts, Histogram};
 use rooms::TickThreads;
 use traffic::TrafficOfGames;
 

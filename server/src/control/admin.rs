@@ -1,15 +1,19 @@
 //! The operator's listener: health, metrics, and steering of rooms; on an address of its own, never on the players'.
 //!
 //! ```text
-//! tokio listener -> hyper -> Access (Host? token?) -> routes -> answer at once: health, metrics, description
+//! tokio listener -> hyper -> Access (Host?) -> the dashboard's files
+//!                         -> Access (token?) -> routes -> answer at once: health, metrics, description, summary
 //!                                                            -> ToControl::Admin -> lobby, or ToTick::Steer -> room
 //!                                                                 the answer comes back by a oneshot
 //! ```
 
 pub mod access;
 pub(super) mod answers;
+mod dashboard;
+mod inspection;
 pub(super) mod openapi;
 pub(super) mod routes;
+mod summary;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -28,6 +32,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::{debug, info, warn};
 
 use crate::control::http::Plain;
+use crate::handover::inspect::Inspect;
 use crate::handover::steer::{AdminCall, Steer, SteerRoom};
 use crate::handover::{RoomId, ToControl};
 use crate::metrics::Metrics;
@@ -47,6 +52,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// No connection lives longer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
+/// Somebody else has only just looked into a room.
+const INSPECT_PAUSE: Duration = Duration::from_millis(30);
+const INSPECT_TRIES: usize = 3;
 /// After accepting has failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -107,6 +115,11 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, admin: Arc<Admin>
 impl Admin {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        if self.access.allows_host(&request)
+            && let Some(page) = dashboard::page(&method, &path)
+        {
+            return page;
+        }
         let (answer, needs) = match self.admit(&request) {
             Ok(Matched { route, asked }) => (self.act(asked, request).await, Some(route.needs)),
             Err(refusal) => (refusal, None),
@@ -158,7 +171,9 @@ impl Admin {
                 let asked = self.ask(AdminCall::Bar { room: RoomId(room), is_barred, answer }, answered).await;
                 asked.map_or_else(|failed| failed, answers::barred)
             }
+            Asked::Summary => answers::json(StatusCode::OK, &summary::summary(&self.metrics, self.plain.readiness())),
             Asked::Room { room } => self.ask_room(room, Steer::Look).await,
+            Asked::Inspect { room, part } => self.inspect(room, part).await,
             Asked::Kick { room, seat } => match body(request, routes::Words::default()).await {
                 Ok(words) => {
                     let text = words.text("the operator sent you away");
@@ -227,6 +242,18 @@ impl Admin {
             Ok(Err(words)) => failed(StatusCode::BAD_REQUEST, &words),
             Err(failed) => failed,
         }
+    }
+
+    /// Waits for its turn for a while: two who look at once are no mistake of either.
+    async fn inspect(&self, room: u64, part: Inspect) -> Answer {
+        for _ in 0..INSPECT_TRIES {
+            let answer = self.ask_room(room, Steer::Inspect(part)).await;
+            if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+                return answer;
+            }
+            tokio::time::sleep(INSPECT_PAUSE).await;
+        }
+        self.ask_room(room, Steer::Inspect(part)).await
     }
 
     async fn ask_room(&self, room: u64, what: Steer) -> Answer {

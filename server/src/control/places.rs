@@ -207,7 +207,8 @@ impl Control {
             let (room, seed) = (placement.room, random_seed());
             let listing = self.lobby.listing_of(room).cloned().unwrap_or_default();
             let code = self.lobby.code_of(room).map(str::to_owned);
-            let open = OpenRoom { room, game, seed, listing, options, code };
+            let gauges = self.lobby.gauges_of(room).unwrap_or_default();
+            let open = OpenRoom { room, game, seed, listing, options, code, gauges };
             self.threads[placement.thread].send(ToTick::Open(Box::new(open)));
         }
         Ok(placement)

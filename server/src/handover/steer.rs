@@ -9,6 +9,8 @@ use tokio::sync::oneshot;
 
 use super::RoomId;
 use super::ban::{Ban, Whom};
+use super::inspect::{Inspect, Inspection};
+use crate::metrics::room_gauges::RoomFigures;
 
 /// From the admin listener to control, within `ToControl`; when that is full, the operator is told to try again.
 #[derive(Debug)]
@@ -95,10 +97,12 @@ pub struct SteerRoom {
 }
 
 /// What can be asked of a room.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Steer {
     /// How is it?
     Look,
+    /// What is in it, and who holds what of that?
+    Inspect(Inspect),
     /// One player is to go.
     Kick {
         /// Who sits there.
@@ -125,6 +129,10 @@ pub enum Steer {
 pub enum Steered {
     /// It is like this.
     Looks(Box<RoomReport>),
+    /// There is this in it.
+    Inspected(Box<Inspection>),
+    /// Somebody has only just looked into a room of the same thread.
+    TooSoon,
     /// It is done; so many players were told.
     Done {
         /// Whose connections end.
@@ -157,6 +165,21 @@ pub struct RoomLine {
     pub private: bool,
     /// By which people find it.
     pub properties: BTreeMap<String, Property>,
+    /// How it runs.
+    pub figures: RoomFigures,
+}
+
+/// Bytes of frames that are for no public field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PartBytes {
+    /// Who is there, who came and went, who changed.
+    pub structure: u64,
+    /// Heads of frames, handles and lengths of parts.
+    pub heads: u64,
+    /// Owner-only fields.
+    pub owned: u64,
+    /// Events of the game.
+    pub events: u64,
 }
 
 /// A room as its tick thread knows it.
@@ -184,4 +207,6 @@ pub struct RoomReport {
     pub bytes: u64,
     /// Of these, by field: kind, field, bytes.
     pub fields: Vec<(String, String, u64)>,
+    /// And what is no public field.
+    pub parts: PartBytes,
 }

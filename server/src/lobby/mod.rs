@@ -10,6 +10,7 @@ pub mod wish;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use thiserror::Error;
@@ -17,6 +18,7 @@ use tickwire_shared::Listing;
 
 use crate::handover::RoomId;
 use crate::handover::steer::RoomLine;
+use crate::metrics::room_gauges::RoomGauges;
 use shelf::Shelf;
 use wish::{Condition, Creation, SortBy, Which, fitting_listing};
 
@@ -94,6 +96,7 @@ struct Entry {
     code: Option<String>,
     /// The operator lets nobody in.
     is_barred: bool,
+    gauges: Arc<RoomGauges>,
 }
 
 impl Entry {
@@ -125,6 +128,7 @@ impl Entry {
             hidden: self.listing.is_hidden(),
             private: self.code.is_some(),
             properties: self.listing.properties().clone(),
+            figures: self.gauges.figures(),
         }
     }
 }
@@ -269,7 +273,10 @@ impl Lobby {
             self.by_code.insert(code.clone(), room);
         }
         let (game, listing) = (sought.game, creation.listing.clone());
-        self.rooms.insert(room, Entry { game, thread, seats, taken: 0, listing, code, is_barred: false });
+        self.rooms.insert(
+            room,
+            Entry { game, thread, seats, taken: 0, listing, code, is_barred: false, gauges: Arc::default() },
+        );
         self.change(room, |entry| entry.taken = sought.seats);
         Ok(Placement { room, thread, new: true })
     }
@@ -339,6 +346,12 @@ impl Lobby {
     #[must_use]
     pub fn code_of(&self, room: RoomId) -> Option<&str> {
         self.rooms.get(&room)?.code.as_deref()
+    }
+
+    /// Where a room's tick thread tells how it runs.
+    #[must_use]
+    pub fn gauges_of(&self, room: RoomId) -> Option<Arc<RoomGauges>> {
+        self.rooms.get(&room).map(|entry| Arc::clone(&entry.gauges))
     }
 
     /// What is shown of a room.

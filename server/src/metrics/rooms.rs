@@ -82,6 +82,11 @@ impl TickThreadMetrics {
         })
     }
 
+    /// All classes.
+    pub fn classes(&self) -> impl Iterator<Item = &ClassMetrics> {
+        self.classes.iter().filter_map(|class| class.get().map(|class| &**class))
+    }
+
     /// The class of this number; `None` when nobody asked for its number.
     pub fn class(&self, number: usize) -> Option<&ClassMetrics> {
         self.classes.get(number)?.get().map(|class| &**class)

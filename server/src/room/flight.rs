@@ -235,7 +235,8 @@ impl Flight {
         (is_ours && over.least_bytes >= FEW).then(|| (over.least_queue_s, taken as f64 / time.as_secs_f64()))
     }
 
-    fn bytes(&self) -> u64 {
+    /// Bytes that the client has not taken, for all we know.
+    pub(super) fn bytes(&self) -> u64 {
         self.sent - self.taken
     }
 

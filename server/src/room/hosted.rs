@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::protocol::ResumeClaim;
@@ -10,6 +11,7 @@ use tickwire_shared::schema::Schema;
 use tickwire_shared::{Game, Leave, Listing, Profile, Refusal, SeatId, Tick, TickRate};
 
 use super::{Returned, Room, RoomCounts, RoomError};
+use crate::handover::inspect::{Inspect, Inspection};
 use crate::handover::{Batch, LinkAddress, RoomId, RoomOptions, StayId};
 use crate::json::Payloads;
 use crate::sync::Traffic;
@@ -45,6 +47,7 @@ pub trait HostedRoom: Send {
     fn profiles(&self) -> Vec<(SeatId, &Profile)>;
     fn traffic(&self) -> &Traffic;
     fn tick_traffic(&self) -> &Traffic;
+    fn inspect(&self, schema: Arc<Schema>, asked: &Inspect) -> Inspection;
 }
 
 impl<G: Game> HostedRoom for Room<G> {
@@ -131,6 +134,9 @@ impl<G: Game> HostedRoom for Room<G> {
     }
     fn tick_traffic(&self) -> &Traffic {
         self.tick_traffic()
+    }
+    fn inspect(&self, schema: Arc<Schema>, asked: &Inspect) -> Inspection {
+        self.inspect(schema, asked)
     }
 }
 

@@ -3,6 +3,7 @@
 mod flight;
 pub mod hosted;
 mod inputs;
+mod inspect;
 mod returns;
 mod rewind;
 mod seats;

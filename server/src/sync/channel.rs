@@ -31,7 +31,7 @@ impl Cell {
     }
 
     /// Its numbers; of everywhere they mean nothing.
-    pub(super) fn numbers(self) -> (i16, i16) {
+    pub fn numbers(self) -> (i16, i16) {
         let number = |code: u32| (code & ((1 << Self::BITS) - 1)) as i16 + Self::FIRST;
         (number(self.0 >> Self::BITS), number(self.0))
     }

@@ -206,7 +206,9 @@ impl Grid {
         channels.sort_unstable();
     }
 
-    fn cell_size(&self) -> Option<f32> {
+    /// The side of a cell; none where everybody sees everything.
+    #[must_use]
+    pub fn cell_size(&self) -> Option<f32> {
         match self.interest {
             Interest::Everything => None,
             Interest::Radius(radius) => Some(radius / 2.0),

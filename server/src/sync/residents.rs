@@ -111,6 +111,11 @@ impl Residents {
         &self.all[number as usize]
     }
 
+    /// Where one is that is there.
+    pub(super) fn channel_of(&self, id: EntityId) -> Option<Channel> {
+        Some(self.get(*self.numbers.get(&id)?).channel)
+    }
+
     /// Whether one was put at the newest tick, and not only as a part of a set that is as it was.
     #[inline]
     pub(super) fn is_new(&self, resident: &Resident) -> bool {

@@ -6,7 +6,7 @@ use std::ops::{Range, RangeInclusive};
 use rustc_hash::FxHashMap;
 use tickwire_shared::delta::{EntityRow, KindLayout, Layout, Part, Rows};
 use tickwire_shared::publish::Published;
-use tickwire_shared::{SeatId, Tick};
+use tickwire_shared::{EntityId, SeatId, Tick};
 
 use super::channel::{Cell, Channel};
 use super::grid::Grid;
@@ -270,6 +270,12 @@ impl Store {
                 changed(seat);
             }
         }
+    }
+
+    /// The channel that an entity is in; none when it is not there.
+    #[must_use]
+    pub fn channel_of(&self, id: EntityId) -> Option<Channel> {
+        self.residents.channel_of(id)
     }
 
     /// The layout of the game's kinds.

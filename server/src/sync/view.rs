@@ -3,6 +3,7 @@
 //! A view moves in two steps: [`View::compose`] proposes, the receipt confirms. Between the two nothing else is
 //! composed for the client, so there is at most one proposal; a skipped frame leaves the view as it was.
 
+mod held;
 mod resume;
 mod steady;
 mod verify;

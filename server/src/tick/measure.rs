@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use crate::handover::RoomId;
+use crate::metrics::room_gauges::{RoomFigures, RoomGauges};
 use crate::metrics::rooms::{ClassMetrics, RoomClass, TickThreadMetrics};
+use crate::sync::Traffic;
 
 /// How often the thread's load is told.
 const LOAD_EVERY: Duration = Duration::from_millis(500);
@@ -23,13 +25,11 @@ pub(super) struct Measures {
 }
 
 /// One room's.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RoomMeasure {
+#[derive(Debug)]
+struct RoomMeasure {
     class: usize,
     clients: u64,
-    /// Length of a tick: a running mean over some 16 of them, and the longest.
-    pub(super) tick_mean: Duration,
-    pub(super) tick_max: Duration,
+    gauges: Arc<RoomGauges>,
 }
 
 /// When the parts of one tick began and ended.
@@ -46,10 +46,10 @@ impl Measures {
     }
 
     /// A room runs.
-    pub(super) fn opened(&mut self, id: RoomId, class: RoomClass) {
+    pub(super) fn opened(&mut self, id: RoomId, class: RoomClass, gauges: Arc<RoomGauges>) {
+        gauges.opened(class.rate_hz);
         let class = self.metrics.number_of(class);
-        let (tick_mean, tick_max) = (Duration::ZERO, Duration::ZERO);
-        self.rooms.insert(id, RoomMeasure { class, clients: 0, tick_mean, tick_max });
+        self.rooms.insert(id, RoomMeasure { class, clients: 0, gauges });
         self.tell(class, |class| {
             class.rooms.one();
             class.rooms_opened.one();
@@ -70,6 +70,7 @@ impl Measures {
     pub(super) fn joined(&mut self, id: RoomId) {
         let Some(room) = self.rooms.get_mut(&id) else { return };
         room.clients += 1;
+        room.gauges.seated(room.clients);
         let class = room.class;
         self.tell(class, |class| {
             class.clients.one();
@@ -81,19 +82,18 @@ impl Measures {
     pub(super) fn left(&mut self, id: RoomId) {
         let Some(room) = self.rooms.get_mut(&id).filter(|room| room.clients > 0) else { return };
         room.clients -= 1;
+        room.gauges.seated(room.clients);
         let class = room.class;
         self.tell(class, |class| class.clients.less());
     }
 
-    /// A room's tick is over.
-    pub(super) fn ticked(&mut self, id: RoomId, times: &TickTimes) {
-        let Some(room) = self.rooms.get_mut(&id) else { return };
-        let took = times.ended - times.began;
-        room.tick_max = room.tick_max.max(took);
-        room.tick_mean = if room.tick_mean.is_zero() { took } else { (room.tick_mean * 15 + took) / 16 };
-        let class = room.class;
-        self.tell(class, |class| {
-            class.lateness.add(times.began.saturating_duration_since(times.due));
+    /// A room's tick is over; `traffic` is that of all of them.
+    pub(super) fn ticked(&mut self, id: RoomId, times: &TickTimes, traffic: &Traffic) {
+        let Some(room) = self.rooms.get(&id) else { return };
+        let (took, late) = (times.ended - times.began, times.began.saturating_duration_since(times.due));
+        room.gauges.ticked(took, late, traffic.frames, traffic.bits / 8);
+        self.tell(room.class, |class| {
+            class.lateness.add(late);
             class.tick.add(took);
             class.compose.add(times.ended - times.simulated);
         });
@@ -106,9 +106,9 @@ impl Measures {
         }
     }
 
-    /// How long the ticks of a room take.
-    pub(super) fn of(&self, id: RoomId) -> Option<RoomMeasure> {
-        self.rooms.get(&id).copied()
+    /// How long the ticks of a room take, and more.
+    pub(super) fn of(&self, id: RoomId) -> Option<RoomFigures> {
+        self.rooms.get(&id).map(|room| room.gauges.figures())
     }
 
     /// A pass is over, which the thread worked for.

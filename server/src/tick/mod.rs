@@ -15,14 +15,17 @@ use rustc_hash::FxHashMap;
 use tickwire_shared::protocol::ResumeClaim;
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::limits::{EVENT_MAX_BYTES, FRAME_MAX_BYTES};
+use tickwire_shared::schema::Schema;
 use tickwire_shared::{Leave, Profile, SeatId};
 use tracing::{error, info, warn};
 
+use crate::handover::steer::SteerRoom;
 use crate::handover::{
     Batch, LinkAddress, OpenRoom, Pass, Post, ReactorPort, RoomId, RoomInput, SEAT_GONE, SeatAddress, Seated, StayId,
     ToControl, ToReactor, ToTick, Told,
 };
 use crate::metrics::Metrics;
+use crate::metrics::room_gauges::RoomGauges;
 use crate::metrics::rooms::RoomClass;
 use crate::room::hosted::{HostedGame, HostedRoom, Opening, RoomTerms};
 use crate::room::{Returned, RoomCounts, RoomError};
@@ -81,6 +84,10 @@ pub struct TickThread {
     metrics: Arc<Metrics>,
     /// By game.
     fields: Vec<Fields>,
+    schemas: Vec<Arc<Schema>>,
+    /// Looks into rooms that operators wait for, and when one last had its answer.
+    looks: Vec<SteerRoom>,
+    inspected: Option<Instant>,
     measures: Measures,
     lateness: Lateness,
     complaints: Complaints,
@@ -137,6 +144,9 @@ impl TickThread {
         Self {
             index,
             fields: games.iter().map(|game| fields(&**game)).collect(),
+            schemas: games.iter().map(|game| Arc::new(game.schema())).collect(),
+            looks: Vec::new(),
+            inspected: None,
             games,
             terms: RoomTerms::default(),
             started,
@@ -185,6 +195,7 @@ impl TickThread {
         self.take_inbox();
         self.take_inputs();
         self.step_due_rooms(now);
+        self.answer_looks();
         self.control.flush();
         self.reactors.iter_mut().for_each(ReactorPort::wake);
         self.report_lateness(now);
@@ -260,18 +271,18 @@ impl TickThread {
     }
 
     fn open(&mut self, open: OpenRoom) {
-        let OpenRoom { room: id, game, seed, listing, options, code } = open;
+        let OpenRoom { room: id, game, seed, listing, options, code, gauges } = open;
         let (index, reactors) = (self.index, self.reactors.len());
         self.guarded(id, |thread| {
             let opening = Opening { room: id, seed, listing, options };
             match thread.games[game].open(opening, &thread.terms, index, reactors) {
-                Ok(room) => thread.add(id, Running { room, game, code }),
+                Ok(room) => thread.add(id, Running { room, game, code }, gauges),
                 Err(error) => thread.refuse_to_open(id, &error),
             }
         });
     }
 
-    fn add(&mut self, id: RoomId, mut running: Running) {
+    fn add(&mut self, id: RoomId, mut running: Running, gauges: Arc<RoomGauges>) {
         let Running { room, game, .. } = &mut running;
         if self.keeps_capsules {
             room.keep_capsules();
@@ -279,7 +290,7 @@ impl TickThread {
         let now_ms = self.started.elapsed().as_millis() as u64;
         self.schedule.add(id, room.rate(), now_ms);
         let name = self.games[*game].name();
-        self.measures.opened(id, RoomClass { game: name, rate_hz: room.rate().per_second() });
+        self.measures.opened(id, RoomClass { game: name, rate_hz: room.rate().per_second() }, gauges);
         info!(room = id.0, game = name, thread = self.index, "room opened");
         self.rooms.insert(id, running);
         self.tell_listing(id);
@@ -427,7 +438,7 @@ impl TickThread {
                 let simulated = Instant::now();
                 room.compose_all(simulated, &mut |batch| reactors[batch.reactor].offer(batch));
                 let due = thread.started + Duration::from_millis(due_ms);
-                thread.measures.ticked(id, &TickTimes { due, began, simulated, ended: Instant::now() });
+                thread.measures.ticked(id, &TickTimes { due, began, simulated, ended: Instant::now() }, room.traffic());
                 let counts = room.take_counts();
                 count(&thread.metrics, &counts);
                 thread.fields[*game].count(room.tick_traffic());

@@ -1,21 +1,41 @@
 //! What an operator asks of this thread's rooms.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::{Leave, SeatId};
 use tracing::info;
 
 use super::{Running, TickThread, drop_room};
-use crate::handover::steer::{RoomReport, Steer, SteerRoom, Steered};
+use crate::handover::inspect::Inspect;
+use crate::handover::steer::{PartBytes, RoomReport, Steer, SteerRoom, Steered};
 use crate::handover::{LinkAddress, RoomId, StayId, ToControl, ToReactor};
 
+/// A thread looks into its rooms for operators no more often: at half a millisecond each that is 2 % of its time.
+const INSPECT_EVERY: Duration = Duration::from_millis(25);
+
 impl TickThread {
-    /// Answers at once; nothing here waits.
+    /// Answers at once, but for looks into rooms; nothing here waits.
     pub(super) fn steer(&mut self, asked: SteerRoom) {
+        if matches!(asked.what, Steer::Inspect(_)) {
+            return self.looks.push(asked);
+        }
+        self.answer(asked);
+    }
+
+    /// Looks into rooms, when the rooms that were due have had their ticks: nobody's is late for them.
+    pub(super) fn answer_looks(&mut self) {
+        for asked in std::mem::take(&mut self.looks) {
+            self.answer(asked);
+        }
+    }
+
+    fn answer(&mut self, asked: SteerRoom) {
         let SteerRoom { room, what, answer } = asked;
         let steered = match what {
             Steer::Look => self.look(room),
+            Steer::Inspect(asked) => self.inspect(room, &asked, Instant::now()),
             Steer::Kick { seat, text } => {
                 match self.rooms.get(&room).map(|running| running.room.link_of(seat)) {
                     None => Steered::NoRoom,
@@ -57,7 +77,23 @@ impl TickThread {
             frames: traffic.frames,
             bytes: traffic.bits / 8,
             fields: self.fields[game].bytes_of(traffic),
+            parts: PartBytes {
+                structure: traffic.structure.sent / 8,
+                heads: traffic.heads() / 8,
+                owned: traffic.owned / 8,
+                events: traffic.events / 8,
+            },
         }))
+    }
+
+    /// However many look on: it is the rooms' time.
+    fn inspect(&mut self, id: RoomId, asked: &Inspect, now: Instant) -> Steered {
+        let Some(Running { room, game, .. }) = self.rooms.get(&id) else { return Steered::NoRoom };
+        if self.inspected.is_some_and(|last| now.saturating_duration_since(last) < INSPECT_EVERY) {
+            return Steered::TooSoon;
+        }
+        self.inspected = Some(now);
+        Steered::Inspected(Box::new(room.inspect(Arc::clone(&self.schemas[*game]), asked)))
     }
 
     /// For one who may sit in a room, or have left it meanwhile.

@@ -3,6 +3,7 @@
 mod dashboard;
 mod exposition;
 mod http;
+mod inspection;
 mod overload;
 mod steering;
 #[path = "../sockets/swirl.rs"]

@@ -180,7 +180,7 @@ fn the_description_is_of_what_there_is() {
             asked += 1;
         }
     }
-    assert_eq!(asked, 17);
+    assert_eq!(asked, 19);
     server.stop();
 }
 

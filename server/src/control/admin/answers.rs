@@ -1,12 +1,16 @@
 //! What the admin listener says: JSON, but for metrics and health.
 
+use std::collections::BTreeMap;
+
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Response, StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
+use tickwire_shared::Property;
 
 use crate::control::http::{Plain, Readiness};
 use crate::handover::ban::{Ban, Whom};
@@ -65,7 +69,7 @@ fn text(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) 
 }
 
 pub(in crate::control) fn json(status: StatusCode, value: &Value) -> Answer {
-    text(status, "application/json", format!("{value:#}\n"))
+    text(status, JSON, format!("{value:#}\n"))
 }
 
 /// What did not work, in a sentence.
@@ -89,6 +93,7 @@ pub(super) fn readiness(plain: &Plain) -> Answer {
     text(readiness.status(), PLAIN_TEXT, format!("{}\n", readiness.word()))
 }
 
+const JSON: &str = "application/json";
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 pub(super) fn draining() -> Answer {
@@ -96,23 +101,64 @@ pub(super) fn draining() -> Answer {
     Answer { said, ..json(StatusCode::ACCEPTED, &json!({ "draining": true })) }
 }
 
+/// A room in the list, which may be of thousands: written as it is, without a tree of values in between.
+#[derive(Serialize)]
+struct Line<'a> {
+    room: u64,
+    game: &'a str,
+    thread: usize,
+    seats_taken: usize,
+    seats: usize,
+    locked: bool,
+    hidden: bool,
+    private: bool,
+    properties: &'a BTreeMap<String, Property>,
+    rate_hz: u64,
+    players: u64,
+    ticks: u64,
+    ticks_late: u64,
+    tick_mean_s: f64,
+    tick_max_s: f64,
+    frames: u64,
+    frame_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Lines<'a> {
+    rooms: Vec<Line<'a>>,
+    after: Option<u64>,
+}
+
+impl<'a> Line<'a> {
+    fn of(line: &'a RoomLine) -> Self {
+        let figures = &line.figures;
+        Self {
+            room: line.room.0,
+            game: line.game,
+            thread: line.thread,
+            seats_taken: line.taken,
+            seats: line.seats,
+            locked: line.locked,
+            hidden: line.hidden,
+            private: line.private,
+            properties: &line.properties,
+            rate_hz: figures.rate_hz,
+            players: figures.players,
+            ticks: figures.ticks,
+            ticks_late: figures.ticks_late,
+            tick_mean_s: figures.tick_mean.as_secs_f64(),
+            tick_max_s: figures.tick_max.as_secs_f64(),
+            frames: figures.frames,
+            frame_bytes: figures.bytes,
+        }
+    }
+}
+
 pub(super) fn rooms(rooms: &[RoomLine], max: usize) -> Answer {
-    let line = |line: &RoomLine| {
-        json!({
-            "room": line.room.0,
-            "game": line.game,
-            "thread": line.thread,
-            "seats_taken": line.taken,
-            "seats": line.seats,
-            "locked": line.locked,
-            "hidden": line.hidden,
-            "private": line.private,
-            "properties": line.properties,
-        })
-    };
-    let lines: Vec<Value> = rooms.iter().map(line).collect();
-    let next = rooms.last().filter(|_| rooms.len() == max).map(|last| last.room.0);
-    json(StatusCode::OK, &json!({ "rooms": lines, "after": next }))
+    let after = rooms.last().filter(|_| rooms.len() == max).map(|last| last.room.0);
+    let lines = Lines { rooms: rooms.iter().map(Line::of).collect(), after };
+    let told = serde_json::to_string(&lines).unwrap_or_else(|_| unreachable!("all keys are strings"));
+    text(StatusCode::OK, JSON, told + "\n")
 }
 
 pub(super) fn barred(there_is_one: bool) -> Answer {
@@ -125,6 +171,8 @@ pub(super) fn barred(there_is_one: bool) -> Answer {
 pub(super) fn steered(room: u64, steered: Steered) -> Answer {
     match steered {
         Steered::Looks(report) => json(StatusCode::OK, &report_of(room, &report)),
+        Steered::Inspected(inspection) => text(StatusCode::OK, JSON, super::inspection::json(room, &inspection)),
+        Steered::TooSoon => failed(StatusCode::TOO_MANY_REQUESTS, "somebody has only just looked; ask again"),
         Steered::Done { players } => told(players),
         Steered::NoRoom => failed(StatusCode::NOT_FOUND, "there is no such room (any more)"),
         Steered::NoSeat => failed(StatusCode::NOT_FOUND, "nobody sits there"),
@@ -193,5 +241,11 @@ fn report_of(room: u64, report: &RoomReport) -> Value {
         "frames": report.frames,
         "frame_bytes": report.bytes,
         "field_bytes": fields.collect::<Vec<_>>(),
+        "part_bytes": {
+            "structure": report.parts.structure,
+            "heads": report.parts.heads,
+            "owned": report.parts.owned,
+            "events": report.parts.events,
+        },
     })
 }

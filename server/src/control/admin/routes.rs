@@ -7,10 +7,14 @@ use tickwire_shared::SeatId;
 
 use super::answers::{Answer, failed};
 use crate::handover::ban::Whom;
+use crate::handover::inspect::Inspect;
 
 /// Most rooms in one answer.
 const ROOMS_MAX: usize = 10_000;
 const ROOMS_DEFAULT: usize = 1_000;
+/// Most entities in one answer.
+const ENTITIES_MAX: usize = 2_000;
+const ENTITIES_DEFAULT: usize = 1_000;
 
 /// What a request must show.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,14 +56,16 @@ pub(in crate::control) struct Matched<A: 'static = Asked> {
 }
 
 /// What is asked.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(in crate::control) enum Asked {
     Health,
     Readiness,
     Metrics,
     Description,
     Rooms { after: u64, max: usize },
+    Summary,
     Room { room: u64 },
+    Inspect { room: u64, part: Inspect },
     Kick { room: u64, seat: SeatId },
     Dispose { room: u64 },
     Message { room: Option<u64>, seat: Option<SeatId> },
@@ -131,7 +137,7 @@ const SILENT: (u16, &str) = (504, "the room's tick thread did not answer in time
 
 const NO_WORDS: (u16, &str) = (400, "nothing is said");
 
-pub(super) static ROUTES: [Route; 17] = [
+pub(super) static ROUTES: [Route; 19] = [
     Route {
         answers: &[(200, "it runs"), (503, "it stops")],
         ..get("/healthz", Needs::Nothing, "Whether the server runs", |_, _| Ok(Asked::Health))
@@ -149,14 +155,28 @@ pub(super) static ROUTES: [Route; 17] = [
             ("after", "integer", "rooms behind this one; the last of the answer before"),
             ("limit", "integer", "so many at most: 1 to 10000, 1000 by default"),
         ],
-        ..get("/admin/rooms", Needs::Inspection, "Rooms: seats, properties, locks, tick threads", |_, query| {
+        ..get("/admin/rooms", Needs::Inspection, "Rooms: seats, properties, locks, ticks, bytes", |_, query| {
             rooms(query)
         })
     },
+    get("/admin/summary", Needs::Inspection, "The server in figures: players, ticks, bytes, load", |_, _| {
+        Ok(Asked::Summary)
+    }),
     Route {
         answers: &[(200, "the room"), NO_ROOM, SILENT],
         ..get("/admin/rooms/{room}", Needs::Inspection, "One room: players, tick, load, bytes by field", |n, _| {
             Ok(Asked::Room { room: n[0] })
+        })
+    },
+    Route {
+        query: &[
+            ("seat", "integer", "tells of this seat which channels it holds"),
+            ("area", "string", "only what is there, and everywhere: smallest x and y, largest x and y, with commas"),
+            ("limit", "integer", "so many entities at most: 1 to 2000, 1000 by default; of more, some of all parts"),
+        ],
+        answers: &[(200, "what is in it"), NO_ROOM, (429, "somebody has only just looked; ask again"), SILENT],
+        ..get("/admin/rooms/{room}/inspect", Needs::Inspection, "One room's entities and who sees them", |n, query| {
+            inspect(n[0], query)
         })
     },
     Route {
@@ -315,6 +335,31 @@ fn rooms(query: &str) -> Result<Asked, &'static str> {
     Ok(Asked::Rooms { after, max })
 }
 
+fn inspect(room: u64, query: &str) -> Result<Asked, &'static str> {
+    let mut part = Inspect { max: ENTITIES_DEFAULT, ..Inspect::default() };
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("seat", number)) => {
+                part.seat = Some(SeatId(number.parse().map_err(|_| "seat takes a number up to 65535")?));
+            }
+            Some(("area", corners)) => part.area = Some(area(corners)?),
+            Some(("limit", number)) => {
+                let limit = number.parse().ok().filter(|limit| (1..=ENTITIES_MAX).contains(limit));
+                part.max = limit.ok_or("limit takes a number from 1 to 2000")?;
+            }
+            _ => return Err("the query takes seat, area and limit"),
+        }
+    }
+    Ok(Asked::Inspect { room, part })
+}
+
+fn area(corners: &str) -> Result<[f32; 4], &'static str> {
+    let wrong = "area takes four numbers with commas between them: smallest x and y, largest x and y";
+    let numbers: Result<Vec<f32>, _> = corners.split(',').map(str::parse).collect();
+    let area: [f32; 4] = numbers.ok().and_then(|numbers| numbers.try_into().ok()).ok_or(wrong)?;
+    if area.iter().all(|number| number.is_finite()) { Ok(area) } else { Err(wrong) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,6 +384,21 @@ mod tests {
         assert_eq!(asked(Method::POST, "/admin/rooms/7/seats/70000/kick", None), Err(400));
         for path in ["/admin/rooms/+7", "/admin/rooms/7.0", "/admin/rooms/", "/", "", "/admin", "//healthz"] {
             assert_eq!(asked(Method::GET, path, None), Err(404), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_room_is_named_by_its_corners() {
+        let inspect = |query| asked(Method::GET, "/admin/rooms/7/inspect", Some(query));
+        let part = Inspect { seat: Some(SeatId(3)), area: Some([-1.5, 0.0, 2.0, 4.0]), max: 5 };
+        assert_eq!(inspect("seat=3&area=-1.5,0,2,4&limit=5"), Ok(Asked::Inspect { room: 7, part }));
+        let whole = Inspect { seat: None, area: None, max: ENTITIES_DEFAULT };
+        assert_eq!(inspect(""), Ok(Asked::Inspect { room: 7, part: whole }));
+        for wrong in ["seat=-1", "seat=70000", "area=1,2,3", "area=1,2,3,4,5", "area=0,0,inf,1", "area=0,NaN,1,1"] {
+            assert_eq!(inspect(wrong), Err(400), "{wrong}");
+        }
+        for wrong in ["limit=0", "limit=2001", "limit", "x=1"] {
+            assert_eq!(inspect(wrong), Err(400), "{wrong}");
         }
     }
 
