@@ -155,7 +155,12 @@ impl ServerMessage {
     /// # Errors
     /// Malformed, too long, or bytes left over.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode::<_, SERVER_MESSAGE_MAX_BYTES>(bytes)
+        // a field of a schema is eight times as large in memory
+        const MEMORY_MAX_BYTES: usize = 16 * SERVER_MESSAGE_MAX_BYTES;
+        if bytes.len() > SERVER_MESSAGE_MAX_BYTES {
+            return Err(DecodeError::Malformed);
+        }
+        decode::<_, MEMORY_MAX_BYTES>(bytes)
     }
 }
 
