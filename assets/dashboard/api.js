@@ -24,7 +24,10 @@ export async function ask(path, { method = 'GET', body } = {}) {
   try {
     const signal = AbortSignal.timeout(10_000);
     answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: 'no-store', signal });
-    told = await answer.json().catch(() => ({}));
+    told = await answer.json().catch(error => {
+      if (answer.ok) throw error;
+      return {};
+    });
   } catch {
     throw new Failure(0, 'The server does not answer. It may have stopped, or the way to it is cut; this page keeps trying.');
   }

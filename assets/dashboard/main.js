@@ -85,8 +85,14 @@ function refused(failure) {
 
 function signIn(event) {
   event.preventDefault();
-  token.keep($('token').value.trim());
+  const text = $('token').value.trim();
   $('token').value = '';
+  // a header takes nothing else
+  if (/[^\x21-\x7e]/.test(text)) {
+    $('token-error').textContent = 'This is not the token: it has characters that no token has, such as spaces or typographic quotes.';
+    return;
+  }
+  token.keep(text);
   $('token-error').textContent = '';
   wake();
 }

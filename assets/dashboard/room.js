@@ -70,11 +70,12 @@ export class RoomScreen {
 
   async inspect() {
     const query = [`limit=${ENTITIES}`];
-    if (this.seat !== null) query.push(`seat=${this.seat}`);
+    const { seat } = this;
+    if (seat !== null) query.push(`seat=${seat}`);
     // where there is too much for one answer, what is on the screen
     const crowded = this.inspected && this.inspected.entities_total > ENTITIES && this.map.view;
     if (crowded) query.push(`area=${this.map.area().map(at => at.toFixed(3)).join(',')}`);
-    return ask(`${this.path}/inspect?${query.join('&')}`);
+    return { ...(await ask(`${this.path}/inspect?${query.join('&')}`)), asked: seat };
   }
 
   async lookAgain() {
@@ -83,6 +84,8 @@ export class RoomScreen {
   }
 
   show(inspected) {
+    // another seat was picked meanwhile: what this one holds is not that one's
+    if (inspected.asked !== this.seat) return;
     this.inspected = inspected;
     if (this.seat !== null && !inspected.seats.some(({ seat }) => seat === this.seat)) this.seat = null;
     this.map.show(inspected, this.seat);

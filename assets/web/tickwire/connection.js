@@ -124,12 +124,13 @@ export class Connection {
       this.end('refused', `${error.message}; reload this page, or update its client`);
       return;
     }
-    for (let notice; (notice = this.session.poll_notice());) {
-      this.on.notice({ text: notice.text, endsInS: notice.ends_in_s });
-      notice.free();
+    const notices = [];
+    for (let notice; (notice = this.session.poll_notice()); notice.free()) {
+      notices.push({ text: notice.text, endsInS: notice.ends_in_s });
     }
     this.flush();
     if (this.state !== 'playing' && this.now() === 'playing') this.play();
+    for (const notice of notices) this.on.notice(notice);
   }
 
   now() {

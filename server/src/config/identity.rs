@@ -91,11 +91,7 @@ pub(super) static KEYS: [Key; 12] = [
     key("identity.issuer", "who must have signed a pass (iss)", MaybeText(|c| &mut c.identity.issuer)),
     key("identity.audience", "for whom it must be (aud)", MaybeText(|c| &mut c.identity.audience)),
     key("identity.leeway_s", "how far clocks may differ", Millis(0..=300, |c| &mut c.identity.leeway_s)),
-    key(
-        "identity.required",
-        "who has no pass is refused; default: if keys are",
-        MaybeSwitch(|c| &mut c.identity.required),
-    ),
+    key("identity.required", "none without a pass; default: where keys are", MaybeSwitch(|c| &mut c.identity.required)),
     key("identity.name_claim", "the claim that is the player's name", MaybeText(|c| &mut c.identity.name_claim)),
     key("identity.claims", "claims that the game sees", Words(|c| &mut c.identity.claims)),
     key(

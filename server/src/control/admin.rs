@@ -55,6 +55,8 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
 /// Somebody else has only just looked into a room.
 const INSPECT_PAUSE: Duration = Duration::from_millis(30);
 const INSPECT_TRIES: usize = 3;
+/// Before a wrong token is answered.
+const WRONG_TOKEN_PAUSE: Duration = Duration::from_millis(250);
 /// After accepting has failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -128,6 +130,8 @@ impl Admin {
         if needs == Some(Needs::Steering) {
             info!(%peer, %method, path, status, said = answer.said(), "audit: an operator steers");
         } else if answer.status() == StatusCode::UNAUTHORIZED {
+            // who guesses waits: with all connections that there may be, a hundred guesses a second
+            tokio::time::sleep(WRONG_TOKEN_PAUSE).await;
             self.access.note_refused(|refused| warn!(%peer, %method, path, refused, "audit: refused for its token"));
         }
         answer.into_response()

@@ -21,7 +21,7 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::admin::answers::{Answer, failed, json};
 use super::admin::openapi;
@@ -40,6 +40,8 @@ pub const API_PREFIX: &str = "/api/";
 const BODY_MAX_BYTES: usize = 16 * 1024;
 /// A body must be whole by then, and the lobby must have answered.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Requests that wait for the queue at a time: a quarter of the places that plain connections have.
+const WAITS_MAX: usize = 64;
 /// Between two looks at the queue for one who waits.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// Addresses whose rate is known; beyond them those that are at rest are forgotten.
@@ -54,6 +56,8 @@ pub struct Api {
     exempt: Vec<Network>,
     since: Instant,
     meters: Mutex<FxHashMap<IpAddr, Meter>>,
+    /// For those who wait for the queue: the rest of the plain connections is for others.
+    waits: Semaphore,
 }
 
 impl Api {
@@ -62,7 +66,15 @@ impl Api {
     #[must_use]
     pub fn new(control: mpsc::Sender<ToControl>, origins: OriginRule, per_s: u32, exempt: Vec<Network>) -> Self {
         let rate = Rate { per_s, burst: per_s.saturating_mul(2) };
-        Self { control, origins, rate, exempt, since: Instant::now(), meters: Mutex::default() }
+        Self {
+            control,
+            origins,
+            rate,
+            exempt,
+            since: Instant::now(),
+            meters: Mutex::default(),
+            waits: Semaphore::new(WAITS_MAX),
+        }
     }
 
     /// Answers a request from this address.
@@ -136,7 +148,9 @@ impl Api {
 
     /// Asks the lobby; of the queue again, until there are seats or the wait is over.
     async fn ask_until(&self, (ip, bearer): (IpAddr, Option<String>), ask: LobbyAsk, wait: Duration) -> Answer {
-        let until = Instant::now() + wait;
+        // who finds no place is answered at once, and may ask again
+        let place = if wait.is_zero() { None } else { self.waits.try_acquire().ok() };
+        let until = Instant::now() + if place.is_some() { wait } else { Duration::ZERO };
         loop {
             let (answer, answered) = oneshot::channel();
             let call = LobbyCall { ip, bearer: bearer.clone(), asked: ask.clone(), answer };
@@ -152,8 +166,11 @@ impl Api {
                     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                     return failed(status, &words);
                 }
-                Ok(Err(_)) | Err(_) => {
+                Ok(Err(_)) => {
                     return failed(StatusCode::SERVICE_UNAVAILABLE, "the server stops, and did not answer any more");
+                }
+                Err(_) => {
+                    return failed(StatusCode::SERVICE_UNAVAILABLE, "the server was too busy to answer; try again");
                 }
             }
         }

@@ -95,11 +95,7 @@ impl Control {
                 if !(1..=SEATS_MAX).contains(&seats) {
                     return Err((400, format!("seats takes a number from 1 to {SEATS_MAX}")));
                 }
-                let ip = (!self.exempt.iter().any(|network| network.contains(from))).then_some(subscriber(from));
-                let most = self.lobby_config.reserved_per_address;
-                if ip.is_some_and(|ip| self.tickets.of_address(ip) + seats > most) {
-                    return Err((429, format!("at most {most} seats are kept for one address at a time")));
-                }
+                let ip = self.kept_for(from, seats)?;
                 let placement = self.reserve(from, game, &wish, seats).map_err(|away| self.told(&away))?;
                 let tickets = self.issue(placement, seats, (holder.as_ref(), ip))?;
                 Ok(self.reserved(placement.room, &tickets))
@@ -108,17 +104,19 @@ impl Control {
                 let game = self.game_named(game.as_deref())?;
                 self.refuse_while_draining().map_err(|away| self.told(&away))?;
                 let most = self.lobby.usual_seats(game);
-                if !(2..=most).contains(&players) || !(1..=players).contains(&group) || !skill.is_finite() {
-                    let text = format!("players takes 2 to {most}, group 1 to players, skill a number");
+                if !(2..=most).contains(&players) || !(1..players).contains(&group) || !skill.is_finite() {
+                    let text = format!("players takes 2 to {most}, group less than that, skill a number");
                     return Err((400, text));
                 }
-                let group = Group { game, skill, size: group, players, holder };
+                let ip = self.kept_for(from, group)?;
+                let group = Group { game, skill, size: group, players, holder, ip };
                 let busy = || (503, "too many wait in the queue; try again in a moment".to_owned());
                 let id = self.queue.enter(group, Instant::now()).ok_or_else(busy)?;
                 Ok(json!({ "id": id.0.to_string(), "state": "waiting" }))
             }
             LobbyAsk::Queued(id) => match self.queue.ask(GroupId(id), Instant::now()) {
                 Some(Standing::Waiting { waited, window }) => {
+                    self.refuse_while_draining().map_err(|away| self.told(&away))?;
                     Ok(json!({ "state": "waiting", "waited_s": waited.as_secs_f64(), "window": window }))
                 }
                 Some(Standing::Seated { told }) => Ok(told),
@@ -134,6 +132,18 @@ impl Control {
                 Ok(json!({ "ticket": ticket, "expires_in_s": self.keeps().as_secs() }))
             }
         }
+    }
+
+    /// By which address seats are counted that are kept for it or wait in the queue; none where they are not.
+    fn kept_for(&self, from: IpAddr, seats: usize) -> Result<Option<IpAddr>, (u16, String)> {
+        if self.exempt.iter().any(|network| network.contains(from)) {
+            return Ok(None);
+        }
+        let (ip, most) = (subscriber(from), self.lobby_config.reserved_per_address);
+        if self.tickets.of_address(ip) + self.queue.seats_of(ip) + seats > most {
+            return Err((429, format!("at most {most} seats are kept for one address at a time")));
+        }
+        Ok(Some(ip))
     }
 
     fn told(&self, away: &TurnedAway) -> (u16, String) {
@@ -202,24 +212,22 @@ impl Control {
             if let Err((_, error)) = self.seat_match(&matched, now) {
                 // they stay and are matched again
                 debug!(error, "a match of the queue got no room");
-                break;
             }
         }
     }
 
     fn seat_match(&mut self, matched: &Matched, now: Instant) -> Result<(), (u16, String)> {
         let mut creation = Creation::default();
-        // nobody else is sent there
-        creation.listing.hide(true);
+        // nobody else is sent there, or finds it by counting
+        creation.private = true;
         let wish = Wish { which: Which::New(Box::new(creation)), spectate: false };
-        let placement = self
-            .open(matched.game, &wish.which, matched.players, None)
-            .map_err(|away| (away.why.status(), away.text))?;
+        let placement =
+            self.open_for(matched.game, &wish.which, matched.players).map_err(|away| (away.why.status(), away.text))?;
         let mut unused = matched.players;
         for id in &matched.groups {
             let Some(group) = self.queue.group(*id).cloned() else { continue };
             unused -= group.size;
-            let tickets = self.issue(placement, group.size, (group.holder.as_ref(), None)).inspect_err(|_| {
+            let tickets = self.issue(placement, group.size, (group.holder.as_ref(), group.ip)).inspect_err(|_| {
                 (0..unused).for_each(|_| self.give_back(placement.room));
             })?;
             let mut told = self.reserved(placement.room, &tickets);

@@ -190,19 +190,45 @@ impl Control {
                 return Err(turned_away(Why::Creations, text));
             }
         }
-        self.open(game, &wish.which, seats, options)
+        let load = self.load();
+        let placement = self.lobby.place(Sought { game, which: &wish.which, seats }, &load)?;
+        if placement.new
+            && let Which::Fitting { conditions, .. } = &wish.which
+            && !conditions.is_empty()
+        {
+            self.may_make_fitting(ip).inspect_err(|_| {
+                self.lobby.ended(placement.room);
+            })?;
+        }
+        self.open(game, placement, options);
+        Ok(placement)
     }
 
-    /// The same, without asking who may.
-    pub(super) fn open(
-        &mut self,
-        game: usize,
-        which: &Which,
-        seats: usize,
-        options: Option<RoomOptions>,
-    ) -> Result<Placement, TurnedAway> {
+    /// Whoever wishes for properties that no room has makes a room with them.
+    fn may_make_fitting(&mut self, ip: IpAddr) -> Result<(), TurnedAway> {
+        let LobbyConfig { create, creations_per_minute, .. } = self.lobby_config;
+        if !create {
+            let text = "no room is as you wish, and players cannot create one on this server";
+            return Err(turned_away(Why::Creation, text));
+        }
+        if !self.creations.allows(ip, creations_per_minute) {
+            let text = format!(
+                "no room is as you wish, and at most {creations_per_minute} a minute may be created from one address"
+            );
+            return Err(turned_away(Why::Creations, text));
+        }
+        Ok(())
+    }
+
+    /// A room for those who have found each other, however many were created.
+    pub(super) fn open_for(&mut self, game: usize, creation: &Which, seats: usize) -> Result<Placement, TurnedAway> {
         let load = self.load();
-        let placement = self.lobby.place(Sought { game, which, seats }, &load)?;
+        let placement = self.lobby.place(Sought { game, which: creation, seats }, &load)?;
+        self.open(game, placement, None);
+        Ok(placement)
+    }
+
+    fn open(&mut self, game: usize, placement: Placement, options: Option<RoomOptions>) {
         if placement.new {
             let (room, seed) = (placement.room, random_seed());
             let listing = self.lobby.listing_of(room).cloned().unwrap_or_default();
@@ -211,7 +237,6 @@ impl Control {
             let open = OpenRoom { room, game, seed, listing, options, code, gauges };
             self.threads[placement.thread].send(ToTick::Open(Box::new(open)));
         }
-        Ok(placement)
     }
 
     fn seat(

@@ -32,7 +32,7 @@ impl Control {
         let receive = |shown| self.reception.receive((shown, &request.name), game, is_choosy, arrival);
         match known.and_then(receive) {
             Ok(Received::Newcomer(profile)) => self.place((link, ip), game, profile, (&wish, kept)),
-            Ok(Received::Second(sitting)) => self.take_over(link, sitting),
+            Ok(Received::Second(sitting)) => self.take_over((link, ip), sitting),
             Err(denied) => {
                 kept.into_iter().for_each(|room| self.give_back(room));
                 self.deny(link, denied);
@@ -57,12 +57,14 @@ impl Control {
     }
 
     /// The second device of an account gets its seat, which may just have come to its end: then it is told to come again.
-    fn take_over(&mut self, link: LinkAddress, Sitting { stay, room, thread }: Sitting) {
+    fn take_over(&mut self, (link, ip): (LinkAddress, IpAddr), Sitting { stay, room, thread }: Sitting) {
         let Some(pass) = self.directory.take_over(stay) else {
             let text = "your seat of another device has just ended; try again";
             return self.turn_away(link, &turned_away(Why::NoPlace(NoPlace::NoRoom), text));
         };
+        self.reception.moved(stay, ip);
         self.metrics.seats_taken_over.one();
+        self.tell_of_drain(link);
         self.threads[thread].send(ToTick::TakeOver { room, link, pass });
     }
 

@@ -67,6 +67,8 @@ struct JsonLink {
     /// A frame that asks whether its text has left.
     asked: Option<Tick>,
     told_too_fast: bool,
+    /// It takes no place of those that speak JSON.
+    uncounted: bool,
 }
 
 impl JsonLinks {
@@ -133,6 +135,8 @@ impl Gateway {
         self.json.newcomers.push_back((io.now(), link));
         self.json.links.insert(link, Box::default());
         if others >= max {
+            // until it has gone it keeps nobody out
+            self.uncount_json(link);
             self.metrics.json_links_refused.one();
             let text = "too many clients speak JSON here (session.json_links_max); try again, or use a binary client";
             self.refuse(io, link, CloseReason::TryLater, text);
@@ -140,7 +144,13 @@ impl Gateway {
     }
 
     pub(super) fn close_json(&mut self, link: LinkId) {
-        if self.json.links.remove(&link).is_some() {
+        self.uncount_json(link);
+        self.json.links.remove(&link);
+    }
+
+    fn uncount_json(&mut self, link: LinkId) {
+        let uncounted = self.json.links.get_mut(&link).map(|json| std::mem::replace(&mut json.uncounted, true));
+        if uncounted == Some(false) {
             self.terms.json_links.fetch_sub(1, Ordering::Relaxed);
             self.metrics.json_links_open.less();
         }

@@ -326,6 +326,7 @@ impl Handler for Gateway {
     }
 
     fn message(&mut self, io: &mut Io<'_>, link: LinkId, kind: MessageKind, payload: &[u8]) {
+        self.inputs.clear();
         if self.json.has(link) {
             return self.json_message(io, link, kind, payload);
         }
@@ -334,7 +335,6 @@ impl Handler for Gateway {
             let text = "text messages are not part of tickwire.1: send binary ones, or offer tickwire.1.json";
             return self.refuse(io, link, CloseReason::ProtocolError, text);
         }
-        self.inputs.clear();
         let verdict = session.handle_message(io.now(), payload, &mut self.inputs);
         if let Some((stay, turn)) = session.take_shown() {
             self.control.send(ToControl::TokenShown(stay, turn));

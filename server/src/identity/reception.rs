@@ -208,6 +208,11 @@ impl Reception {
         self.people.enter(stay, person);
     }
 
+    /// Another device has taken a seat over, perhaps from somewhere else.
+    pub fn moved(&mut self, stay: StayId, ip: IpAddr) {
+        self.people.came_back(stay, ip);
+    }
+
     /// Somebody is back, and may stay.
     ///
     /// # Errors

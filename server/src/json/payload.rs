@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tickwire_shared::Game;
 use tickwire_shared::protocol::limits::CLIENT_MESSAGE_MAX_BYTES;
-use tickwire_shared::protocol::{decode_payload, encode_payload};
+use tickwire_shared::protocol::{decode_payload, try_encode_payload};
 
 /// Tag and length of a [`ClientMessage::Command`](tickwire_shared::protocol::ClientMessage::Command) beside its bytes.
 const COMMAND_HEAD_BYTES: usize = 8;
@@ -49,7 +49,7 @@ impl Payloads {
 
 fn command<C: Serialize + DeserializeOwned>(json: &str) -> Result<Vec<u8>, String> {
     let command: C = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    let bytes = encode_payload(&command);
+    let bytes = try_encode_payload(&command).ok_or("has no form in bytes: its type is not fit to travel")?;
     let max = CLIENT_MESSAGE_MAX_BYTES - COMMAND_HEAD_BYTES;
     if bytes.len() > max {
         return Err(format!("takes {} bytes, {max} are the most", bytes.len()));

@@ -90,14 +90,14 @@ impl View {
         let empty = out.len();
         if self.healing.is_none() {
             self.replica.forget_before(head.tick, 0.0);
-            self.tell_state(game, out);
+            self.tell_state(game, head.reset, out);
         }
         self.tell_events(game, message, out);
         out.push(b'}');
         Ok(FrameTold { tick: head.tick, asks: head.asks, has_text: out.len() > empty + 1, wrong })
     }
 
-    fn tell_state(&mut self, game: &GameText, out: &mut Vec<u8>) {
+    fn tell_state(&mut self, game: &GameText, reset: bool, out: &mut Vec<u8>) {
         let mut gone: Vec<EntityId> = Vec::new();
         for change in self.replica.changes() {
             if let Change::Despawned(id, _) = *change
@@ -106,6 +106,16 @@ impl View {
             {
                 gone.push(id);
             }
+        }
+        if reset {
+            // what went while the copy was wrong was not told
+            self.told.retain(|id, _| {
+                let is_there = self.replica.newest(*id).is_some();
+                if !is_there {
+                    gone.push(*id);
+                }
+                is_there
+            });
         }
         self.news.clear();
         for (id, kind, row) in self.replica.newest_all() {

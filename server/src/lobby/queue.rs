@@ -1,6 +1,7 @@
 //! The queue: groups that wait for others about as good as they are. How far apart they may be grows while they wait.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::Profile;
@@ -46,6 +47,8 @@ pub struct Group {
     pub players: usize,
     /// Whose seats they will be, if somebody has shown that.
     pub holder: Option<Profile>,
+    /// The address that asked, where those are counted.
+    pub ip: Option<IpAddr>,
 }
 
 /// Groups that shall play together.
@@ -111,6 +114,13 @@ impl Queue {
         let waiting = Waiting { group, since: now, asked: now, seated: None };
         // a name that is in use is drawn once in more times than there are
         self.groups.insert(id, waiting).is_none().then_some(id)
+    }
+
+    /// How many seats wait for one address.
+    #[must_use]
+    pub fn seats_of(&self, ip: IpAddr) -> usize {
+        let of_ip = self.groups.values().filter(|waiting| waiting.group.ip == Some(ip) && waiting.seated.is_none());
+        of_ip.map(|waiting| waiting.group.size).sum()
     }
 
     /// A group does not want to any more; tells whether it was there.
@@ -226,7 +236,7 @@ mod tests {
     }
 
     fn group(skill: f64, size: usize, players: usize) -> Group {
-        Group { game: 0, skill, size, players, holder: None }
+        Group { game: 0, skill, size, players, holder: None, ip: None }
     }
 
     #[test]

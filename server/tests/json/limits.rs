@@ -20,7 +20,10 @@ fn no_more_speak_json_than_may() {
         let refused = cid.hear("refused").await;
         assert!(refused.as_str().is_some_and(|text| text.contains("session.json_links_max")), "{refused}");
         assert_eq!(cid.closed().await.0, 1013);
-        assert_eq!(server.metrics().json_links_refused.value(), 1);
+        // who was refused and reads nothing keeps nobody out
+        let _eve = Peer::connect(&server).await;
+        assert_eq!(server.metrics().json_links_open.value(), 2);
+        assert_eq!(server.metrics().json_links_refused.value(), 2);
         let mut binary = Connection::<Arena>::connect(&url, Profile::default()).await.expect("it listens");
         while binary.client.tick().is_none() {
             binary.receive().await.expect("binary clients are none of them");

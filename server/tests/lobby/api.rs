@@ -153,6 +153,10 @@ fn the_queue_brings_those_together_who_are_about_as_good() {
         }
         there[0].sees(3, 0).await;
         assert_eq!(get(&server, "rooms?game=court")["rooms"], json!([]), "nobody else is sent there");
+        let counted = json!({ "game": "court", "wish": { "room": told["room"] } });
+        assert_eq!(refused(&server, "POST", "match", counted).0, 404, "nor finds it by counting");
+        let alone = json!({ "game": "court", "players": 2, "group": 2 });
+        assert_eq!(refused(&server, "POST", "queue", alone).0, 400, "a group that waits for nobody reserves");
         assert_eq!(call(&server, "DELETE", &format!("queue/{far}"), &Value::Null).status, 200);
         for (method, id) in [("GET", far.as_str()), ("DELETE", far.as_str()), ("GET", "123")] {
             assert_eq!(refused(&server, method, &format!("queue/{id}"), Value::Null).0, 404);
@@ -215,6 +219,40 @@ fn one_address_does_not_keep_all_seats() {
         })
         .await;
     });
+    server.stop();
+}
+
+#[test]
+fn what_waits_in_the_queue_counts_as_kept() {
+    let server = start(|config| {
+        config.net.addresses.exempt.clear();
+        config.lobby.reserved_per_address = 3;
+        config.lobby.queue_window = 0;
+    });
+    let wait = |skill: i32| json!({ "game": "court", "skill": skill, "group": 2, "players": 4 });
+    post(&server, "queue", wait(0));
+    let (status, words) = refused(&server, "POST", "queue", wait(1000));
+    assert!(status == 429 && words.contains("at most 3 seats"), "{status} {words}");
+    post(&server, "match", json!({ "game": "court" }));
+    server.stop();
+}
+
+#[test]
+fn properties_that_no_room_has_make_a_room_only_where_players_may() {
+    let wish = |map: &str| json!({ "game": "court", "wish": { "where": { "map": map } } });
+    let server = start(|config| config.lobby.create = false);
+    let (status, words) = refused(&server, "POST", "match", wish("ice"));
+    assert!(status == 403 && words.contains("no room is as you wish"), "{status} {words}");
+    assert_eq!(get(&server, "rooms?game=court")["rooms"], json!([]));
+    server.stop();
+    let server = start(|config| {
+        config.net.addresses.exempt.clear();
+        config.lobby.creations_per_minute = 1;
+    });
+    post(&server, "match", wish("ice"));
+    let made: Vec<u16> = (0..4).map(|at| call(&server, "POST", "match", &wish(&format!("map {at}"))).status).collect();
+    assert!(made.contains(&429), "{made:?}");
+    post(&server, "match", wish("ice"));
     server.stop();
 }
 

@@ -173,8 +173,18 @@ impl ServerMessage {
 /// ```
 #[must_use]
 pub fn encode_payload<T: Serialize>(payload: &T) -> Vec<u8> {
-    bincode::serde::encode_to_vec(payload, bincode::config::standard())
-        .expect("payloads are plain data without maps of unknown length, and the buffer grows")
+    try_encode_payload(payload).expect("payloads are plain data without maps of unknown length, and the buffer grows")
+}
+
+/// The same, for one who did not make the payload. `None` where its type has no form in bytes, such as one with maps of
+/// unknown length.
+///
+/// ```
+/// assert_eq!(tickwire_shared::protocol::try_encode_payload(&true), Some(vec![1]));
+/// ```
+#[must_use]
+pub fn try_encode_payload<T: Serialize>(payload: &T) -> Option<Vec<u8>> {
+    bincode::serde::encode_to_vec(payload, bincode::config::standard()).ok()
 }
 
 /// Reads a game's command, taking no more than [`CLIENT_MESSAGE_MAX_BYTES`] of memory: a client's word.

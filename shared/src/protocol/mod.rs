@@ -41,7 +41,7 @@ mod resume;
 pub(crate) mod varint;
 
 pub use join::JoinRequest;
-pub use message::{ClientMessage, ServerMessage, decode_command, decode_payload, encode_payload};
+pub use message::{ClientMessage, ServerMessage, decode_command, decode_payload, encode_payload, try_encode_payload};
 pub use resume::{ResumeClaim, ResumeToken};
 
 /// The subprotocol's name in the WebSocket handshake.
