@@ -217,9 +217,8 @@ impl Control {
     }
 
     fn seat_match(&mut self, matched: &Matched, now: Instant) -> Result<(), (u16, String)> {
-        let mut creation = Creation::default();
         // nobody else is sent there, or finds it by counting
-        creation.private = true;
+        let creation = Creation { private: true, ..Creation::default() };
         let wish = Wish { which: Which::New(Box::new(creation)), spectate: false };
         let placement =
             self.open_for(matched.game, &wish.which, matched.players).map_err(|away| (away.why.status(), away.text))?;
