@@ -90,6 +90,8 @@ pub struct Plain {
     head: HeadLimits,
     /// What is asked below its prefix; none where there is nobody to ask.
     api: Option<Api>,
+    /// A connection may bring requests of several people: it ends after one.
+    is_shared: bool,
     stopping: watch::Sender<bool>,
     draining: AtomicBool,
     admission: Admission,
@@ -104,6 +106,7 @@ impl Plain {
             site,
             head: HeadLimits::default(),
             api: None,
+            is_shared: false,
             stopping: watch::Sender::new(false),
             draining: AtomicBool::new(false),
             admission: Admission::default(),
@@ -115,6 +118,13 @@ impl Plain {
     #[must_use]
     pub fn with_head_limits(self, head: HeadLimits) -> Self {
         Self { head, ..self }
+    }
+
+    /// If that `is_so`, connections come from proxies that keep them for whoever comes next. Of whom a request is, is only
+    /// known of the first.
+    #[must_use]
+    pub fn behind_proxies(self, is_so: bool) -> Self {
+        Self { is_shared: is_so, ..self }
     }
 
     /// Answers what is asked of the API, too.
@@ -163,7 +173,7 @@ impl Plain {
             _ => answers::answer(&request, &self.site, readiness),
         };
         // an idle connection is a place that somebody else could have
-        if readiness == Readiness::Stopping || self.admission.is_crowded() {
+        if readiness == Readiness::Stopping || self.is_shared || self.admission.is_crowded() {
             answers::close_after(&mut answer);
         }
         answer

@@ -99,7 +99,8 @@ pub(super) fn room_terms(config: &Config) -> RoomTerms {
 pub(super) fn plain(site: Site, config: &Config, to_control: mpsc::Sender<ToControl>) -> Plain {
     let (origins, exempt) = (config.net.origins.clone(), config.net.addresses.exempt.clone());
     let api = Api::new(to_control, origins, config.lobby.api_requests_per_s, exempt);
-    Plain::new(site).with_head_limits(config.net.head).with_api(api)
+    let is_shared = !config.net.proxies.networks.is_empty();
+    Plain::new(site).with_head_limits(config.net.head).with_api(api).behind_proxies(is_shared)
 }
 
 /// Where players wait for others.

@@ -223,6 +223,22 @@ fn one_address_does_not_keep_all_seats() {
 }
 
 #[test]
+fn a_proxys_connection_does_not_bring_one_players_requests_as_anothers() {
+    use std::io::{Read, Write};
+    let server = start(|config| config.net.proxies.networks = vec!["127.0.0.1".parse().expect("an address")]);
+    let mut socket = std::net::TcpStream::connect(server.addr()).expect("it listens");
+    let of = |player: u8| format!("GET /api/v1/games HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.{player}\r\n\r\n");
+    socket.write_all((of(1) + &of(2)).as_bytes()).expect("it reads");
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("a timeout");
+    let mut told = String::new();
+    // reset, where the second request was not read
+    let _ = socket.read_to_string(&mut told);
+    assert_eq!(told.matches("HTTP/1.1 200").count(), 1, "the second would count for the first player: {told}");
+    assert!(told.to_lowercase().contains("connection: close"), "{told}");
+    server.stop();
+}
+
+#[test]
 fn what_waits_in_the_queue_counts_as_kept() {
     let server = start(|config| {
         config.net.addresses.exempt.clear();
