@@ -15,7 +15,7 @@ use crate::handover::lobby_call::{LobbyAnswer, LobbyAsk, LobbyCall};
 use crate::handover::steer::RoomLine;
 use crate::identity::reception::{Arrival, DeniedFor};
 use crate::identity::{PassError, Shown};
-use crate::lobby::queue::{Group, GroupId, Matched, Standing};
+use crate::lobby::queue::{self, Group, GroupId, Matched, Standing};
 use crate::lobby::tickets::Ticket;
 use crate::lobby::wish::{Creation, Which, Wish};
 use crate::lobby::{NoPlace, Placement};
@@ -103,7 +103,7 @@ impl Control {
             LobbyAsk::Queue { game, skill, group, players } => {
                 let game = self.game_named(game.as_deref())?;
                 self.refuse_while_draining().map_err(|away| self.told(&away))?;
-                let most = self.lobby.usual_seats(game);
+                let most = self.lobby.usual_seats(game).min(queue::PLAYERS_MAX);
                 if !(2..=most).contains(&players) || !(1..players).contains(&group) || !skill.is_finite() {
                     let text = format!("players takes 2 to {most}, group less than that, skill a number");
                     return Err((400, text));

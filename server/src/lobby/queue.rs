@@ -8,8 +8,8 @@ use tickwire_shared::Profile;
 
 /// Who has not asked for so long has gone.
 const SILENT: Duration = Duration::from_secs(45);
-/// How many neighbours in skill are looked at for each group that waits.
-const NEIGHBOURS_MAX: usize = 64;
+/// Most players that the queue brings together, and so how many neighbours in skill are looked at on each side of a group.
+pub const PLAYERS_MAX: usize = 64;
 
 /// A group's name: 64 random bits, since whoever knows it gets its seats.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -190,24 +190,25 @@ fn match_table(
     let mut by_age: Vec<usize> = (0..groups.len()).collect();
     by_age.sort_by_key(|place| groups[*place].1.since);
     let (mut is_taken, mut matched) = (vec![false; groups.len()], Vec::new());
+    let reach: Vec<(f64, f64)> = groups.iter().map(|(_, waiting)| (waiting.group.skill, window(waiting))).collect();
     let fit = |one: usize, other: usize| {
-        let (one, other) = (groups[one].1, groups[other].1);
-        (one.group.skill - other.group.skill).abs() <= window(one).min(window(other))
+        let ((one, its), (other, others)) = (reach[one], reach[other]);
+        (one - other).abs() <= its.min(others)
     };
     for oldest in by_age {
         if is_taken[oldest] {
             continue;
         }
-        let skill = groups[oldest].1.group.skill;
-        let from = oldest.saturating_sub(NEIGHBOURS_MAX / 2);
-        let to = (oldest + NEIGHBOURS_MAX / 2).min(groups.len() - 1);
-        let mut near: Vec<usize> = (from..=to).filter(|place| *place != oldest && !is_taken[*place]).collect();
-        near.sort_by(|one, other| {
-            let away = |place: usize| (groups[place].1.group.skill - skill).abs();
-            away(*one).total_cmp(&away(*other))
-        });
+        let away = |place: usize| (reach[place].0 - reach[oldest].0).abs();
+        let (from, to) = (oldest.saturating_sub(players), (oldest + players).min(groups.len() - 1));
+        let is_near = |place: &usize| *place != oldest && !is_taken[*place] && fit(oldest, *place);
+        let mut near: Vec<usize> = (from..=to).filter(is_near).collect();
+        near.sort_by(|one, other| away(*one).total_cmp(&away(*other)));
         let (mut chosen, mut size) = (vec![oldest], groups[oldest].1.group.size);
         for place in near {
+            if size == players {
+                break;
+            }
             let more = groups[place].1.group.size;
             if size + more <= players && chosen.iter().all(|other| fit(*other, place)) {
                 chosen.push(place);
@@ -279,6 +280,17 @@ mod tests {
             wanted.sort();
             assert!(groups.contains(&wanted), "{groups:?}");
         }
+    }
+
+    #[test]
+    fn as_many_as_may_be_find_each_other() {
+        let (mut queue, now) = (queue(), Instant::now());
+        for skill in 0..PLAYERS_MAX {
+            assert!(queue.match_up(now).is_empty(), "{skill} are too few");
+            queue.enter(group(skill as f64 / 2.0, 1, PLAYERS_MAX), now).expect("there is room");
+        }
+        let matched = queue.match_up(now);
+        assert_eq!(matched.iter().map(|matched| matched.groups.len()).collect::<Vec<_>>(), [PLAYERS_MAX]);
     }
 
     #[test]
