@@ -20,8 +20,8 @@ use rustc_hash::FxHashMap;
 
 use crate::bits::{BitReader, DecodeError};
 use crate::delta::{
-    DeltaScratch, Earlier, EntityRow, Held, Layout, Part, Past, RowBuffer, Rows, decode_delta, decode_keyframe,
-    decode_row,
+    DeltaScratch, Earlier, EntityRow, Held, Layout, Part, Past, ROWS_MAX_LANES, RowBuffer, Rows, decode_delta,
+    decode_keyframe, decode_row,
 };
 use crate::game::EntityId;
 use crate::protocol::frame::{Frame, LATE_MAX};
@@ -404,6 +404,7 @@ impl Replica {
         if !frame.head.reset && frame.closed.iter().any(|handle| !self.channels.contains_key(handle)) {
             return Err(DecodeError::NoBaseline("channel"));
         }
+        let mut lanes = 0;
         for part in &frame.parts {
             let late = frame.head.tick.offset(-i32::from(part.late));
             let true_at = if part.late > 0 { Some(late) } else { self.tick };
@@ -421,6 +422,11 @@ impl Replica {
                 decode_delta(&self.layout, &base.past(frame.head.tick), bits, &mut self.scratch, &mut rows)?;
                 changed.extend_from_slice(self.scratch.changed());
                 listed = self.scratch.lists_others();
+            }
+            // as many in all as one channel may have
+            lanes += rows.rows().lanes.len();
+            if lanes > ROWS_MAX_LANES {
+                return Err(DecodeError::OutOfRange("count of rows"));
             }
             let true_at = if part.keyframe { self.tick } else { true_at };
             self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, true_at, rows, listed, changed });

@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 use tickwire_shared::EntityId;
+use tickwire_shared::bits::DecodeError;
 use tickwire_shared::delta::{
-    DeltaScratch, Earlier, EntityRow, Layout, Past, RowBuffer, Tables, Training, decode_delta, decode_keyframe,
-    encode_delta, encode_keyframe,
+    DeltaScratch, Earlier, EntityRow, Layout, Past, ROWS_MAX_LANES, RowBuffer, Tables, Training, decode_delta,
+    decode_keyframe, encode_delta, encode_keyframe,
 };
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 
@@ -445,4 +446,26 @@ fn with_tables_of_its_own_a_delta_is_shorter() {
     };
     let (rice, range) = (length(&plain), length(&trained));
     assert!(range * 20 < rice * 19, "{range} bytes, {rice} without tables");
+}
+
+#[test]
+fn rows_that_are_alike_come_to_an_end() {
+    let wide = Field { count: 256, ..field("flags", Quantizer::Bool, false) };
+    let kinds = vec![KindSchema { name: "wide".into(), fields: vec![wide] }];
+    let layout = Layout::new(&Schema { kinds, ..schema() }).expect("the test's schema is sound");
+    let keyframe = |rows: usize| {
+        let mut buffer = RowBuffer::default();
+        for id in 0..rows as u32 {
+            buffer.push(EntityId(id), 0, 256);
+        }
+        let mut bytes = Vec::new();
+        encode_keyframe(&layout, buffer.rows(), &mut bytes);
+        bytes
+    };
+    let (most, mut out) = (ROWS_MAX_LANES / 256, RowBuffer::default());
+    let all = keyframe(most);
+    assert!(all.len() < ROWS_MAX_LANES / 80, "{} bytes", all.len());
+    assert_eq!(decode_keyframe(&layout, &all, &mut out), Ok(()));
+    assert_eq!(out.rows().entities.len(), most);
+    assert_eq!(decode_keyframe(&layout, &keyframe(most + 1), &mut out), Err(DecodeError::OutOfRange("count of rows")));
 }

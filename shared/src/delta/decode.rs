@@ -352,7 +352,7 @@ impl<'a> Entered<'a> {
         let mut row = [0; Layout::LANES_MAX];
         let row = &mut row[..layout.lanes()];
         decode_row_with(layout, Part::Public, bits, row)?;
-        out.push(id, kind, layout.lanes()).copy_from_slice(row);
+        out.push_told(id, kind, layout.lanes())?.copy_from_slice(row);
         Ok(())
     }
 }

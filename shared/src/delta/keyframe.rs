@@ -1,7 +1,8 @@
 //! A keyframe's rows, in groups: what one field is in the rows of a group stands side by side and takes what its range
 //! there needs. Neighbours resemble each other, and where the field is the same in all rows it is said once.
 //!
-//! Groups are small, so what a decoder takes memory for is never many times what it has read.
+//! Rows that are alike take hundreds of times the memory of what is read, so there is an end to them
+//! ([`ROWS_MAX_LANES`](super::ROWS_MAX_LANES)).
 
 use std::ops::RangeInclusive;
 
@@ -133,7 +134,7 @@ pub(super) fn decode_rows(
         let start = out.rows().entities.len();
         for (id, number) in ids.iter().zip(numbers) {
             let kind = layout.kind(*number).ok_or(DecodeError::OutOfRange("kind"))?;
-            out.push(*id, *number, kind.lanes());
+            out.push_told(*id, *number, kind.lanes())?;
         }
         let (group, lanes) = out.parts_mut(start);
         for kind in kinds(group) {

@@ -88,6 +88,6 @@ pub use decode::{decode_delta, decode_keyframe, decode_row};
 pub use encode::{DeltaScratch, encode_delta, encode_keyframe, encode_keyframe_counted, encode_row};
 pub use layout::{KindLayout, Layout, LayoutError, Part, Unit};
 pub use past::{Earlier, Held, Past};
-pub use row::{EntityRow, RowBuffer, Rows, entity_hash};
+pub use row::{EntityRow, ROWS_MAX_LANES, RowBuffer, Rows, entity_hash};
 pub use spent::Spent;
 pub use tables::{Tables, Training};

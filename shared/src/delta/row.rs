@@ -1,6 +1,7 @@
 //! Rows of a channel: entities sorted by id, their lanes side by side.
 
 use super::layout::{KindLayout, Layout, Part, same};
+use crate::bits::DecodeError;
 use crate::game::EntityId;
 
 /// One entity's place in a [`RowBuffer`] or another store of lanes.
@@ -97,6 +98,15 @@ fn same_row(kind: &KindLayout, a: Rows<'_>, b: Rows<'_>, at: usize) -> bool {
     a_row.id == b_row.id && a_row.kind == number && b_row.kind == number && same(a.row(kind, a_row), b.row(kind, b_row))
 }
 
+/// Lanes that a client takes of one channel, and of one frame, at most: 16 MiB.
+///
+/// ```
+/// # use tickwire_shared::delta::ROWS_MAX_LANES;
+/// let lanes_of_a_ship = 12;
+/// assert!(ROWS_MAX_LANES / lanes_of_a_ship > 300_000);
+/// ```
+pub const ROWS_MAX_LANES: usize = 1 << 22;
+
 /// Rows, owned. Cleared and filled again: no allocation once warm.
 #[derive(Clone, Debug, Default)]
 pub struct RowBuffer {
@@ -109,6 +119,17 @@ impl RowBuffer {
     pub fn clear(&mut self) {
         self.entities.clear();
         self.lanes.clear();
+    }
+
+    /// Adds a row of zeros for what bytes from outside say.
+    ///
+    /// # Errors
+    /// There are [`ROWS_MAX_LANES`] already: bytes can say rows that are alike many times shorter than they are.
+    pub(super) fn push_told(&mut self, id: EntityId, kind: u16, lanes: usize) -> Result<&mut [u32], DecodeError> {
+        if self.lanes.len() + lanes > ROWS_MAX_LANES {
+            return Err(DecodeError::OutOfRange("count of rows"));
+        }
+        Ok(self.push(id, kind, lanes))
     }
 
     /// Adds a row of zeros behind the last one; ids must come in order.
