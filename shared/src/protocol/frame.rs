@@ -369,7 +369,10 @@ fn parse_flags(bytes: &mut ByteReader<'_>, last: Option<Tick>) -> Result<(u8, u8
         Tick(u32::from_le_bytes(bytes.array("tick")?))
     } else {
         let (low, last) = (bytes.byte("tick")?, last.ok_or(DecodeError::NoBaseline("tick"))?);
-        last.offset(low.wrapping_sub(last.0 as u8).into())
+        match low.wrapping_sub(last.0 as u8) {
+            0 => return Err(DecodeError::OutOfRange("tick")),
+            ahead => last.offset(ahead.into()),
+        }
     };
     Ok((first, more, tick))
 }
