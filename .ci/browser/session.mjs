@@ -13,7 +13,7 @@ const WASM = new URL('../../assets/web/tickwire/wasm/', import.meta.url);
 export function replay(Client, bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const name = new TextDecoder().decode(bytes.subarray(11, 11 + bytes[10]));
-  const client = new Client(name, '', new Uint8Array(0), 0);
+  const client = new Client(name, '', '', '', new Uint8Array(0), 0);
   let messages = 0;
   for (let at = 11 + bytes[10]; at < bytes.length; messages++) {
     const now = Number(view.getBigUint64(at, true)) / 1000;
@@ -40,7 +40,7 @@ export function timed(Client, bytes, runs) {
     at = end + 8;
   }
   const times = Array.from({ length: runs }, () => {
-    const client = new Client(name, '', new Uint8Array(0), 0);
+    const client = new Client(name, '', '', '', new Uint8Array(0), 0);
     const first = 5;
     for (const [now, message] of messages.slice(0, first)) client.handle_message(now, message);
     const begun = performance.now();
