@@ -56,6 +56,7 @@ enum Fate {
 
 struct Client {
     view: View,
+    frame: Frame,
     replica: Replica,
 }
 
@@ -77,8 +78,12 @@ proptest! {
         let (mut store, grid) = (Store::new(layout(tables)), Grid::new(Interest::Radius(40.0)));
         let (mut encoder, mut compose) = (Encoder::default(), ComposeTick::default());
         // the second gets every frame: parts made for the one must do for the other
-        let mut clients = [(); 2].map(|()| Client { view: View::default(), replica: Replica::new(layout(tables)) });
-        let (mut published, mut frame) = (Published::default(), Frame::default());
+        let mut clients = [(); 2].map(|()| Client {
+            view: View::default(),
+            frame: Frame::default(),
+            replica: Replica::new(layout(tables)),
+        });
+        let mut published = Published::default();
         for (number, fate) in fates.iter().enumerate() {
             let tick = Tick(number as u32 + 1);
             publish(tick.0, &mut published);
@@ -99,8 +104,8 @@ proptest! {
                 }
                 client.view.confirm();
                 let message: Vec<u8> = pieces.iter().flat_map(|piece| &bytes[piece.clone()]).copied().collect();
-                frame.parse(&message).expect("a whole frame");
-                client.replica.apply(&frame, &message).expect("a frame that builds on what it holds");
+                client.frame.parse(&message).expect("a whole frame");
+                client.replica.apply(&client.frame, &message).expect("a frame that builds on what it holds");
                 let seen = client.replica.newest_all().count();
                 prop_assert_eq!(seen, if far { 0 } else { published.entities.len() });
                 for (id, _, row) in client.replica.newest_all() {
