@@ -5,10 +5,10 @@
 // Environment: CHROMIUM, the browser's path. Ends with a line `N passed, N failed`; exit code 0, 1 or 2 (could not run).
 
 import { spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
+import { assert, check, keepShots, shoot, sum } from './checks.mjs';
 import { openPage, openPhone } from './players.mjs';
 import { Server } from './server.mjs';
 
@@ -26,30 +26,7 @@ if (!flags.server || !flags.bots) {
   process.exit(2);
 }
 
-let passed = 0;
-let failed = 0;
-
-async function check(name, test) {
-  const begun = performance.now();
-  try {
-    const remark = await test();
-    passed += 1;
-    console.log(`ok    ${name}${remark ? ` (${remark})` : ''}, ${Math.round(performance.now() - begun)} ms`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL  ${name}: ${error.message}`);
-  }
-}
-
-function assert(holds, message) {
-  if (!holds) throw new Error(message);
-}
-
-async function shoot(page, name, whole = true) {
-  if (!flags.shots) return;
-  await mkdir(flags.shots, { recursive: true });
-  await page.screenshot({ path: path.join(flags.shots, `dashboard-${name}.png`), fullPage: whole });
-}
+keepShots(flags.shots);
 
 /** Where its operator's listener is, which it says in its log. */
 async function adminOf(server) {
@@ -89,7 +66,7 @@ async function openRooms(game) {
 async function signingIn(page, admin) {
   await page.goto(admin);
   await page.waitForSelector('#signin', { ...PATIENCE, state: 'visible' });
-  await shoot(page, 'signin', false);
+  await shoot(page, 'dashboard-signin');
   await page.fill('#token', 'not-the-right-one-0123');
   await page.click('#token-form button');
   await until(page, () => /does not know this token/.test(document.getElementById('token-error').textContent));
@@ -113,7 +90,7 @@ async function seeingRooms(page, game) {
   await until(page, () => /[1-9].*B\/s/.test(document.querySelector('#rooms tbody tr').cells[8].textContent));
   await until(page, () => /\d+.*(µs|ms)/.test(document.querySelectorAll('#tiles dd')[2].textContent));
   await page.waitForTimeout(5000);
-  await shoot(page, 'overview');
+  await shoot(page, 'dashboard-overview', true);
   const count = () => page.locator('#rooms tbody tr').count();
   assert(await count() === others + 1, `${await count()} rooms, not ${others + 1}`);
   assert(await page.locator('#rooms .tag:text("private")').count() === 1, 'nobody is told which one is private');
@@ -137,7 +114,7 @@ async function openingARoom(page) {
   const ground = await bare(page);
   assert(ground > 0.5 && ground < 0.999, `${ground} of the map is bare`);
   await page.waitForTimeout(3000);
-  await shoot(page, 'room');
+  await shoot(page, 'dashboard-room', true);
   return kinds.join(', ');
 }
 
@@ -150,7 +127,7 @@ async function pickingASeat(page) {
   assert(lit > 0.005, `picking a seat lights ${lit} of the map`);
   const [, sees, of] = /so (\d+) of the (\d+) entities/.exec(await said(page, 'seats-hint'));
   assert(Number(sees) > 0 && Number(sees) < Number(of), `it sees ${sees} of ${of}`);
-  await shoot(page, 'seat');
+  await shoot(page, 'dashboard-seat', true);
   return `${sees} of ${of} entities, ${(100 * lit).toFixed(1)} % of the map`;
 }
 
@@ -172,7 +149,7 @@ async function readingFields(page) {
   assert(rows.length > 4 && rows.some(row => /^cell-?\d/.test(row)), rows.join(' | '));
   await page.mouse.wheel(0, -600);
   await page.waitForTimeout(400);
-  await shoot(page, 'entity');
+  await shoot(page, 'dashboard-entity', true);
   await page.click('#map-fit');
   return `${name}: ${rows.length} lines`;
 }
@@ -182,7 +159,7 @@ async function asking(page) {
   await page.click('#seat-kick');
   const [title, text] = [await said(page, 'confirm-title'), await said(page, 'confirm-text')];
   assert(title === `Kick ${picked}?` && text.includes('closes the connection'), `${title} ${text}`);
-  await shoot(page, 'confirm', false);
+  await shoot(page, 'dashboard-confirm');
   await page.click('#confirm-no');
   assert(await said(page, 'toast') === '', 'it was done without a yes');
   await page.click('#seat-kick');
@@ -231,14 +208,14 @@ async function onAPhone(browser, admin, { dark = false } = {}) {
   const narrow = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
   assert(await narrow(), 'the list is wider than the phone');
   await page.waitForTimeout(2500);
-  await shoot(page, 'phone-overview');
+  await shoot(page, 'dashboard-phone-overview', true);
   await page.tap('#rooms tbody tr >> nth=0');
   await until(page, () => document.querySelectorAll('#bytes .gauge').length > 3);
   assert(await narrow(), 'a room is wider than the phone');
   await page.tap('#seats tbody tr >> nth=0');
   await until(page, () => /holds \d+ channels/.test(document.getElementById('seats-hint').textContent));
   await page.waitForTimeout(400);
-  await shoot(page, dark ? 'phone-seat-dark' : 'phone-seat', false);
+  await shoot(page, dark ? 'dashboard-phone-seat-dark' : 'dashboard-phone-seat');
   // two thumbs spread: the scale's length is less world
   await page.locator('#map').scrollIntoViewIfNeeded();
   const before = await page.getAttribute('#map-scale', 'data-length');
@@ -257,7 +234,7 @@ async function onAPhone(browser, admin, { dark = false } = {}) {
   await page.tap('#map-fit');
   await page.evaluate(() => scrollTo(0, 0));
   await page.waitForTimeout(300);
-  await shoot(page, dark ? 'phone-room-dark' : 'phone-room');
+  await shoot(page, dark ? 'dashboard-phone-room-dark' : 'dashboard-phone-room', true);
   assert(page.troubles.length === 0, page.troubles.join('; '));
   await page.context().close();
 }
@@ -286,7 +263,7 @@ async function restingUnseen(page) {
 async function ending(page) {
   const address = page.url();
   await page.click('#room-dispose');
-  await shoot(page, 'end', false);
+  await shoot(page, 'dashboard-end');
   await page.click('#confirm-yes');
   await until(page, () => document.body.dataset.screen === 'overview');
   await until(page, () => /has ended/.test(document.getElementById('toast').textContent));
@@ -304,12 +281,12 @@ async function inTheDark(browser, admin) {
   await page.goto(admin);
   await until(page, () => /[1-9].*B\/s/.test(document.querySelector('#rooms tbody tr')?.cells[8].textContent));
   await page.waitForTimeout(3000);
-  await shoot(page, 'dark-overview');
+  await shoot(page, 'dashboard-dark-overview', true);
   await page.click('#rooms tbody tr >> nth=0');
   await page.click('#seats tbody tr >> nth=0', PATIENCE);
   await until(page, () => document.querySelectorAll('#bytes .gauge').length > 3);
   await page.waitForTimeout(2500);
-  await shoot(page, 'dark-room');
+  await shoot(page, 'dashboard-dark-room', true);
   assert(page.troubles.length === 0, page.troubles.join('; '));
   await page.context().close();
 }
@@ -322,7 +299,7 @@ async function withoutAToken(browser) {
     await page.goto(await adminOf(server));
     await page.waitForSelector('#untold', { ...PATIENCE, state: 'visible' });
     assert((await said(page, 'untold')).includes('TICKWIRE_ADMIN_TOKEN'), 'it does not say what to do');
-    await shoot(page, 'untold', false);
+    await shoot(page, 'dashboard-untold');
     await page.context().close();
   } finally {
     await server.stop();
@@ -365,8 +342,7 @@ async function main() {
     await browser.close();
     await server.stop();
   }
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  return sum();
 }
 
 process.exitCode = await main().catch(error => {

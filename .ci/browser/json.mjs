@@ -5,11 +5,12 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
+import { assert, check, keepShots, shoot, sum } from './checks.mjs';
 import { openPage, openPhone } from './players.mjs';
 import { Server } from './server.mjs';
 
@@ -24,28 +25,7 @@ if (!flags.server || !flags.examples) {
   process.exit(2);
 }
 
-let [passed, failed] = [0, 0];
-
-async function check(name, test) {
-  try {
-    const remark = await test();
-    passed += 1;
-    console.log(`ok    ${name}${remark ? ` (${remark})` : ''}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL  ${name}: ${error.message}`);
-  }
-}
-
-function assert(holds, message) {
-  if (!holds) throw new Error(message);
-}
-
-async function shoot(page, name) {
-  if (!flags.shots) return;
-  await mkdir(flags.shots, { recursive: true });
-  await page.screenshot({ path: path.join(flags.shots, `${name}.png`) });
-}
+keepShots(flags.shots);
 
 /** An example as a child process, at the address that it prints; a free one if none is given. */
 async function startExample(name, listen = '127.0.0.1:0') {
@@ -181,5 +161,4 @@ try {
 } finally {
   await browser.close();
 }
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+process.exitCode = sum();

@@ -5,10 +5,10 @@
 //   node play.mjs http://127.0.0.1:7777 [--shots DIR]                     against a server that runs already
 // Environment: CHROMIUM, the browser's path. Ends with a line `N passed, N failed`; exit code 0, 1 or 2 (could not run).
 
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
+import { assert, check, keepShots, shoot, sum } from './checks.mjs';
 import { meet, openPage, openPhone, own, playing, point, seenChange, still, thumbs } from './players.mjs';
 import { Relay } from './relay.mjs';
 import { Server } from './server.mjs';
@@ -32,30 +32,7 @@ if (Boolean(flags.server) === (positionals.length === 1)) {
   process.exit(2);
 }
 
-let passed = 0;
-let failed = 0;
-
-async function check(name, test) {
-  const begun = performance.now();
-  try {
-    const remark = await test();
-    passed += 1;
-    console.log(`ok    ${name}${remark ? ` (${remark})` : ''}, ${Math.round(performance.now() - begun)} ms`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL  ${name}: ${error.message}`);
-  }
-}
-
-function assert(holds, message) {
-  if (!holds) throw new Error(message);
-}
-
-async function shoot(page, name) {
-  if (!flags.shots) return;
-  await mkdir(flags.shots, { recursive: true });
-  await page.screenshot({ path: path.join(flags.shots, `${name}.png`) });
-}
+keepShots(flags.shots);
 
 async function joining(ada, bob, address) {
   await Promise.all([ada.goto(`${address}/?name=Ada`), bob.goto(`${address}/?name=Bob`)]);
@@ -280,8 +257,7 @@ async function main() {
     await browser.close();
     await server?.stop();
   }
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  return sum();
 }
 
 process.exitCode = await main().catch(error => {

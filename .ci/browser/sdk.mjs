@@ -5,12 +5,13 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { chromium } from 'playwright-core';
+import { assert, check, keepShots, shoot, sum } from './checks.mjs';
 import { openPage } from './players.mjs';
 import { Relay } from './relay.mjs';
 import { Server } from './server.mjs';
@@ -28,28 +29,7 @@ if (!flags.server || !flags.examples) {
   process.exit(2);
 }
 
-let [passed, failed] = [0, 0];
-
-async function check(name, test) {
-  try {
-    const remark = await test();
-    passed += 1;
-    console.log(`ok    ${name}${remark ? ` (${remark})` : ''}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL  ${name}: ${error.message}`);
-  }
-}
-
-function assert(holds, message) {
-  if (!holds) throw new Error(message);
-}
-
-async function shoot(page, name) {
-  if (!flags.shots) return;
-  await mkdir(flags.shots, { recursive: true });
-  await page.screenshot({ path: path.join(flags.shots, `${name}.png`) });
-}
+keepShots(flags.shots);
 
 const places = page => page.evaluate(() => [...room.entities()].map(entity => ({ ...Object.fromEntries(
   room.schema.kinds.find(({ name }) => name === entity.kind).fields.map(({ name }) => [name, entity[name]])), kind: entity.kind, id: entity.id })));
@@ -288,8 +268,7 @@ async function main() {
     await server.stop();
     await rm(folder, { recursive: true });
   }
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  return sum();
 }
 
 process.exitCode = await main().catch(error => {
