@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{scrape, start, swirl};
+use crate::{scrape, start, swirl, until};
 
 const DASHBOARD: &str = include_str!("../../../assets/grafana/tickwire.json");
 
@@ -40,7 +40,10 @@ fn the_dashboard_asks_for_what_there_is() {
     let told = swirl::run(async {
         let mut player = swirl::connect(&server, "player").await;
         swirl::receive_until(&mut player, "a frame", |c| c.client.tick().is_some()).await;
-        scrape(admin)
+        // a room's bytes come to the metrics a little after its frames to the player
+        until("bytes by field", || {
+            Some(scrape(admin)).filter(|told| told.series().any(|(series, _)| series.contains("field=\"")))
+        })
     });
     server.stop();
     let names = told.names();
