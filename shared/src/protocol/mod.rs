@@ -1,8 +1,9 @@
 //! The protocol `tickwire.1`: what travels in WebSocket binary messages.
 //!
-//! The first byte is the tag. *Cold* messages ([`ClientMessage`], [`ServerMessage`]) are rare; they are serde types in
-//! bincode 2's standard configuration, whose first byte is the variant's number. *Hot* messages have a layout by hand:
-//! [`frame`] from the server once per tick, [`input`] from the client once per tick, and [`heard`] when it is asked.
+//! The first byte is the tag. *Cold* messages ([`ClientMessage`], [`ServerMessage`]) are rare; they are
+//! their fields in order, in the form of bincode 2's standard configuration, whose first byte is the variant's number.
+//! *Hot* messages have a layout by hand: [`frame`] from the server once per tick, [`input`] from the client once per tick,
+//! and [`heard`] when it is asked.
 //!
 //! ```text
 //! client                              server
