@@ -232,3 +232,77 @@ impl<A: Cold, B: Cold> Cold for (A, B) {
         Some((A::take(from)?, B::take(from)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::bits::DecodeError;
+    use crate::schema::{Field, KindSchema, Quantizer, Schema};
+
+    fn quantizer() -> impl Strategy<Value = Quantizer> {
+        prop_oneof![
+            Just(Quantizer::Bool),
+            (any::<i64>(), any::<i64>()).prop_map(|(min, max)| Quantizer::Int { min, max }),
+            (-300i64..300, -70_000i64..70_000).prop_map(|(min, max)| Quantizer::Int { min, max }),
+            (-1e9..1e9, 0.0..1e3, any::<u32>()).prop_map(|(min, step, span)| Quantizer::Float { min, step, span }),
+            any::<u8>().prop_map(|bits| Quantizer::Angle { bits }),
+            prop::collection::vec(".{0,9}", 0..4).prop_map(|variants| Quantizer::Enum { variants }),
+            any::<u8>().prop_map(|max_bytes| Quantizer::Text { max_bytes }),
+            any::<u8>().prop_map(|bits| Quantizer::Quat { bits }),
+        ]
+    }
+
+    fn kind() -> impl Strategy<Value = KindSchema> {
+        let field = (".{0,300}", quantizer(), any::<u16>(), any::<bool>());
+        let field = field.prop_map(|(name, quantizer, count, owner_only)| Field { name, quantizer, count, owner_only });
+        (".{0,9}", prop::collection::vec(field, 0..5)).prop_map(|(name, fields)| KindSchema { name, fields })
+    }
+
+    fn schema() -> impl Strategy<Value = Schema> {
+        let tables = prop::collection::vec(any::<u8>(), 0..300);
+        (".{0,9}", any::<u32>(), prop::collection::vec(kind(), 0..4), kind(), tables)
+            .prop_map(|(game, version, kinds, input, tables)| Schema { game, version, kinds, input, tables })
+    }
+
+    proptest! {
+        #[test]
+        fn the_form_is_bincodes(schema in schema(), number in any::<u64>(), shift in 0..64) {
+            let plain = bincode::config::standard();
+            let bytes = bytes_of(&schema);
+            prop_assert_eq!(&bytes, &bincode::serde::encode_to_vec(&schema, plain).unwrap());
+            prop_assert_eq!(whole::<Schema>(&bytes), Ok(schema));
+            let numbers = (number >> shift, Some((number >> shift) as i64));
+            let bytes = bytes_of(&numbers);
+            prop_assert_eq!(&bytes, &bincode::serde::encode_to_vec(numbers, plain).unwrap());
+            prop_assert_eq!(whole::<(u64, Option<i64>)>(&bytes), Ok(numbers));
+        }
+
+        #[test]
+        fn what_is_cut_or_longer_is_refused(schema in schema(), cut in any::<prop::sample::Index>()) {
+            let mut bytes = bytes_of(&schema);
+            prop_assert_eq!(whole::<Schema>(&bytes[..cut.index(bytes.len())]), Err(DecodeError::Malformed));
+            bytes.push(0);
+            prop_assert_eq!(whole::<Schema>(&bytes), Err(DecodeError::Trailing));
+        }
+
+        #[test]
+        fn any_bytes_are_a_value_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..99)) {
+            if let Ok(schema) = whole::<Schema>(&bytes) {
+                prop_assert_eq!(whole::<Schema>(&bytes_of(&schema)).map_err(drop), Ok(schema));
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_is_refused() {
+        assert_eq!(whole::<u16>(&[251, 255, 255]), Ok(u16::MAX));
+        for wrong in [&[252, 0, 0, 1, 0][..], &[253, 0, 0, 0, 0, 0, 0, 0, 1], &[254, 0, 0, 0, 0, 0, 0, 0, 0], &[255]] {
+            assert_eq!(whole::<u16>(wrong), Err(DecodeError::Malformed), "{wrong:?}");
+        }
+        assert_eq!(whole::<Vec<u8>>(&[253, 255, 255, 255, 255, 255, 255, 255, 255]), Err(DecodeError::Malformed));
+        assert_eq!(whole::<bool>(&[2]), Err(DecodeError::Malformed));
+        assert_eq!(whole::<String>(&[1, 0xff]), Err(DecodeError::Malformed));
+    }
+}
