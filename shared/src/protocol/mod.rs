@@ -55,6 +55,16 @@ pub use resume::{ResumeClaim, ResumeToken};
 /// ```
 pub const SUBPROTOCOL: &str = "tickwire.1";
 /// The version that a hello carries.
+///
+/// ```
+/// use tickwire_shared::protocol::{ClientMessage, VERSION};
+///
+/// /// What a server of one's own says to a client of another build.
+/// fn refuses(hello: &ClientMessage) -> bool {
+///     matches!(hello, ClientMessage::Hello { protocol, .. } if *protocol != VERSION)
+/// }
+/// assert!(refuses(&ClientMessage::Hello { protocol: VERSION + 1, game: "coins".into(), fingerprint: 0 }));
+/// ```
 pub const VERSION: u16 = 5;
 
 /// The bit that the first byte of a [`frame`] has, and that of no cold message of a server.
@@ -67,6 +77,16 @@ pub const VERSION: u16 = 5;
 /// ```
 pub const FRAME: u8 = 0x80;
 /// First byte of an [`input`] message.
+///
+/// ```
+/// use tickwire_shared::protocol::{ClientMessage, TAG_HEARD, TAG_INPUT};
+///
+/// /// What a server of one's own sorts clients' messages by.
+/// fn is_hot(message: &[u8]) -> bool {
+///     matches!(message, [TAG_INPUT | TAG_HEARD, ..])
+/// }
+/// assert!(!is_hot(&ClientMessage::Leave.encode()));
+/// ```
 pub const TAG_INPUT: u8 = 0xf1;
 /// First byte of a [`heard`] message.
 pub const TAG_HEARD: u8 = 0xf2;

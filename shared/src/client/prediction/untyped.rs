@@ -24,6 +24,14 @@ use crate::tick::Tick;
 pub struct NoSuchField(pub String);
 
 /// One step of an own entity, to be worked out. See [`UntypedPrediction`] and its example.
+///
+/// ```
+/// use tickwire_shared::{EntityId, Tick, client::RowStep};
+///
+/// let of = RowStep { id: EntityId(7), kind: 0, tick: Tick(93), dt: 0.05, input: &[2, 1] };
+/// let right = of.input[0] as i32 - 1; // what lanes mean is said by the schema: here -1 to 1
+/// assert_eq!(right as f32 * 20.0 * of.dt, 1.0);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RowStep<'a> {
     /// The entity that advances.
@@ -39,6 +47,23 @@ pub struct RowStep<'a> {
 }
 
 /// A game's own rules, on rows of lanes.
+///
+/// ```
+/// use tickwire_shared::client::{RowStep, StepRows};
+///
+/// /// A lift: its only lane is the floor.
+/// struct Lift;
+///
+/// impl StepRows for Lift {
+///     fn step(&self, step: &RowStep<'_>, row: &mut [u32]) {
+///         row[0] = (row[0] + step.input[0]).min(40);
+///     }
+///     fn jumped(&self, _kind: u16, drawn: &[u32], is: &[u32]) -> bool {
+///         drawn[0].abs_diff(is[0]) > 3 // no lift is so fast
+///     }
+/// }
+/// assert!(Lift.jumped(0, &[2], &[40]) && !Lift.jumped(0, &[2], &[3]));
+/// ```
 pub trait StepRows {
     /// As [`Predict::step`](super::Predict::step): `row` is the entity after the tick before, and is to be as after this
     /// one, its lanes within their ranges.
