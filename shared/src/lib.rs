@@ -371,6 +371,7 @@
 
 pub mod bits;
 pub mod client;
+mod cold;
 pub mod delta;
 pub mod game;
 pub mod interest;

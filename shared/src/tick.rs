@@ -10,7 +10,6 @@
 
 use std::time::Duration;
 
-use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// A room's tick number. Counts up from 1 and wraps after 4.5 years at 30 Hz; compare with [`Tick::since`] only.
@@ -21,8 +20,10 @@ use serde::{Deserialize, Serialize};
 /// let (last, first) = (Tick(u32::MAX), Tick(u32::MAX).next());
 /// assert!(first.is_after(last) && first.since(last.offset(-4)) == 5);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Tick(pub u32);
+
+crate::cold::form!(struct Tick { 0 });
 
 impl Tick {
     /// The tick after this one.

@@ -214,6 +214,47 @@ typedef struct tickwire_event {
   size_t payload_bytes;
 } tickwire_event;
 
+// Which step is to be worked out.
+typedef struct tickwire_step {
+  // The entity that advances.
+  uint32_t entity;
+  // Its kind's number.
+  uint32_t kind;
+  // The tick that it advances to.
+  uint32_t tick;
+  // Seconds from one tick to the next.
+  float dt_s;
+  // Numbers that `own` and `input` have.
+  size_t own_count;
+  // See `own_count`.
+  size_t input_count;
+} tickwire_step;
+
+// Moves an own entity one tick on, as the game's tick does at the server when nothing else meets it. `own` are the
+// numbers of the entity after the tick before, and are to be as after this one; `input` are those of what the player
+// wants. `tickwire_number_find` tells where a field's stand. What is written is made to fit: into the field's range, to
+// the nearest step.
+//
+// Called by `tickwire_handle_message`, `tickwire_update` and `tickwire_input_send`, some times for each tick; it must not
+// call the client, and gives the same for the same numbers. Reckon in `float` where the server does.
+typedef void (*tickwire_step_function)(void *user, const struct tickwire_step *step, const double *input, double *own);
+
+// Whether it is no use to glide from where an own entity of this kind was drawn to where it is: it returned from the
+// dead, or went through a portal.
+typedef bool (*tickwire_jumped_function)(void *user, uint32_t kind, const double *drawn, const double *is);
+
+// What became of predictions.
+typedef struct tickwire_corrections {
+  // How often what was predicted turned out otherwise, so that one could see it.
+  uint64_t count;
+  // How often an own entity jumped.
+  uint64_t jumps;
+  // For how long a difference showed at most.
+  uint64_t longest_ns;
+  // The largest difference, in steps of a field.
+  float steps_max;
+} tickwire_corrections;
+
 // All that is to be known about the session itself.
 typedef struct tickwire_session {
   // Where it is.
@@ -607,6 +648,43 @@ tickwire_status tickwire_input_send(struct tickwire_client *client, uint64_t now
 // # Safety
 // `client` is NULL or a client; `command` points to `length` bytes or is NULL.
 tickwire_status tickwire_command(struct tickwire_client *client, const uint8_t *command, size_t length);
+
+// From now on own entities are predicted by `step`, and `tickwire_sample` has them where the inputs that leave now take
+// them; all else stays a little in the past. `fields` are the names of the `count` fields that the step works out, in all
+// kinds that have them; others may change at the server as they like. None: all fields. `jumped` may be NULL: nothing
+// does. `user` is given to both as it is. `step` NULL: nothing is predicted any more.
+//
+// What the step foretells and the server's word differ when something else met the entity, or when the server goes on from
+// numbers that it did not send. Then all is worked out anew, and the picture glides there within a tenth of a second.
+//
+// The schema must be known (`TICKWIRE_STATUS_ERROR_NOT_READY`); a name that no kind has is refused.
+//
+// # Safety
+// `client` is NULL or a client; `fields` points to `count` texts that end with a zero, or is NULL; the functions may be
+// called with `user` as long as the client is there, by the threads that use it.
+tickwire_status tickwire_predict(struct tickwire_client *client,
+                                 const char *const *fields,
+                                 size_t count,
+                                 tickwire_step_function step,
+                                 tickwire_jumped_function jumped,
+                                 void *user);
+
+// Where the first number of a field stands among those of a step, of a kind or of `TICKWIRE_INPUT`: fields are in their
+// order, elements one after the other; of each there are as many numbers as `tickwire_field` tells components: four of a
+// quaternion (x, y, z, w), none of a text, else one.
+//
+// # Safety
+// `client` is NULL or a client; `field` is NULL or ends with a zero; `at` is NULL or a place for one.
+tickwire_status tickwire_number_find(struct tickwire_client *client,
+                                     uint32_t kind,
+                                     const char *field,
+                                     size_t *at);
+
+// Tells what became of predictions; all 0 while nothing is predicted.
+//
+// # Safety
+// `client` is NULL or a client; `corrections` is NULL or a place for one.
+tickwire_status tickwire_corrections_read(struct tickwire_client *client, struct tickwire_corrections *corrections);
 
 // Where the client is on its way.
 //

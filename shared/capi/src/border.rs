@@ -264,6 +264,26 @@ pub(crate) unsafe fn text<'a>(at: *const c_char, what: &str) -> Result<&'a str, 
     text.map_err(|error| Failure::new(Status::ErrorArgument, format!("{what} is no UTF-8: {error}")))
 }
 
+/// Texts of the caller that end with zeros.
+///
+/// # Safety
+/// `at` points to `count` of them, each as [`text`] says, or is NULL.
+pub(crate) unsafe fn texts<'a>(at: *const *const c_char, count: usize, what: &str) -> Result<Vec<&'a str>, Failure> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if at.is_null() || !at.is_aligned() {
+        return Err(Failure::pointer(what));
+    }
+    if count > isize::MAX as usize / size_of::<*const c_char>() {
+        return Err(Failure::new(Status::ErrorArgument, format!("{what} cannot be {count}")));
+    }
+    // SAFETY: not NULL, aligned, of a size that memory can have, and by the caller's promise there
+    let all = unsafe { std::slice::from_raw_parts(at, count) };
+    // SAFETY: the caller's promise
+    all.iter().map(|at| unsafe { text(*at, what) }).collect()
+}
+
 /// A struct of the caller that is read.
 ///
 /// # Safety

@@ -9,6 +9,7 @@ use tickwire_shared::client::{ClientError, Meanwhile, Returning, UntypedClient, 
 use tickwire_shared::protocol::limits::{PASS_MAX_BYTES, WISH_MAX_BYTES};
 
 use crate::border::{self, Failure, Outcome, Status};
+use crate::prediction::Predicted;
 use crate::sampled::Sampled;
 #[cfg(feature = "native")]
 use crate::transport::Wire;
@@ -30,6 +31,7 @@ pub(crate) struct Inside {
     /// None until the schema is known.
     pub(crate) sampled: Option<Sampled>,
     pub(crate) wish: Wish,
+    pub(crate) predicted: Option<Predicted>,
     /// Polled, but there was no room for its payload.
     pub(crate) event: Option<UntypedEvent>,
     /// For the transport, as long as there was no room for it.
@@ -48,6 +50,7 @@ impl Client {
             epoch: Instant::now(),
             sampled: None,
             wish: Wish::default(),
+            predicted: None,
             event: None,
             message: None,
             lost: String::new(),
@@ -100,6 +103,9 @@ impl Inside {
         {
             self.sampled = Some(Sampled::new(schema.clone()));
             self.wish = Wish::new(&schema.input);
+        }
+        if let Some(predicted) = &mut self.predicted {
+            predicted.handle_message(now, &self.client);
         }
         Ok(())
     }

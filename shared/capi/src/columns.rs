@@ -20,7 +20,8 @@ use crate::sampled::Column;
 pub unsafe extern "C" fn tickwire_sample(client: *mut Client, now_ns: u64) -> Status {
     let sample = |inside: &mut Inside| -> Outcome {
         let sampled = inside.sampled.as_mut().ok_or_else(not_ready)?;
-        sampled.draw(&inside.client, Duration::from_nanos(now_ns));
+        let predicted = inside.predicted.as_ref().map(|predicted| &predicted.prediction);
+        sampled.draw(&inside.client, predicted, Duration::from_nanos(now_ns));
         Ok(Status::Ok)
     };
     // SAFETY: the caller's promise

@@ -108,8 +108,11 @@ pub unsafe extern "C" fn tickwire_input_set_quat(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tickwire_input_send(client: *mut Client, now_ns: u64, left: *mut bool) -> Status {
     let send = |inside: &mut Inside| {
-        let went = inside.client.input(Duration::from_nanos(now_ns), inside.wish.lanes());
-        let went = went.map_err(|error| Failure::new(Status::ErrorValue, error))?;
+        let (now, lanes) = (Duration::from_nanos(now_ns), inside.wish.lanes());
+        let went = inside.client.input(now, lanes).map_err(|error| Failure::new(Status::ErrorValue, error))?;
+        if let Some(predicted) = &mut inside.predicted {
+            predicted.input(now, &inside.client, lanes, went);
+        }
         inside.flush();
         if left.is_null() {
             return Ok(Status::Ok);

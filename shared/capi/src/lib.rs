@@ -13,6 +13,7 @@ mod columns;
 mod description;
 mod events;
 mod input;
+mod prediction;
 mod sampled;
 mod state;
 mod transport;
@@ -25,6 +26,9 @@ pub use columns::*;
 pub use description::*;
 pub use events::*;
 pub use input::*;
+pub use prediction::{
+    Corrections, JumpedFunction, Step, StepFunction, tickwire_corrections_read, tickwire_number_find, tickwire_predict,
+};
 pub use state::*;
 pub use transport::*;
 

@@ -1,9 +1,10 @@
 //! Everything as it is at one moment, by kind: what columns are read from.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use tickwire_shared::client::UntypedClient;
+use tickwire_shared::client::{UntypedClient, UntypedPrediction};
 use tickwire_shared::replica::Between;
 use tickwire_shared::schema::{Field, Quantizer, Schema, Value};
 
@@ -55,11 +56,15 @@ impl Sampled {
         &self.schema
     }
 
-    /// As it is drawn.
-    pub(crate) fn draw(&mut self, client: &UntypedClient, now: std::time::Duration) {
+    /// As it is drawn; what is predicted, where it will be.
+    pub(crate) fn draw(&mut self, client: &UntypedClient, predicted: Option<&UntypedPrediction>, now: Duration) {
         self.clear();
+        for (own, off) in predicted.into_iter().flat_map(|predicted| predicted.drawn(now)) {
+            self.add(&own, &off);
+        }
         let mut off = std::mem::take(&mut self.off);
-        for between in client.sample(now) {
+        let others = client.sample(now).filter(|between| !predicted.is_some_and(|predicted| predicted.has(between.id)));
+        for between in others {
             client.off(&between, &mut off);
             self.add(&between, &off);
         }

@@ -44,6 +44,11 @@ impl Inputs {
         self.sent.push_back(input);
     }
 
+    /// Those that are remembered, by tick; the newest last.
+    pub(crate) fn sent(&self) -> impl Iterator<Item = (Tick, InputLanes)> + '_ {
+        self.sent.iter().map(|sent| (sent.tick, sent.lanes))
+    }
+
     /// Gives what the newest input's message shall carry, the newest first, and how many: only unbroken runs of ticks
     /// fit in one message.
     pub(crate) fn message(&self) -> ([InputLanes; INPUTS_PER_MESSAGE_MAX], usize) {

@@ -51,7 +51,7 @@ use thiserror::Error;
 pub use correction::CORRECTION_FADE;
 pub use event::{Event, UntypedEvent};
 pub use interpolation::{EXTRAPOLATION_MAX, Interpolation};
-pub use prediction::{Around, Predict, PredictError};
+pub use prediction::{Around, NoSuchField, Predict, PredictError, RowStep, StepRows, UntypedPrediction};
 pub use reconnect::{Meanwhile, Returning};
 pub use stats::Stats;
 pub use untyped::{InputError, UntypedClient};
@@ -368,7 +368,8 @@ impl<G: Game> Client<G> {
         if self.untyped.tick() != before
             && let (Some((rules, prediction)), Some(moment)) = (&mut self.prediction, self.untyped.moment(now))
         {
-            prediction.frame(&moment, self.untyped.replica(), self.untyped.inputs(), rules);
+            let replica = self.untyped.replica();
+            prediction.frame(&moment, replica, self.untyped.inputs(), &rules.around(replica, moment.dt));
         }
         self.take_events()?;
         handled
@@ -562,14 +563,7 @@ impl<G: Game> Client<G> {
     pub fn stats(&self) -> Stats {
         let stats = self.untyped.stats();
         let told = self.prediction.as_ref().map(|(_, prediction)| prediction.corrections()).unwrap_or_default();
-        Stats {
-            events_dropped: stats.events_dropped + self.events.dropped(),
-            corrections: told.count,
-            correction_steps_max: told.most_steps as f32,
-            correction_longest: Duration::from_secs_f64(told.longest_s),
-            jumps: told.jumps,
-            ..stats
-        }
+        told.told_in(Stats { events_dropped: stats.events_dropped + self.events.dropped(), ..stats })
     }
 
     /// The same client in lanes and bytes. Its events are taken by [`Client::poll_event`].

@@ -100,12 +100,15 @@ mod own;
 mod pace;
 #[cfg(test)]
 mod tests;
+mod untyped;
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use thiserror::Error;
 
+use super::Stats;
 use super::inputs::Inputs;
 use super::interpolation::Motion;
 use crate::game::{EntityId, Game};
@@ -115,6 +118,7 @@ use crate::schema::{Replicate, Schema, World};
 use crate::tick::Tick;
 use own::Own;
 use pace::Pace;
+pub use untyped::{NoSuchField, RowStep, StepRows, UntypedPrediction};
 
 /// Ticks that are predicted at most; a client that is further ahead of the server knows nothing.
 const AHEAD_MAX: i32 = 400;
@@ -313,6 +317,18 @@ pub(crate) struct Corrections {
     pub(crate) longest_s: f64,
 }
 
+impl Corrections {
+    pub(crate) fn told_in(&self, stats: Stats) -> Stats {
+        Stats {
+            corrections: self.count,
+            correction_steps_max: self.most_steps as f32,
+            correction_longest: Duration::from_secs_f64(self.longest_s),
+            jumps: self.jumps,
+            ..stats
+        }
+    }
+}
+
 /// An own entity as it is to be drawn; see [`World::from_lanes_moved`].
 pub(crate) struct Drawn<'a> {
     pub(crate) id: EntityId,
@@ -347,6 +363,7 @@ pub(crate) struct Prediction {
     own: Vec<Own>,
     /// What the player wanted, from the oldest tick that may be worked out anew; the newest last.
     wishes: VecDeque<(Tick, InputLanes)>,
+    rest: InputLanes,
     /// What the player wants now.
     wish: InputLanes,
     /// All is predicted up to here.
@@ -360,13 +377,16 @@ pub(crate) struct Prediction {
 
 impl Prediction {
     pub(crate) fn new<G: Predict>() -> Result<Self, PredictError> {
-        Self::of(&Schema::of::<G>(), G::FIELDS)
+        let mut rest = InputLanes::default();
+        G::Input::default().to_lanes(&mut rest[..G::Input::LANES]);
+        Self::of(&Schema::of::<G>(), G::FIELDS, rest).map_err(PredictError::NoSuchField)
     }
 
-    fn of(schema: &Schema, fields: &[&'static str]) -> Result<Self, PredictError> {
+    /// `rest` is what a player wants who has not said anything. Fails with a name that no kind has.
+    fn of<'a>(schema: &Schema, fields: &[&'a str], rest: InputLanes) -> Result<Self, &'a str> {
         let known = |name: &str| schema.kinds.iter().flat_map(|kind| &kind.fields).any(|field| field.name == name);
         if let Some(unknown) = fields.iter().find(|name| !known(name)) {
-            return Err(PredictError::NoSuchField(unknown));
+            return Err(unknown);
         }
         let mask: Vec<Vec<bool>> = schema
             .kinds
@@ -384,7 +404,8 @@ impl Prediction {
             predicted: mask,
             own: Vec::new(),
             wishes: VecDeque::new(),
-            wish: InputLanes::default(),
+            rest,
+            wish: rest,
             newest: None,
             pace: None,
             corrections: Corrections::default(),
@@ -400,6 +421,12 @@ impl Prediction {
         self.pace = None;
         // the server still goes by the last wish
         self.wishes.drain(..self.wishes.len().saturating_sub(1));
+    }
+
+    /// Inputs have left before this was there.
+    fn begin(&mut self, inputs: &Inputs) {
+        self.wishes = inputs.sent().collect();
+        self.newest = inputs.newest();
     }
 
     /// The player wants `wish`, which has left for tick `left` or is too early for the next one.
@@ -423,14 +450,14 @@ impl Prediction {
     }
 
     /// A frame has been applied to `replica`.
-    pub(crate) fn frame<G: Game>(&mut self, now: &Moment, replica: &Replica, inputs: &Inputs, rules: &GameRules<G>) {
+    pub(crate) fn frame(&mut self, now: &Moment, replica: &Replica, inputs: &Inputs, rules: &impl Rules) {
         if inputs.restarts() != self.restarts {
             self.restarts = inputs.restarts();
             self.restart();
         }
         let Some(tick) = replica.tick() else { return };
         let own = replica.owned().filter_map(|id| replica.newest(id).map(|(kind, row)| (id, kind, row)));
-        self.settle(now, tick, inputs.newest_acked(), own, &rules.around(replica, now.dt));
+        self.settle(now, tick, inputs.newest_acked(), own, rules);
     }
 
     /// The server's word on `tick`: `acked` is the newest input that it has used, `own` are the seat's entities.
@@ -542,7 +569,7 @@ impl Prediction {
     /// What the player wanted at `tick`, as the server reckons: the last wish holds.
     fn wish_at(&self, tick: Tick) -> InputLanes {
         let wish = self.wishes.iter().rev().find(|(wished, _)| !wished.is_after(tick));
-        wish.map_or(InputLanes::default(), |(_, wish)| *wish)
+        wish.map_or(self.rest, |(_, wish)| *wish)
     }
 
     /// Forgets wishes that nothing after `tick` depends on.

@@ -423,6 +423,10 @@ impl UntypedClient {
         Some(Moment { now_s: now.as_secs_f64(), ticks, origin, period_s, dt: self.clock.dt() })
     }
 
+    pub(super) fn input_lanes(&self) -> usize {
+        self.input_layout.lanes()
+    }
+
     pub(super) fn replica(&self) -> &Replica {
         &self.replica
     }

@@ -15,6 +15,20 @@ use crate::schema::quat::Quat;
 
 /// Fills `out` from a keyframe.
 ///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let layout = Layout::new(&Schema::of::<Coins>())?;
+/// let (mut rows, mut there, mut keyframe) = (RowBuffer::default(), RowBuffer::default(), Vec::new());
+/// rows.push(EntityId(7), 0, 3).copy_from_slice(&[100, 20, 5]);
+/// encode_keyframe(&layout, rows.rows(), &mut keyframe);
+/// decode_keyframe(&layout, &keyframe, &mut there)?; // what there held is forgotten
+/// assert_eq!(there.rows().hash(&layout), rows.rows().hash(&layout));
+/// keyframe.pop();
+/// assert!(decode_keyframe(&layout, &keyframe, &mut there).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// The bytes are no keyframe of this layout.
 pub fn decode_keyframe(layout: &Layout, bytes: &[u8], out: &mut RowBuffer) -> Result<(), DecodeError> {
@@ -41,6 +55,25 @@ pub(super) struct Lists {
 }
 
 /// Fills `out` with the base and the changes.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let layout = Layout::new(&Schema::of::<Coins>())?;
+/// let rows = |x: u32| {
+///     let mut rows = RowBuffer::default();
+///     rows.push(EntityId(7), 0, 3).copy_from_slice(&[x, 20, 0]);
+///     rows
+/// };
+/// let (base, now) = (rows(100), rows(103));
+/// let past = Past { base: base.rows(), earlier: None }; // the same at both ends
+/// let (mut scratch, mut delta, mut there) = (DeltaScratch::default(), Vec::new(), RowBuffer::default());
+/// encode_delta(&layout, &past, now.rows(), &mut scratch, &mut delta);
+/// decode_delta(&layout, &past, &delta, &mut scratch, &mut there)?;
+/// assert_eq!(there.rows().hash(&layout), now.rows().hash(&layout));
+/// assert!(decode_delta(&layout, &past, &[], &mut scratch, &mut there).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// The bytes are no delta from this past.
@@ -305,6 +338,16 @@ fn decode_asked(
 }
 
 /// Reads the fields of one part of a row, whole.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// # use tickwire_shared::bits::BitReader;
+/// let (kind, mut row) = (KindLayout::new(&Thing::schema())?, [0; 3]);
+/// assert!(decode_row(&kind, Part::Public, &mut BitReader::new(&[]), &mut row).is_err(), "the bits end");
+/// decode_row(&kind, Part::Owner, &mut BitReader::new(&[]), &mut row)?; // a thing has no field for its owner alone
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// The bits end, or a lane is out of its field's range.

@@ -14,11 +14,39 @@ use crate::schema::quant::{text_byte, wrapped_difference};
 use crate::schema::quat::Quat;
 
 /// Appends all rows of `now`.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let layout = Layout::new(&Schema::of::<Coins>())?;
+/// let (mut rows, mut keyframe) = (RowBuffer::default(), Vec::new());
+/// for id in 0..1000 {
+///     rows.push(EntityId(id), 0, 3).copy_from_slice(&[id % 2000, 20, 0]); // at (x, 1.0), without coins
+/// }
+/// encode_keyframe(&layout, rows.rows(), &mut keyframe);
+/// assert!(keyframe.len() < 3000, "columns that are alike are said once: {}", keyframe.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn encode_keyframe(layout: &Layout, now: Rows<'_>, out: &mut Vec<u8>) {
     encode_keyframe_counted(layout, now, &mut Spent::default(), out);
 }
 
 /// The same, and counts what each field takes.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let schema = Schema::of::<Coins>();
+/// let (layout, mut rows) = (Layout::new(&schema)?, RowBuffer::default());
+/// rows.push(EntityId(7), 0, 3).copy_from_slice(&[100, 20, 5]);
+/// let (mut spent, mut keyframe) = (Spent::default(), Vec::new());
+/// encode_keyframe_counted(&layout, rows.rows(), &mut spent, &mut keyframe);
+/// for ((kind, field), bits) in layout.field_of().iter().zip(spent.bits()) {
+///     println!("{}: {bits} bits", schema.kinds[usize::from(*kind)].fields[*field].name);
+/// }
+/// assert_eq!(spent.bits().len(), 3, "both elements of at, and coins");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn encode_keyframe_counted(layout: &Layout, now: Rows<'_>, spent: &mut Spent, out: &mut Vec<u8>) {
     spent.clear(layout.field_of().len());
     let mut bits = Counted::new(BitWriter::new(out), spent);
@@ -29,6 +57,24 @@ pub fn encode_keyframe_counted(layout: &Layout, now: Rows<'_>, spent: &mut Spent
 
 /// Lists that coding a delta fills on its way, at either end; kept and filled again, so that nothing is allocated once
 /// warm.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let layout = Layout::new(&Schema::of::<Coins>())?;
+/// let rows = |x: u32| {
+///     let mut rows = RowBuffer::default();
+///     rows.push(EntityId(7), 0, 3).copy_from_slice(&[x, 20, 0]);
+///     rows
+/// };
+/// let (base, now) = (rows(100), rows(103));
+/// let past = Past { base: base.rows(), earlier: None };
+/// let (mut scratch, mut delta) = (DeltaScratch::default(), Vec::new()); // one for all channels of a thread
+/// encode_delta(&layout, &past, now.rows(), &mut scratch, &mut delta);
+/// assert_eq!((scratch.changed(), scratch.lists_others()), (&[0][..], false), "row 0, and nobody came or went");
+/// assert!(scratch.spent().bits()[0] > scratch.spent().bits()[1], "x changed, y did not");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct DeltaScratch {
     /// Places in the base.
@@ -57,6 +103,25 @@ pub struct DeltaScratch {
 pub(super) type Marked = (usize, bool);
 
 /// Appends what makes `now` of the base.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let layout = Layout::new(&Schema::of::<Coins>())?;
+/// let rows = |x: u32| {
+///     let mut rows = RowBuffer::default();
+///     rows.push(EntityId(7), 0, 3).copy_from_slice(&[x, 20, 0]);
+///     rows
+/// };
+/// let (base, now) = (rows(100), rows(103));
+/// let past = Past { base: base.rows(), earlier: None };
+/// let (mut still, mut moved) = (Vec::new(), Vec::new());
+/// let mut scratch = DeltaScratch::default();
+/// encode_delta(&layout, &past, base.rows(), &mut scratch, &mut still);
+/// encode_delta(&layout, &past, now.rows(), &mut scratch, &mut moved);
+/// assert!(still.len() == 1 && moved.len() > 1, "nothing happened: a byte for any number of rows");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &mut DeltaScratch, out: &mut Vec<u8>) {
     match layout.tables() {
         None => {
@@ -231,6 +296,20 @@ impl DeltaScratch {
 }
 
 /// Writes the fields of one part of a row, whole.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// # use tickwire_shared::bits::{BitReader, BitWriter};
+/// let kind = KindLayout::new(&Thing::schema())?;
+/// let (mut bytes, mut there) = (Vec::new(), [0; 3]);
+/// let mut bits = BitWriter::new(&mut bytes);
+/// encode_row(&kind, Part::Public, &[100, 20, 5], &mut bits);
+/// bits.finish();
+/// decode_row(&kind, Part::Public, &mut BitReader::new(&bytes), &mut there)?;
+/// assert_eq!(there, [100, 20, 5]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn encode_row(kind: &KindLayout, part: Part, row: &[u32], bits: &mut BitWriter<'_>) {
     encode_row_with(kind, part, row, bits);
 }

@@ -13,6 +13,15 @@ use crate::schema::quat::Quat;
 use crate::schema::{KindSchema, Quantizer, Schema};
 
 /// Why a description cannot be worked with. A game's own never fails once it has started; one from the network may.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let schema = Schema { tables: vec![128; 99], ..Schema::of::<Coins>() };
+/// let error = Layout::new(&schema).unwrap_err();
+/// assert_eq!(error, LayoutError::Tables(99));
+/// assert!(error.to_string().contains("99 bytes"), "{error}");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum LayoutError {
     /// Too many kinds.
@@ -73,6 +82,15 @@ impl Coding {
 }
 
 /// The smallest thing that a delta can say has changed: a field, or one element of an array.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let kind = KindLayout::new(&Thing::schema())?;
+/// let units = kind.units(Part::Public); // both elements of at, and coins
+/// assert_eq!((units.len(), kind.units(Part::Owner).len()), (3, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unit {
     /// Among all public units of a layout.
@@ -101,6 +119,21 @@ impl Unit {
 }
 
 /// Which fields of a row: those for everybody, or those for its owner.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// #[derive(Replicate)]
+/// struct Hand {
+///     cards: u8,
+///     #[field(owner)]
+///     best: u8,
+/// }
+/// let kind = KindLayout::new(&Hand::schema())?;
+/// let (before, now) = ([5, 11], [5, 12]);
+/// assert!(!kind.differs(Part::Public, &before, &now) && kind.differs(Part::Owner, &before, &now));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Part {
     /// Fields that every client in the channel receives.
@@ -110,6 +143,15 @@ pub enum Part {
 }
 
 /// One kind, compiled. The default has no fields.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let kind = KindLayout::new(&Thing::schema())?;
+/// assert_eq!(kind.lanes(), 3);
+/// assert!(kind.fits(&[2000, 0, 5]) && !kind.fits(&[2001, 0, 5]), "at goes to 100 in steps of 0.05");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct KindLayout {
     lanes: usize,
@@ -236,6 +278,15 @@ pub(super) fn same(a: &[u32], b: &[u32]) -> bool {
 }
 
 /// All kinds of a game, compiled. The default has none.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let layout = Layout::new(&Schema::of::<Coins>())?;
+/// assert!(layout.kind(0).is_some() && layout.kind(1).is_none(), "a thing is all there is");
+/// assert_eq!(layout.field_of(), [(0, 0), (0, 0), (0, 1)], "by unit: kind, field");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
     kinds: Vec<KindLayout>,

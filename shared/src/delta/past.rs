@@ -6,6 +6,25 @@ use super::row::{EntityRow, Rows, same_rows};
 use crate::tick::Tick;
 
 /// The states of a channel that both ends hold.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let layout = Layout::new(&Schema::of::<Coins>())?;
+/// let rows = |x: u32| {
+///     let mut rows = RowBuffer::default();
+///     rows.push(EntityId(7), 0, 3).copy_from_slice(&[x, 20, 0]);
+///     rows
+/// };
+/// let (before, base) = (rows(100), rows(103));
+/// let past = Past { base: base.rows(), earlier: None }; // what a client holds who has had one keyframe
+/// let (mut to_base, mut back) = (Vec::new(), Vec::new());
+/// let mut scratch = DeltaScratch::default();
+/// encode_delta(&layout, &past, base.rows(), &mut scratch, &mut to_base);
+/// encode_delta(&layout, &past, before.rows(), &mut scratch, &mut back);
+/// assert!(to_base.len() < back.len(), "it holds the base already");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Past<'a> {
     /// The newest: what a delta changes.
@@ -15,6 +34,26 @@ pub struct Past<'a> {
 }
 
 /// The two states before the base: they tell how things move.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let layout = Layout::new(&Schema::of::<Coins>())?;
+/// let rows = |x: u32| {
+///     let mut rows = RowBuffer::default();
+///     rows.push(EntityId(7), 0, 3).copy_from_slice(&[x, 20, 0]);
+///     rows
+/// };
+/// let states = [rows(100), rows(120), rows(140), rows(160)]; // it runs
+/// let base = states[2].rows();
+/// let rows = [states[1].rows(), states[0].rows()];
+/// let earlier = Some(Earlier { rows, spacing: 1, ahead: 1, moved: None });
+/// let (mut with, mut without, mut scratch) = (Vec::new(), Vec::new(), DeltaScratch::default());
+/// encode_delta(&layout, &Past { base, earlier }, states[3].rows(), &mut scratch, &mut with);
+/// encode_delta(&layout, &Past { base, earlier: None }, states[3].rows(), &mut scratch, &mut without);
+/// assert!(with.len() < without.len(), "it goes on as it went");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Earlier<'a> {
     /// The one before the base, and the one before that.
@@ -34,6 +73,15 @@ pub struct Earlier<'a> {
 /// A keyframe is the first state. Each later frame brings one more, be it that it changes the channel or that it does
 /// not mention it: then the channel is at the frame's tick as it was before. When the last three are equally far apart
 /// they serve, else the newest alone. So subscribers of one base differ in little: the bytes stay shared.
+///
+/// ```
+/// use tickwire_shared::{Tick, delta::Held};
+///
+/// let held = Held::keyframe(Tick(10)).frame(Tick(12)).frame(Tick(14));
+/// assert_eq!(held.motion(Tick(16)), Some((2, 2)), "three states that are two ticks apart, and two ticks ahead");
+/// let after_a_stall = held.frame(Tick(40));
+/// assert_eq!((after_a_stall.newest(), after_a_stall.motion(Tick(42))), (Tick(40), None));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Held {
     newest: Tick,

@@ -5,6 +5,16 @@ use crate::bits::DecodeError;
 use crate::game::EntityId;
 
 /// One entity's place in a [`RowBuffer`] or another store of lanes.
+///
+/// ```
+/// use tickwire_shared::{EntityId, delta::RowBuffer};
+///
+/// let mut rows = RowBuffer::default();
+/// rows.push(EntityId(7), 0, 3);
+/// rows.push(EntityId(9), 1, 2); // of another kind
+/// let places: Vec<_> = rows.rows().entities.iter().map(|row| (row.id.0, row.kind, row.first)).collect();
+/// assert_eq!(places, [(7, 0, 0), (9, 1, 3)]);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EntityRow {
     /// Its name.
@@ -16,6 +26,20 @@ pub struct EntityRow {
 }
 
 /// Rows, borrowed. Sorted by id, no id twice; their lanes stand in the same order without gaps.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let layout = Layout::new(&Schema::of::<Coins>())?;
+/// let lanes = [100, 20, 5]; // of a store of one's own
+/// let rows = Rows { entities: &[EntityRow { id: EntityId(7), kind: 0, first: 0 }], lanes: &lanes };
+/// for entity in rows.entities {
+///     let kind = layout.kind(entity.kind).expect("one of the game's");
+///     assert_eq!(Thing::from_lanes(rows.row(kind, entity)).coins, 5);
+/// }
+/// assert_eq!(Rows::EMPTY.hash(&layout), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     /// The entities.
@@ -108,6 +132,16 @@ fn same_row(kind: &KindLayout, a: Rows<'_>, b: Rows<'_>, at: usize) -> bool {
 pub const ROWS_MAX_LANES: usize = 1 << 22;
 
 /// Rows, owned. Cleared and filled again: no allocation once warm.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let (mut rows, thing) = (RowBuffer::default(), Thing { at: [5.0, 1.0], coins: 2 });
+/// thing.to_lanes(rows.push(EntityId(7), 0, Thing::LANES));
+/// assert_eq!(rows.rows().lanes, [100, 20, 2]);
+/// rows.clear(); // for the next tick
+/// assert!(rows.rows().entities.is_empty());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct RowBuffer {
     entities: Vec<EntityRow>,
@@ -181,6 +215,17 @@ impl RowBuffer {
 /// depend on their order and channels add up to a view.
 ///
 /// Multiply and xor-shift with the constants of SplitMix64; tells accidents from the truth, no defence against malice.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let kind = KindLayout::new(&Thing::schema())?;
+/// let hash = |id, row: &[u32]| entity_hash(&kind, EntityId(id), 0, row);
+/// assert_ne!(hash(7, &[100, 20, 5]), hash(7, &[100, 20, 6]));
+/// let (one, two) = (hash(7, &[100, 20, 5]), hash(9, &[0, 0, 0]));
+/// assert_eq!(one.wrapping_add(two), two.wrapping_add(one), "of both, in any order");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn entity_hash(layout: &KindLayout, id: EntityId, kind: u16, row: &[u32]) -> u64 {
     let mut hash = mix(u64::from(id.0) << 16 | u64::from(kind));

@@ -6,6 +6,23 @@ use crate::bits::BitWriter;
 
 /// The bits that the fields of one part have taken. What the part has beyond them says who is there and who changed;
 /// with a range coder that is all of it, since its bits belong to no field alone.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let layout = Layout::new(&Schema::of::<Coins>())?;
+/// let rows = |x: u32| {
+///     let mut rows = RowBuffer::default();
+///     rows.push(EntityId(7), 0, 3).copy_from_slice(&[x, 20, 0]);
+///     rows
+/// };
+/// let (base, now, mut scratch) = (rows(100), rows(900), DeltaScratch::default());
+/// let past = Past { base: base.rows(), earlier: None };
+/// encode_delta(&layout, &past, now.rows(), &mut scratch, &mut Vec::new());
+/// let dearest = (0..3).max_by_key(|unit| scratch.spent().bits()[*unit]);
+/// assert_eq!(dearest, Some(0), "x: it went far");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Spent {
     /// By number of a unit.

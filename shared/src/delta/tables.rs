@@ -52,6 +52,14 @@ const QUESTIONS: usize = COUNTS + 2 * 32;
 const MAGNITUDE_BITS_MAX: u32 = 33;
 
 /// See the module.
+///
+/// ```
+/// use tickwire_shared::delta::{Tables, Training};
+///
+/// let untrained = Training::default().tables(); // a game keeps trained ones in a file, for Game::TABLES
+/// assert!(untrained.len() == Tables::BYTES && Tables::new(&untrained).is_ok());
+/// assert!(Tables::new(&untrained[1..]).is_err());
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tables(Vec<Chance>);
 
@@ -394,6 +402,33 @@ impl Take for Likely<'_> {
 
 /// Counts the answers of recorded deltas, and makes tables of them: [`Training::note`] each delta that a room would have
 /// sent, as often as it would, then keep [`Training::tables`] in a file for [`Game::TABLES`](crate::game::Game::TABLES).
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let layout = Layout::new(&Schema::of::<Coins>())?;
+/// let rows = |x: u32| {
+///     let mut rows = RowBuffer::default();
+///     rows.push(EntityId(7), 0, 3).copy_from_slice(&[x, 20, 0]);
+///     rows
+/// };
+/// let mut training = Training::default();
+/// let mut scratch = DeltaScratch::default();
+/// for x in 0..200 {
+///     let (base, now) = (rows(10 * x), rows(10 * x + 10)); // two ticks of a recording
+///     training.note(&layout, &Past { base: base.rows(), earlier: None }, now.rows(), &mut scratch);
+/// }
+/// let schema = Schema { tables: training.tables(), ..Schema::of::<Coins>() };
+/// let (base, now) = (rows(400), rows(410));
+/// let length = |layout: &Layout| {
+///     let mut delta = Vec::new();
+///     let past = Past { base: base.rows(), earlier: None };
+///     encode_delta(layout, &past, now.rows(), &mut DeltaScratch::default(), &mut delta);
+///     delta.len()
+/// };
+/// assert!(length(&Layout::new(&schema)?) < length(&layout), "it has seen such steps");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Training {
     /// No, yes.

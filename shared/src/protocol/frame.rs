@@ -45,6 +45,9 @@
 //! # Ok::<(), tickwire_shared::bits::DecodeError>(())
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use super::limits::{CHANNELS_MAX, EVENTS_PER_FRAME_MAX, FRAME_MAX_BYTES};
@@ -103,6 +106,18 @@ pub struct InputAck {
 }
 
 /// A frame's head, before the parts.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::frame::*};
+///
+/// let head = FrameHead { tick: Tick(9), hash: Some(0xfeed), asks: true, ..FrameHead::default() };
+/// let mut message = Vec::new();
+/// write_head(&head, Some(Tick(8)), &[], Contents::default(), &mut message); // nothing has changed
+/// let mut frame = Frame::after(Tick(8));
+/// frame.parse(&message)?;
+/// assert!(frame.head == head && message.len() == 7, "7 bytes");
+/// # Ok::<(), tickwire_shared::bits::DecodeError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct FrameHead {
     /// The tick whose state this is.
@@ -118,6 +133,22 @@ pub struct FrameHead {
 }
 
 /// What stands in a frame behind its head.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::frame::*};
+///
+/// let head = FrameHead { tick: Tick(9), ..FrameHead::default() };
+/// let contents = Contents { events: true, parts: 1, ..Contents::default() };
+/// let mut message = Vec::new();
+/// write_head(&head, Some(Tick(8)), &[], contents, &mut message);
+/// write_events([&b"bang"[..]].into_iter(), &mut message); // in the order of the fields above
+/// write_part_head(3, false, None, &mut message);
+/// message.push(0xab); // a delta of channel 3
+/// let mut frame = Frame::after(Tick(8));
+/// frame.parse(&message)?;
+/// assert_eq!((&message[frame.events[0].clone()], frame.parts[0].handle), (&b"bang"[..], 3));
+/// # Ok::<(), tickwire_shared::bits::DecodeError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Contents {
     /// A [`write_owned`] follows.
@@ -131,6 +162,21 @@ pub struct Contents {
 }
 
 /// Appends a frame's head. `last` is the tick of the last frame that the client got, if it got one.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::frame::*};
+///
+/// let head = |tick| FrameHead { tick: Tick(tick), ..FrameHead::default() };
+/// let (mut next, mut late) = (Vec::new(), Vec::new());
+/// write_head(&head(9), Some(Tick(8)), &[5, 6], Contents::default(), &mut next);
+/// write_head(&head(9), None, &[], Contents::default(), &mut late);
+/// let mut frame = Frame::after(Tick(8));
+/// frame.parse(&next)?;
+/// assert_eq!((frame.head.tick, &frame.closed[..]), (Tick(9), &[5, 6][..]), "no longer subscribed to");
+/// frame.parse(&late)?; // with its whole tick: good for anybody
+/// assert_eq!(frame.head.tick, Tick(9));
+/// # Ok::<(), tickwire_shared::bits::DecodeError>(())
+/// ```
 pub fn write_head(head: &FrameHead, last: Option<Tick>, closed: &[u16], contents: Contents, out: &mut Vec<u8>) {
     let flag = |on: bool, bit: u8| if on { bit } else { 0 };
     let is_short = last.is_some_and(|last| (1..=SHORT_MAX).contains(&head.tick.since(last)));
@@ -188,6 +234,23 @@ pub fn write_late(ticks: u8, out: &mut Vec<u8>) {
 }
 
 /// Appends the head of a part, whose bits follow: `length` bytes, or for the frame's last part what is left.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::frame::*};
+///
+/// let contents = Contents { parts: 2, ..Contents::default() };
+/// let mut message = Vec::new();
+/// write_head(&FrameHead { tick: Tick(9), ..FrameHead::default() }, None, &[], contents, &mut message);
+/// for (handle, keyframe, bits, is_last) in [(3, false, &[1u8, 2][..], false), (8, true, &[3][..], true)] {
+///     write_part_head(handle, keyframe, (!is_last).then_some(bits.len()), &mut message);
+///     message.extend_from_slice(bits);
+/// }
+/// let mut frame = Frame::default();
+/// frame.parse(&message)?;
+/// let bits: Vec<_> = frame.parts.iter().map(|part| (part.handle, &message[part.bits.clone()])).collect();
+/// assert_eq!(bits, [(3, &[1, 2][..]), (8, &[3][..])]);
+/// # Ok::<(), tickwire_shared::bits::DecodeError>(())
+/// ```
 pub fn write_part_head(handle: u16, keyframe: bool, length: Option<usize>, out: &mut Vec<u8>) {
     varint::write(u32::from(handle) << 1 | u32::from(keyframe), out);
     if let Some(length) = length {
@@ -216,12 +279,39 @@ pub fn write_part_length(length: usize, out: &mut Vec<u8>) {
 }
 
 /// Appends the owned block's bits with their length.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::frame::*};
+///
+/// let contents = Contents { owned: true, ..Contents::default() };
+/// let mut message = Vec::new();
+/// write_head(&FrameHead { tick: Tick(9), ..FrameHead::default() }, None, &[], contents, &mut message);
+/// write_owned(&[0xab], &mut message); // which entities are the seat's, and their owner-only fields
+/// let mut frame = Frame::default();
+/// frame.parse(&message)?;
+/// assert_eq!(frame.owned.map(|at| &message[at]), Some(&[0xab][..]));
+/// # Ok::<(), tickwire_shared::bits::DecodeError>(())
+/// ```
 pub fn write_owned(bits: &[u8], out: &mut Vec<u8>) {
     varint::write(bits.len() as u32, out);
     out.extend_from_slice(bits);
 }
 
 /// Appends events.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::frame::*};
+///
+/// let events = [&b"bang"[..], b"boom"]; // each in the game's own encoding
+/// let contents = Contents { events: true, ..Contents::default() };
+/// let mut message = Vec::new();
+/// write_head(&FrameHead { tick: Tick(9), ..FrameHead::default() }, None, &[], contents, &mut message);
+/// write_events(events.into_iter(), &mut message);
+/// let mut frame = Frame::default();
+/// frame.parse(&message)?;
+/// assert!(frame.events.iter().map(|at| &message[at.clone()]).eq(events));
+/// # Ok::<(), tickwire_shared::bits::DecodeError>(())
+/// ```
 pub fn write_events<'a>(events: impl ExactSizeIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
     varint::write(events.len() as u32, out);
     for event in events {
@@ -231,6 +321,22 @@ pub fn write_events<'a>(events: impl ExactSizeIterator<Item = &'a [u8]>, out: &m
 }
 
 /// One channel's part of a parsed frame.
+///
+/// ```
+/// use tickwire_shared::{Tick, protocol::frame::*};
+///
+/// let mut message = Vec::new();
+/// let contents = Contents { parts: 1, ..Contents::default() };
+/// write_head(&FrameHead { tick: Tick(9), ..FrameHead::default() }, None, &[], contents, &mut message);
+/// write_late(4, &mut message); // it was left out of the frames since tick 5
+/// write_part_head(3, false, None, &mut message);
+/// message.push(0xab);
+/// let mut frame = Frame::default();
+/// frame.parse(&message)?;
+/// let part = &frame.parts[0];
+/// assert_eq!((part.handle, part.late, &message[part.bits.clone()]), (3, 4, &[0xab][..]));
+/// # Ok::<(), tickwire_shared::bits::DecodeError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FramePart {
     /// The client's number for the channel.
@@ -424,166 +530,5 @@ impl Handles {
         }
         *word |= bit;
         Ok(handle as u16)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// An owned block, two events, and two parts of which the second is late.
-    fn all_there_is(head: &FrameHead, last: Option<Tick>) -> Vec<u8> {
-        let mut message = Vec::new();
-        let contents = Contents { owned: true, events: true, parts: 2, in_order: false };
-        write_head(head, last, &[3, 300], contents, &mut message);
-        write_owned(b"own", &mut message);
-        write_events([&b"e1"[..], b""].into_iter(), &mut message);
-        write_part_head(5, true, Some(3), &mut message);
-        message.extend_from_slice(b"abc");
-        write_late(32, &mut message);
-        write_part_head(200, false, None, &mut message);
-        message.extend_from_slice(b"de");
-        message
-    }
-
-    #[test]
-    fn a_frame_comes_back_as_it_was_written() {
-        let ack = InputAck { tick: Tick(103), margin_100us: -7 };
-        let head = FrameHead { tick: Tick(100), reset: true, ack: Some(ack), hash: Some(9), asks: true };
-        let mut message = all_there_is(&head, None);
-
-        let mut frame = Frame::default();
-        frame.parse(&message).expect("it is well formed");
-        assert_eq!(frame.head, head);
-        assert_eq!(glance(&message, None), Ok((head.tick, head.asks)));
-        assert_eq!(frame.closed, [3, 300]);
-        let parts: Vec<_> =
-            frame.parts.iter().map(|p| (p.handle, p.keyframe, p.late, &message[p.bits.clone()])).collect();
-        assert_eq!(parts, [(5, true, 0, &b"abc"[..]), (200, false, 32, b"de")]);
-        assert_eq!(&message[frame.owned.clone().expect("it was written")], b"own");
-        let events: Vec<_> = frame.events.iter().map(|e| &message[e.clone()]).collect();
-        assert_eq!(events, [&b"e1"[..], b""]);
-
-        // the last part has what is left, so its bits may end anywhere
-        for cut in 0..message.len() - 2 {
-            assert!(frame.parse(&message[..cut]).is_err(), "a frame cut at {cut} was accepted");
-        }
-        message.clear();
-        write_head(&head, None, &[], Contents::default(), &mut message);
-        message.push(0);
-        assert_eq!(frame.parse(&message), Err(DecodeError::Trailing));
-    }
-
-    #[test]
-    fn nothing_but_a_part_takes_three_bytes_more() {
-        let mut message = Vec::new();
-        write_head(
-            &FrameHead { tick: Tick(70_000), ..FrameHead::default() },
-            Some(Tick(69_999)),
-            &[],
-            Contents { parts: 1, ..Contents::default() },
-            &mut message,
-        );
-        write_part_head(63, false, None, &mut message);
-        assert_eq!(message.len(), 3);
-    }
-
-    #[test]
-    fn what_comes_in_order_needs_no_handles() {
-        let mut message = Vec::new();
-        let contents = Contents { parts: 3, in_order: true, ..Contents::default() };
-        write_head(&FrameHead::default(), None, &[], contents, &mut message);
-        let head = message.len();
-        for bits in [&b"abc"[..], b"de"] {
-            write_part_length(bits.len(), &mut message);
-            message.extend_from_slice(bits);
-        }
-        message.extend_from_slice(b"f");
-        assert_eq!(message.len(), head + 8);
-        let mut frame = Frame::default();
-        frame.parse(&message).expect("it is well formed");
-        let parts = frame.parts.iter().map(|part| (part.handle, part.keyframe, part.late, &message[part.bits.clone()]));
-        assert!(parts.eq([(0, true, 0, &b"abc"[..]), (1, true, 0, b"de"), (2, true, 0, b"f")]));
-        for cut in head..message.len() - 1 {
-            assert!(frame.parse(&message[..cut]).is_err(), "a frame cut at {cut} was accepted");
-        }
-    }
-
-    #[test]
-    fn a_byte_tells_a_tick_after_the_last_frame() {
-        let message = |tick: Tick, last: Option<Tick>| {
-            let mut message = Vec::new();
-            write_head(&FrameHead { tick, ..FrameHead::default() }, last, &[], Contents::default(), &mut message);
-            message
-        };
-        for last in [Tick(0), Tick(255), Tick(1000), Tick(u32::MAX), Tick(u32::MAX - 200)] {
-            for ahead in [1, 2, 100, 254, 255, 256, 257, 1000, 1 << 30, -1, 0] {
-                let tick = last.offset(ahead);
-                let bytes = message(tick, Some(last));
-                assert_eq!(bytes.len() == 2, (1..=255).contains(&ahead));
-                let mut frame = Frame::after(last);
-                frame.parse(&bytes).expect("it is well formed");
-                assert_eq!(frame.head.tick, tick);
-            }
-        }
-        // one who joins, one who lost some, and one whose frame was refused
-        assert_eq!(message(Tick(7), None).len(), 6);
-        let mut frame = Frame::default();
-        assert_eq!(frame.parse(&message(Tick(7), Some(Tick(6)))), Err(DecodeError::NoBaseline("tick")));
-        frame.parse(&message(Tick(7), None)).expect("it is well formed");
-        frame.parse(&message(Tick(200), Some(Tick(7)))).expect("it is well formed");
-        assert!(frame.parse(&[FRAME | MORE, 0xff]).is_err());
-        frame.parse(&message(Tick(300), Some(Tick(200)))).expect("it is well formed");
-        assert_eq!(frame.head.tick, Tick(300));
-    }
-
-    #[test]
-    fn a_frame_that_names_a_channel_twice_is_refused() {
-        let write = |closed: &[u16], handles: &[u16]| {
-            let (mut message, contents) = (Vec::new(), Contents { parts: handles.len(), ..Contents::default() });
-            write_head(&FrameHead::default(), None, closed, contents, &mut message);
-            for (at, handle) in handles.iter().enumerate() {
-                write_part_head(*handle, true, (at + 1 < handles.len()).then_some(1), &mut message);
-                message.push(0);
-            }
-            Frame::default().parse(&message)
-        };
-        assert_eq!(write(&[], &[300, 2, 300]), Err(DecodeError::OutOfRange("handle")));
-        assert_eq!(write(&[7, 7], &[]), Err(DecodeError::OutOfRange("closed handle")));
-        assert_eq!(write(&[], &[OPEN_MAX as u16]), Err(DecodeError::OutOfRange("handle")));
-        // closed and opened anew in one frame is another thing
-        assert_eq!(write(&[7], &[7]), Ok(()));
-    }
-
-    #[test]
-    fn late_marks_are_for_what_follows_and_never_alone() {
-        let (mut message, contents) = (Vec::new(), Contents { parts: 3, ..Contents::default() });
-        write_head(&FrameHead::default(), None, &[], contents, &mut message);
-        write_part_head(1, false, Some(0), &mut message);
-        write_late(1, &mut message);
-        write_part_head(2, false, Some(0), &mut message);
-        let cut = message.len();
-        write_part_head(3, false, None, &mut message);
-        let mut frame = Frame::default();
-        frame.parse(&message).expect("it is well formed");
-        assert_eq!(frame.parts.iter().map(|part| part.late).collect::<Vec<_>>(), [0, 1, 1]);
-        message.truncate(cut);
-        write_late(2, &mut message);
-        assert_eq!(frame.parse(&message), Err(DecodeError::Missing("handle")));
-        write_late(3, &mut message);
-        assert_eq!(frame.parse(&message), Err(DecodeError::OutOfRange("handle")));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_parsed_without_a_panic(mut bytes in prop::collection::vec(any::<u8>(), 1..80)) {
-            bytes[0] |= FRAME;
-            let mut frame = Frame::after(Tick(9));
-            if frame.parse(&bytes).is_ok() {
-                prop_assert!(frame.parts.iter().all(|part| part.bits.end <= bytes.len()));
-            }
-        }
     }
 }

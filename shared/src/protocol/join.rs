@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use bincode::{Decode, Encode};
-
 use super::limits::{PASS_MAX_BYTES, WISH_MAX_BYTES};
+use crate::cold::form;
 use crate::game::Profile;
 
 /// Asks for a seat. A name or a [`Profile`] alone is one, too: for a seat in any room. Of a profile only the name
@@ -20,7 +19,7 @@ use crate::game::Profile;
 /// assert!(own_room.is_sound() && friend.is_sound());
 /// assert!(!JoinRequest::new("eve").wishing(" ".repeat(1025)).is_sound());
 /// ```
-#[derive(Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct JoinRequest {
     /// The name that others shall see; the server makes it fit, as [`Profile::named`] does, and takes one of the pass
     /// where it is told to.
@@ -32,6 +31,8 @@ pub struct JoinRequest {
     /// Which room, as JSON: empty for any. At most [`WISH_MAX_BYTES`]; the server knows what it may say.
     pub wish: String,
 }
+
+form!(struct JoinRequest { name, pass, wish });
 
 impl JoinRequest {
     /// For any room, under this name.

@@ -7,6 +7,18 @@
 //! let request = JoinRequest::new("ann").with_pass("p".repeat(PASS_MAX_BYTES));
 //! assert!(request.is_sound() && !request.clone().with_pass(request.pass + "p").is_sound());
 //! ```
+//! A host, or a client of one's own, sizes its buffers by them:
+//!
+//! ```
+//! use tickwire_shared::protocol::limits::*;
+//!
+//! let from_clients = vec![0u8; CLIENT_MESSAGE_MAX_BYTES]; // also holds the longest report of a wrong state
+//! let from_server = vec![0u8; FRAME_MAX_BYTES.max(SERVER_MESSAGE_MAX_BYTES)];
+//! assert!(from_clients.len() > PASS_MAX_BYTES + WISH_MAX_BYTES && from_clients.len() > 10 * REPORT_CHANNELS_MAX);
+//! assert!(from_server.len() > EVENT_MAX_BYTES && CHANNELS_MAX > REPORT_CHANNELS_MAX);
+//! let inputs = [[0u32; INPUT_LANES_MAX]; INPUTS_PER_MESSAGE_MAX];
+//! assert_eq!(size_of_val(&inputs), 256);
+//! ```
 
 /// Longest player name in bytes of UTF-8.
 pub const NAME_MAX_BYTES: usize = 24;

@@ -1,13 +1,11 @@
 //! Cold messages.
 
-use bincode::enc::write::Writer;
-use bincode::error::EncodeError;
-use bincode::{Decode, Encode};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::limits::{CLIENT_MESSAGE_MAX_BYTES, EVENT_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
 use super::{FRAME, JoinRequest, ResumeClaim, ResumeToken};
 use crate::bits::DecodeError;
+use crate::cold::{Cold, bytes_of, form, whole};
 use crate::schema::Schema;
 use crate::tick::Tick;
 
@@ -20,7 +18,7 @@ use crate::tick::Tick;
 /// assert_eq!(ClientMessage::decode(&hello.encode()), Ok(hello));
 /// assert!(ClientMessage::decode(&[99]).is_err());
 /// ```
-#[derive(Clone, PartialEq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum ClientMessage {
     /// The first message.
     Hello {
@@ -56,6 +54,17 @@ pub enum ClientMessage {
     Resume(ResumeClaim),
 }
 
+form!(enum ClientMessage {
+    0 = Hello { protocol, game, fingerprint },
+    1 = Join(request),
+    2 = Ping { stamp_ms },
+    3 = Resync,
+    4 = Command(command),
+    5 = Leave,
+    6 = Desync { tick, hashes },
+    7 = Resume(claim),
+});
+
 /// What a server says, frames aside.
 ///
 /// ```
@@ -67,7 +76,7 @@ pub enum ClientMessage {
 /// pong.push(0);
 /// assert!(ServerMessage::decode(&pong).is_err(), "bytes are left over");
 /// ```
-#[derive(Clone, PartialEq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum ServerMessage {
     /// Answers a hello.
     Welcome {
@@ -127,11 +136,20 @@ pub enum ServerMessage {
     },
 }
 
+form!(enum ServerMessage {
+    0 = Welcome { fingerprint, schema },
+    1 = Joined { room, seat, tick, rate_hz, token, code },
+    2 = Refused { reason },
+    3 = Pong { stamp_ms },
+    4 = Resumed { room, seat, tick, rate_hz, token, events_lost, code },
+    5 = Notice { text, ends_in_s },
+});
+
 impl ClientMessage {
     /// The bytes on the wire.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        encode(self)
+        bytes_of(self)
     }
 
     /// Reads a whole message; at most [`CLIENT_MESSAGE_MAX_BYTES`].
@@ -139,7 +157,7 @@ impl ClientMessage {
     /// # Errors
     /// Malformed, too long, or bytes left over.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode::<_, CLIENT_MESSAGE_MAX_BYTES>(bytes)
+        decode(bytes, CLIENT_MESSAGE_MAX_BYTES)
     }
 }
 
@@ -147,7 +165,7 @@ impl ServerMessage {
     /// The bytes on the wire.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        encode(self)
+        bytes_of(self)
     }
 
     /// Reads a whole message; at most [`SERVER_MESSAGE_MAX_BYTES`].
@@ -155,12 +173,7 @@ impl ServerMessage {
     /// # Errors
     /// Malformed, too long, or bytes left over.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        // a field of a schema is eight times as large in memory
-        const MEMORY_MAX_BYTES: usize = 16 * SERVER_MESSAGE_MAX_BYTES;
-        if bytes.len() > SERVER_MESSAGE_MAX_BYTES {
-            return Err(DecodeError::Malformed);
-        }
-        decode::<_, MEMORY_MAX_BYTES>(bytes)
+        decode(bytes, SERVER_MESSAGE_MAX_BYTES)
     }
 }
 
@@ -226,39 +239,17 @@ pub fn decode_payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeErro
     payload::<_, MEMORY_MAX_BYTES>(bytes)
 }
 
-/// Not bincode's own `encode_to_vec`: that goes over a message twice, with code of its own for its length.
-fn encode(message: &impl Encode) -> Vec<u8> {
-    let mut bytes = Bytes(Vec::new());
-    bincode::encode_into_writer(message, &mut bytes, bincode::config::standard())
-        .expect("messages are plain data and the buffer grows");
-    bytes.0
-}
-
-struct Bytes(Vec<u8>);
-
-impl Writer for Bytes {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-/// A message of all of `bytes`, taking no more than `LIMIT` bytes of memory on the way. Its tag has one byte: bincode would
-/// take the longer ways to write a small number as well, whose first byte is that of a hot message.
-fn decode<T: Decode<()>, const LIMIT: usize>(bytes: &[u8]) -> Result<T, DecodeError> {
+/// A message of all of `bytes`, at most `most` of them. Its tag has one byte, whose highest bit is that of a frame.
+fn decode<T: Cold>(bytes: &[u8], most: usize) -> Result<T, DecodeError> {
     if bytes.first().is_some_and(|tag| tag & FRAME != 0) {
         return Err(DecodeError::OutOfRange("tag"));
     }
-    whole(bincode::decode_from_slice(bytes, bincode::config::standard().with_limit::<LIMIT>()), bytes)
+    if bytes.len() <= most { whole(bytes) } else { Err(DecodeError::Malformed) }
 }
 
 /// A game's own type of all of `bytes`, taking no more than `LIMIT` bytes of memory on the way.
 fn payload<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, DecodeError> {
-    whole(bincode::serde::decode_from_slice(bytes, bincode::config::standard().with_limit::<LIMIT>()), bytes)
-}
-
-fn whole<T>(read: Result<(T, usize), bincode::error::DecodeError>, bytes: &[u8]) -> Result<T, DecodeError> {
-    match read {
+    match bincode::serde::decode_from_slice(bytes, bincode::config::standard().with_limit::<LIMIT>()) {
         Ok((message, read)) if read == bytes.len() => Ok(message),
         Ok(_) => Err(DecodeError::Trailing),
         Err(_) => Err(DecodeError::Malformed),

@@ -1,8 +1,9 @@
 //! The protocol `tickwire.1`: what travels in WebSocket binary messages.
 //!
-//! The first byte is the tag. *Cold* messages ([`ClientMessage`], [`ServerMessage`]) are rare; they are serde types in
-//! bincode 2's standard configuration, whose first byte is the variant's number. *Hot* messages have a layout by hand:
-//! [`frame`] from the server once per tick, [`input`] from the client once per tick, and [`heard`] when it is asked.
+//! The first byte is the tag. *Cold* messages ([`ClientMessage`], [`ServerMessage`]) are rare; they are
+//! their fields in order, in the form of bincode 2's standard configuration, whose first byte is the variant's number.
+//! *Hot* messages have a layout by hand: [`frame`] from the server once per tick, [`input`] from the client once per tick,
+//! and [`heard`] when it is asked.
 //!
 //! ```text
 //! client                              server
@@ -54,6 +55,16 @@ pub use resume::{ResumeClaim, ResumeToken};
 /// ```
 pub const SUBPROTOCOL: &str = "tickwire.1";
 /// The version that a hello carries.
+///
+/// ```
+/// use tickwire_shared::protocol::{ClientMessage, VERSION};
+///
+/// /// What a server of one's own says to a client of another build.
+/// fn refuses(hello: &ClientMessage) -> bool {
+///     matches!(hello, ClientMessage::Hello { protocol, .. } if *protocol != VERSION)
+/// }
+/// assert!(refuses(&ClientMessage::Hello { protocol: VERSION + 1, game: "coins".into(), fingerprint: 0 }));
+/// ```
 pub const VERSION: u16 = 5;
 
 /// The bit that the first byte of a [`frame`] has, and that of no cold message of a server.
@@ -66,6 +77,16 @@ pub const VERSION: u16 = 5;
 /// ```
 pub const FRAME: u8 = 0x80;
 /// First byte of an [`input`] message.
+///
+/// ```
+/// use tickwire_shared::protocol::{ClientMessage, TAG_HEARD, TAG_INPUT};
+///
+/// /// What a server of one's own sorts clients' messages by.
+/// fn is_hot(message: &[u8]) -> bool {
+///     matches!(message, [TAG_INPUT | TAG_HEARD, ..])
+/// }
+/// assert!(!is_hot(&ClientMessage::Leave.encode()));
+/// ```
 pub const TAG_INPUT: u8 = 0xf1;
 /// First byte of a [`heard`] message.
 pub const TAG_HEARD: u8 = 0xf2;

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use bincode::{Decode, Encode};
-
 use super::limits::{CHANNELS_MAX, REPORT_CHANNELS_MAX};
+use crate::cold::form;
 use crate::tick::Tick;
 
 /// Leads its holder back to a seat: 256 random bits from the server's operating system. Whoever has it has the seat, so
@@ -21,8 +20,10 @@ use crate::tick::Tick;
 /// assert_eq!(ResumeToken(token.0), token);
 /// assert_eq!(format!("{token:?}"), "ResumeToken(..)");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ResumeToken(pub [u8; 32]);
+
+form!(struct ResumeToken { 0 });
 
 impl fmt::Debug for ResumeToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,7 +42,7 @@ impl fmt::Debug for ResumeToken {
 /// let twice = ResumeClaim { channels: vec![(3, 1), (3, 2)], ..claim };
 /// assert!(!twice.is_sound());
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResumeClaim {
     /// Which seat.
     pub token: ResumeToken,
@@ -58,6 +59,8 @@ pub struct ResumeClaim {
     /// [`REPORT_CHANNELS_MAX`]; who has more says none, and no tick.
     pub channels: Vec<(u16, u32)>,
 }
+
+form!(struct ResumeClaim { token, attempt, events, tick, channels });
 
 impl ResumeClaim {
     /// Whether it is of the form above.

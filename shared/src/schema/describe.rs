@@ -1,9 +1,8 @@
 //! The run-time description of a game's kinds: sent at join, hashed into the fingerprint, read by generic clients.
 
-use bincode::enc::write::Writer;
-use bincode::error::EncodeError;
-use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+
+use crate::cold::{bytes_of, form};
 
 /// How a field's value becomes lanes.
 ///
@@ -16,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(x.value_moved(&[22], &[24], 0.5, 1.0), Value::Float(2.0), "and one step further");
 /// assert_eq!((Quantizer::Text { max_bytes: 8 }.lanes(), Quantizer::Quat { bits: 9 }.lanes()), (3, 4));
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Quantizer {
     /// 0 or 1.
     Bool,
@@ -60,6 +59,16 @@ pub enum Quantizer {
     },
 }
 
+form!(enum Quantizer {
+    0 = Bool,
+    1 = Int { min, max },
+    2 = Float { min, step, span },
+    3 = Angle { bits },
+    4 = Enum { variants },
+    5 = Text { max_bytes },
+    6 = Quat { bits },
+});
+
 impl Quantizer {
     /// Lanes that one value takes.
     #[must_use]
@@ -83,7 +92,7 @@ impl Quantizer {
 /// assert_eq!((field.name.as_str(), field.count, field.owner_only), ("at", 2, false));
 /// assert_eq!(usize::from(field.count) * field.quantizer.lanes(), 2, "lanes of the whole array");
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// The field's name in the struct.
     pub name: String,
@@ -94,6 +103,8 @@ pub struct Field {
     /// Only the seat that owns the entity receives it.
     pub owner_only: bool,
 }
+
+form!(struct Field { name, quantizer, count, owner_only });
 
 /// One kind of entity (or the input).
 ///
@@ -106,13 +117,15 @@ pub struct Field {
 /// let names: Vec<&str> = kind.fields.iter().map(|field| field.name.as_str()).collect();
 /// assert_eq!((kind.name.as_str(), names, kind.lanes()), ("Thing", vec!["at", "coins"], Thing::LANES));
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KindSchema {
     /// The struct's name.
     pub name: String,
     /// Fields in the order of their lanes.
     pub fields: Vec<Field>,
 }
+
+form!(struct KindSchema { name, fields });
 
 impl KindSchema {
     /// Lanes that one row takes; of a description from a stranger it may be any number.
@@ -136,7 +149,7 @@ impl KindSchema {
 /// assert_eq!((fields[0].name.as_str(), fields[0].count, lanes), ("at", 2, 3));
 /// assert_ne!(schema.fingerprint(), Schema { version: 1, ..schema }.fingerprint());
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schema {
     /// The game's name.
     pub game: String,
@@ -149,6 +162,8 @@ pub struct Schema {
     /// [`Game::TABLES`](crate::game::Game::TABLES).
     pub tables: Vec<u8>,
 }
+
+form!(struct Schema { game, version, kinds, input, tables });
 
 impl Schema {
     /// The description of game `G`.
@@ -166,22 +181,10 @@ impl Schema {
 
     /// 64 bits over the whole description: two ends with the same fingerprint read each other's rows.
     ///
-    /// FNV-1a (Fowler, Noll, Vo) over the bincode form. It tells versions apart; it is no defence against malice.
+    /// FNV-1a (Fowler, Noll, Vo) over the form that travels. It tells versions apart; it is no defence against malice.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
-        bincode::encode_into_writer(self, &mut hash, bincode::config::standard())
-            .expect("a schema is plain data, and all bytes can be hashed");
-        hash.0
-    }
-}
-
-struct Fnv(u64);
-
-impl Writer for Fnv {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        self.0 = bytes.iter().fold(self.0, step);
-        Ok(())
+        bytes_of(self).iter().fold(0xcbf2_9ce4_8422_2325, step)
     }
 }

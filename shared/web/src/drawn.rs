@@ -1,5 +1,5 @@
 //! What is to be drawn, in columns that JavaScript reads in place: nothing is made for each entity and frame.
-//! `assets/web/tickwire/tables.js` is the other half of this file.
+//! `assets/web/tickwire/src/tables.js` is the other half of this file.
 //!
 //! A kind has a table: a column of ids, and one for each field. An element of a field is one word, a text or quaternion
 //! more; an entity's words are side by side, its array's elements too. Rows `0..rows` are what is drawn, in no
@@ -19,12 +19,12 @@
 //! 7 text                 its length in bytes, then the bytes, four a word
 //! ```
 
-use rustc_hash::FxHashMap;
 use tickwire_shared::EntityId;
 use tickwire_shared::replica::Between;
 use tickwire_shared::schema::{Field, Quantizer, Schema, Value};
 
 use crate::fields;
+use crate::known::{Known, Told};
 
 const SPAWNED: u32 = 0;
 const GONE: u32 = 1;
@@ -36,10 +36,9 @@ const HEAD: usize = 2;
 #[derive(Debug)]
 pub struct Drawn {
     kinds: Vec<Table>,
-    /// By id, what is drawn.
-    known: FxHashMap<u32, Known>,
+    known: Known,
     /// What was of another kind under the id of something drawn.
-    replaced: Vec<(u32, Known)>,
+    replaced: Vec<Told>,
     mark: u32,
     news: Vec<u32>,
     table: Vec<u32>,
@@ -66,15 +65,6 @@ struct Column {
     words: Vec<u32>,
 }
 
-#[derive(Debug)]
-struct Known {
-    kind: u16,
-    /// When it was drawn last.
-    mark: u32,
-    /// As the server told it for the moment that was drawn.
-    row: Vec<u32>,
-}
-
 /// An entity that is drawn as it is in one row.
 #[must_use]
 pub fn still(id: EntityId, kind: u16, row: &[u32]) -> Between<'_> {
@@ -89,7 +79,7 @@ impl Drawn {
         let table = vec![0; HEAD + kinds.iter().map(|table| 3 + table.columns.len()).sum::<usize>()];
         Self {
             kinds,
-            known: FxHashMap::default(),
+            known: Known::default(),
             replaced: Vec::new(),
             mark: 0,
             news: Vec::new(),
@@ -126,7 +116,7 @@ impl Drawn {
     fn note(&mut self, entity: &Between<'_>, row: usize) {
         let (id, kind, row) = (entity.id.0, u32::from(entity.kind), row as u32);
         let told = if entity.t < 1.0 { entity.earlier } else { entity.later };
-        match self.known.get_mut(&id) {
+        match self.known.find(id) {
             Some(known) if known.kind == entity.kind => {
                 known.mark = self.mark;
                 if known.row != told {
@@ -136,41 +126,30 @@ impl Drawn {
                 }
             }
             Some(known) => {
-                let was = std::mem::replace(known, Known { kind: entity.kind, mark: self.mark, row: told.to_vec() });
-                self.replaced.push((id, was));
+                let was = std::mem::replace(known, Told { id, kind: entity.kind, mark: self.mark, row: told.to_vec() });
+                self.replaced.push(was);
                 self.news.extend([SPAWNED, kind, row]);
             }
             None => {
                 let mut copy = self.spare.pop().unwrap_or_default();
                 copy.clear();
                 copy.extend_from_slice(told);
-                self.known.insert(id, Known { kind: entity.kind, mark: self.mark, row: copy });
+                self.known.add(Told { id, kind: entity.kind, mark: self.mark, row: copy });
                 self.news.extend([SPAWNED, kind, row]);
             }
         }
     }
 
     fn note_gone(&mut self) {
-        let (mark, mut known) = (self.mark, std::mem::take(&mut self.known));
-        known.retain(|id, known| {
-            let stays = known.mark == mark;
-            if !stays {
-                self.part(*id, known);
-                self.spare.push(std::mem::take(&mut known.row));
-            }
-            stays
-        });
-        self.known = known;
-        for (id, was) in std::mem::take(&mut self.replaced) {
-            self.part(id, &was);
+        let mut gone = std::mem::take(&mut self.replaced);
+        self.known.take_older(self.mark, |told| gone.push(told));
+        for told in gone.drain(..) {
+            let table = &mut self.kinds[usize::from(told.kind)];
+            let row = table.push(told.id, &told.row, &told.row, 0.0);
+            self.news.extend([GONE, told.kind.into(), row as u32]);
+            self.spare.push(told.row);
         }
-    }
-
-    /// Says that an entity is gone.
-    fn part(&mut self, id: u32, was: &Known) {
-        let table = &mut self.kinds[usize::from(was.kind)];
-        let row = table.push(id, &was.row, &was.row, 0.0);
-        self.news.extend([GONE, was.kind.into(), row as u32]);
+        self.replaced = gone;
     }
 
     fn write_table(&mut self) {

@@ -2,7 +2,7 @@
 
 use tickwire_shared::schema::{Field, Quantizer};
 
-/// Types of columns, as `assets/web/tickwire/schema.js` numbers them.
+/// Types of columns, as `assets/web/tickwire/src/schema.js` numbers them.
 pub(crate) mod column {
     pub(crate) const BOOL: u32 = 0;
     pub(crate) const INT: u32 = 1;

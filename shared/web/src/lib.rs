@@ -19,6 +19,7 @@
 
 pub mod drawn;
 mod fields;
+mod known;
 mod player;
 
 use std::time::Duration;
@@ -262,7 +263,7 @@ impl Client {
         self.player.untyped().state_hash()
     }
 
-    /// In the order of `STATS` in `assets/web/tickwire/room.js`: times in milliseconds, -1 while unknown.
+    /// In the order of `STATS` in `assets/web/tickwire/src/room.js`: times in milliseconds, -1 while unknown.
     #[must_use]
     pub fn stats(&self) -> Vec<f64> {
         let stats = self.player.stats();
@@ -347,6 +348,7 @@ fn to_ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
+/// Zero for what is no time.
 fn since_epoch(now_ms: f64) -> Duration {
-    Duration::try_from_secs_f64(now_ms / 1000.0).unwrap_or_default()
+    Duration::from_nanos((now_ms * 1e6) as u64)
 }

@@ -80,7 +80,7 @@ struct Rig {
 
 impl Rig {
     fn new(ahead: i32) -> Self {
-        let prediction = Prediction::of(&schema(), &["x", "heading"]).expect("the fields are there");
+        let prediction = Prediction::of(&schema(), &["x", "heading"], wish(0, 0)).expect("the fields are there");
         Self { prediction, row: [5000, 0, 0], used: wish(0, 0), acked: None, ahead }
     }
 
@@ -171,9 +171,24 @@ proptest! {
 
 #[test]
 fn a_field_that_no_kind_has_is_refused() {
-    let error = Prediction::of(&schema(), &["x", "y"]).expect_err("there is no y");
-    assert_eq!(error, PredictError::NoSuchField("y"));
+    let error = UntypedPrediction::new(&schema(), &["x", "y"]).expect_err("there is no y");
     assert!(error.to_string().contains("\"y\""));
+    assert!(PredictError::NoSuchField("y").to_string().contains("\"y\""));
+}
+
+#[test]
+fn before_the_first_input_an_entity_rests() {
+    let mut rig = Rig::new(3);
+    rig.prediction.rest = wish(2, 0);
+    let row = [5000, 0, 0];
+    let settle = |rig: &mut Rig, i| {
+        let (tick, now) = (FIRST.offset(i), rig.moment(FIRST.offset(i), 0.6));
+        rig.prediction.settle(&now, tick, None, [(ID, 0, &row[..])].into_iter(), &Turtle);
+        now
+    };
+    let now = settle(&mut rig, 0);
+    rig.prediction.input(&now, Some(FIRST.offset(3)), wish(0, 0), &Turtle);
+    assert_eq!(rig.prediction.own[0].last()[0], 5040, "it rests at 2 for two ticks, then stands");
 }
 
 #[test]
