@@ -165,8 +165,8 @@ impl<'a> BitWriter<'a> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct BitReader<'a> {
-    bytes: &'a [u8],
-    next: usize,
+    /// Those of which none is held.
+    rest: &'a [u8],
     held: u64,
     held_bits: u32,
 }
@@ -175,33 +175,23 @@ impl<'a> BitReader<'a> {
     /// Reads from the first bit of `bytes`.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, next: 0, held: 0, held_bits: 0 }
+        Self { rest: bytes, held: 0, held_bits: 0 }
     }
 
-    /// Holds 32 bits or more, where so many are left. The bits of `held` above `held_bits` are those that come next, or
+    /// Holds 56 bits or more, where so many are left. The bits of `held` above `held_bits` are those that come next, or
     /// zeros.
-    #[inline]
+    #[inline(always)]
     fn refill(&mut self) {
-        if let Some((word, _)) = self.bytes.get(self.next..).and_then(|rest| rest.split_first_chunk()) {
-            // at most 63 are held
-            self.held |= u64::from_le_bytes(*word).wrapping_shl(self.held_bits);
-            let taken = 63u32.wrapping_sub(self.held_bits) / 8;
-            self.next = self.next.wrapping_add(taken as usize);
-            self.held_bits = self.held_bits.wrapping_add(taken.wrapping_mul(8));
-        } else {
-            self.refill_from_the_end();
-        }
-    }
-
-    #[cold]
-    fn refill_from_the_end(&mut self) {
-        while self.held_bits <= 56
-            && let Some(byte) = self.bytes.get(self.next)
-        {
-            self.next += 1;
-            self.held |= u64::from(*byte) << self.held_bits;
-            self.held_bits += 8;
-        }
+        // at most 63 are held
+        let space = 63u32.wrapping_sub(self.held_bits) / 8 & 7;
+        let (word, taken) = match self.rest.first_chunk() {
+            Some(word) => (u64::from_le_bytes(*word), space),
+            // by value: a reader whose address nobody takes stays in registers
+            None => last_word(self.rest, space),
+        };
+        self.held |= word.wrapping_shl(self.held_bits);
+        self.rest = self.rest.get(taken as usize..).unwrap_or(&[]);
+        self.held_bits = self.held_bits.wrapping_add(taken.wrapping_mul(8));
     }
 
     /// Takes `bits` bits of those that are held, at most 32.
@@ -229,10 +219,18 @@ impl<'a> BitReader<'a> {
     /// The next 32 bits or more, without taking them; zeros behind the last one.
     #[inline]
     pub(crate) fn peek(&mut self) -> u64 {
-        if self.held_bits < 32 {
-            self.refill();
-        }
+        // always, since nobody can foresee when it is needed
+        self.refill();
         self.held
+    }
+
+    /// The same reader as a value of its own: see [`BitWriter::at_once`].
+    #[inline(always)]
+    pub(crate) fn at_once<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let mut reader = Self { ..*self };
+        let value = read(&mut reader);
+        *self = reader;
+        value
     }
 
     /// One bit.
@@ -267,7 +265,7 @@ impl<'a> BitReader<'a> {
     /// Bits that are left, padding included: an upper bound for what a count may promise.
     #[must_use]
     pub fn left(&self) -> usize {
-        (self.bytes.len() - self.next) * 8 + self.held_bits as usize
+        self.rest.len() * 8 + self.held_bits as usize
     }
 
     /// Ends the reading: only the zeros that pad the last byte may be left.
@@ -278,6 +276,22 @@ impl<'a> BitReader<'a> {
         let held = self.held & ((1 << self.held_bits) - 1);
         if self.left() < 8 && held == 0 { Ok(()) } else { Err(DecodeError::Trailing) }
     }
+}
+
+/// What is left where that is less than a word, zeros behind it; and how many bytes of it, `space` at most.
+fn last_word(rest: &[u8], space: u32) -> (u64, u32) {
+    // two halves that may overlap
+    let word = match (rest.first_chunk::<4>(), rest.last_chunk::<4>(), rest) {
+        (Some(low), Some(high), _) => {
+            let shift = 8 * (rest.len() as u32 - 4);
+            u64::from(u32::from_le_bytes(*low)) | u64::from(u32::from_le_bytes(*high)).wrapping_shl(shift)
+        }
+        (.., [a, b, c]) => u64::from_le_bytes([*a, *b, *c, 0, 0, 0, 0, 0]),
+        (.., [a, b]) => u64::from_le_bytes([*a, *b, 0, 0, 0, 0, 0, 0]),
+        (.., [a]) => (*a).into(),
+        _ => 0,
+    };
+    (word, space.min(rest.len() as u32))
 }
 
 #[cfg(test)]

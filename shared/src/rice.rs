@@ -40,17 +40,34 @@ fn escape(zigzag: u64, width: u8, bits: &mut BitWriter<'_>) {
 /// The bits end.
 #[inline(always)]
 pub(crate) fn read(k: u8, width: u8, bits: &mut BitReader<'_>) -> Result<i64, DecodeError> {
+    read_zigzag(k, width, bits).map(signed)
+}
+
+/// What a residual's zigzag form says.
+#[inline(always)]
+pub(crate) fn signed(zigzag: u64) -> i64 {
+    (zigzag >> 1).cast_signed() ^ (zigzag & 1).cast_signed().wrapping_neg()
+}
+
+/// The residual's, without its sign.
+#[inline(always)]
+pub(crate) fn magnitude(zigzag: u64) -> u64 {
+    zigzag.wrapping_add(1) >> 1
+}
+
+/// A residual in zigzag form.
+#[inline(always)]
+pub(crate) fn read_zigzag(k: u8, width: u8, bits: &mut BitReader<'_>) -> Result<u64, DecodeError> {
     let held = bits.peek();
     let zeros = held.trailing_zeros();
-    let zigzag = if zeros < ESCAPE {
+    if zeros < ESCAPE {
         // the zeros, the one and what is below: 31 bits at most
         bits.skip(zeros.wrapping_add(1).wrapping_add(k.into()))?;
         let low = held.wrapping_shr(zeros.wrapping_add(1)) as u32 & 1u32.wrapping_shl(k.into()).wrapping_sub(1);
-        u64::from(zeros.wrapping_shl(k.into()) | low)
+        Ok(u64::from(zeros.wrapping_shl(k.into()) | low))
     } else {
-        read_escaped(width, bits)?
-    };
-    Ok((zigzag >> 1).cast_signed() ^ (zigzag & 1).cast_signed().wrapping_neg())
+        bits.at_once(|bits| read_escaped(width, bits))
+    }
 }
 
 #[cold]

@@ -137,7 +137,7 @@ impl Put for BitWriter<'_> {
 
     #[inline(always)]
     fn residual(&mut self, unit: &Unit, sure: Sureness, residual: i64, width: u8) {
-        rice::write(residual, unit.rice[sure.class], width, self);
+        rice::write(residual, unit.rice.by_class[sure.class], width, self);
     }
 
     #[inline]
@@ -161,7 +161,7 @@ impl Take for BitReader<'_> {
 
     #[inline(always)]
     fn residual(&mut self, unit: &Unit, sure: Sureness, width: u8) -> Result<i64, DecodeError> {
-        rice::read(unit.rice[sure.class], width, self)
+        rice::read(unit.rice.by_class[sure.class], width, self)
     }
 
     #[inline]

@@ -223,7 +223,7 @@ fn decode_rows<T: TakeRow>(
     lists: &Lists,
     rows: &mut T,
     out: &mut RowBuffer,
-    (changed, expected): (&mut Vec<u32>, &mut Vec<[Expected; 3]>),
+    (changed, expected): (&mut Vec<u32>, &mut Vec<Expected>),
 ) -> Result<(), DecodeError> {
     let mut pasts = RowPasts::new(past);
     let mut started = lists.started.iter().peekable();
@@ -259,7 +259,7 @@ trait TakeRow: Take {
         kind: &KindLayout,
         past: &RowPast<'_>,
         says: Says,
-        expected: &mut Vec<[Expected; 3]>,
+        expected: &mut Vec<Expected>,
         row: &mut [u32],
     ) -> Result<bool, DecodeError>;
 }
@@ -271,7 +271,7 @@ impl TakeRow for BitReader<'_> {
         kind: &KindLayout,
         past: &RowPast<'_>,
         says: Says,
-        expected: &mut Vec<[Expected; 3]>,
+        expected: &mut Vec<Expected>,
         row: &mut [u32],
     ) -> Result<bool, DecodeError> {
         match says {
@@ -291,7 +291,7 @@ impl TakeRow for Likely<'_> {
         kind: &KindLayout,
         past: &RowPast<'_>,
         says: Says,
-        _: &mut Vec<[Expected; 3]>,
+        _: &mut Vec<Expected>,
         row: &mut [u32],
     ) -> Result<bool, DecodeError> {
         let unrest = past.unrest(kind);

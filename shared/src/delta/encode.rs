@@ -93,8 +93,8 @@ pub struct DeltaScratch {
     rows: Vec<u8>,
     answers: [Answers; 2],
     spent: Spent,
-    /// Of the rotations of the row that is being coded, at either end.
-    pub(super) expected: Vec<[Expected; 3]>,
+    /// Of the moving lanes of the row that is being coded, at either end.
+    pub(super) expected: Vec<Expected>,
     pub(super) decoding: super::decode::Lists,
 }
 
@@ -363,7 +363,7 @@ trait PutRow: Put {
         past: &RowPast<'_>,
         row: &[u32],
         moves_changed: (bool, bool),
-        expected: &mut Vec<[Expected; 3]>,
+        expected: &mut Vec<Expected>,
     ) -> bool;
 }
 
@@ -375,7 +375,7 @@ impl PutRow for Counted<'_, '_> {
         past: &RowPast<'_>,
         row: &[u32],
         (moves, changed): (bool, bool),
-        expected: &mut Vec<[Expected; 3]>,
+        expected: &mut Vec<Expected>,
     ) -> bool {
         let marked = changed && !plain::encode(kind, past, row, expected, self);
         if marked {
@@ -392,7 +392,7 @@ impl PutRow for Answers {
         past: &RowPast<'_>,
         row: &[u32],
         (moves, changed): (bool, bool),
-        _: &mut Vec<[Expected; 3]>,
+        _: &mut Vec<Expected>,
     ) -> bool {
         let unrest = past.unrest(kind);
         if moves {

@@ -70,13 +70,6 @@ pub(super) struct Surprise {
 }
 
 impl<'a> RowPast<'a> {
-    /// The same, for one who knows how many lanes it has: then one check of an index does for all states.
-    #[inline(always)]
-    pub(super) fn cut(&self, lanes: usize) -> Self {
-        let earlier = self.earlier.as_ref().map(|([before, older], pace)| ([&before[..lanes], &older[..lanes]], *pace));
-        Self { base: &self.base[..lanes], earlier }
-    }
-
     /// Whether a unit is expected to change: it is made for motion, or it changed the last time.
     #[inline]
     pub(super) fn expects(&self, unit: &Unit) -> bool {
@@ -188,7 +181,7 @@ impl Pace {
 
 impl Forecast {
     /// Nothing is known but where it is.
-    fn unknown(base: i64, width: u8) -> Self {
+    pub(super) fn unknown(base: i64, width: u8) -> Self {
         Self { at: base, doubt: 8 << (width / 4), lean: Lean::NONE }
     }
 
@@ -218,7 +211,7 @@ impl Forecast {
 
     /// `steps`: the last one, and the one before.
     #[inline(always)]
-    fn new(base: i64, [step, before]: [i64; 2], pace: Pace, motion: Motion) -> Self {
+    pub(super) fn new(base: i64, [step, before]: [i64; 2], pace: Pace, motion: Motion) -> Self {
         let surprise = step.wrapping_sub(before);
         let (step, surprise) = match motion {
             // half of what changed the last time changes again
@@ -253,27 +246,28 @@ impl Forecast {
 /// How far off a forecast may be, given how far off those before it in the row were: two classes for each power of two of
 /// it, in eighths.
 #[inline(always)]
-pub(super) fn class(doubt: u64, surprise: u64) -> usize {
+pub(super) const fn class(doubt: u64, surprise: u64) -> usize {
     let doubt = doubt.wrapping_add(surprise.wrapping_mul(3)) | 1;
     let octave = doubt.ilog2();
     // the bit below the highest one
     let below = (doubt << 1).wrapping_shr(octave) as u32 & 1;
-    (octave.wrapping_mul(2).wrapping_add(below) as usize).min(CLASSES - 1)
+    let class = octave.wrapping_mul(2).wrapping_add(below) as usize;
+    if class < CLASSES { class } else { CLASSES - 1 }
 }
 
 impl Surprise {
     /// How many trends there are: two residuals, each none, with its lean, or against it.
     pub(super) const TRENDS: usize = 9;
 
-    /// How far off they are thought to be after one more residual.
+    /// How far off they are thought to be after one more residual of such a magnitude.
     #[inline(always)]
-    pub(super) fn after(by: u64, residual: i64) -> u64 {
-        by.wrapping_mul(5).wrapping_add(residual.unsigned_abs().wrapping_mul(12)).wrapping_add(4) >> 3
+    pub(super) fn after(by: u64, magnitude: u64) -> u64 {
+        by.wrapping_mul(5).wrapping_add(4).wrapping_add(magnitude.wrapping_mul(12)) >> 3
     }
 
     #[inline(always)]
     pub(super) fn note(&mut self, residual: i64, lean: &Lean) {
-        self.by = Self::after(self.by, residual);
+        self.by = Self::after(self.by, residual.unsigned_abs());
         let way = if residual == 0 { 0 } else { 1 + u8::from((residual < 0) != lean.is_down()) };
         self.trend = self.trend % 3 * 3 + way;
     }
@@ -282,11 +276,45 @@ impl Surprise {
 /// See [`class`].
 pub(crate) const CLASSES: usize = 64;
 
-/// Rice parameters by class of doubt: for numbers and angles, and for components of rotations. Taken from recordings of
-/// rigid bodies, where both come to about doubt / 8; the tails are that rule.
-pub(super) static NUMBER_K: [u8; CLASSES] = parameters(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2]);
-pub(super) static QUAT_K: [u8; CLASSES] =
-    parameters(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 6, 6]);
+/// Rice parameters of residuals.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Rice {
+    pub(super) by_class: [u8; CLASSES],
+    /// For nearly all doubts, by their [`STRIDE`]s: one look-up, where a class takes a dozen instructions that each wait
+    /// for the one before.
+    near: [u8; NEAR],
+}
+
+/// The lowest doubts all have one parameter, and later classes begin at multiples of this.
+const STRIDE: u64 = 16;
+const NEAR: usize = 256;
+
+/// For numbers and angles, and for components of rotations. Taken from recordings of rigid bodies, where both come to
+/// about doubt / 8; the tails are that rule.
+pub(super) static NUMBER_RICE: Rice = Rice::new(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2]);
+pub(super) static QUAT_RICE: Rice = Rice::new(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 6, 6]);
+
+impl Rice {
+    const fn new(first: &[u8]) -> Self {
+        let by_class = parameters(first);
+        let mut near = [0; NEAR];
+        let mut at = 0;
+        while at < NEAR {
+            near[at] = by_class[class(at as u64 * STRIDE, 0)];
+            at += 1;
+        }
+        Self { by_class, near }
+    }
+
+    /// See [`class`].
+    #[inline(always)]
+    pub(super) fn parameter(&self, doubt: u64, surprise: u64) -> u8 {
+        match self.near.get((doubt.wrapping_add(surprise.wrapping_mul(3)) / STRIDE) as usize) {
+            Some(parameter) => *parameter,
+            None => self.by_class[class(doubt, surprise)],
+        }
+    }
+}
 
 const fn parameters(first: &[u8]) -> [u8; CLASSES] {
     let mut all = [0; CLASSES];
@@ -307,3 +335,17 @@ const fn parameters(first: &[u8]) -> [u8; CLASSES] {
 
 /// The largest Rice parameter.
 const K_MAX: u8 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parameters_of_near_doubts_are_those_of_their_classes() {
+        for rice in [&NUMBER_RICE, &QUAT_RICE] {
+            for doubt in (0..2 * NEAR as u64 * STRIDE).chain([u64::MAX / 2]) {
+                assert_eq!(rice.parameter(doubt, 0), rice.by_class[class(doubt, 0)], "{doubt}");
+            }
+        }
+    }
+}

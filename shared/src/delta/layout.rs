@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::forecast::{CLASSES, Motion, NUMBER_K, QUAT_K};
+use super::forecast::{Motion, NUMBER_RICE, QUAT_RICE, Rice};
 use super::plain::PlainLayout;
 use super::tables::Tables;
 use crate::protocol::limits::INPUT_LANES_MAX;
@@ -60,8 +60,8 @@ pub(crate) enum Coding {
 }
 
 impl Coding {
-    fn rice(self) -> &'static [u8; CLASSES] {
-        if matches!(self, Self::Quat { .. }) { &QUAT_K } else { &NUMBER_K }
+    fn rice(self) -> &'static Rice {
+        if matches!(self, Self::Quat { .. }) { &QUAT_RICE } else { &NUMBER_RICE }
     }
 
     fn fits(self, lanes: &[u32]) -> bool {
@@ -100,8 +100,8 @@ pub struct Unit {
     pub(crate) coding: Coding,
     /// Made for motion: expected to go on as it went.
     pub(crate) motion: bool,
-    /// Rice parameters of its residuals, by class of doubt.
-    pub(crate) rice: &'static [u8; CLASSES],
+    /// Of its residuals.
+    pub(crate) rice: &'static Rice,
 }
 
 impl Unit {
@@ -227,7 +227,7 @@ impl KindLayout {
 
     /// Whether two rows differ in what travels to everybody; quick where they do not differ at all.
     #[inline]
-    pub(super) fn changed(&self, a: &[u32], b: &[u32]) -> bool {
+    pub(crate) fn changed(&self, a: &[u32], b: &[u32]) -> bool {
         !same(a, b) && (self.owner.is_empty() || self.differs(Part::Public, a, b))
     }
 

@@ -5,7 +5,7 @@
 use super::coder::Put;
 use super::decode::decode_unit;
 use super::encode::encode_unit;
-use super::forecast::{CLASSES, Forecast, Motion, RowPast, Surprise, class};
+use super::forecast::{Forecast, Motion, Pace, Rice, RowPast, Surprise};
 use super::layout::{Coding, KindLayout, Unit};
 use super::spent::Counted;
 use crate::bits::{BitReader, BitWriter, DecodeError};
@@ -16,10 +16,8 @@ use crate::rice;
 #[derive(Clone, Debug, Default)]
 pub(super) struct PlainLayout {
     quats: Vec<Unit>,
-    /// Of each of those three, all but the largest component.
-    components: Vec<MovingLane>,
-    /// Floats and angles.
-    lanes: Vec<MovingLane>,
+    /// Of each of those three, all but the largest component; then floats and angles.
+    moving: Vec<MovingLane>,
     still: Vec<Unit>,
     /// All lanes of those.
     still_lanes: Vec<u16>,
@@ -28,8 +26,9 @@ pub(super) struct PlainLayout {
 /// One lane of what is made for motion: how its residuals are coded.
 #[derive(Clone, Copy, Debug)]
 struct MovingLane {
-    /// Rice parameters by class of doubt.
-    rice: &'static [u8; CLASSES],
+    rice: &'static Rice,
+    /// Of the bits of a value that goes around a circle; else of all.
+    mask: u64,
     /// The largest value.
     span: u32,
     lane: u16,
@@ -53,11 +52,10 @@ impl PlainLayout {
         let (quats, others): (Vec<Unit>, Vec<Unit>) =
             units.iter().partition(|unit| matches!(unit.coding, Coding::Quat { .. }));
         let (moving, still): (Vec<Unit>, Vec<Unit>) = others.iter().partition(|unit| unit.motion);
-        let components = quats.iter().flat_map(MovingLane::of).collect();
-        let lanes = moving.iter().flat_map(MovingLane::of).collect();
+        let moving = quats.iter().chain(&moving).flat_map(MovingLane::of).collect();
         let still_lanes = still.iter().flat_map(|unit| unit.first..unit.first + unit.lanes);
         let still_lanes = still_lanes.map(|lane| lane as u16).collect();
-        Self { quats, components, lanes, still, still_lanes }
+        Self { quats, moving, still, still_lanes }
     }
 
     /// Whether what stands still as a rule did so the last time, and does now.
@@ -73,19 +71,21 @@ impl PlainLayout {
         self.still_lanes.iter().map(differs).fold(0, |all, lane| all | lane) == 0
     }
 
-    /// Forecasts the components of all rotations. `takes` is told of each where it is, and which component is expected to
-    /// be the largest; if it does not take that, there is no plain row.
+    /// Forecasts all moving lanes. `takes` is told of each rotation where it is, and which component is expected to be the
+    /// largest; if it does not take that, there is no plain row.
     #[inline(always)]
     fn forecast(
         &self,
         past: &RowPast<'_>,
-        expected: &mut Vec<[Expected; 3]>,
+        expected: &mut Vec<Expected>,
         mut takes: impl FnMut(usize, u32) -> bool,
     ) -> bool {
-        if expected.len() < self.quats.len() {
-            expected.resize(self.quats.len(), <_>::default());
+        if expected.len() < self.moving.len() {
+            expected.resize(self.moving.len(), <_>::default());
         }
-        for (unit, expected) in self.quats.iter().zip(expected) {
+        let (components, lanes) = expected.split_at_mut(3 * self.quats.len());
+        let (components, _) = components.as_chunks_mut();
+        for (unit, components) in self.quats.iter().zip(components) {
             let Coding::Quat { bits } = unit.coding else { continue };
             let turned = past.turned(unit, bits);
             if !takes(unit.first, turned.largest) {
@@ -93,12 +93,30 @@ impl PlainLayout {
             }
             let within = |forecast: &Forecast| Expected { at: forecast.within((1 << bits) - 1), doubt: forecast.doubt };
             let [a, b, c] = &turned.forecasts;
-            *expected = [within(a), within(b), within(c)];
+            *components = [within(a), within(b), within(c)];
             if turned.largest != turned.now {
-                *expected = past.quat(unit, bits, turned.largest).each_ref().map(within);
+                *components = past.quat(unit, bits, turned.largest).each_ref().map(within);
             }
         }
+        self.forecast_lanes(past, lanes);
         true
+    }
+    /// Floats and angles.
+    #[inline(always)]
+    fn forecast_lanes(&self, past: &RowPast<'_>, expected: &mut [Expected]) {
+        let lanes = self.moving[3 * self.quats.len()..].iter().zip(expected);
+        let base = past.base;
+        match &past.earlier {
+            Some(([before, older], pace)) => {
+                // of one length, so that one check of the index does
+                let (before, older) = (&before[..base.len()], &older[..base.len()]);
+                for (lane, expected) in lanes {
+                    let at = usize::from(lane.lane);
+                    *expected = lane.forecast([base[at], before[at], older[at]], *pace);
+                }
+            }
+            None => lanes.for_each(|(lane, expected)| *expected = lane.unknown(base[usize::from(lane.lane)])),
+        }
     }
 }
 
@@ -119,32 +137,46 @@ impl MovingLane {
             unit: number,
             width,
             cut,
+            mask: u64::MAX >> cut,
         })
     }
 
-    /// Where a float or an angle is expected.
+    /// Where a float or an angle is expected that had these values, the newest first.
     #[inline(always)]
-    fn forecast(&self, past: &RowPast<'_>) -> Expected {
-        let lane = usize::from(self.lane);
-        if self.cut == 0 {
-            let forecast = past.number(lane, self.width.wrapping_sub(1), Motion::Pushed);
-            Expected { at: forecast.within(self.span), doubt: forecast.doubt }
-        } else {
-            let forecast = past.turn(lane, self.width);
-            Expected { at: forecast.at, doubt: forecast.doubt }
-        }
+    fn forecast(&self, [base, before, older]: [u32; 3], pace: Pace) -> Expected {
+        let step = |from: u32, to: u32| self.around(i64::from(to).wrapping_sub(from.into()));
+        let steps = [step(before, base), step(older, before)];
+        let motion = if self.cut == 0 { Motion::Pushed } else { Motion::Steady };
+        let forecast = Forecast::new(base.into(), steps, pace, motion);
+        // an angle goes around
+        let at = if self.cut == 0 { forecast.within(self.span) } else { forecast.at };
+        Expected { at, doubt: forecast.doubt }
+    }
+
+    /// The same where nothing else is known.
+    #[cold]
+    fn unknown(&self, base: u32) -> Expected {
+        let bits = if self.cut == 0 { self.width.wrapping_sub(1) } else { self.width };
+        let forecast = Forecast::unknown(base.into(), bits);
+        Expected { at: forecast.at, doubt: forecast.doubt }
+    }
+
+    /// A difference the shorter way around the circle, where there is one.
+    #[inline(always)]
+    fn around(&self, difference: i64) -> i64 {
+        difference.wrapping_shl(self.cut.into()).wrapping_shr(self.cut.into())
     }
 
     /// The residual of a lane's value.
     #[inline(always)]
     fn residual(&self, value: u32, expected: Expected) -> i64 {
-        i64::from(value).wrapping_sub(expected.at).wrapping_shl(self.cut.into()).wrapping_shr(self.cut.into())
+        self.around(i64::from(value).wrapping_sub(expected.at))
     }
 
     /// The value of a residual.
     #[inline(always)]
     fn value(&self, residual: i64, expected: Expected) -> Result<u32, DecodeError> {
-        let value = expected.at.wrapping_add(residual).cast_unsigned() & u64::MAX.wrapping_shr(self.cut.into());
+        let value = expected.at.wrapping_add(residual).cast_unsigned() & self.mask;
         if value <= self.span.into() { Ok(value as u32) } else { Err(DecodeError::OutOfRange("field")) }
     }
 }
@@ -155,7 +187,7 @@ pub(super) fn encode(
     kind: &KindLayout,
     past: &RowPast<'_>,
     row: &[u32],
-    expected: &mut Vec<[Expected; 3]>,
+    expected: &mut Vec<Expected>,
     bits: &mut Counted<'_, '_>,
 ) -> bool {
     let plain = kind.plain();
@@ -166,7 +198,7 @@ pub(super) fn encode(
     if !plain.forecast(past, expected, |first, largest| row[first] == largest) {
         return false;
     }
-    let by = encode_residuals(plain, past, expected.as_flattened(), row, bits);
+    let by = encode_residuals(plain, expected, row, bits);
     if !rests {
         encode_still(plain, past, row, by, bits);
     }
@@ -190,22 +222,12 @@ fn encode_still(plain: &PlainLayout, past: &RowPast<'_>, row: &[u32], by: u64, b
 
 /// The residuals of all lanes; how far off the forecasts were at the end.
 #[inline(never)]
-fn encode_residuals(
-    plain: &PlainLayout,
-    past: &RowPast<'_>,
-    expected: &[Expected],
-    row: &[u32],
-    bits: &mut Counted<'_, '_>,
-) -> u64 {
-    let past = &past.cut(row.len());
+fn encode_residuals(plain: &PlainLayout, expected: &[Expected], row: &[u32], bits: &mut Counted<'_, '_>) -> u64 {
     let mut by = 0;
     let (bits, spent) = bits.parts();
     bits.at_once(|bits| {
-        for (lane, expected) in plain.components.iter().zip(expected) {
+        for (lane, expected) in plain.moving.iter().zip(expected) {
             encode_residual(lane, *expected, row, &mut by, bits, spent);
-        }
-        for lane in &plain.lanes {
-            encode_residual(lane, lane.forecast(past), row, &mut by, bits, spent);
         }
     });
     by
@@ -221,10 +243,10 @@ fn encode_residual(
     spent: &mut [u32],
 ) {
     let residual = lane.residual(row[usize::from(lane.lane)], expected);
-    let length = rice::write(residual, lane.rice[class(expected.doubt, *by)], lane.width, bits);
+    let length = rice::write(residual, lane.rice.parameter(expected.doubt, *by), lane.width, bits);
     let spent = &mut spent[usize::from(lane.unit)];
     *spent = spent.wrapping_add(length);
-    *by = Surprise::after(*by, residual);
+    *by = Surprise::after(*by, residual.unsigned_abs());
 }
 
 /// Reads what [`encode`] wrote; `row` is as it was.
@@ -232,7 +254,7 @@ fn encode_residual(
 pub(super) fn decode(
     kind: &KindLayout,
     past: &RowPast<'_>,
-    expected: &mut Vec<[Expected; 3]>,
+    expected: &mut Vec<Expected>,
     bits: &mut BitReader<'_>,
     row: &mut [u32],
 ) -> Result<(), DecodeError> {
@@ -242,7 +264,7 @@ pub(super) fn decode(
         row[first] = largest;
         true
     });
-    let by = decode_residuals(plain, past, expected.as_flattened(), bits, row)?;
+    let by = decode_residuals(plain, expected, bits, row)?;
     if rests { Ok(()) } else { decode_still(plain, past, by, bits, row) }
 }
 
@@ -266,23 +288,17 @@ fn decode_still(
 #[inline(never)]
 fn decode_residuals(
     plain: &PlainLayout,
-    past: &RowPast<'_>,
     expected: &[Expected],
     bits: &mut BitReader<'_>,
     row: &mut [u32],
 ) -> Result<u64, DecodeError> {
-    let past = &past.cut(row.len());
     let mut by = 0;
-    // a reader of its own stays in registers
-    let mut reader = bits.clone();
-    for (lane, expected) in plain.components.iter().zip(expected) {
-        decode_residual(lane, *expected, row, &mut by, &mut reader)?;
-    }
-    for lane in &plain.lanes {
-        decode_residual(lane, lane.forecast(past), row, &mut by, &mut reader)?;
-    }
-    *bits = reader;
-    Ok(by)
+    bits.at_once(|bits| {
+        for (lane, expected) in plain.moving.iter().zip(expected) {
+            decode_residual(lane, *expected, row, &mut by, bits)?;
+        }
+        Ok(by)
+    })
 }
 
 #[inline(always)]
@@ -293,8 +309,9 @@ fn decode_residual(
     by: &mut u64,
     bits: &mut BitReader<'_>,
 ) -> Result<(), DecodeError> {
-    let residual = rice::read(lane.rice[class(expected.doubt, *by)], lane.width, bits)?;
-    row[usize::from(lane.lane)] = lane.value(residual, expected)?;
-    *by = Surprise::after(*by, residual);
+    let zigzag = rice::read_zigzag(lane.rice.parameter(expected.doubt, *by), lane.width, bits)?;
+    // the next parameter waits for this, and for nothing else
+    *by = Surprise::after(*by, rice::magnitude(zigzag));
+    row[usize::from(lane.lane)] = lane.value(rice::signed(zigzag), expected)?;
     Ok(())
 }

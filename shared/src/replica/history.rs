@@ -29,14 +29,27 @@ impl History {
         Some((Tick(*tick), row))
     }
 
+    /// Whether there are so many states or more: without the division that [`History::len`] takes.
+    #[inline]
+    pub(super) fn has(&self, states: usize) -> bool {
+        self.words.len() - self.start >= states * self.stride
+    }
+
     #[inline]
     pub(super) fn last(&self) -> Option<(Tick, &[u32])> {
-        self.get(self.len().checked_sub(1)?)
+        let (tick, row) = self.words[self.last_word()?..].split_first()?;
+        Some((Tick(*tick), row))
     }
 
     pub(super) fn last_mut(&mut self) -> Option<&mut [u32]> {
-        let from = self.words.len().checked_sub(self.stride).filter(|from| *from >= self.start)?;
+        let from = self.last_word()?;
         Some(&mut self.words[from + 1..])
+    }
+
+    /// Where the newest state begins.
+    #[inline]
+    fn last_word(&self) -> Option<usize> {
+        self.words.len().checked_sub(self.stride).filter(|from| *from >= self.start)
     }
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (Tick, &[u32])> {
@@ -47,12 +60,20 @@ impl History {
     #[inline]
     pub(super) fn push_like_last(&mut self, tick: Tick, fill: impl FnOnce(&mut [u32])) {
         let from = self.words.len();
-        match from.checked_sub(self.stride).filter(|last| *last >= self.start) {
+        match self.last_word() {
             Some(last) => self.words.extend_from_within(last..),
             None => self.words.resize(from + self.stride, 0),
         }
         self.words[from] = tick.0;
         fill(&mut self.words[from + 1..]);
+    }
+
+    /// Adds a whole state.
+    #[inline]
+    pub(super) fn push(&mut self, tick: Tick, row: &[u32]) {
+        debug_assert_eq!(row.len() + 1, self.stride, "rows of one width");
+        self.words.push(tick.0);
+        self.words.extend_from_slice(row);
     }
 
     /// Forgets the oldest state.
@@ -89,7 +110,11 @@ mod tests {
                     Some(value) => {
                         let mut row = model.back().map_or(vec![0; lanes], |(_, row)| row.clone());
                         row.iter_mut().take(1).for_each(|lane| *lane = value);
-                        history.push_like_last(Tick(value), |row| row.iter_mut().take(1).for_each(|lane| *lane = value));
+                        if value % 2 == 0 {
+                            history.push(Tick(value), &row);
+                        } else {
+                            history.push_like_last(Tick(value), |new| new.copy_from_slice(&row));
+                        }
                         model.push_back((Tick(value), row));
                     }
                     None if !model.is_empty() => {
@@ -101,6 +126,7 @@ mod tests {
                 let rows = || model.iter().map(|(tick, row)| (*tick, &**row));
                 prop_assert!(history.iter().eq(rows()));
                 prop_assert_eq!(history.len(), model.len());
+                prop_assert!(history.has(model.len()) && !history.has(model.len() + 1));
                 prop_assert_eq!(history.last(), rows().next_back());
                 prop_assert!((0..=model.len()).map(|at| history.get(at)).eq(rows().map(Some).chain([None])));
             }

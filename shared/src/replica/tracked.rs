@@ -67,8 +67,11 @@ impl Lag {
     }
 
     /// Ticks, rounded up.
+    #[inline]
     fn most(&self) -> i32 {
-        self.from.max(self.to).ceil() as i32
+        let most = self.from.max(self.to);
+        // as a rule there is nothing to round, which would be a call
+        if most == 0.0 { 0 } else { most.ceil() as i32 }
     }
 
     fn at(&self, ticks: f32) -> f32 {
@@ -108,11 +111,16 @@ impl Tracked {
     /// Notes the public lanes of `row`, which has no others. `previous` is the tick of the frame before: what was not
     /// mentioned since had not changed until then, so motion starts there.
     pub(super) fn note(&mut self, layout: &KindLayout, tick: Tick, previous: Option<Tick>, row: &[u32]) {
-        let Some((_, newest)) = self.past.last() else {
-            return self.push(tick, |new| new.copy_from_slice(row));
-        };
-        if layout.differs(Part::Public, newest, row) {
-            self.change(tick, previous, |new| layout.copy_public_lanes(row, new));
+        match self.past.last() {
+            None => self.past.push(tick, row),
+            Some((_, newest)) if !layout.changed(newest, row) => {}
+            // what is of everybody is all there is
+            Some((at, _)) if at != tick && layout.units(Part::Owner).is_empty() => {
+                self.stand_until(at, tick, previous);
+                self.make_room();
+                self.past.push(tick, row);
+            }
+            _ => self.change(tick, previous, |new| layout.copy_public_lanes(row, new)),
         }
     }
 
@@ -191,18 +199,25 @@ impl Tracked {
             if at == tick {
                 return self.past.last_mut().map_or((), fill);
             }
-            if let Some(previous) = previous.filter(|previous| previous.is_after(at) && tick.is_after(*previous)) {
-                self.push(previous, |_| {});
-            }
+            self.stand_until(at, tick, previous);
         }
-        self.push(tick, fill);
+        self.make_room();
+        self.past.push_like_last(tick, fill);
     }
 
-    /// Adds a state like the newest one, but for what `fill` changes.
-    fn push(&mut self, tick: Tick, fill: impl FnOnce(&mut [u32])) {
-        if self.past.len() >= PAST_MAX {
+    /// The newest state, which is of `at`, was there until the tick before the one at which it changes.
+    #[inline]
+    fn stand_until(&mut self, at: Tick, tick: Tick, previous: Option<Tick>) {
+        if let Some(previous) = previous.filter(|previous| previous.is_after(at) && tick.is_after(*previous)) {
+            self.make_room();
+            self.past.push_like_last(previous, |_| {});
+        }
+    }
+
+    #[inline]
+    fn make_room(&mut self) {
+        if self.past.has(PAST_MAX) {
             self.past.pop_front();
         }
-        self.past.push_like_last(tick, fill);
     }
 }
