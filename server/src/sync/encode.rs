@@ -7,7 +7,8 @@ use tickwire_shared::{SeatId, Tick};
 
 use super::channel::Channel;
 use super::slots::{SHORT_BYTES, Slot, SlotId, Slots};
-use super::store::{Snapshot, Store};
+use super::snapshot::Snapshot;
+use super::store::Store;
 use super::traffic::{Ledger, Traffic};
 
 /// Short parts are copied in one go of so many bytes, whatever is behind them.

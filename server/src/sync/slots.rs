@@ -130,7 +130,7 @@ impl Slots {
             self.order = order;
         }
         self.settled = Some(tick);
-        for (number, (_, changed)) in self.order.iter().zip(now.changes()) {
+        for (number, (_, changed)) in self.order.iter().zip(store.changes()) {
             let slot = &mut self.slots[*number as usize];
             self.seen[*number as usize] = tick;
             slot.occupied = true;
