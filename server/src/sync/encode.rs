@@ -6,6 +6,7 @@ use tickwire_shared::protocol::frame;
 use tickwire_shared::{SeatId, Tick};
 
 use super::channel::Channel;
+use super::open::in_step;
 use super::slots::{SHORT_BYTES, Slot, SlotId, Slots};
 use super::snapshot::Snapshot;
 use super::store::Store;
@@ -42,6 +43,8 @@ pub struct Encoder {
     older_hashes: FxHashMap<(SlotId, Tick), u64>,
     /// By slot, and by how many ticks ahead a delta leads: the rows that the last such one changed.
     changed: Vec<[Changed; SPACINGS]>,
+    /// Channels, in order, of which clients in step had a part at the tick before.
+    followed: Vec<SlotId>,
     scratch: DeltaScratch,
     /// What the fields of the last keyframe took.
     spent: Spent,
@@ -89,6 +92,7 @@ struct Changed {
 impl Encoder {
     /// Forgets the tick before.
     pub fn clear(&mut self) {
+        self.note_followed();
         self.bytes.clear();
         self.parts.clear();
         self.rare_parts.clear();
@@ -143,6 +147,37 @@ impl Encoder {
             self.owned_since = now.tick();
         }
         self.settled = Some(now.tick());
+        self.make_ahead(store, now.tick());
+    }
+
+    /// Notes the channels of which clients in step have had a part.
+    fn note_followed(&mut self) {
+        self.followed.clear();
+        if !self.is_settled {
+            return;
+        }
+        let (base, parts) = (step_base(1), &self.parts);
+        let has_followers = |slot: &Slot| {
+            (slot.has_short_part(base) && slot.is_sent())
+                || slot.part(base).is_some_and(|part| parts[part as usize].receivers > 0)
+        };
+        self.followed.extend(self.slots.in_order().filter(|(_, slot)| has_followers(slot)).map(|(number, _)| number));
+    }
+
+    /// Makes the parts that the same clients are about to ask for: in the order of channels, which are neighbours in
+    /// memory, while clients ask in no order. Where they ask no more it is in vain, once.
+    fn make_ahead(&mut self, store: &Store, now: Tick) {
+        if !self.reaches(1) {
+            return;
+        }
+        let held = Some(in_step(now.offset(-1)));
+        for at in 0..self.followed.len() {
+            let number = self.followed[at];
+            let slot = self.slots.get(number);
+            if slot.is_occupied() && !slot.is_unchanged(1) {
+                self.part_of(store, (slot.channel(), number), step_base(1), held);
+            }
+        }
     }
 
     /// Whether what a seat owns is as it was so many ticks ago; if in doubt, it is not.
