@@ -36,17 +36,20 @@ fn game_alone() -> Four {
     game
 }
 
-/// A room some time after its players came, who run or not.
-fn room(they_run: bool) -> Room<Four> {
-    let mut room = Room::<Four>::new(RoomId(1), SEATS, 1, 0, 1).expect("the game starts");
-    let address = |seat: u16| LinkAddress { reactor: 0, link: LinkId(seat.into()) };
-    for seat in 0..SEATS {
+/// A room whose players have just come.
+fn room(seats: u16) -> Room<Four> {
+    let mut room = Room::<Four>::new(RoomId(1), seats, 1, 0, 1).expect("the game starts");
+    for seat in 0..seats {
         assert_eq!(room.join(address(seat), Profile::default()), Ok(SeatId(seat)));
     }
-    let (now, mut most) = (Instant::now(), 0);
-    for tick in 0..TICKS {
-        for seat in (0..SEATS).filter(|_| they_run) {
-            // to and fro
+    room
+}
+
+/// Some ticks, in which its players run to and fro or not; tells how many bytes their frames had.
+fn run(room: &mut Room<Four>, ticks: u32, they_run: bool) -> usize {
+    let (now, mut bytes) = (Instant::now(), 0);
+    for tick in 0..ticks {
+        for seat in (0..room.capacity() as u16).filter(|_| they_run) {
             let go = if tick / 20 % 2 == 0 { [1, 1] } else { [-1, 0] };
             let mut lanes = InputLanes::default();
             Keys { go }.to_lanes(&mut lanes[..Keys::LANES]);
@@ -60,16 +63,23 @@ fn room(they_run: bool) -> Room<Four> {
         });
         let mut batch = sent.expect("players are there, and the batch is home");
         batch.outcomes.extend(batch.frames.iter().map(|_| Outcome::Written));
-        most = most.max(batch.bytes.len());
+        bytes += batch.bytes.len();
         room.home(batch);
     }
-    assert!(most > 30, "first frames have what there is: {most} bytes");
-    room
+    bytes
+}
+
+fn address(seat: u16) -> LinkAddress {
+    LinkAddress { reactor: 0, link: LinkId(seat.into()) }
 }
 
 fn assert_small(they_run: bool) {
     let game = kept_bytes(game_alone);
-    let room = kept_bytes(|| room(they_run)) - game;
+    let room = kept_bytes(|| {
+        let mut room = room(SEATS);
+        run(&mut room, TICKS, they_run);
+        room
+    }) - game;
     println!("a room takes {room} bytes above its game's {game}");
     assert!(room > 1000, "the counter counts: {room}");
     assert!(room <= ROOM_MAX_BYTES, "a room of {SEATS} seats takes {room} bytes above its game's state");
@@ -83,4 +93,18 @@ fn a_room_of_two_idle_seats_takes_at_most_16_kib() {
 #[test]
 fn and_so_does_one_whose_players_run() {
     assert_small(true);
+}
+
+#[test]
+fn what_stands_still_is_kept_once_however_many_ticks_are() {
+    const MANY: u16 = 500;
+    let mut room = room(MANY);
+    run(&mut room, 10, false);
+    let mut bytes = 0;
+    let grown = allocation_counter::measure(|| bytes = run(&mut room, 60, false)).bytes_current;
+    assert!(grown < 4 * 1024, "the ring of 32 ticks took {grown} bytes more for {MANY} players who stand");
+    let moving = allocation_counter::measure(|| assert!(run(&mut room, 60, true) > 2 * bytes)).bytes_current;
+    // two numbers of each at each tick
+    let states = 31 * i64::from(MANY) * 2 * 4;
+    assert!(moving >= states, "the counter counts: {moving}");
 }

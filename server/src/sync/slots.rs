@@ -144,7 +144,7 @@ impl Slots {
         }
         for ((number, slot), seen) in (0..).zip(&mut self.slots).zip(&self.seen) {
             let idle = tick.since(*seen);
-            if slot.is_free || idle == 0 {
+            if idle == 0 || slot.is_free {
                 continue;
             }
             if idle > Store::RING as i32 {
