@@ -202,6 +202,22 @@ fn only_what_changes_takes_bits_and_nothing_is_left_out() {
 }
 
 #[test]
+fn what_nobody_receives_any_more_is_encoded_in_vain_but_once() {
+    let mut room = room_of(true);
+    (0..20).for_each(|_| _ = step(&mut room));
+    let of_seat_2 = |room: &Room<Lamps>| room.tick_traffic().layers.seat.deltas;
+    let before = of_seat_2(&room);
+    assert!(before.sent > 0 && before.encoded == before.sent, "its lamp moves, and only it is told: {before:?}");
+    assert!(room.leave(SeatId(2), LinkAddress { reactor: 0, link: LinkId(2) }, Leave::Left));
+    step(&mut room);
+    assert_eq!(of_seat_2(&room).sent, 0);
+    for _ in 0..10 {
+        step(&mut room);
+        assert_eq!(of_seat_2(&room), Spending::default(), "the lamp still moves");
+    }
+}
+
+#[test]
 fn counters_have_names_for_fields() {
     let traffic = TrafficCounters::default();
     assert_eq!(traffic.fields().len(), 0);

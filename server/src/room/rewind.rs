@@ -52,10 +52,10 @@ impl Lags {
 }
 
 /// Where entities are in the ring's snapshots: found out when a game first asks of a tick.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Places {
-    /// By tick, as in a ring.
-    ticks: Vec<RefCell<TickPlaces>>,
+    /// By tick, as in a ring; empty until a game asks.
+    ticks: RefCell<Vec<TickPlaces>>,
 }
 
 /// Of one tick: id and place, sorted.
@@ -63,12 +63,6 @@ pub(super) struct Places {
 struct TickPlaces {
     tick: Option<Tick>,
     places: Vec<(EntityId, u32)>,
-}
-
-impl Default for Places {
-    fn default() -> Self {
-        Self { ticks: std::iter::repeat_with(RefCell::default).take(Store::RING).collect() }
-    }
 }
 
 /// The sent states, for a game.
@@ -84,8 +78,9 @@ impl History for SentStates<'_> {
 
     fn place(&self, tick: Tick, id: EntityId) -> Option<usize> {
         let rows = self.rows(tick)?;
-        let mut known = self.places.ticks[tick.0 as usize % Store::RING].borrow_mut();
-        let TickPlaces { tick: of, places } = &mut *known;
+        let mut ticks = self.places.ticks.borrow_mut();
+        ticks.resize_with(Store::RING, TickPlaces::default);
+        let TickPlaces { tick: of, places } = &mut ticks[tick.0 as usize % Store::RING];
         if *of != Some(tick) {
             *of = Some(tick);
             places.clear();

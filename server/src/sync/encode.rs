@@ -6,8 +6,10 @@ use tickwire_shared::protocol::frame;
 use tickwire_shared::{SeatId, Tick};
 
 use super::channel::Channel;
+use super::open::in_step;
 use super::slots::{SHORT_BYTES, Slot, SlotId, Slots};
-use super::store::{Snapshot, Store};
+use super::snapshot::Snapshot;
+use super::store::Store;
 use super::traffic::{Ledger, Traffic};
 
 /// Short parts are copied in one go of so many bytes, whatever is behind them.
@@ -41,6 +43,10 @@ pub struct Encoder {
     older_hashes: FxHashMap<(SlotId, Tick), u64>,
     /// By slot, and by how many ticks ahead a delta leads: the rows that the last such one changed.
     changed: Vec<[Changed; SPACINGS]>,
+    /// Parts that clients are about to ask for: channels, in order, and what they build on.
+    expected: Vec<(SlotId, u16)>,
+    /// By slot: how many ticks ago a frame had a keyframe of it.
+    opened: Vec<u8>,
     scratch: DeltaScratch,
     /// What the fields of the last keyframe took.
     spent: Spent,
@@ -88,6 +94,7 @@ struct Changed {
 impl Encoder {
     /// Forgets the tick before.
     pub fn clear(&mut self) {
+        self.expect();
         self.bytes.clear();
         self.parts.clear();
         self.rare_parts.clear();
@@ -142,6 +149,46 @@ impl Encoder {
             self.owned_since = now.tick();
         }
         self.settled = Some(now.tick());
+        self.make_ahead(store, now.tick());
+    }
+
+    /// Guesses what the next tick's parts are, by those that this one's frames have: who is in step stays so, and who was
+    /// sent a keyframe will be after two more frames.
+    fn expect(&mut self) {
+        self.expected.clear();
+        if !self.is_settled {
+            return;
+        }
+        let Self { slots, parts, opened, expected, .. } = self;
+        opened.resize(slots.len(), u8::MAX);
+        for (number, slot) in slots.in_order() {
+            let is_sent = |base: u16| slot.part(base).is_some_and(|part| parts[part as usize].receivers > 0);
+            let opened = &mut opened[number as usize];
+            *opened = if is_sent(NOTHING) { 0 } else { opened.saturating_add(1) };
+            if is_sent(step_base(1)) || (slot.has_short_part(step_base(1)) && slot.is_sent()) {
+                expected.push((number, step_base(1)));
+            }
+            if *opened < 2 {
+                expected.push((number, age_base(1)));
+            }
+        }
+    }
+
+    /// Makes the parts that are expected: in the order of channels, which are neighbours in memory, while clients ask in
+    /// no order. What nobody asks for after all is not expected again.
+    fn make_ahead(&mut self, store: &Store, now: Tick) {
+        if !self.reaches(1) {
+            return;
+        }
+        let last = now.offset(-1);
+        for at in 0..self.expected.len() {
+            let (number, base) = self.expected[at];
+            let slot = self.slots.get(number);
+            if slot.is_occupied() && !slot.is_unchanged(1) {
+                let held = if base == step_base(1) { in_step(last) } else { Held::keyframe(last) };
+                self.part_of(store, (slot.channel(), number), base, Some(held));
+            }
+        }
     }
 
     /// Whether what a seat owns is as it was so many ticks ago; if in doubt, it is not.
@@ -375,6 +422,11 @@ pub(super) fn late_base_of(held: &Held, now: Tick) -> u16 {
 #[inline]
 pub(super) fn step_base(age: u32) -> u16 {
     (age as u16) << 3 | 1
+}
+
+/// The same for one state alone.
+fn age_base(age: u32) -> u16 {
+    (age as u16) << 3
 }
 
 /// The states before the base that a client holds and the ring too; their spacing, and how far ahead now is.

@@ -7,7 +7,7 @@ use tickwire_shared::{Area, Interest, Place, SeatId, Sight};
 
 use super::channel::{Cell, Channel};
 use super::scope::Scope;
-use super::store::Snapshot;
+use super::snapshot::Snapshot;
 
 /// [`Cell::MAX`] as places are reckoned; what lies further out belongs to the border cells.
 const CELL_MAX: f32 = Cell::MAX as f32;

@@ -50,10 +50,14 @@ pub(super) struct Last {
     pub(super) keeps_step: bool,
 }
 
+/// What a client holds of a channel in step, whose last frame was that of `tick`.
+pub(super) fn in_step(tick: Tick) -> Held {
+    Held::keyframe(tick.offset(-2)).frame(tick.offset(-1)).frame(tick)
+}
+
 impl Last {
     /// `frame` is the tick of the client's last frame before it.
     pub(super) fn new(frame: Option<Tick>, tick: Tick, confirmed: bool) -> Self {
-        let in_step = |tick: Tick| Held::keyframe(tick.offset(-2)).frame(tick.offset(-1)).frame(tick);
         let before = in_step(frame.unwrap_or(tick));
         let after = if confirmed { in_step(tick) } else { before };
         Self { tick, confirmed, before, after, keeps_step: !confirmed || before.frame(tick) == after }

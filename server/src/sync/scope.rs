@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use tickwire_shared::{Sight, Tick};
 
 use super::grid::Eye;
-use super::store::Snapshot;
+use super::snapshot::Snapshot;
 
 /// See the module.
 #[derive(Clone, Debug)]

@@ -81,6 +81,11 @@ impl Slot {
         self.short_length > 0 && self.bases[0] == base
     }
 
+    /// Whether any frame has the short one.
+    pub(super) fn is_sent(&self) -> bool {
+        self.receivers > 0
+    }
+
     /// One more frame has it, if it is short: its length, and its bytes with what may be behind them.
     #[inline]
     pub(super) fn send_short(&mut self, base: u16) -> Option<(usize, &[u8; SHORT_BYTES])> {
@@ -130,7 +135,7 @@ impl Slots {
             self.order = order;
         }
         self.settled = Some(tick);
-        for (number, (_, changed)) in self.order.iter().zip(now.changes()) {
+        for (number, (_, changed)) in self.order.iter().zip(store.changes()) {
             let slot = &mut self.slots[*number as usize];
             self.seen[*number as usize] = tick;
             slot.occupied = true;
@@ -139,7 +144,7 @@ impl Slots {
         }
         for ((number, slot), seen) in (0..).zip(&mut self.slots).zip(&self.seen) {
             let idle = tick.since(*seen);
-            if slot.is_free || idle == 0 {
+            if idle == 0 || slot.is_free {
                 continue;
             }
             if idle > Store::RING as i32 {
@@ -153,6 +158,11 @@ impl Slots {
             let changed = store.changed_at(slot.channel);
             slot.unchanged = changed.map_or(u32::MAX, |changed| tick.since(changed).max(0).cast_unsigned());
         }
+    }
+
+    /// The channels in which something is, in order.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
+        self.order.iter().map(|number| (*number, &self.slots[*number as usize]))
     }
 
     /// The parts that stand with their channels, and how many frames have each beside those that are counted elsewhere.

@@ -1,146 +1,18 @@
 //! The sent state and its past: for each of the last [`Store::RING`] ticks all rows, sorted by channel and id.
 
 use std::collections::VecDeque;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tickwire_shared::delta::{EntityRow, KindLayout, Layout, Part, Rows};
 use tickwire_shared::publish::Published;
 use tickwire_shared::{EntityId, SeatId, Tick};
 
-use super::channel::{Cell, Channel};
+use super::channel::Channel;
 use super::grid::Grid;
 use super::residents::{Entry, Residents};
-
-/// All rows of one tick.
-#[derive(Debug, Default)]
-pub struct Snapshot {
-    tick: Tick,
-    channels: Vec<(Channel, Range<usize>)>,
-    /// When the public fields of each channel last changed.
-    changed: Vec<Tick>,
-    columns: Vec<Column>,
-    /// When there last were other columns, and when there last were other channels.
-    columns_since: Tick,
-    channels_since: Tick,
-    entities: Vec<EntityRow>,
-    lanes: Vec<u32>,
-    /// Sorted by seat, then id.
-    owned: Vec<(SeatId, EntityRow)>,
-}
-
-/// A column of the grid in which something is.
-#[derive(Clone, Copy, Debug)]
-struct Column {
-    number: i16,
-    /// Its first channel's place.
-    first: usize,
-    /// When there last were other channels in it.
-    since: Tick,
-}
-
-impl Snapshot {
-    /// When it was.
-    #[must_use]
-    pub fn tick(&self) -> Tick {
-        self.tick
-    }
-
-    /// The channels in which something is, sorted.
-    pub fn channels(&self) -> impl Iterator<Item = Channel> + '_ {
-        self.channels.iter().map(|(channel, _)| *channel)
-    }
-
-    /// The rows of a channel; none when nothing is there.
-    #[must_use]
-    pub fn rows(&self, channel: Channel) -> Rows<'_> {
-        let range = self.place(channel).map_or(0..0, |place| self.channels[place].1.clone());
-        Rows { entities: &self.entities[range], lanes: &self.lanes }
-    }
-
-    /// Of a channel that holds something, among those.
-    fn place(&self, channel: Channel) -> Option<usize> {
-        self.channels.binary_search_by_key(&channel, |(channel, _)| *channel).ok()
-    }
-
-    /// The channels that hold something, in order, and when their public fields last changed.
-    pub(super) fn changes(&self) -> impl ExactSizeIterator<Item = (Channel, Tick)> {
-        self.channels.iter().zip(&self.changed).map(|((channel, _), changed)| (*channel, *changed))
-    }
-
-    /// Whether something is in the same channels as at `tick`, and ever since.
-    pub(super) fn has_all_channels_of(&self, tick: Tick) -> bool {
-        !self.channels_since.is_after(tick)
-    }
-
-    /// The channels that hold something, in order, from those of `cell` on.
-    pub fn channels_from(&self, cell: Cell) -> impl Iterator<Item = Channel> {
-        let first = self.channels.partition_point(|(channel, _)| channel.cell() < cell);
-        self.channels[first..].iter().map(|(channel, _)| *channel)
-    }
-
-    /// The channels in some columns of the grid, in order, column by column.
-    pub(super) fn columns(
-        &self,
-        numbers: RangeInclusive<i16>,
-    ) -> impl Iterator<Item = (i16, &[(Channel, Range<usize>)])> {
-        let from = self.columns.partition_point(|column| column.number < *numbers.start());
-        let ends = self.columns[from..].iter().skip(1).map(|column| column.first).chain([self.channels.len()]);
-        let columns = self.columns[from..].iter().zip(ends);
-        let columns = columns.take_while(move |(column, _)| column.number <= *numbers.end());
-        columns.map(|(column, end)| (column.number, &self.channels[column.first..end]))
-    }
-
-    /// Whether something is in the same channels of these columns, and of everywhere, as at `tick` and ever since.
-    #[inline]
-    pub(super) fn has_channels_of(&self, tick: Tick, numbers: &RangeInclusive<i16>) -> bool {
-        self.has_all_channels_of(tick) || self.has_columns_of(tick, numbers)
-    }
-
-    fn has_columns_of(&self, tick: Tick, numbers: &RangeInclusive<i16>) -> bool {
-        let everywhere = Cell::EVERYWHERE.numbers().0;
-        let mut columns = self.columns.iter().filter(|of| of.number == everywhere || numbers.contains(&of.number));
-        !self.columns_since.is_after(tick) && columns.all(|column| !column.since.is_after(tick))
-    }
-
-    /// Notes where there are other channels than in the snapshot `before`.
-    fn compare_channels(&mut self, before: &Self) {
-        let (now, all) = (self.tick, i16::MIN..=i16::MAX);
-        let same =
-            self.columns.iter().map(|column| column.number).eq(before.columns.iter().map(|column| column.number));
-        self.columns_since = if same { before.columns_since } else { now };
-        let mut old = before.columns.iter().zip(before.columns(all).map(|(_, channels)| channels)).peekable();
-        self.channels_since = self.columns_since;
-        for at in 0..self.columns.len() {
-            let Column { number, first, .. } = self.columns[at];
-            let end = self.columns.get(at + 1).map_or(self.channels.len(), |next| next.first);
-            let here = self.channels[first..end].iter().map(|(channel, _)| channel);
-            while old.next_if(|(column, _)| column.number < number).is_some() {}
-            let same = old.next_if(|(column, there)| {
-                column.number == number && here.eq(there.iter().map(|(channel, _)| channel))
-            });
-            let since = same.map_or(now, |(column, _)| column.since);
-            self.columns[at].since = since;
-            if since.is_after(self.channels_since) {
-                self.channels_since = since;
-            }
-        }
-    }
-
-    /// The rows that belong to a seat, owner-only fields included.
-    #[must_use]
-    pub fn owned(&self, seat: SeatId) -> impl ExactSizeIterator<Item = &EntityRow> + Clone {
-        let first = self.owned.partition_point(|(owner, _)| *owner < seat);
-        let end = self.owned.partition_point(|(owner, _)| *owner <= seat);
-        self.owned[first..end].iter().map(|(_, row)| row)
-    }
-
-    /// All lanes, for rows of this snapshot.
-    #[must_use]
-    pub fn all_rows(&self) -> Rows<'_> {
-        Rows { entities: &self.entities, lanes: &self.lanes }
-    }
-}
+use super::snapshot::{Census, Snapshot};
 
 /// See the module.
 #[derive(Debug)]
@@ -148,6 +20,12 @@ pub struct Store {
     layout: Layout,
     /// The newest last.
     ring: VecDeque<Snapshot>,
+    /// Memory for the next snapshot, where the last one did without.
+    spare_census: Option<Arc<Census>>,
+    spare_lanes: Option<Arc<Vec<u32>>>,
+    /// When the public fields of each channel of the newest snapshot last changed; and space for the next one's.
+    changed: Vec<Tick>,
+    next_changed: Vec<Tick>,
     /// When the channels in which nothing is any more lost what was in them.
     emptied: FxHashMap<Channel, Tick>,
     residents: Residents,
@@ -170,6 +48,10 @@ impl Store {
         Self {
             layout,
             ring: VecDeque::new(),
+            spare_census: None,
+            spare_lanes: None,
+            changed: Vec::new(),
+            next_changed: Vec::new(),
             emptied: FxHashMap::default(),
             residents: Residents::default(),
             order: Vec::new(),
@@ -183,25 +65,33 @@ impl Store {
     /// game used their id twice.
     pub fn settle(&mut self, tick: Tick, published: &Published, grid: &Grid) -> usize {
         let doubled = self.residents.settle(published, grid);
-        let mut snapshot = self.next_snapshot(tick);
-        self.merge(published, &mut snapshot);
+        let oldest = if self.ring.len() >= Self::RING { self.ring.pop_front() } else { None };
+        let (census, lanes) = oldest.map(Snapshot::into_parts).unzip();
+        let mut next_census = again(census, &mut self.spare_census);
+        let mut next_lanes = again(lanes, &mut self.spare_lanes);
+        let (census, lanes) = (Arc::make_mut(&mut next_census), Arc::make_mut(&mut next_lanes));
+        self.merge(tick, published, census, lanes);
         for (owner, _, number) in &self.residents.owned {
-            snapshot.owned.push((*owner, snapshot.entities[self.places[*number as usize] as usize]));
+            census.owned.push((*owner, census.entities[self.places[*number as usize] as usize]));
         }
         if self.forgot.is_none_or(|last| tick.since(last) >= Self::RING as i32) {
             self.forgot = Some(tick);
             self.emptied.retain(|_, changed| tick.since(*changed) <= Self::RING as i32);
         }
-        if let Some(before) = self.ring.back() {
-            snapshot.compare_channels(before);
-            if snapshot.channels_since == tick {
-                let gone = before.channels().filter(|channel| snapshot.place(*channel).is_none());
+        let before = self.ring.back();
+        if let Some(before) = before.filter(|before| census.is_as(before.census())) {
+            self.spare_census = Some(std::mem::replace(&mut next_census, Arc::clone(before.census())));
+        } else {
+            census.note_since(before.map(|before| &**before.census()), tick);
+            if let Some(before) = before.filter(|_| census.has_new_channels(tick)) {
+                let gone = before.channels().filter(|channel| census.place(*channel).is_none());
                 self.emptied.extend(gone.map(|channel| (channel, tick)));
             }
-        } else {
-            (snapshot.columns_since, snapshot.channels_since) = (tick, tick);
         }
-        self.ring.push_back(snapshot);
+        if let Some(before) = before.filter(|before| *lanes == **before.lanes()) {
+            self.spare_lanes = Some(std::mem::replace(&mut next_lanes, Arc::clone(before.lanes())));
+        }
+        self.ring.push_back(Snapshot::new(tick, next_census, next_lanes));
         doubled
     }
 
@@ -220,7 +110,7 @@ impl Store {
     /// The snapshot of `tick`, while it is in the ring.
     #[must_use]
     pub fn at(&self, tick: Tick) -> Option<&Snapshot> {
-        let age = self.newest()?.tick.since(tick);
+        let age = self.newest()?.tick().since(tick);
         let place = self.ring.len().checked_sub(1)?.checked_sub(usize::try_from(age).ok()?)?;
         self.ring.get(place)
     }
@@ -241,7 +131,12 @@ impl Store {
     #[must_use]
     pub fn changed_at(&self, channel: Channel) -> Option<Tick> {
         let now = self.newest()?;
-        now.place(channel).map(|place| now.changed[place]).or_else(|| self.emptied.get(&channel).copied())
+        now.place(channel).map(|place| self.changed[place]).or_else(|| self.emptied.get(&channel).copied())
+    }
+
+    /// The channels of the newest snapshot, in order, and when their public fields last changed.
+    pub(super) fn changes(&self) -> impl Iterator<Item = (Channel, Tick)> {
+        self.newest().into_iter().flat_map(Snapshot::channels).zip(self.changed.iter().copied())
     }
 
     /// Tells of each seat for which what it owns, or an owner-only field of it, differs between two snapshots.
@@ -253,12 +148,12 @@ impl Store {
             })
         };
         let name = |(seat, row): &(SeatId, EntityRow)| (*seat, row.id, row.kind);
-        if before.owned.iter().map(name).eq(now.owned.iter().map(name)) {
+        if before.all_owned().iter().map(name).eq(now.all_owned().iter().map(name)) {
             // nearly always
-            let pairs = before.owned.iter().zip(&now.owned);
+            let pairs = before.all_owned().iter().zip(now.all_owned());
             return pairs.filter(|((_, a), (_, b))| differs(a, b)).for_each(|(_, (seat, _))| changed(*seat));
         }
-        let [mut old, mut new] = [before, now].map(|all| all.owned.chunk_by(|(a, _), (b, _)| a == b).peekable());
+        let [mut old, mut new] = [before, now].map(|all| all.all_owned().chunk_by(|(a, _), (b, _)| a == b).peekable());
         loop {
             let seats = [old.peek(), new.peek()].map(|rows| rows.map(|rows| rows[0].0));
             let Some(seat) = seats.into_iter().flatten().min() else { return };
@@ -284,37 +179,31 @@ impl Store {
         &self.layout
     }
 
-    /// The oldest snapshot's memory, or new.
-    fn next_snapshot(&mut self, tick: Tick) -> Snapshot {
-        let mut snapshot = if self.ring.len() >= Self::RING { self.ring.pop_front() } else { None }.unwrap_or_default();
-        snapshot.tick = tick;
-        snapshot.channels.clear();
-        snapshot.changed.clear();
-        snapshot.columns.clear();
-        snapshot.entities.clear();
-        snapshot.lanes.clear();
-        snapshot.owned.clear();
-        snapshot
-    }
-
-    /// Fills `now` in one pass over two lists in the same order: the rows of the snapshot before, less those that are
-    /// there no more, and those that enter a channel.
-    fn merge(&mut self, published: &Published, now: &mut Snapshot) {
-        let empty = Snapshot::default();
-        let before = self.ring.back().unwrap_or(&empty);
-        let residents = &self.residents;
+    /// Fills `census` and `lanes` in one pass over two lists in the same order: the rows of the snapshot before, less those
+    /// that are there no more, and those that enter a channel.
+    fn merge(&mut self, tick: Tick, published: &Published, census: &mut Census, lanes: &mut Vec<u32>) {
+        let (residents, before) = (&self.residents, self.ring.back());
+        census.clear();
+        lanes.clear();
+        lanes.reserve_exact(before.map_or(0, |before| before.lanes().len()));
+        self.next_changed.clear();
+        self.next_order.clear();
         let mut merge = Merge {
             layout: &self.layout,
             residents,
             published,
-            before,
-            now,
+            before: before.map_or(Rows::EMPTY, Snapshot::all_rows),
+            channels_before: before.map_or(&[], |before| &before.census().channels),
+            changed_before: &self.changed,
+            tick,
+            census,
+            lanes,
+            changed: &mut self.next_changed,
             order: &mut self.next_order,
             places: &mut self.places,
             before_place: 0,
-            changed: None,
+            noted: None,
         };
-        merge.order.clear();
         let (mut entering, mut rest) = (&residents.entering[..], &self.order[..]);
         while let Some((entry, behind)) = rest.split_first() {
             let (first, later) = entering.split_at(entering.iter().take_while(|new| *new < entry).count());
@@ -332,7 +221,13 @@ impl Store {
         }
         entering.iter().for_each(|new| merge.enter(new));
         std::mem::swap(&mut self.order, &mut self.next_order);
+        std::mem::swap(&mut self.changed, &mut self.next_changed);
     }
+}
+
+/// Memory for the next tick: what the oldest had for itself alone, else what is spare, else new.
+fn again<T: Default>(oldest: Option<Arc<T>>, spare: &mut Option<Arc<T>>) -> Arc<T> {
+    oldest.filter(|oldest| Arc::strong_count(oldest) == 1).or_else(|| spare.take()).unwrap_or_default()
 }
 
 /// How many rows, from the first on, are of one channel and of sets that are as they were, and come before `entering`.
@@ -346,14 +241,21 @@ struct Merge<'a> {
     layout: &'a Layout,
     residents: &'a Residents,
     published: &'a Published,
-    before: &'a Snapshot,
-    now: &'a mut Snapshot,
+    /// The snapshot before: its rows, its channels, and when those changed.
+    before: Rows<'a>,
+    channels_before: &'a [(Channel, Range<usize>)],
+    changed_before: &'a [Tick],
+    /// The tick, and what there is at it.
+    tick: Tick,
+    census: &'a mut Census,
+    lanes: &'a mut Vec<u32>,
+    changed: &'a mut Vec<Tick>,
     order: &'a mut Vec<Entry>,
     places: &'a mut Vec<u32>,
     /// Of the first channel of the snapshot before that is not before the last one of this.
     before_place: usize,
     /// The last channel of which it is noted that it has changed.
-    changed: Option<Channel>,
+    noted: Option<Channel>,
 }
 
 impl Merge<'_> {
@@ -362,8 +264,8 @@ impl Merge<'_> {
         self.note_change(new.channel);
         let resident = self.residents.get(new.number);
         let lanes = self.layout.kind(resident.kind).map_or(0, KindLayout::lanes);
-        let first = self.now.lanes.len();
-        self.now.lanes.extend_from_slice(Residents::row(resident, lanes, self.published));
+        let first = self.lanes.len();
+        self.lanes.extend_from_slice(Residents::row(resident, lanes, self.published));
         self.add(Entry { in_set: resident.in_set, ..*new }, resident.kind, first);
     }
 
@@ -399,15 +301,15 @@ impl Merge<'_> {
     /// One that was there before: its row is copied and compared in one go.
     #[inline]
     fn take(&mut self, kind: &KindLayout, was: &EntityRow, entry: Entry, row: &[u32]) {
-        let before = self.before.all_rows().row(kind, was);
-        let (mut differs, first) = (0, self.now.lanes.len());
+        let before = self.before.row(kind, was);
+        let (mut differs, first) = (0, self.lanes.len());
         let compared = row.iter().zip(before).map(|(now, before)| {
             differs |= now ^ before;
             *now
         });
-        self.now.lanes.extend(compared);
+        self.lanes.extend(compared);
         self.add(entry, was.kind, first);
-        if differs != 0 && self.changed != Some(entry.channel) && kind.differs(Part::Public, before, row) {
+        if differs != 0 && self.noted != Some(entry.channel) && kind.differs(Part::Public, before, row) {
             self.note_change(entry.channel);
         }
     }
@@ -417,10 +319,10 @@ impl Merge<'_> {
         let rows = &self.before.entities[place..place + entries.len()];
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return };
         let end = last.first + self.layout.kind(last.kind).map_or(0, |kind| kind.lanes());
-        let start = self.now.lanes.len();
-        self.now.lanes.extend_from_slice(&self.before.lanes[first.first..end]);
+        let start = self.lanes.len();
+        self.lanes.extend_from_slice(&self.before.lanes[first.first..end]);
         let moved = |row: &EntityRow| EntityRow { first: row.first - first.first + start, ..*row };
-        self.now.entities.extend(rows.iter().map(moved));
+        self.census.entities.extend(rows.iter().map(moved));
         self.order.extend_from_slice(entries);
         self.grow(entries[0].channel, entries.len());
     }
@@ -432,50 +334,37 @@ impl Merge<'_> {
         if self.places.len() <= number {
             self.places.resize(number + 1, 0);
         }
-        self.places[number] = self.now.entities.len() as u32;
-        self.now.entities.push(EntityRow { id: entry.id, kind, first });
+        self.places[number] = self.census.entities.len() as u32;
+        self.census.entities.push(EntityRow { id: entry.id, kind, first });
         self.order.push(entry);
         self.grow(entry.channel, 1);
     }
 
     /// So many rows more in a channel, which is the last one or a new one.
     fn grow(&mut self, channel: Channel, rows: usize) {
-        let end = self.now.entities.len();
-        match self.now.channels.last_mut() {
-            Some((last, range)) if *last == channel => range.end = end,
-            _ => {
-                let column = channel.cell().numbers().0;
-                if self.now.columns.last().is_none_or(|last| last.number != column) {
-                    self.now.columns.push(Column {
-                        number: column,
-                        first: self.now.channels.len(),
-                        since: self.now.tick,
-                    });
-                }
-                self.now.channels.push((channel, end - rows..end));
-                let changed = self.changed_before(channel).filter(|_| self.changed != Some(channel));
-                self.now.changed.push(changed.unwrap_or(self.now.tick));
-            }
+        if self.census.grow(channel, rows) {
+            let changed = self.changed_before(channel).filter(|_| self.noted != Some(channel));
+            self.changed.push(changed.unwrap_or(self.tick));
         }
     }
 
     fn note_change(&mut self, channel: Channel) {
-        if self.changed != Some(channel) {
-            self.changed = Some(channel);
+        if self.noted != Some(channel) {
+            self.noted = Some(channel);
             // else it comes yet, or nothing is in it any more
-            if self.now.channels.last().is_some_and(|(last, _)| *last == channel)
-                && let Some(changed) = self.now.changed.last_mut()
+            if self.census.channels.last().is_some_and(|(last, _)| *last == channel)
+                && let Some(changed) = self.changed.last_mut()
             {
-                *changed = self.now.tick;
+                *changed = self.tick;
             }
         }
     }
 
     /// When a channel last changed, as the snapshot before knows; channels are asked about in order.
     fn changed_before(&mut self, channel: Channel) -> Option<Tick> {
-        let channels = &self.before.channels[self.before_place..];
+        let channels = &self.channels_before[self.before_place..];
         self.before_place += channels.iter().take_while(|(before, _)| *before < channel).count();
-        let (before, _) = self.before.channels.get(self.before_place)?;
-        (*before == channel).then(|| self.before.changed[self.before_place])
+        let (before, _) = self.channels_before.get(self.before_place)?;
+        (*before == channel).then(|| self.changed_before[self.before_place])
     }
 }

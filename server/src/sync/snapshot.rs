@@ -1,0 +1,219 @@
+//! All rows of one tick. Ticks between which nobody came, went or moved from channel to channel share what says who is
+//! there, and those between which nothing changed at all share the values too: what is still costs its ticks nothing.
+
+use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+
+use tickwire_shared::delta::{EntityRow, Rows};
+use tickwire_shared::{SeatId, Tick};
+
+use super::channel::{Cell, Channel};
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    tick: Tick,
+    census: Arc<Census>,
+    /// The rows' values, one row after another.
+    lanes: Arc<Vec<u32>>,
+}
+
+/// Who is there, and where their rows are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Census {
+    pub(super) channels: Vec<(Channel, Range<usize>)>,
+    columns: Vec<Column>,
+    /// When there last were other columns, and when there last were other channels.
+    columns_since: Tick,
+    channels_since: Tick,
+    pub(super) entities: Vec<EntityRow>,
+    /// Sorted by seat, then id.
+    pub(super) owned: Vec<(SeatId, EntityRow)>,
+}
+/// A column of the grid in which something is.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    number: i16,
+    /// Its first channel's place.
+    first: usize,
+    /// When there last were other channels in it.
+    since: Tick,
+}
+
+impl Snapshot {
+    pub(super) fn new(tick: Tick, census: Arc<Census>, lanes: Arc<Vec<u32>>) -> Self {
+        Self { tick, census, lanes }
+    }
+
+    /// When it was.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// The channels in which something is, sorted.
+    pub fn channels(&self) -> impl ExactSizeIterator<Item = Channel> + '_ {
+        self.census.channels.iter().map(|(channel, _)| *channel)
+    }
+
+    /// The rows of a channel; none when nothing is there.
+    #[must_use]
+    pub fn rows(&self, channel: Channel) -> Rows<'_> {
+        let range = self.place(channel).map_or(0..0, |place| self.census.channels[place].1.clone());
+        Rows { entities: &self.census.entities[range], lanes: &self.lanes }
+    }
+
+    /// All lanes, for rows of this snapshot.
+    #[must_use]
+    pub fn all_rows(&self) -> Rows<'_> {
+        Rows { entities: &self.census.entities, lanes: &self.lanes }
+    }
+
+    /// The rows that belong to a seat, owner-only fields included.
+    #[must_use]
+    pub fn owned(&self, seat: SeatId) -> impl ExactSizeIterator<Item = &EntityRow> + Clone {
+        let owned = &self.census.owned;
+        let first = owned.partition_point(|(owner, _)| *owner < seat);
+        let end = owned.partition_point(|(owner, _)| *owner <= seat);
+        owned[first..end].iter().map(|(_, row)| row)
+    }
+
+    /// The rows that belong to any seat, by seat and id.
+    pub(super) fn all_owned(&self) -> &[(SeatId, EntityRow)] {
+        &self.census.owned
+    }
+
+    /// Of a channel that holds something, among those.
+    pub(super) fn place(&self, channel: Channel) -> Option<usize> {
+        self.census.place(channel)
+    }
+
+    /// Its memory.
+    pub(super) fn into_parts(self) -> (Arc<Census>, Arc<Vec<u32>>) {
+        (self.census, self.lanes)
+    }
+
+    /// Whether something is in the same channels as at `tick`, and ever since.
+    pub(super) fn has_all_channels_of(&self, tick: Tick) -> bool {
+        !self.census.channels_since.is_after(tick)
+    }
+
+    /// The channels that hold something, in order, from those of `cell` on.
+    pub fn channels_from(&self, cell: Cell) -> impl Iterator<Item = Channel> {
+        let channels = &self.census.channels;
+        let first = channels.partition_point(|(channel, _)| channel.cell() < cell);
+        channels[first..].iter().map(|(channel, _)| *channel)
+    }
+
+    /// The channels in some columns of the grid, in order, column by column.
+    pub(super) fn columns(
+        &self,
+        numbers: RangeInclusive<i16>,
+    ) -> impl Iterator<Item = (i16, &[(Channel, Range<usize>)])> {
+        self.census.columns(numbers)
+    }
+
+    /// Whether something is in the same channels of these columns, and of everywhere, as at `tick` and ever since.
+    #[inline]
+    pub(super) fn has_channels_of(&self, tick: Tick, numbers: &RangeInclusive<i16>) -> bool {
+        self.has_all_channels_of(tick) || self.census.has_columns_of(tick, numbers)
+    }
+
+    /// Who is there, to be shared.
+    pub(super) fn census(&self) -> &Arc<Census> {
+        &self.census
+    }
+
+    /// The values, to be shared.
+    pub(super) fn lanes(&self) -> &Arc<Vec<u32>> {
+        &self.lanes
+    }
+}
+
+impl Census {
+    /// Forgets all, keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.channels.clear();
+        self.columns.clear();
+        self.entities.clear();
+        self.owned.clear();
+    }
+
+    /// Takes note of the last `rows` of the entities: they are in `channel`, which is the last one, or a new one behind
+    /// it. Tells whether it is a new one.
+    #[inline]
+    pub(super) fn grow(&mut self, channel: Channel, rows: usize) -> bool {
+        let end = self.entities.len();
+        match self.channels.last_mut() {
+            Some((last, range)) if *last == channel => {
+                range.end = end;
+                false
+            }
+            _ => {
+                let number = channel.cell().numbers().0;
+                if self.columns.last().is_none_or(|last| last.number != number) {
+                    self.columns.push(Column { number, first: self.channels.len(), since: Tick(0) });
+                }
+                self.channels.push((channel, end - rows..end));
+                true
+            }
+        }
+    }
+
+    /// Whether all are where they were: this one is not needed then.
+    pub(super) fn is_as(&self, before: &Self) -> bool {
+        self.entities == before.entities && self.channels == before.channels && self.owned == before.owned
+    }
+
+    /// Of a channel that holds something, among those.
+    pub(super) fn place(&self, channel: Channel) -> Option<usize> {
+        self.channels.binary_search_by_key(&channel, |(channel, _)| *channel).ok()
+    }
+
+    /// Whether there are other channels than just before `now`, when this was made.
+    pub(super) fn has_new_channels(&self, now: Tick) -> bool {
+        self.channels_since == now
+    }
+
+    /// Notes where there are other channels than `before`, at the tick `now` that this is made for.
+    pub(super) fn note_since(&mut self, before: Option<&Self>, now: Tick) {
+        let Some(before) = before else {
+            (self.columns_since, self.channels_since) = (now, now);
+            return self.columns.iter_mut().for_each(|column| column.since = now);
+        };
+        let all = i16::MIN..=i16::MAX;
+        let same =
+            self.columns.iter().map(|column| column.number).eq(before.columns.iter().map(|column| column.number));
+        self.columns_since = if same { before.columns_since } else { now };
+        let mut old = before.columns.iter().zip(before.columns(all).map(|(_, channels)| channels)).peekable();
+        self.channels_since = self.columns_since;
+        for at in 0..self.columns.len() {
+            let Column { number, first, .. } = self.columns[at];
+            let end = self.columns.get(at + 1).map_or(self.channels.len(), |next| next.first);
+            let here = self.channels[first..end].iter().map(|(channel, _)| channel);
+            while old.next_if(|(column, _)| column.number < number).is_some() {}
+            let same = old.next_if(|(column, there)| {
+                column.number == number && here.eq(there.iter().map(|(channel, _)| channel))
+            });
+            let since = same.map_or(now, |(column, _)| column.since);
+            self.columns[at].since = since;
+            if since.is_after(self.channels_since) {
+                self.channels_since = since;
+            }
+        }
+    }
+
+    fn columns(&self, numbers: RangeInclusive<i16>) -> impl Iterator<Item = (i16, &[(Channel, Range<usize>)])> {
+        let from = self.columns.partition_point(|column| column.number < *numbers.start());
+        let ends = self.columns[from..].iter().skip(1).map(|column| column.first).chain([self.channels.len()]);
+        let columns = self.columns[from..].iter().zip(ends);
+        let columns = columns.take_while(move |(column, _)| column.number <= *numbers.end());
+        columns.map(|(column, end)| (column.number, &self.channels[column.first..end]))
+    }
+
+    fn has_columns_of(&self, tick: Tick, numbers: &RangeInclusive<i16>) -> bool {
+        let everywhere = Cell::EVERYWHERE.numbers().0;
+        let mut columns = self.columns.iter().filter(|of| of.number == everywhere || numbers.contains(&of.number));
+        !self.columns_since.is_after(tick) && columns.all(|column| !column.since.is_after(tick))
+    }
+}
