@@ -242,6 +242,8 @@ pub struct Metrics {
     pub joins_creating: Counter = joins_refused { reason: "creation" },
     /// Joins: refused because their ticket was used, too late, or none.
     pub joins_with_void_ticket: Counter = joins_refused { reason: "ticket" },
+    /// Joins: refused unread because of too many codes of no room from the same address (`identity.failed_per_minute`).
+    pub joins_after_wrong_codes: Counter = joins_refused { reason: "code_tries" },
     /// Joins: refused by the game or its room.
     pub joins_unwanted: Counter = joins_refused { reason: "game" },
     /// Joins: refused because the player showed no pass.

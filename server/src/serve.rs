@@ -22,12 +22,12 @@ use crate::control::capsules::Capsules;
 use crate::control::certificate::Certificate;
 use crate::control::http::Plain;
 use crate::control::site::Site;
-use crate::control::{Control, Creations, Drain};
+use crate::control::{Control, Creations, Drain, Promises};
 use crate::gateway::{Gateway, GatewayParts, TickPort};
 use crate::handover::steer::AdminCall;
 use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomInput, ToControl, ToTick};
-use crate::identity::Reception;
 use crate::identity::reception::ReceptionError;
+use crate::identity::{Reception, Tries};
 use crate::lobby::Lobby;
 use crate::lobby::directory::Directory;
 use crate::lobby::tickets::Tickets;
@@ -268,7 +268,9 @@ impl Server {
             queue: hosting::queue(&self.config.lobby),
             lobby_config: self.config.lobby.clone(),
             exempt: self.config.net.addresses.exempt.clone(),
-            creations: Creations::default(),
+            creations: Creations::new(self.config.net.addresses.exempt.clone()),
+            codes: Tries::new(self.config.identity.failed_per_minute, self.config.net.addresses.exempt.clone()),
+            promises: Promises::default(),
             directory: Directory::default(),
             reception: self.reception,
             plain,

@@ -8,6 +8,7 @@
 
 mod routes;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,7 +20,6 @@ use hyper::header::{
     AUTHORIZATION, HOST, HeaderValue, ORIGIN, RETRY_AFTER, VARY,
 };
 use hyper::{Method, Request, Response, StatusCode};
-use rustc_hash::FxHashMap;
 use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -55,7 +55,8 @@ pub struct Api {
     rate: Rate,
     exempt: Vec<Network>,
     since: Instant,
-    meters: Mutex<FxHashMap<IpAddr, Meter>>,
+    /// Keyed by strangers, so with a hash that they cannot predict.
+    meters: Mutex<HashMap<IpAddr, Meter>>,
     /// For those who wait for the queue: the rest of the plain connections is for others.
     waits: Semaphore,
 }

@@ -1,6 +1,7 @@
 //! Who sits where: accounts and addresses of all stays, so that an account has no more seats than it may, is found by
 //! its second device, and goes when it is banned.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -34,14 +35,22 @@ pub struct Sitting {
     pub room: RoomId,
     /// Index of its tick thread.
     pub thread: usize,
+    /// It only looks on.
+    pub spectates: bool,
+}
+
+impl Person {
+    fn sitting(&self, stay: StayId) -> Sitting {
+        Sitting { stay, room: self.room, thread: self.thread, spectates: self.spectates }
+    }
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct People {
     by_stay: FxHashMap<StayId, Person>,
-    /// Accounts are believed before they come here, so nobody chooses the keys.
-    by_account: FxHashMap<Arc<str>, Vec<StayId>>,
+    /// Keyed by what strangers have called themselves at the sign-in, so with a hash that they cannot predict.
+    by_account: HashMap<Arc<str>, Vec<StayId>>,
 }
 
 impl People {
@@ -90,21 +99,19 @@ impl People {
         self.by_account.get(account).map_or(0, Vec::len)
     }
 
-    /// The newest seat of an account in a game, but those from which it only looks on.
+    /// The newest seat of an account in a game, be it that it plays or looks on.
     #[must_use]
     pub fn sitting(&self, account: &str, game: usize) -> Option<Sitting> {
         let stays = self.by_account.get(account)?;
         stays.iter().rev().find_map(|stay| {
-            let person = self.by_stay.get(stay).filter(|person| person.game == game && !person.spectates)?;
-            Some(Sitting { stay: *stay, room: person.room, thread: person.thread })
+            let person = self.by_stay.get(stay).filter(|person| person.game == game)?;
+            Some(person.sitting(*stay))
         })
     }
 
     /// All of whom this is true.
     pub fn all(&self, is_meant: impl Fn(&Person) -> bool) -> Vec<Sitting> {
-        let sitting = |(stay, person): (&StayId, &Person)| {
-            is_meant(person).then_some(Sitting { stay: *stay, room: person.room, thread: person.thread })
-        };
+        let sitting = |(stay, person): (&StayId, &Person)| is_meant(person).then_some(person.sitting(*stay));
         self.by_stay.iter().filter_map(sitting).collect()
     }
 }

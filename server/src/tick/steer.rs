@@ -97,11 +97,11 @@ impl TickThread {
     }
 
     /// For one who may sit in a room, or have left it meanwhile.
-    pub(super) fn expel(&mut self, id: RoomId, stay: StayId, text: String) {
+    pub(super) fn expel(&mut self, id: RoomId, stay: StayId, reason: CloseReason, text: String) {
         let place = self.rooms.get(&id).and_then(|running| running.room.place_of(stay));
         if let Some((seat, link)) = place {
             self.leave(id, seat, link, Leave::Removed);
-            self.send_away(link, CloseReason::Refused, text);
+            self.send_away(link, reason, text);
         }
     }
 

@@ -6,5 +6,7 @@ mod court;
 #[path = "../operator/http.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod http;
+mod limits;
+mod promises;
 mod race;
 mod wishes;

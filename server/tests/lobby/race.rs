@@ -15,7 +15,9 @@ fn two_thousand_who_race_for_a_hundred_seats_get_exactly_a_hundred() {
         ..Default::default()
     };
     let server = tickwire_server::Server::bind(config).expect("a free port");
-    let server = server.start::<Court>(Rules { seats: SEATS as u16 }, Default::default()).expect("it starts");
+    let server = server
+        .start::<Court>(Rules { seats: SEATS as u16, ..Rules::default() }, Default::default())
+        .expect("it starts");
     let server = std::sync::Arc::new(server);
     run(async {
         let mut racers = tokio::task::JoinSet::new();
