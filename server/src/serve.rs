@@ -21,6 +21,7 @@ use crate::control::admin::access::{Access, AdminError};
 use crate::control::capsules::Capsules;
 use crate::control::certificate::Certificate;
 use crate::control::http::Plain;
+use crate::control::refusals::Refusals;
 use crate::control::site::Site;
 use crate::control::{Control, Creations, Drain, Promises};
 use crate::gateway::{Gateway, GatewayParts, TickPort};
@@ -32,6 +33,7 @@ use crate::lobby::Lobby;
 use crate::lobby::directory::Directory;
 use crate::lobby::tickets::Tickets;
 use crate::metrics::Metrics;
+use crate::metrics::api_refusals::ApiKind;
 use crate::net::addresses::Addresses;
 use crate::net::tls::{Identity, TlsError};
 use crate::net::{NetConfig, accept, descriptors, reactor::Reactor};
@@ -256,7 +258,7 @@ impl Server {
                 .keeping_capsules(self.config.capsules.is_some());
             running.ticks.push((channels.to_tick, spawn("tick", index, &tell_ended, move || thread.run())?));
         }
-        let plain = Arc::new(hosting::plain(site, &self.config, to_control));
+        let plain = Arc::new(hosting::plain(site, &self.config, to_control, &running.metrics));
         let admin = self.admin.map(|bound| running.admin(bound, &plain));
         let control = Control {
             inbox: control_inbox,
@@ -415,7 +417,8 @@ impl Running {
     /// What the admin listener answers from.
     fn admin(&self, (listener, access): (TcpListener, Access), plain: &Arc<Plain>) -> (TcpListener, Arc<Admin>) {
         let (metrics, plain) = (Arc::clone(&self.metrics), Arc::clone(plain));
-        (listener, Arc::new(Admin { access, metrics, plain, control: self.to_control.clone() }))
+        let refusals = Refusals::new(ApiKind::Admin, Arc::clone(&metrics));
+        (listener, Arc::new(Admin { access, refusals, metrics, plain, control: self.to_control.clone() }))
     }
 
     /// False: the control thread is too busy to hear of it.

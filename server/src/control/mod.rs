@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod api;
+mod body;
 pub mod capsules;
 pub mod certificate;
 mod drain;
@@ -10,6 +11,7 @@ mod lobby_calls;
 mod places;
 mod promises;
 mod reception;
+pub mod refusals;
 pub mod site;
 
 use std::future::Future;

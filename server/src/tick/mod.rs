@@ -91,9 +91,9 @@ pub struct TickThread {
     /// By game.
     fields: Vec<Fields>,
     schemas: Vec<Arc<Schema>>,
-    /// Looks into rooms that operators wait for, and when one last had its answer.
+    /// Looks into rooms that operators wait for, and from when on one has its answer.
     looks: Vec<SteerRoom>,
-    inspected: Option<Instant>,
+    inspect_again: Option<Instant>,
     measures: Measures,
     lateness: Lateness,
     complaints: Complaints,
@@ -152,7 +152,7 @@ impl TickThread {
             fields: games.iter().map(|game| fields(&**game)).collect(),
             schemas: games.iter().map(|game| Arc::new(game.schema())).collect(),
             looks: Vec::new(),
-            inspected: None,
+            inspect_again: None,
             games,
             terms: RoomTerms::default(),
             started,

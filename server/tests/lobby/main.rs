@@ -9,4 +9,5 @@ mod http;
 mod limits;
 mod promises;
 mod race;
+mod refusals;
 mod wishes;

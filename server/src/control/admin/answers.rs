@@ -32,7 +32,7 @@ impl Answer {
     }
 
     /// In a few words.
-    pub(super) fn said(&self) -> &str {
+    pub(in crate::control) fn said(&self) -> &str {
         &self.said
     }
 
@@ -234,6 +234,7 @@ fn report_of(room: u64, report: &RoomReport) -> Value {
         "tick": report.tick,
         "rate_hz": report.rate_hz,
         "seats": report.seats,
+        "players_total": report.players_total,
         "players": players.collect::<Vec<_>>(),
         "tick_mean_s": report.tick_mean.as_secs_f64(),
         "tick_max_s": report.tick_max.as_secs_f64(),

@@ -42,6 +42,9 @@ fn operation<A>(route: &Route<A>) -> Value {
         "responses": answers,
     });
     if !route.body.is_empty() {
+        for (status, meaning) in BODY_ANSWERS {
+            operation["responses"][status.to_string()] = json!({ "description": meaning });
+        }
         let fields: Map<String, Value> = route.body.iter().map(|field| (field.0.to_owned(), schema(field))).collect();
         let schema = json!({ "type": "object", "properties": fields, "additionalProperties": false });
         operation["requestBody"] =
@@ -54,6 +57,10 @@ fn operation<A>(route: &Route<A>) -> Value {
     }
     operation
 }
+
+/// Of whatever takes a body.
+const BODY_ANSWERS: [(u16, &str); 2] =
+    [(408, "the body did not come in time"), (413, "the body is longer than 16 KiB")];
 
 fn denials(needs: Needs) -> &'static [(u16, &'static str)] {
     match needs {

@@ -16,6 +16,9 @@ const ROOMS_DEFAULT: usize = 1_000;
 /// Most entities in one answer.
 const ENTITIES_MAX: usize = 2_000;
 const ENTITIES_DEFAULT: usize = 1_000;
+/// Most seats in one answer.
+const SEATS_MAX: usize = 1_000;
+const SEATS_DEFAULT: usize = 200;
 
 /// What a request must show.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -175,6 +178,8 @@ pub(super) static ROUTES: [Route; 19] = [
             ("seat", "integer", "tells of this seat which channels it holds"),
             ("area", "string", "only what is there, and everywhere: smallest x and y, largest x and y, with commas"),
             ("limit", "integer", "so many entities at most: 1 to 2000, 1000 by default; of more, some of all parts"),
+            ("seats", "integer", "so many seats at most, of seats_total: 1 to 1000, 200 by default; and the asked one"),
+            ("seats_after", "integer", "seats behind this one; the last of the answer before"),
         ],
         answers: &[(200, "what is in it"), NO_ROOM, (429, "somebody has only just looked; ask again"), SILENT],
         ..get("/admin/rooms/{room}/inspect", Needs::Inspection, "One room's entities and who sees them", |n, query| {
@@ -349,7 +354,7 @@ fn rooms(query: &str) -> Result<Asked, &'static str> {
 }
 
 fn inspect(room: u64, query: &str) -> Result<Asked, &'static str> {
-    let mut part = Inspect { max: ENTITIES_DEFAULT, ..Inspect::default() };
+    let mut part = Inspect { max: ENTITIES_DEFAULT, seats_max: SEATS_DEFAULT, ..Inspect::default() };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
             Some(("seat", number)) => {
@@ -360,7 +365,15 @@ fn inspect(room: u64, query: &str) -> Result<Asked, &'static str> {
                 let limit = number.parse().ok().filter(|limit| (1..=ENTITIES_MAX).contains(limit));
                 part.max = limit.ok_or("limit takes a number from 1 to 2000")?;
             }
-            _ => return Err("the query takes seat, area and limit"),
+            Some(("seats", number)) => {
+                let most = number.parse().ok().filter(|most| (1..=SEATS_MAX).contains(most));
+                part.seats_max = most.ok_or("seats takes a number from 1 to 1000")?;
+            }
+            Some(("seats_after", number)) => {
+                let seat = number.parse().map_err(|_| "seats_after takes a seat's number")?;
+                part.seats_after = Some(SeatId(seat));
+            }
+            _ => return Err("the query takes seat, area, limit, seats and seats_after"),
         }
     }
     Ok(Asked::Inspect { room, part })
@@ -403,14 +416,16 @@ mod tests {
     #[test]
     fn a_part_of_a_room_is_named_by_its_corners() {
         let inspect = |query| asked(Method::GET, "/admin/rooms/7/inspect", Some(query));
-        let part = Inspect { seat: Some(SeatId(3)), area: Some([-1.5, 0.0, 2.0, 4.0]), max: 5 };
-        assert_eq!(inspect("seat=3&area=-1.5,0,2,4&limit=5"), Ok(Asked::Inspect { room: 7, part }));
-        let whole = Inspect { seat: None, area: None, max: ENTITIES_DEFAULT };
+        let (seat, area) = (Some(SeatId(3)), Some([-1.5, 0.0, 2.0, 4.0]));
+        let part = Inspect { seat, area, max: 5, seats_max: 7, seats_after: Some(SeatId(9)) };
+        let query = "seat=3&area=-1.5,0,2,4&limit=5&seats=7&seats_after=9";
+        assert_eq!(inspect(query), Ok(Asked::Inspect { room: 7, part }));
+        let whole = Inspect { max: ENTITIES_DEFAULT, seats_max: SEATS_DEFAULT, ..Inspect::default() };
         assert_eq!(inspect(""), Ok(Asked::Inspect { room: 7, part: whole }));
         for wrong in ["seat=-1", "seat=70000", "area=1,2,3", "area=1,2,3,4,5", "area=0,0,inf,1", "area=0,NaN,1,1"] {
             assert_eq!(inspect(wrong), Err(400), "{wrong}");
         }
-        for wrong in ["limit=0", "limit=2001", "limit", "x=1"] {
+        for wrong in ["limit=0", "limit=2001", "limit", "x=1", "seats=0", "seats=1001", "seats_after=70000"] {
             assert_eq!(inspect(wrong), Err(400), "{wrong}");
         }
     }
