@@ -21,6 +21,7 @@ use crate::control::admin::access::{Access, AdminError};
 use crate::control::capsules::Capsules;
 use crate::control::certificate::Certificate;
 use crate::control::http::Plain;
+use crate::control::lists::Lists;
 use crate::control::refusals::Refusals;
 use crate::control::site::Site;
 use crate::control::{Control, Creations, Drain, Promises};
@@ -273,6 +274,7 @@ impl Server {
             creations: Creations::new(self.config.net.addresses.exempt.clone()),
             codes: Tries::new(self.config.identity.failed_per_minute, self.config.net.addresses.exempt.clone()),
             promises: Promises::default(),
+            lists: Lists::default(),
             directory: Directory::default(),
             reception: self.reception,
             plain,

@@ -23,14 +23,14 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::admin::answers::{Answer, failed, json};
+use super::admin::answers::{Answer, failed, json, written};
 use super::admin::openapi;
 use super::admin::routes::find_in;
 use super::body;
 use super::places::subscriber;
 use super::refusals::Refusals;
 use crate::handover::ToControl;
-use crate::handover::lobby_call::{LobbyAsk, LobbyCall};
+use crate::handover::lobby_call::{LobbyAsk, LobbyCall, LobbyTold};
 use crate::metrics::Metrics;
 use crate::metrics::api_refusals::ApiKind;
 use crate::net::origin::OriginRule;
@@ -171,10 +171,11 @@ impl Api {
                 return failed(StatusCode::SERVICE_UNAVAILABLE, "the server is too busy to be asked; try again");
             }
             match tokio::time::timeout(ANSWER_TIMEOUT, answered).await {
-                Ok(Ok(Ok(told))) if told["state"] == "waiting" && Instant::now() < until => {
+                Ok(Ok(Ok(LobbyTold::Value(told)))) if told["state"] == "waiting" && Instant::now() < until => {
                     tokio::time::sleep(LOOK_INTERVAL).await;
                 }
-                Ok(Ok(Ok(told))) => return json(StatusCode::OK, &told),
+                Ok(Ok(Ok(LobbyTold::Value(told)))) => return json(StatusCode::OK, &told),
+                Ok(Ok(Ok(LobbyTold::Written(told)))) => return written(Bytes::from_owner(told)),
                 Ok(Ok(Err((status, words)))) => {
                     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                     return failed(status, &words);

@@ -1,7 +1,7 @@
 //! What the public API asks, answered from the lobby, the tickets and the queue.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -13,8 +13,7 @@ use super::Control;
 use super::places::{TurnedAway, Why, subscriber};
 use super::promises::Promise;
 use crate::handover::RoomId;
-use crate::handover::lobby_call::{LobbyAnswer, LobbyAsk, LobbyCall};
-use crate::handover::steer::RoomLine;
+use crate::handover::lobby_call::{LobbyAnswer, LobbyAsk, LobbyCall, LobbyTold};
 use crate::identity::reception::{Arrival, DeniedFor};
 use crate::identity::{PassError, Shown};
 use crate::lobby::NoPlace;
@@ -26,6 +25,11 @@ use crate::lobby::wish::{Creation, Which, Wish};
 pub(super) const MATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// Most seats that are kept at once for one request.
 const SEATS_MAX: usize = 1_000;
+
+/// Why there is no answer: an HTTP status and a sentence.
+pub(super) type Refused = (u16, String);
+/// What is answered.
+pub(super) type Said = Result<Value, Refused>;
 
 impl Why {
     /// As an HTTP status.
@@ -62,7 +66,7 @@ impl Control {
         game: Option<&str>,
         wish: Value,
         seats: usize,
-    ) -> Result<(RoomId, Option<IpAddr>), (u16, String)> {
+    ) -> Result<(RoomId, Option<IpAddr>), Refused> {
         let game = self.game_named(game)?;
         let wish = read_wish(wish)?;
         if !(1..=SEATS_MAX).contains(&seats) {
@@ -77,12 +81,7 @@ impl Control {
     ///
     /// # Errors
     /// It is not good, or its bearer is banned: a status and a sentence.
-    fn holder_of(
-        &mut self,
-        ip: IpAddr,
-        bearer: Option<&str>,
-        asked: &LobbyAsk,
-    ) -> Result<Option<Profile>, (u16, String)> {
+    fn holder_of(&mut self, ip: IpAddr, bearer: Option<&str>, asked: &LobbyAsk) -> Result<Option<Profile>, Refused> {
         let looks_on =
             matches!(asked, LobbyAsk::Games | LobbyAsk::Rooms { .. } | LobbyAsk::Queued(_) | LobbyAsk::Unqueue(_));
         if looks_on {
@@ -106,7 +105,12 @@ impl Control {
                 let game = |(name, rooms, players)| json!({ "game": name, "rooms": rooms, "players": players });
                 Ok(json!({ "games": self.lobby.games().into_iter().map(game).collect::<Vec<_>>() }))
             }
-            LobbyAsk::Rooms { game, wish, max } => self.rooms(game.as_deref(), wish, max),
+            LobbyAsk::Rooms { game, wish, max } => {
+                let listed = self.rooms(game.as_deref(), wish, max);
+                // nothing is promised
+                let _ = answer.send(listed.map(LobbyTold::Written));
+                return;
+            }
             LobbyAsk::Reserve { game, wish, seats } => match self.seats_for(from, game.as_deref(), wish, seats) {
                 Ok((room, ip)) => return self.promise(room, Promise { seats, holder, ip, answer }),
                 Err(refusal) => Err(refusal),
@@ -129,13 +133,9 @@ impl Control {
         self.answer_to(answer, said);
     }
 
-    fn rooms(&self, game: Option<&str>, wish: Value, max: usize) -> LobbyAnswer {
+    fn rooms(&mut self, game: Option<&str>, wish: Value, max: usize) -> Result<Arc<[u8]>, Refused> {
         let game = self.game_named(game)?;
-        let Which::Fitting { conditions, sort, .. } = read_wish(wish)?.which else {
-            return Err((400, "a list of rooms takes where and sort".to_owned()));
-        };
-        let rooms = self.lobby.list(game, &conditions, &sort, max);
-        Ok(json!({ "rooms": rooms.iter().map(line).collect::<Vec<_>>() }))
+        self.lists.told(&self.lobby, (game, wish, max), Instant::now())
     }
 
     fn wait(
@@ -144,7 +144,7 @@ impl Control {
         game: Option<&str>,
         (skill, group, players): (f64, usize, usize),
         holder: Option<Profile>,
-    ) -> LobbyAnswer {
+    ) -> Said {
         let game = self.game_named(game)?;
         self.refuse_while_draining().map_err(|away| self.told(&away))?;
         let most = self.lobby.usual_seats(game).min(queue::PLAYERS_MAX);
@@ -158,7 +158,7 @@ impl Control {
         Ok(json!({ "id": id.0.to_string(), "state": "waiting" }))
     }
 
-    fn ticket_of(&mut self, holder: Option<Profile>) -> LobbyAnswer {
+    fn ticket_of(&mut self, holder: Option<Profile>) -> Said {
         let nobody = || (401, "show who you are: Authorization: Bearer TOKEN".to_owned());
         let holder = Some(holder.ok_or_else(nobody)?);
         let issued = self.tickets.issue(Ticket { holder, ..Ticket::default() }, Instant::now() + self.keeps());
@@ -167,7 +167,7 @@ impl Control {
     }
 
     /// By which address seats are counted that are kept for it or wait in the queue; none where they are not.
-    fn kept_for(&self, from: IpAddr, seats: usize) -> Result<Option<IpAddr>, (u16, String)> {
+    fn kept_for(&self, from: IpAddr, seats: usize) -> Result<Option<IpAddr>, Refused> {
         if self.exempt.iter().any(|network| network.contains(from)) {
             return Ok(None);
         }
@@ -179,12 +179,12 @@ impl Control {
         Ok(Some(ip))
     }
 
-    pub(super) fn told(&self, away: &TurnedAway) -> (u16, String) {
+    pub(super) fn told(&self, away: &TurnedAway) -> Refused {
         self.count_turned_away(away.why);
         (away.why.status(), away.text.clone())
     }
 
-    fn game_named(&self, name: Option<&str>) -> Result<usize, (u16, String)> {
+    fn game_named(&self, name: Option<&str>) -> Result<usize, Refused> {
         let names: Vec<&str> = self.games.iter().map(|game| game.name()).collect();
         match name {
             None if names.len() == 1 => Ok(0),
@@ -206,7 +206,7 @@ impl Control {
         room: RoomId,
         seats: usize,
         (holder, ip): (Option<&Profile>, Option<IpAddr>),
-    ) -> Result<Vec<String>, (u16, String)> {
+    ) -> Result<Vec<String>, Refused> {
         let expires = Instant::now() + self.keeps();
         // several are for several people, and only one of them asked
         let holder = holder.filter(|_| seats == 1);
@@ -249,7 +249,7 @@ impl Control {
         }
     }
 
-    fn seat_match(&mut self, matched: &Matched, now: Instant) -> Result<(), (u16, String)> {
+    fn seat_match(&mut self, matched: &Matched, now: Instant) -> Result<(), Refused> {
         // nobody else is sent there, or finds it by counting
         let creation = Creation { private: true, ..Creation::default() };
         let wish = Wish { which: Which::New(Box::new(creation)), spectate: false };
@@ -272,23 +272,11 @@ impl Control {
     }
 }
 
-fn read_wish(wish: Value) -> Result<Wish, (u16, String)> {
+pub(super) fn read_wish(wish: Value) -> Result<Wish, Refused> {
     let wish = if wish.is_null() { Ok(Wish::default()) } else { Wish::of_json(wish) };
     wish.map_err(|error| (400, error.to_string()))
 }
 
-fn unknown_group() -> (u16, String) {
+fn unknown_group() -> Refused {
     (404, "nobody waits under this id (any more): the seats were not taken in time, or nobody asked".to_owned())
-}
-
-fn line(line: &RoomLine) -> Value {
-    let properties: &BTreeMap<_, _> = &line.properties;
-    json!({
-        "room": line.room.0,
-        "game": line.game,
-        "players": line.taken,
-        "seats": line.seats,
-        "locked": line.locked,
-        "properties": properties,
-    })
 }

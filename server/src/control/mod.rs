@@ -7,6 +7,7 @@ pub mod capsules;
 pub mod certificate;
 mod drain;
 pub mod http;
+pub mod lists;
 mod lobby_calls;
 mod places;
 mod promises;
@@ -43,6 +44,7 @@ use capsules::Capsules;
 use certificate::Certificate;
 pub use drain::Drain;
 use http::Plain;
+use lists::Lists;
 pub use places::Creations;
 use places::{Why, turned_away};
 pub use promises::Promises;
@@ -74,6 +76,8 @@ pub struct Control {
     pub creations: Creations,
     /// Who named codes of no room lately.
     pub codes: Tries,
+    /// Lists of rooms that were told lately.
+    pub lists: Lists,
     /// Who waits for a room that is being made.
     pub promises: Promises,
     /// The ways back to their seats.

@@ -11,9 +11,10 @@ use tickwire_shared::Profile;
 use tokio::sync::oneshot;
 
 use super::Control;
+use super::lobby_calls::Said;
 use super::places::{TurnedAway, Why, turned_away};
 use crate::handover::RoomId;
-use crate::handover::lobby_call::{GroupId, LobbyAnswer};
+use crate::handover::lobby_call::{GroupId, LobbyAnswer, LobbyTold};
 use crate::lobby::NoPlace;
 
 /// Rooms that could not be, for those who have tickets for them.
@@ -104,8 +105,8 @@ impl Control {
     }
 
     /// What was promised to somebody who has given up is free again at once.
-    pub(super) fn answer_to(&mut self, to: oneshot::Sender<LobbyAnswer>, said: LobbyAnswer) {
-        if let Err(Ok(untold)) = to.send(said) {
+    pub(super) fn answer_to(&mut self, to: oneshot::Sender<LobbyAnswer>, said: Said) {
+        if let Err(Ok(LobbyTold::Value(untold))) = to.send(said.map(LobbyTold::Value)) {
             self.take_back(&untold);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -82,8 +83,17 @@ pub enum LobbyAsk {
     Ticket,
 }
 
+/// What is answered.
+#[derive(Clone, PartialEq, Debug)]
+pub enum LobbyTold {
+    /// This.
+    Value(Value),
+    /// The same, written already, for all who ask.
+    Written(Arc<[u8]>),
+}
+
 /// The answer as JSON, or why there is none: an HTTP status and a sentence.
-pub type LobbyAnswer = Result<Value, (u16, String)>;
+pub type LobbyAnswer = Result<LobbyTold, (u16, String)>;
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use thiserror::Error;
-use tickwire_shared::Listing;
+use tickwire_shared::{Listing, Property};
 
 use crate::handover::RoomId;
 use crate::handover::steer::RoomLine;
@@ -120,6 +120,11 @@ impl Entry {
         self.is_listed() && !self.is_locked() && self.free() > 0
     }
 
+    fn listed(&self, room: RoomId, game: &'static str) -> ListedRoom<'_> {
+        let (taken, seats, locked) = (self.taken, self.seats, self.is_locked());
+        ListedRoom { room, game, taken, seats, locked, properties: self.listing.properties() }
+    }
+
     fn line(&self, room: RoomId, game: &'static str) -> RoomLine {
         RoomLine {
             room,
@@ -134,6 +139,23 @@ impl Entry {
             figures: self.gauges.figures(),
         }
     }
+}
+
+/// A room as everybody may see it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ListedRoom<'a> {
+    /// Which.
+    pub room: RoomId,
+    /// Its game's name.
+    pub game: &'static str,
+    /// Seats that are taken or promised.
+    pub taken: usize,
+    /// Seats in all.
+    pub seats: usize,
+    /// Nobody joins.
+    pub locked: bool,
+    /// By which people find it.
+    pub properties: &'a BTreeMap<String, Property>,
 }
 
 /// What is looked for.
@@ -417,7 +439,7 @@ impl Lobby {
         conditions: &BTreeMap<String, Condition>,
         sort: &[SortBy],
         max: usize,
-    ) -> Vec<RoomLine> {
+    ) -> Vec<ListedRoom<'_>> {
         let fits = |entry: &Entry| entry.game == game && entry.is_listed() && entry.fits(conditions);
         let mut found: Vec<(RoomId, &Entry)> =
             self.rooms.iter().map(|(room, entry)| (*room, entry)).filter(|(_, entry)| fits(entry)).collect();
@@ -427,7 +449,8 @@ impl Lobby {
             found.truncate(max);
         }
         found.sort_unstable_by(order);
-        found.into_iter().take(max).map(|(room, entry)| entry.line(room, self.shelves[game].name)).collect()
+        let name = self.shelves[game].name;
+        found.into_iter().take(max).map(|(room, entry)| entry.listed(room, name)).collect()
     }
 
     /// The games, with how many rooms and taken seats each has.

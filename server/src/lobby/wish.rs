@@ -40,8 +40,7 @@ pub enum WishError {
     TooMany(&'static str, usize),
     /// Something that the lobby counts is taken for a property.
     #[error(
-        "the wish is not understood: {0}.{1}: the lobby counts that by itself, and it is no property; sort by it, or take \
-         another name"
+        "the wish is not understood: {0}.{1} is counted by the lobby and no property: sort by it, or take another name"
     )]
     Counted(&'static str, String),
     /// No property could be so.

@@ -72,6 +72,11 @@ pub(in crate::control) fn json(status: StatusCode, value: &Value) -> Answer {
     text(status, JSON, format!("{value:#}\n"))
 }
 
+/// JSON that is written already.
+pub(in crate::control) fn written(body: Bytes) -> Answer {
+    text(StatusCode::OK, JSON, body)
+}
+
 /// What did not work, in a sentence.
 pub(in crate::control) fn failed(status: StatusCode, words: &str) -> Answer {
     Answer { said: words.to_owned(), ..json(status, &json!({ "error": words })) }

@@ -34,7 +34,9 @@ fn operation<A>(route: &Route<A>) -> Value {
         answers.insert(status.to_string(), json!({ "description": meaning }));
     }
     let names = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let in_path = names.map(|name| parameter("path", true, &(name, "integer", "its number")));
+    // of the queue's groups 128 bits, which no client takes for an integer
+    let kind = |name| if name == "id" { "string" } else { "integer" };
+    let in_path = names.map(|name| parameter("path", true, &(name, kind(name), "its number")));
     let in_query = route.query.iter().map(|field| parameter("query", false, field));
     let mut operation = json!({
         "summary": route.summary,
