@@ -286,10 +286,7 @@ impl Server {
             drain: Drain::new(&self.config, tell_drained),
             load: self.config.load,
         };
-        let (stop, stopped) = oneshot::channel();
-        running.control = Some(spawn("control", 0, &tell_ended, move || run_control(control, stopped))?);
-        running.stop = Some(stop);
-        Ok(running)
+        running.controlled_by(control, &tell_ended)
     }
 
     fn without_threads(
@@ -417,6 +414,14 @@ impl Running {
     }
 
     /// What the admin listener answers from.
+    /// The same with its control thread, and so complete.
+    fn controlled_by(mut self, control: Control, tell_ended: &mpsc::Sender<String>) -> Result<Self, StartError> {
+        let (stop, stopped) = oneshot::channel();
+        self.control = Some(spawn("control", 0, tell_ended, move || run_control(control, stopped))?);
+        self.stop = Some(stop);
+        Ok(self)
+    }
+
     fn admin(&self, (listener, access): (TcpListener, Access), plain: &Arc<Plain>) -> (TcpListener, Arc<Admin>) {
         let (metrics, plain) = (Arc::clone(&self.metrics), Arc::clone(plain));
         let refusals = Refusals::new(ApiKind::Admin, Arc::clone(&metrics));

@@ -17,8 +17,8 @@ use crate::lobby::{ListedRoom, Lobby};
 const MANY_ROOMS: usize = 1_000;
 /// So old may a list of many rooms be.
 const KEPT: Duration = Duration::from_millis(250);
-/// Different lists that are kept.
-const KEPT_MAX: usize = 256;
+/// Bytes of different lists that are kept, with what was asked.
+const KEPT_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// After a list its maker rests three times as long as it took: a quarter of the thread's time in the long run.
 const REST: u32 = 3;
 /// Not at once: so far may it run ahead.
@@ -82,10 +82,9 @@ impl Lists {
         let began = Instant::now();
         let list = print(lobby, (game, wish, max))?;
         self.rested = Some(rested + began.elapsed() * (REST + 1));
-        if self.kept.len() >= KEPT_MAX {
-            self.kept.retain(|_, (made, _)| now.saturating_duration_since(*made) < KEPT);
-        }
-        if self.kept.len() < KEPT_MAX {
+        self.kept.retain(|_, (made, _)| now.saturating_duration_since(*made) < KEPT);
+        let bytes: usize = self.kept.iter().map(|(key, (_, list))| key.len() + list.len()).sum();
+        if bytes + key.len() + list.len() <= KEPT_MAX_BYTES {
             self.kept.insert(key, (now, Arc::clone(&list)));
         }
         Ok(list)
@@ -158,7 +157,8 @@ mod tests {
             assert!(asked < 1_000_000, "nobody is ever refused");
         };
         assert!(refused.0 == 503 && refused.1.contains("different lists"), "{refused:?}");
-        assert!(lists.kept.len() <= KEPT_MAX);
+        let bytes: usize = lists.kept.iter().map(|(key, (_, list))| key.len() + list.len()).sum();
+        assert!(bytes <= KEPT_MAX_BYTES, "{bytes}");
         assert!(lists.told(&many, (0, json!({ "where": { "map": 1 } }), 100), now).is_ok(), "what is kept is told");
         let rested = now + 2 * AHEAD + Duration::from_secs(60);
         assert!(lists.told(&many, (0, json!({ "where": { "map": -1 } }), 100), rested).is_ok());

@@ -13,7 +13,7 @@ use super::Control;
 use super::places::{TurnedAway, Why, subscriber};
 use super::promises::Promise;
 use crate::handover::RoomId;
-use crate::handover::lobby_call::{LobbyAnswer, LobbyAsk, LobbyCall, LobbyTold};
+use crate::handover::lobby_call::{GroupId, LobbyAnswer, LobbyAsk, LobbyCall, LobbyTold};
 use crate::identity::reception::{Arrival, DeniedFor};
 use crate::identity::{PassError, Shown};
 use crate::lobby::NoPlace;
@@ -33,7 +33,7 @@ pub(super) type Said = Result<Value, Refused>;
 
 impl Why {
     /// As an HTTP status.
-    fn status(self) -> u16 {
+    pub(super) fn status(self) -> u16 {
         match self {
             Self::NoPlace(NoPlace::NoRoom | NoPlace::NoCode) => 404,
             Self::NoPlace(NoPlace::Full | NoPlace::Overloaded) | Self::Draining | Self::RoomFailed => 503,
@@ -118,19 +118,27 @@ impl Control {
             LobbyAsk::Queue { game, skill, group, players } => {
                 self.wait(from, game.as_deref(), (skill, group, players), holder)
             }
-            LobbyAsk::Queued(id) => match self.queue.ask(id, Instant::now()) {
-                Some(Standing::Waiting { waited, window }) => self
-                    .refuse_while_draining()
-                    .map(|()| json!({ "state": "waiting", "waited_s": waited.as_secs_f64(), "window": window }))
-                    .map_err(|away| self.told(&away)),
-                Some(Standing::Seated { told }) => Ok(told),
-                None => Err(unknown_group()),
-            },
+            LobbyAsk::Queued(id) => {
+                // who gave up may ask again: its seats stay its own
+                let _ = answer.send(self.standing_of(id).map(LobbyTold::Value));
+                return;
+            }
             LobbyAsk::Unqueue(id) if self.queue.leave(id) => Ok(json!({ "state": "left" })),
             LobbyAsk::Unqueue(_) => Err(unknown_group()),
             LobbyAsk::Ticket => self.ticket_of(holder),
         };
         self.answer_to(answer, said);
+    }
+
+    fn standing_of(&mut self, id: GroupId) -> Said {
+        match self.queue.ask(id, Instant::now()) {
+            Some(Standing::Waiting { waited, window }) => {
+                self.refuse_while_draining().map_err(|away| self.told(&away))?;
+                Ok(json!({ "state": "waiting", "waited_s": waited.as_secs_f64(), "window": window }))
+            }
+            Some(Standing::Seated { told }) => Ok(told),
+            None => Err(unknown_group()),
+        }
     }
 
     fn rooms(&mut self, game: Option<&str>, wish: Value, max: usize) -> Result<Arc<[u8]>, Refused> {

@@ -310,3 +310,72 @@ impl Control {
         why.counter(&self.metrics).one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CLOSE_TEXT_MAX_BYTES;
+
+    /// Breaks when there is a reason more: add it below.
+    fn is_listed(why: Why) {
+        match why {
+            Why::NoPlace(
+                NoPlace::Full
+                | NoPlace::Overloaded
+                | NoPlace::NoRoom
+                | NoPlace::NoCode
+                | NoPlace::OtherGame
+                | NoPlace::RoomFull
+                | NoPlace::Locked
+                | NoPlace::TooMany,
+            )
+            | Why::Draining
+            | Why::Wish
+            | Why::Creation
+            | Why::Creations
+            | Why::Codes
+            | Why::Options
+            | Why::Ticket
+            | Why::Unopened
+            | Why::RoomFailed => {}
+        }
+    }
+
+    #[test]
+    fn every_reason_has_a_close_code_a_status_and_a_counter_and_its_words_fit_into_a_close_frame() {
+        let no_place = [
+            NoPlace::Full,
+            NoPlace::Overloaded,
+            NoPlace::NoRoom,
+            NoPlace::NoCode,
+            NoPlace::OtherGame,
+            NoPlace::RoomFull,
+            NoPlace::Locked,
+            NoPlace::TooMany,
+        ];
+        for words in no_place.map(|no_place| no_place.to_string()) {
+            assert!(words.contains(' ') && words.len() <= CLOSE_TEXT_MAX_BYTES, "{words}");
+        }
+        let others = [
+            Why::Draining,
+            Why::Wish,
+            Why::Creation,
+            Why::Creations,
+            Why::Codes,
+            Why::Options,
+            Why::Ticket,
+            Why::Unopened,
+            Why::RoomFailed,
+        ];
+        let metrics = Metrics::default();
+        for why in no_place.map(Why::NoPlace).into_iter().chain(others) {
+            is_listed(why);
+            why.counter(&metrics).one();
+            assert!(why.close_reason() != CloseReason::Done && (400..600).contains(&why.status()), "{why:?}");
+        }
+        let counted = metrics.exposition();
+        let counted = counted.lines().filter(|line| line.starts_with("tickwire_joins_refused_total{"));
+        let sum: u64 = counted.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum();
+        assert_eq!(sum, 17, "each is counted once, and as a refused join");
+    }
+}
