@@ -331,6 +331,8 @@ pub enum ToControl {
     },
     /// From a reactor: the client of a stay has the token of this turn; the one before is void.
     TokenShown(StayId, u32),
+    /// From a room: who was placed has its seat.
+    SeatTaken(StayId),
     /// From a room: a seat that was placed is free again, and the stay over.
     SeatFreed(RoomId, StayId),
     /// From a tick thread: the room is no more.

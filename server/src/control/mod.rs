@@ -159,6 +159,7 @@ impl Control {
             ToControl::Join { link, ip, game, request } => self.receive((link, ip), game, &request),
             ToControl::Resume { link, ip, claim } => self.resume((link, ip), claim),
             ToControl::TokenShown(stay, turn) => self.directory.shown(stay, turn),
+            ToControl::SeatTaken(stay) => self.seated(stay),
             ToControl::SeatFreed(room, stay) => {
                 self.directory.left(stay);
                 self.reception.left(stay);

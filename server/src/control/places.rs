@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::{Control, random_seed};
 use crate::config::LobbyConfig;
-use crate::handover::{LinkAddress, OpenRoom, RoomId, RoomOptions, ToReactor, ToTick};
+use crate::handover::{LinkAddress, OpenRoom, RoomId, RoomOptions, StayId, ToReactor, ToTick};
 use crate::lobby::tickets::Ticket;
 use crate::lobby::wish::{Which, Wish};
 use crate::lobby::{NoPlace, Placement, Sought};
@@ -125,21 +125,21 @@ pub(super) fn turned_away(why: Why, text: impl Into<String>) -> TurnedAway {
 }
 
 impl Control {
-    /// Somebody wants a seat of a game; tells whether it is sent to one.
+    /// Somebody wants a seat of a game; gives its stay, if it is sent to one.
     pub(super) fn place(
         &mut self,
         (link, ip): (LinkAddress, IpAddr),
         game: usize,
         profile: Profile,
         (wish, kept): (&Wish, Option<RoomId>),
-    ) -> bool {
-        let found = self.find(ip, game, (wish, kept));
-        let is_found = found.is_ok();
-        match found {
-            Ok(placement) => self.seat((link, ip), game, placement, profile, wish.spectate),
-            Err(away) => self.turn_away(link, &away),
+    ) -> Option<StayId> {
+        match self.find(ip, game, (wish, kept)) {
+            Ok(placement) => Some(self.seat((link, ip), game, placement, profile, wish.spectate)),
+            Err(away) => {
+                self.turn_away(link, &away);
+                None
+            }
         }
-        is_found
     }
 
     /// A seat that is `kept` for this one, or one as wished.
@@ -277,11 +277,12 @@ impl Control {
         placement: Placement,
         profile: Profile,
         spectates: bool,
-    ) {
+    ) -> StayId {
         let Placement { room, thread, .. } = placement;
         let (stay, pass) = self.directory.enter(room, thread);
         self.reception.enter(stay, profile.account.as_deref(), (ip, game), (room, thread, spectates));
         self.threads[thread].send(ToTick::Join { room, link, profile, spectates, stay, pass });
+        stay
     }
 
     /// A seat that was kept is free; the room of the last one ends.

@@ -44,8 +44,8 @@ impl Control {
                 self.take_over((link, ip), sitting);
             }
             Ok(Received::Moves(profile, before)) => {
-                if self.place((link, ip), game, profile, (&wish, kept)) {
-                    self.end_seat_of_another_device(before);
+                if let Some(stay) = self.place((link, ip), game, profile, (&wish, kept)) {
+                    self.reception.moves(stay, before);
                 }
             }
             Err(denied) => {
@@ -83,8 +83,9 @@ impl Control {
         self.threads[thread].send(ToTick::TakeOver { room, link, pass });
     }
 
-    /// An account has a seat in another room now.
-    fn end_seat_of_another_device(&mut self, Sitting { stay, room, thread, .. }: Sitting) {
+    /// Somebody has its seat. One that its account had elsewhere ends now: who gets none keeps what it has.
+    pub(super) fn seated(&mut self, stay: StayId) {
+        let Some(Sitting { stay, room, thread, .. }) = self.reception.seated(stay) else { return };
         let (reason, text) = (CloseReason::TakenOver, "your account plays in another room now".to_owned());
         self.threads[thread].send(ToTick::Expel { room, stay, reason, text });
     }

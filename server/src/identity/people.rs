@@ -24,6 +24,8 @@ pub struct Person {
     pub game: usize,
     /// It only looks on.
     pub spectates: bool,
+    /// The seat that it leaves when it has this one.
+    pub before: Option<Sitting>,
 }
 
 /// A stay and its place.
@@ -60,6 +62,18 @@ impl People {
             self.by_account.entry(Arc::clone(account)).or_default().push(stay);
         }
         self.by_stay.insert(stay, person);
+    }
+
+    /// Somebody is to leave another seat as soon as it has this one.
+    pub fn moves(&mut self, stay: StayId, before: Sitting) {
+        if let Some(person) = self.by_stay.get_mut(&stay) {
+            person.before = Some(before);
+        }
+    }
+
+    /// Somebody has its seat: the one that it leaves, if there is one.
+    pub fn seated(&mut self, stay: StayId) -> Option<Sitting> {
+        self.by_stay.get_mut(&stay)?.before.take()
     }
 
     /// Somebody comes back, perhaps from somewhere else.
@@ -122,7 +136,15 @@ mod tests {
 
     fn person(account: Option<&str>, game: usize, room: u64) -> Person {
         let ip = "203.0.113.7".parse().unwrap();
-        Person { account: account.map(Into::into), ip, room: RoomId(room), thread: 0, game, spectates: false }
+        Person {
+            account: account.map(Into::into),
+            ip,
+            room: RoomId(room),
+            thread: 0,
+            game,
+            spectates: false,
+            before: None,
+        }
     }
 
     #[test]

@@ -215,8 +215,18 @@ impl Reception {
         (ip, game): (IpAddr, usize),
         (room, thread, spectates): (RoomId, usize, bool),
     ) {
-        let person = Person { account: account.map(Into::into), ip, room, thread, game, spectates };
+        let person = Person { account: account.map(Into::into), ip, room, thread, game, spectates, before: None };
         self.people.enter(stay, person);
+    }
+
+    /// Somebody is to leave another seat as soon as it has this one.
+    pub fn moves(&mut self, stay: StayId, before: Sitting) {
+        self.people.moves(stay, before);
+    }
+
+    /// Somebody has its seat: the one that it leaves, if there is one.
+    pub fn seated(&mut self, stay: StayId) -> Option<Sitting> {
+        self.people.seated(stay)
     }
 
     /// Another device has taken a seat over, perhaps from somewhere else.

@@ -341,6 +341,7 @@ impl TickThread {
                     room.name_stay(seat, stay);
                     let pass = pass.filter(|_| room.holds_seats());
                     thread.measures.joined(id);
+                    thread.control.send(ToControl::SeatTaken(stay));
                     thread.seat(id, seat, link, pass, None);
                 }
                 Err(refusal) => {

@@ -137,7 +137,10 @@ fn one_account_plays_once_whatever_it_wishes_for() {
         let mut lost = Player::ask(&server, wishing("lost", r#"{"room": 99}"#)).await;
         assert!(lost.closed().await.1.contains("no such room"));
         away.plays().await;
-        // so does one who would come with a ticket
+        let mut unwanted = Player::ask(&server, wishing("unwanted", r#"{"room": 1}"#)).await;
+        assert_eq!(unwanted.closed().await, (CloseReason::Refused.code(), "nobody wants you".to_owned()));
+        away.plays().await;
+        // a ticket leads elsewhere, too
         let seats = |told: &str| http::get(admin, "/metrics").body.contains(told);
         let addr = server.addr();
         let shown = format!("Host: {addr}\r\nAuthorization: Bearer {}\r\n", Signer::hs256(SECRET).pass("ann"));
