@@ -169,9 +169,12 @@ pub(super) static ROUTES: [Route; 19] = [
     }),
     Route {
         answers: &[(200, "the room"), NO_ROOM, SILENT],
-        ..get("/admin/rooms/{room}", Needs::Inspection, "One room: players, tick, load, bytes by field", |n, _| {
-            Ok(Asked::Room { room: number(n[0]) })
-        })
+        ..get(
+            "/admin/rooms/{room}",
+            Needs::Inspection,
+            "One room: players (a thousand at most), tick, load, bytes by field",
+            |n, _| Ok(Asked::Room { room: number(n[0]) }),
+        )
     },
     Route {
         query: &[
