@@ -262,7 +262,7 @@ export class RoomMap {
   /** Where seats look: of the picked one with its name, of others only while they are few. */
   drawLooks() {
     const { pen, ink, room, seat } = this;
-    const seats = room.seats.filter(other => other.look && (other.seat === seat || (seat === null && room.seats.length <= 24)));
+    const seats = room.seats.filter(other => other.look && (other.seat === seat || (seat === null && room.seats_total <= 24)));
     pen.font = '12px system-ui, sans-serif';
     pen.textAlign = 'center';
     for (const { look, name, seat: number } of seats) {

@@ -69,7 +69,7 @@ export class RoomScreen {
   }
 
   async inspect() {
-    const query = [`limit=${ENTITIES}`];
+    const query = [`limit=${ENTITIES}`, `seats=${SEATS}`];
     const { seat } = this;
     if (seat !== null) query.push(`seat=${seat}`);
     // where there is too much for one answer, what is on the screen
@@ -112,11 +112,11 @@ export class RoomScreen {
     const share = report.load_ratio;
     const unit = ([value, step]) => [value, step && `${step}/s`];
     showTiles($('room-tiles'), [
-      ['Players', short(report.players.length), `of ${report.seats}`, `${report.game}, thread ${report.thread}`],
+      ['Players', short(report.players_total), `of ${report.seats}`, `${report.game}, thread ${report.thread}`],
       ['Tick', ...time(report.tick_mean_s), `longest ${time(report.tick_max_s).join(' ')}`],
       ['Load', short(100 * share), '%', `of ${time(1 / report.rate_hz).join(' ')} a tick`, share > 0.85 ? 'bad' : share > 0.5 ? 'warn' : ''],
       ['Late ticks', short(late), '', `of ${short(report.tick)}, by 5 ms`, this.rates.late.add(late, now) > 0 ? 'warn' : ''],
-      ['Out', ...unit(bytes(out)), `${rate(out / report.players.length)} a player`],
+      ['Out', ...unit(bytes(out)), `${rate(out / report.players_total)} a player`],
       ['Frames', short(frames), '/s', Number.isFinite(out / frames) ? `${short(out / frames)} B each` : ''],
     ]);
     $('room-lock').textContent = this.line?.locked ? 'Unlock…' : 'Lock…';
@@ -148,7 +148,7 @@ export class RoomScreen {
   }
 
   showSeats() {
-    const { seats, rate_hz: rateHz } = this.inspected;
+    const { seats, seats_total: all, rate_hz: rateHz } = this.inspected;
     const picked = seats.find(({ seat }) => seat === this.seat);
     const shown = seats.slice(0, SEATS);
     if (picked && !shown.includes(picked)) shown.unshift(picked);
@@ -168,8 +168,7 @@ export class RoomScreen {
       age.className = seat.frame_age_ticks > rateHz ? 'n warn' : 'n';
       waiting.textContent = bytes(seat.unacked_bytes).join(' ');
     }
-    const hidden = seats.length - shown.length;
-    $('seats-count').textContent = hidden > 0 ? `the first ${SEATS} of ${short(seats.length)}` : seats.length ? short(seats.length) : 'nobody';
+    $('seats-count').textContent = all > shown.length ? `${short(shown.length)} of ${short(all)}` : all ? short(all) : 'nobody';
     const { held, channels, entities } = this.inspected;
     const sees = picked && held && entities.filter(({ channel }) => held.includes(channel)).length;
     const cells = held && new Set(held.map(at => String(channels[at].cell))).size;
@@ -284,7 +283,7 @@ export class RoomScreen {
   }
 
   dispose() {
-    const players = this.inspected?.seats.length ?? 0;
+    const players = this.inspected?.seats_total ?? 0;
     confirm({
       title: `End room ${this.number}?`,
       text: `The room ends now, and what is in it is lost. ${players} ${players === 1 ? 'player is' : 'players are'} disconnected. This cannot be undone.`,

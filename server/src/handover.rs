@@ -215,6 +215,8 @@ pub enum ToTick {
         room: RoomId,
         /// This stay.
         stay: StayId,
+        /// The close code.
+        reason: CloseReason,
         /// For a person.
         text: String,
     },
@@ -329,10 +331,19 @@ pub enum ToControl {
     },
     /// From a reactor: the client of a stay has the token of this turn; the one before is void.
     TokenShown(StayId, u32),
+    /// From a room: who was placed has its seat.
+    SeatTaken(StayId),
     /// From a room: a seat that was placed is free again, and the stay over.
     SeatFreed(RoomId, StayId),
-    /// From a tick thread: the room could not start or failed.
+    /// From a tick thread: the room is no more.
     RoomEnded(RoomId),
+    /// From a tick thread: the room could not start.
+    RoomUnopened {
+        /// Which.
+        room: RoomId,
+        /// Its game's words.
+        reason: String,
+    },
     /// From a tick thread: a room has so many seats, and shows this in the lobby.
     RoomListed {
         /// Which.

@@ -5,6 +5,7 @@
 //! each of them exactly, but not all of them at one instant, and nobody waits for it. A reactor may have a [`Metrics`]
 //! of its own, and then the sums are the server's; on many cores that spares the cache lines.
 
+pub mod api_refusals;
 mod exposition;
 mod histogram;
 pub mod room_gauges;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tickwire_shared::protocol::close::CloseReason;
 
+use api_refusals::ApiRefusals;
 pub use exposition::Page;
 use exposition::{Exposed, Series};
 pub use histogram::{BOUNDS_NS, Counts, Histogram};
@@ -242,6 +244,8 @@ pub struct Metrics {
     pub joins_creating: Counter = joins_refused { reason: "creation" },
     /// Joins: refused because their ticket was used, too late, or none.
     pub joins_with_void_ticket: Counter = joins_refused { reason: "ticket" },
+    /// Joins: refused unread because of too many codes of no room from the same address (`identity.failed_per_minute`).
+    pub joins_after_wrong_codes: Counter = joins_refused { reason: "code_tries" },
     /// Joins: refused by the game or its room.
     pub joins_unwanted: Counter = joins_refused { reason: "game" },
     /// Joins: refused because the player showed no pass.
@@ -264,6 +268,8 @@ pub struct Metrics {
     pub joins_banned: Counter = joins_refused { reason: "banned" },
     /// Joins: refused because the room had just ended, or its game panicked.
     pub joins_too_late: Counter = joins_refused { reason: "room_ended" },
+    /// Requests: to the HTTP APIs that were refused, by API and reason.
+    pub api_refusals: ApiRefusals,
     /// Inputs: dropped because a tick thread's port was full.
     pub inputs_dropped: Counter,
     /// Inputs: that came too late, twice, or too far ahead to be used.

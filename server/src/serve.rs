@@ -21,17 +21,20 @@ use crate::control::admin::access::{Access, AdminError};
 use crate::control::capsules::Capsules;
 use crate::control::certificate::Certificate;
 use crate::control::http::Plain;
+use crate::control::lists::Lists;
+use crate::control::refusals::Refusals;
 use crate::control::site::Site;
-use crate::control::{Control, Creations, Drain};
+use crate::control::{Control, Creations, Drain, Promises};
 use crate::gateway::{Gateway, GatewayParts, TickPort};
 use crate::handover::steer::AdminCall;
 use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomInput, ToControl, ToTick};
-use crate::identity::Reception;
 use crate::identity::reception::ReceptionError;
+use crate::identity::{Reception, Tries};
 use crate::lobby::Lobby;
 use crate::lobby::directory::Directory;
 use crate::lobby::tickets::Tickets;
 use crate::metrics::Metrics;
+use crate::metrics::api_refusals::ApiKind;
 use crate::net::addresses::Addresses;
 use crate::net::tls::{Identity, TlsError};
 use crate::net::{NetConfig, accept, descriptors, reactor::Reactor};
@@ -256,7 +259,7 @@ impl Server {
                 .keeping_capsules(self.config.capsules.is_some());
             running.ticks.push((channels.to_tick, spawn("tick", index, &tell_ended, move || thread.run())?));
         }
-        let plain = Arc::new(hosting::plain(site, &self.config, to_control));
+        let plain = Arc::new(hosting::plain(site, &self.config, to_control, &running.metrics));
         let admin = self.admin.map(|bound| running.admin(bound, &plain));
         let control = Control {
             inbox: control_inbox,
@@ -268,7 +271,10 @@ impl Server {
             queue: hosting::queue(&self.config.lobby),
             lobby_config: self.config.lobby.clone(),
             exempt: self.config.net.addresses.exempt.clone(),
-            creations: Creations::default(),
+            creations: Creations::new(self.config.net.addresses.exempt.clone()),
+            codes: Tries::new(self.config.identity.failed_per_minute, self.config.net.addresses.exempt.clone()),
+            promises: Promises::default(),
+            lists: Lists::default(),
             directory: Directory::default(),
             reception: self.reception,
             plain,
@@ -280,10 +286,7 @@ impl Server {
             drain: Drain::new(&self.config, tell_drained),
             load: self.config.load,
         };
-        let (stop, stopped) = oneshot::channel();
-        running.control = Some(spawn("control", 0, &tell_ended, move || run_control(control, stopped))?);
-        running.stop = Some(stop);
-        Ok(running)
+        running.controlled_by(control, &tell_ended)
     }
 
     fn without_threads(
@@ -411,9 +414,18 @@ impl Running {
     }
 
     /// What the admin listener answers from.
+    /// The same with its control thread, and so complete.
+    fn controlled_by(mut self, control: Control, tell_ended: &mpsc::Sender<String>) -> Result<Self, StartError> {
+        let (stop, stopped) = oneshot::channel();
+        self.control = Some(spawn("control", 0, tell_ended, move || run_control(control, stopped))?);
+        self.stop = Some(stop);
+        Ok(self)
+    }
+
     fn admin(&self, (listener, access): (TcpListener, Access), plain: &Arc<Plain>) -> (TcpListener, Arc<Admin>) {
         let (metrics, plain) = (Arc::clone(&self.metrics), Arc::clone(plain));
-        (listener, Arc::new(Admin { access, metrics, plain, control: self.to_control.clone() }))
+        let refusals = Refusals::new(ApiKind::Admin, Arc::clone(&metrics));
+        (listener, Arc::new(Admin { access, refusals, metrics, plain, control: self.to_control.clone() }))
     }
 
     /// False: the control thread is too busy to hear of it.

@@ -101,7 +101,7 @@ pub(super) static KEYS: [Key; 12] = [
     ),
     key(
         "identity.failed_per_minute",
-        "wrong passes of one address",
+        "wrong passes of one address, and wrong codes",
         Times(1..=1_000_000, |c| &mut c.identity.failed_per_minute),
     ),
     key(

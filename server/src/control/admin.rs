@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -32,6 +32,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::{debug, info, warn};
 
 use crate::control::http::Plain;
+use crate::control::refusals::Refusals;
 use crate::handover::inspect::Inspect;
 use crate::handover::steer::{AdminCall, Steer, SteerRoom};
 use crate::handover::{RoomId, ToControl};
@@ -42,13 +43,11 @@ use routes::{Asked, Matched, Needs};
 
 /// Connections at a time; more wait.
 const CONNECTIONS_MAX: usize = 32;
-/// Longest body of a request.
-const BODY_MAX_BYTES: usize = 16 * 1024;
 /// Longest word to players.
 const MESSAGE_MAX_BYTES: usize = 1000;
 /// To the next whole head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// A body must be whole by then, and a room must have answered: its thread may be in a long tick.
+/// A room must have answered by then: its thread may be in a long tick.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// No connection lives longer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
@@ -71,6 +70,8 @@ pub struct Admin {
     pub plain: Arc<Plain>,
     /// The way to the control thread.
     pub control: mpsc::Sender<ToControl>,
+    /// Who was refused.
+    pub refusals: Refusals,
 }
 
 /// Serves until its runtime ends; to be spawned on one whose I/O and time drivers are on.
@@ -126,6 +127,7 @@ impl Admin {
             Ok(Matched { route, asked }) => (self.act(asked, request).await, Some(route.needs)),
             Err(refusal) => (refusal, None),
         };
+        self.refusals.note((peer.ip(), &method, &path), &answer);
         let status = answer.status().as_u16();
         if needs == Some(Needs::Steering) {
             info!(%peer, %method, path, status, said = answer.said(), "audit: an operator steers");
@@ -286,16 +288,5 @@ impl Admin {
 
 /// The request's body as JSON; `empty` when there is none.
 async fn body<T: serde::de::DeserializeOwned>(request: Request<Incoming>, empty: T) -> Result<T, Answer> {
-    let read = Limited::new(request.into_body(), BODY_MAX_BYTES).collect();
-    let bytes = match tokio::time::timeout(ANSWER_TIMEOUT, read).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) => return Err(failed(StatusCode::BAD_REQUEST, &format!("the body cannot be read: {error}"))),
-        Err(_) => return Err(failed(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
-    };
-    if bytes.is_empty() {
-        return Ok(empty);
-    }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        failed(StatusCode::BAD_REQUEST, &format!("the body is not the JSON that belongs here: {error}"))
-    })
+    super::body::read(request, empty).await.map_err(|(status, words)| failed(status, &words))
 }

@@ -8,27 +8,31 @@
 
 mod routes;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Body, Bytes};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
     AUTHORIZATION, HOST, HeaderValue, ORIGIN, RETRY_AFTER, VARY,
 };
 use hyper::{Method, Request, Response, StatusCode};
-use rustc_hash::FxHashMap;
 use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::admin::answers::{Answer, failed, json};
+use super::admin::answers::{Answer, failed, json, written};
 use super::admin::openapi;
 use super::admin::routes::find_in;
+use super::body;
 use super::places::subscriber;
+use super::refusals::Refusals;
 use crate::handover::ToControl;
-use crate::handover::lobby_call::{LobbyAsk, LobbyCall};
+use crate::handover::lobby_call::{LobbyAsk, LobbyCall, LobbyTold};
+use crate::metrics::Metrics;
+use crate::metrics::api_refusals::ApiKind;
 use crate::net::origin::OriginRule;
 use crate::net::proxy::Network;
 use crate::net::rate::{Meter, Rate};
@@ -36,9 +40,7 @@ use routes::{Asked, ROUTES};
 
 /// What its paths begin with.
 pub const API_PREFIX: &str = "/api/";
-/// Longest body of a request.
-const BODY_MAX_BYTES: usize = 16 * 1024;
-/// A body must be whole by then, and the lobby must have answered.
+/// The lobby must have answered by then.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Requests that wait for the queue at a time: a quarter of the places that plain connections have.
 const WAITS_MAX: usize = 64;
@@ -55,16 +57,23 @@ pub struct Api {
     rate: Rate,
     exempt: Vec<Network>,
     since: Instant,
-    meters: Mutex<FxHashMap<IpAddr, Meter>>,
+    /// Keyed by strangers, so with a hash that they cannot predict.
+    meters: Mutex<HashMap<IpAddr, Meter>>,
     /// For those who wait for the queue: the rest of the plain connections is for others.
     waits: Semaphore,
+    refusals: Refusals,
 }
 
 impl Api {
     /// Asks `control`; pages of these origins may read its answers. One address may ask `per_s` times a second, those
     /// that are `exempt` as often as they like.
     #[must_use]
-    pub fn new(control: mpsc::Sender<ToControl>, origins: OriginRule, per_s: u32, exempt: Vec<Network>) -> Self {
+    pub fn new(
+        control: mpsc::Sender<ToControl>,
+        origins: OriginRule,
+        (per_s, exempt): (u32, Vec<Network>),
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let rate = Rate { per_s, burst: per_s.saturating_mul(2) };
         Self {
             control,
@@ -74,6 +83,7 @@ impl Api {
             since: Instant::now(),
             meters: Mutex::default(),
             waits: Semaphore::new(WAITS_MAX),
+            refusals: Refusals::new(ApiKind::Public, metrics),
         }
     }
 
@@ -85,25 +95,26 @@ impl Api {
         let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let page = request.headers().get(ORIGIN).cloned();
         let is_allowed = header(ORIGIN).is_none_or(|origin| self.origins.allows_page(origin, header(HOST)));
-        if page.is_some() && !is_allowed {
-            let words = "pages of this origin may not ask here (net.origins of the server)";
-            return failed(StatusCode::FORBIDDEN, words).into_response();
+        if *request.method() == Method::OPTIONS && is_allowed {
+            return readable_for(page, preflight());
         }
-        let mut response = if *request.method() == Method::OPTIONS {
-            preflight()
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (answer, page) = if !is_allowed {
+            let words = "pages of this origin may not ask here (net.origins of the server)";
+            (failed(StatusCode::FORBIDDEN, words), None)
         } else if self.allows(ip) {
-            self.act(request, ip).await.into_response()
+            (self.act(request, ip).await, page)
         } else {
             let words = format!("too many requests from your address: {} a second", self.rate.per_s);
-            let mut response = failed(StatusCode::TOO_MANY_REQUESTS, &words).into_response();
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            response
+            (failed(StatusCode::TOO_MANY_REQUESTS, &words), page)
         };
-        if let Some(page) = page {
-            response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, page);
-            response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
+        self.refusals.note((ip, &method, &path), &answer);
+        let is_too_often = answer.status() == StatusCode::TOO_MANY_REQUESTS;
+        let mut response = answer.into_response();
+        if is_too_often {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        response
+        readable_for(page, response)
     }
 
     fn allows(&self, ip: IpAddr) -> bool {
@@ -138,10 +149,12 @@ impl Api {
             }
             Asked::Lobby(ask) => (ask, Duration::ZERO),
             Asked::Queued { id, wait } => (LobbyAsk::Queued(id), wait),
-            Asked::WithBody(read) => match body(request).await.and_then(read) {
-                Ok(ask) => (ask, Duration::ZERO),
-                Err((status, words)) => return failed(status, &words),
-            },
+            Asked::WithBody(read) => {
+                match body::read(request, Value::Object(serde_json::Map::new())).await.and_then(read) {
+                    Ok(ask) => (ask, Duration::ZERO),
+                    Err((status, words)) => return failed(status, &words),
+                }
+            }
         };
         self.ask_until((ip, bearer), ask, wait).await
     }
@@ -158,10 +171,11 @@ impl Api {
                 return failed(StatusCode::SERVICE_UNAVAILABLE, "the server is too busy to be asked; try again");
             }
             match tokio::time::timeout(ANSWER_TIMEOUT, answered).await {
-                Ok(Ok(Ok(told))) if told["state"] == "waiting" && Instant::now() < until => {
+                Ok(Ok(Ok(LobbyTold::Value(told)))) if told["state"] == "waiting" && Instant::now() < until => {
                     tokio::time::sleep(LOOK_INTERVAL).await;
                 }
-                Ok(Ok(Ok(told))) => return json(StatusCode::OK, &told),
+                Ok(Ok(Ok(LobbyTold::Value(told)))) => return json(StatusCode::OK, &told),
+                Ok(Ok(Ok(LobbyTold::Written(told)))) => return written(Bytes::from_owner(told)),
                 Ok(Ok(Err((status, words)))) => {
                     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                     return failed(status, &words);
@@ -177,6 +191,15 @@ impl Api {
     }
 }
 
+/// The page of this origin may read it.
+fn readable_for(page: Option<HeaderValue>, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    if let Some(page) = page {
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, page);
+        response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
+    }
+    response
+}
+
 fn preflight() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -185,22 +208,4 @@ fn preflight() -> Response<Full<Bytes>> {
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response
-}
-
-/// The request's body as JSON; an object without anything when there is none.
-async fn body<B>(request: Request<B>) -> Result<Value, (StatusCode, String)>
-where
-    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
-{
-    let read = Limited::new(request.into_body(), BODY_MAX_BYTES);
-    let bytes = match tokio::time::timeout(ANSWER_TIMEOUT, Box::pin(read).collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) => return Err((StatusCode::BAD_REQUEST, format!("the body cannot be read: {error}"))),
-        Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the body did not come in time".to_owned())),
-    };
-    if bytes.is_empty() {
-        return Ok(Value::Object(serde_json::Map::new()));
-    }
-    let wrong = |error| (StatusCode::BAD_REQUEST, format!("the body is not the JSON that belongs here: {error}"));
-    serde_json::from_slice(&bytes).map_err(wrong)
 }

@@ -1,63 +1,87 @@
 //! What the public API asks, answered from the lobby, the tickets and the queue.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tickwire_shared::Profile;
+use tokio::sync::oneshot;
 use tracing::debug;
 
 use super::Control;
 use super::places::{TurnedAway, Why, subscriber};
+use super::promises::Promise;
 use crate::handover::RoomId;
-use crate::handover::lobby_call::{LobbyAnswer, LobbyAsk, LobbyCall};
-use crate::handover::steer::RoomLine;
+use crate::handover::lobby_call::{GroupId, LobbyAnswer, LobbyAsk, LobbyCall, LobbyTold};
 use crate::identity::reception::{Arrival, DeniedFor};
 use crate::identity::{PassError, Shown};
-use crate::lobby::queue::{self, Group, GroupId, Matched, Standing};
+use crate::lobby::NoPlace;
+use crate::lobby::queue::{self, Group, Matched, Standing};
 use crate::lobby::tickets::Ticket;
 use crate::lobby::wish::{Creation, Which, Wish};
-use crate::lobby::{NoPlace, Placement};
 
 /// How often those who wait are looked at: ten thousand of them take some milliseconds.
 pub(super) const MATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// Most seats that are kept at once for one request.
 const SEATS_MAX: usize = 1_000;
 
+/// Why there is no answer: an HTTP status and a sentence.
+pub(super) type Refused = (u16, String);
+/// What is answered.
+pub(super) type Said = Result<Value, Refused>;
+
 impl Why {
     /// As an HTTP status.
-    fn status(self) -> u16 {
+    pub(super) fn status(self) -> u16 {
         match self {
             Self::NoPlace(NoPlace::NoRoom | NoPlace::NoCode) => 404,
-            Self::NoPlace(NoPlace::Full | NoPlace::Overloaded) | Self::Draining => 503,
+            Self::NoPlace(NoPlace::Full | NoPlace::Overloaded) | Self::Draining | Self::RoomFailed => 503,
             Self::NoPlace(NoPlace::RoomFull | NoPlace::Locked | NoPlace::OtherGame) => 409,
-            Self::NoPlace(NoPlace::TooMany | NoPlace::Impossible) | Self::Wish | Self::Options => 400,
+            Self::NoPlace(NoPlace::TooMany) | Self::Wish | Self::Options | Self::Unopened => 400,
             Self::Creation | Self::Ticket => 403,
-            Self::Creations => 429,
+            Self::Creations | Self::Codes => 429,
         }
     }
 }
 
 impl Control {
-    /// Answers at once.
+    /// Answers at once, but for seats of a room that is still being made.
     pub(super) fn handle_lobby_call(&mut self, call: LobbyCall) {
         let LobbyCall { ip, bearer, asked, answer } = call;
-        let said = self.holder_of(ip, bearer.as_deref(), &asked).and_then(|holder| self.answer(ip, holder, asked));
-        // whoever asked may have given up
-        let _ = answer.send(said);
+        // whoever asked may have given up meanwhile
+        if answer.is_closed() {
+            return;
+        }
+        match self.holder_of(ip, bearer.as_deref(), &asked) {
+            Ok(holder) => self.answer(ip, holder, asked, answer),
+            Err(refusal) => self.answer_to(answer, Err(refusal)),
+        }
+    }
+
+    /// Takes seats out of a room for somebody; gives the address for which they count, too.
+    fn seats_for(
+        &mut self,
+        from: IpAddr,
+        game: Option<&str>,
+        wish: Value,
+        seats: usize,
+    ) -> Result<(RoomId, Option<IpAddr>), Refused> {
+        let game = self.game_named(game)?;
+        let wish = read_wish(wish)?;
+        if !(1..=SEATS_MAX).contains(&seats) {
+            return Err((400, format!("seats takes a number from 1 to {SEATS_MAX}")));
+        }
+        let ip = self.kept_for(from, seats)?;
+        let placement = self.reserve(from, game, &wish, seats).map_err(|away| self.told(&away))?;
+        Ok((placement.room, ip))
     }
 
     /// Whose pass a request shows: none where nobody is known. Whoever only looks on needs none.
     ///
     /// # Errors
     /// It is not good, or its bearer is banned: a status and a sentence.
-    fn holder_of(
-        &mut self,
-        ip: IpAddr,
-        bearer: Option<&str>,
-        asked: &LobbyAsk,
-    ) -> Result<Option<Profile>, (u16, String)> {
+    fn holder_of(&mut self, ip: IpAddr, bearer: Option<&str>, asked: &LobbyAsk) -> Result<Option<Profile>, Refused> {
         let looks_on =
             matches!(asked, LobbyAsk::Games | LobbyAsk::Rooms { .. } | LobbyAsk::Queued(_) | LobbyAsk::Unqueue(_));
         if looks_on {
@@ -75,83 +99,100 @@ impl Control {
         })
     }
 
-    fn answer(&mut self, from: IpAddr, holder: Option<Profile>, asked: LobbyAsk) -> LobbyAnswer {
-        match asked {
+    fn answer(&mut self, from: IpAddr, holder: Option<Profile>, asked: LobbyAsk, answer: oneshot::Sender<LobbyAnswer>) {
+        let said = match asked {
             LobbyAsk::Games => {
                 let game = |(name, rooms, players)| json!({ "game": name, "rooms": rooms, "players": players });
                 Ok(json!({ "games": self.lobby.games().into_iter().map(game).collect::<Vec<_>>() }))
             }
             LobbyAsk::Rooms { game, wish, max } => {
-                let game = self.game_named(game.as_deref())?;
-                let Which::Fitting { conditions, sort } = read_wish(wish)?.which else {
-                    return Err((400, "a list of rooms takes where and sort".to_owned()));
-                };
-                let rooms = self.lobby.list(game, &conditions, &sort, max);
-                Ok(json!({ "rooms": rooms.iter().map(line).collect::<Vec<_>>() }))
+                let listed = self.rooms(game.as_deref(), wish, max);
+                // nothing is promised
+                let _ = answer.send(listed.map(LobbyTold::Written));
+                return;
             }
-            LobbyAsk::Reserve { game, wish, seats } => {
-                let game = self.game_named(game.as_deref())?;
-                let wish = read_wish(wish)?;
-                if !(1..=SEATS_MAX).contains(&seats) {
-                    return Err((400, format!("seats takes a number from 1 to {SEATS_MAX}")));
-                }
-                let ip = self.kept_for(from, seats)?;
-                let placement = self.reserve(from, game, &wish, seats).map_err(|away| self.told(&away))?;
-                let tickets = self.issue(placement, seats, (holder.as_ref(), ip))?;
-                Ok(self.reserved(placement.room, &tickets))
-            }
-            LobbyAsk::Queue { game, skill, group, players } => {
-                let game = self.game_named(game.as_deref())?;
-                self.refuse_while_draining().map_err(|away| self.told(&away))?;
-                let most = self.lobby.usual_seats(game).min(queue::PLAYERS_MAX);
-                if !(2..=most).contains(&players) || !(1..players).contains(&group) || !skill.is_finite() {
-                    let text = format!("players takes 2 to {most}, group less than that, skill a number");
-                    return Err((400, text));
-                }
-                let ip = self.kept_for(from, group)?;
-                let group = Group { game, skill, size: group, players, holder, ip };
-                let busy = || (503, "too many wait in the queue; try again in a moment".to_owned());
-                let id = self.queue.enter(group, Instant::now()).ok_or_else(busy)?;
-                Ok(json!({ "id": id.0.to_string(), "state": "waiting" }))
-            }
-            LobbyAsk::Queued(id) => match self.queue.ask(GroupId(id), Instant::now()) {
-                Some(Standing::Waiting { waited, window }) => {
-                    self.refuse_while_draining().map_err(|away| self.told(&away))?;
-                    Ok(json!({ "state": "waiting", "waited_s": waited.as_secs_f64(), "window": window }))
-                }
-                Some(Standing::Seated { told }) => Ok(told),
-                None => Err(unknown_group()),
+            LobbyAsk::Reserve { game, wish, seats } => match self.seats_for(from, game.as_deref(), wish, seats) {
+                Ok((room, ip)) => return self.promise(room, Promise { seats, holder, ip, answer }),
+                Err(refusal) => Err(refusal),
             },
-            LobbyAsk::Unqueue(id) if self.queue.leave(GroupId(id)) => Ok(json!({ "state": "left" })),
-            LobbyAsk::Unqueue(_) => Err(unknown_group()),
-            LobbyAsk::Ticket => {
-                let nobody = || (401, "show who you are: Authorization: Bearer TOKEN".to_owned());
-                let holder = Some(holder.ok_or_else(nobody)?);
-                let issued = self.tickets.issue(Ticket { holder, ..Ticket::default() }, Instant::now() + self.keeps());
-                let ticket = issued.map_err(|error| (503, error.to_string()))?;
-                Ok(json!({ "ticket": ticket, "expires_in_s": self.keeps().as_secs() }))
+            LobbyAsk::Queue { game, skill, group, players } => {
+                self.wait(from, game.as_deref(), (skill, group, players), holder)
             }
+            LobbyAsk::Queued(id) => {
+                // who gave up may ask again: its seats stay its own
+                let _ = answer.send(self.standing_of(id).map(LobbyTold::Value));
+                return;
+            }
+            LobbyAsk::Unqueue(id) if self.queue.leave(id) => Ok(json!({ "state": "left" })),
+            LobbyAsk::Unqueue(_) => Err(unknown_group()),
+            LobbyAsk::Ticket => self.ticket_of(holder),
+        };
+        self.answer_to(answer, said);
+    }
+
+    fn standing_of(&mut self, id: GroupId) -> Said {
+        match self.queue.ask(id, Instant::now()) {
+            Some(Standing::Waiting { waited, window }) => {
+                self.refuse_while_draining().map_err(|away| self.told(&away))?;
+                Ok(json!({ "state": "waiting", "waited_s": waited.as_secs_f64(), "window": window }))
+            }
+            Some(Standing::Seated { told }) => Ok(told),
+            None => Err(unknown_group()),
         }
     }
 
+    fn rooms(&mut self, game: Option<&str>, wish: Value, max: usize) -> Result<Arc<[u8]>, Refused> {
+        let game = self.game_named(game)?;
+        self.lists.told(&self.lobby, (game, wish, max), Instant::now())
+    }
+
+    fn wait(
+        &mut self,
+        from: IpAddr,
+        game: Option<&str>,
+        (skill, group, players): (f64, usize, usize),
+        holder: Option<Profile>,
+    ) -> Said {
+        let game = self.game_named(game)?;
+        self.refuse_while_draining().map_err(|away| self.told(&away))?;
+        let most = self.lobby.usual_seats(game).min(queue::PLAYERS_MAX);
+        if !(2..=most).contains(&players) || !(1..players).contains(&group) || !skill.is_finite() {
+            return Err((400, format!("players takes 2 to {most}, group less than that, skill a number")));
+        }
+        let ip = self.kept_for(from, group)?;
+        let group = Group { game, skill, size: group, players, holder, ip };
+        let busy = || (503, "too many wait in the queue; try again in a moment".to_owned());
+        let id = self.queue.enter(group, Instant::now()).ok_or_else(busy)?;
+        Ok(json!({ "id": id.0.to_string(), "state": "waiting" }))
+    }
+
+    fn ticket_of(&mut self, holder: Option<Profile>) -> Said {
+        let nobody = || (401, "show who you are: Authorization: Bearer TOKEN".to_owned());
+        let holder = Some(holder.ok_or_else(nobody)?);
+        let issued = self.tickets.issue(Ticket { holder, ..Ticket::default() }, Instant::now() + self.keeps());
+        let ticket = issued.map_err(|error| (503, error.to_string()))?;
+        Ok(json!({ "ticket": ticket, "expires_in_s": self.keeps().as_secs() }))
+    }
+
     /// By which address seats are counted that are kept for it or wait in the queue; none where they are not.
-    fn kept_for(&self, from: IpAddr, seats: usize) -> Result<Option<IpAddr>, (u16, String)> {
+    fn kept_for(&self, from: IpAddr, seats: usize) -> Result<Option<IpAddr>, Refused> {
         if self.exempt.iter().any(|network| network.contains(from)) {
             return Ok(None);
         }
         let (ip, most) = (subscriber(from), self.lobby_config.reserved_per_address);
-        if self.tickets.of_address(ip) + self.queue.seats_of(ip) + seats > most {
+        let kept = self.tickets.of_address(ip) + self.promises.of_address(ip);
+        if kept + self.queue.seats_of(ip) + seats > most {
             return Err((429, format!("at most {most} seats are kept for one address at a time")));
         }
         Ok(Some(ip))
     }
 
-    fn told(&self, away: &TurnedAway) -> (u16, String) {
+    pub(super) fn told(&self, away: &TurnedAway) -> Refused {
         self.count_turned_away(away.why);
         (away.why.status(), away.text.clone())
     }
 
-    fn game_named(&self, name: Option<&str>) -> Result<usize, (u16, String)> {
+    fn game_named(&self, name: Option<&str>) -> Result<usize, Refused> {
         let names: Vec<&str> = self.games.iter().map(|game| game.name()).collect();
         match name {
             None if names.len() == 1 => Ok(0),
@@ -168,13 +209,13 @@ impl Control {
     }
 
     /// A ticket for each of the seats that are kept; without them the seats are free again.
-    fn issue(
+    pub(super) fn issue(
         &mut self,
-        placement: Placement,
+        room: RoomId,
         seats: usize,
         (holder, ip): (Option<&Profile>, Option<IpAddr>),
-    ) -> Result<Vec<String>, (u16, String)> {
-        let (room, expires) = (placement.room, Instant::now() + self.keeps());
+    ) -> Result<Vec<String>, Refused> {
+        let expires = Instant::now() + self.keeps();
         // several are for several people, and only one of them asked
         let holder = holder.filter(|_| seats == 1);
         let mut tickets = Vec::with_capacity(seats);
@@ -194,7 +235,7 @@ impl Control {
         Ok(tickets)
     }
 
-    fn reserved(&self, room: RoomId, tickets: &[String]) -> Value {
+    pub(super) fn reserved(&self, room: RoomId, tickets: &[String]) -> Value {
         let mut told = json!({ "room": room.0, "tickets": tickets, "expires_in_s": self.keeps().as_secs() });
         if let Some(code) = self.lobby.code_of(room) {
             told["code"] = code.into();
@@ -216,7 +257,7 @@ impl Control {
         }
     }
 
-    fn seat_match(&mut self, matched: &Matched, now: Instant) -> Result<(), (u16, String)> {
+    fn seat_match(&mut self, matched: &Matched, now: Instant) -> Result<(), Refused> {
         // nobody else is sent there, or finds it by counting
         let creation = Creation { private: true, ..Creation::default() };
         let wish = Wish { which: Which::New(Box::new(creation)), spectate: false };
@@ -226,9 +267,10 @@ impl Control {
         for id in &matched.groups {
             let Some(group) = self.queue.group(*id).cloned() else { continue };
             unused -= group.size;
-            let tickets = self.issue(placement, group.size, (group.holder.as_ref(), group.ip)).inspect_err(|_| {
-                (0..unused).for_each(|_| self.give_back(placement.room));
-            })?;
+            let tickets =
+                self.issue(placement.room, group.size, (group.holder.as_ref(), group.ip)).inspect_err(|_| {
+                    (0..unused).for_each(|_| self.give_back(placement.room));
+                })?;
             let mut told = self.reserved(placement.room, &tickets);
             told["state"] = "matched".into();
             told["skill"] = matched.skill.into();
@@ -238,23 +280,11 @@ impl Control {
     }
 }
 
-fn read_wish(wish: Value) -> Result<Wish, (u16, String)> {
+pub(super) fn read_wish(wish: Value) -> Result<Wish, Refused> {
     let wish = if wish.is_null() { Ok(Wish::default()) } else { Wish::of_json(wish) };
     wish.map_err(|error| (400, error.to_string()))
 }
 
-fn unknown_group() -> (u16, String) {
+fn unknown_group() -> Refused {
     (404, "nobody waits under this id (any more): the seats were not taken in time, or nobody asked".to_owned())
-}
-
-fn line(line: &RoomLine) -> Value {
-    let properties: &BTreeMap<_, _> = &line.properties;
-    json!({
-        "room": line.room.0,
-        "game": line.game,
-        "players": line.taken,
-        "seats": line.seats,
-        "locked": line.locked,
-        "properties": properties,
-    })
 }

@@ -2,13 +2,17 @@
 
 pub mod admin;
 pub mod api;
+mod body;
 pub mod capsules;
 pub mod certificate;
 mod drain;
 pub mod http;
+pub mod lists;
 mod lobby_calls;
 mod places;
+mod promises;
 mod reception;
+pub mod refusals;
 pub mod site;
 
 use std::future::Future;
@@ -24,8 +28,8 @@ use tracing::{info, warn};
 
 use crate::config::{LoadLimits, LobbyConfig};
 use crate::handover::steer::{Steer, SteerRoom, Steered};
-use crate::handover::{LinkAddress, Post, ReactorPort, SEAT_GONE, ToControl, ToReactor, ToTick};
-use crate::identity::Reception;
+use crate::handover::{LinkAddress, Post, ReactorPort, RoomId, SEAT_GONE, ToControl, ToReactor, ToTick};
+use crate::identity::{Reception, Tries};
 use crate::lobby::directory::Directory;
 use crate::lobby::queue::Queue;
 use crate::lobby::tickets::Tickets;
@@ -40,7 +44,10 @@ use capsules::Capsules;
 use certificate::Certificate;
 pub use drain::Drain;
 use http::Plain;
+use lists::Lists;
 pub use places::Creations;
+use places::{Why, turned_away};
+pub use promises::Promises;
 
 /// How soon a stop that found a full inbox is tried again.
 const STOP_RETRY: std::time::Duration = std::time::Duration::from_millis(5);
@@ -67,6 +74,12 @@ pub struct Control {
     pub queue: Queue,
     /// Who created rooms lately.
     pub creations: Creations,
+    /// Who named codes of no room lately.
+    pub codes: Tries,
+    /// Lists of rooms that were told lately.
+    pub lists: Lists,
+    /// Who waits for a room that is being made.
+    pub promises: Promises,
     /// The ways back to their seats.
     pub directory: Directory,
     /// Who may come in.
@@ -146,18 +159,28 @@ impl Control {
             ToControl::Join { link, ip, game, request } => self.receive((link, ip), game, &request),
             ToControl::Resume { link, ip, claim } => self.resume((link, ip), claim),
             ToControl::TokenShown(stay, turn) => self.directory.shown(stay, turn),
+            ToControl::SeatTaken(stay) => self.seated(stay),
             ToControl::SeatFreed(room, stay) => {
                 self.directory.left(stay);
                 self.reception.left(stay);
                 self.give_back(room);
             }
             ToControl::RoomEnded(room) => {
-                self.lobby.ended(room);
-                self.directory.room_ended(room);
-                self.reception.room_ended(room);
+                self.break_promises(
+                    room,
+                    &turned_away(Why::RoomFailed, "the room ended before it had begun; try again"),
+                );
+                self.forget(room);
+            }
+            ToControl::RoomUnopened { room, reason } => {
+                self.unopened(room, reason);
+                self.forget(room);
             }
             ToControl::Lobby(call) => self.handle_lobby_call(*call),
-            ToControl::RoomListed { room, seats, listing } => self.lobby.listed(room, seats, *listing),
+            ToControl::RoomListed { room, seats, listing } => {
+                self.lobby.listed(room, seats, *listing);
+                self.keep_promises(room);
+            }
             ToControl::Capsule { name, bytes } => {
                 self.capsules.as_mut().map(|capsules| capsules.keep(&name, &bytes));
             }
@@ -171,6 +194,12 @@ impl Control {
             ToControl::Admin(call) => self.handle_admin(call),
             ToControl::Plain { .. } => unreachable!("plain connections are served before"),
         }
+    }
+
+    fn forget(&mut self, room: RoomId) {
+        self.lobby.ended(room);
+        self.directory.room_ended(room);
+        self.reception.room_ended(room);
     }
 
     fn steer(&mut self, asked: SteerRoom) {

@@ -1,20 +1,21 @@
 //! Newcomers and the lobby: who gets which room, by wish or by ticket; the same rules over WebSocket and over HTTP.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use rustc_hash::FxHashMap;
 use tickwire_shared::Profile;
 use tickwire_shared::protocol::close::CloseReason;
 use tracing::debug;
 
 use super::{Control, random_seed};
 use crate::config::LobbyConfig;
-use crate::handover::{LinkAddress, OpenRoom, RoomId, RoomOptions, ToReactor, ToTick};
+use crate::handover::{LinkAddress, OpenRoom, RoomId, RoomOptions, StayId, ToReactor, ToTick};
 use crate::lobby::tickets::Ticket;
 use crate::lobby::wish::{Which, Wish};
 use crate::lobby::{NoPlace, Placement, Sought};
 use crate::metrics::{Counter, Metrics};
+use crate::net::proxy::Network;
 use crate::net::rate::{Meter, Rate};
 
 /// Addresses whose creations are counted; beyond them those that are at rest are forgotten.
@@ -23,18 +24,23 @@ const ADDRESSES_MAX: usize = 16 * 1024;
 /// Who created how many rooms lately.
 #[derive(Debug)]
 pub struct Creations {
-    meters: FxHashMap<IpAddr, Meter>,
+    exempt: Vec<Network>,
+    /// Keyed by strangers, so with a hash that they cannot predict.
+    meters: HashMap<IpAddr, Meter>,
     since: Instant,
 }
 
-impl Default for Creations {
-    fn default() -> Self {
-        Self { meters: FxHashMap::default(), since: Instant::now() }
-    }
-}
-
 impl Creations {
+    /// Nobody yet; addresses that are `exempt` create as many as they like.
+    #[must_use]
+    pub fn new(exempt: Vec<Network>) -> Self {
+        Self { exempt, meters: HashMap::new(), since: Instant::now() }
+    }
+
     fn allows(&mut self, ip: IpAddr, per_minute: u32) -> bool {
+        if self.exempt.iter().any(|network| network.contains(ip)) {
+            return true;
+        }
         // a clock that runs a sixtieth as fast makes seconds of minutes
         let now = u64::try_from(self.since.elapsed().as_micros() / 60).unwrap_or(u64::MAX);
         if self.meters.len() >= ADDRESSES_MAX {
@@ -70,8 +76,11 @@ pub(super) enum Why {
     Wish,
     Creation,
     Creations,
+    Codes,
     Options,
     Ticket,
+    Unopened,
+    RoomFailed,
 }
 
 impl Why {
@@ -81,6 +90,8 @@ impl Why {
                 CloseReason::TryLater
             }
             Self::Wish => CloseReason::InvalidData,
+            Self::Codes => CloseReason::Policy,
+            Self::RoomFailed => CloseReason::RoomFailed,
             _ => CloseReason::Refused,
         }
     }
@@ -92,9 +103,10 @@ impl Why {
             Self::NoPlace(NoPlace::NoRoom | NoPlace::NoCode | NoPlace::OtherGame) => &metrics.joins_nowhere,
             Self::NoPlace(NoPlace::RoomFull) => &metrics.joins_room_full,
             Self::NoPlace(NoPlace::Locked) => &metrics.joins_locked,
-            Self::NoPlace(NoPlace::TooMany | NoPlace::Impossible) | Self::Wish | Self::Options => {
-                &metrics.joins_unclear
-            }
+            Self::NoPlace(NoPlace::TooMany) | Self::Wish | Self::Options => &metrics.joins_unclear,
+            Self::Codes => &metrics.joins_after_wrong_codes,
+            Self::Unopened => &metrics.joins_unwanted,
+            Self::RoomFailed => &metrics.joins_too_late,
             Self::Draining => &metrics.joins_draining,
             Self::Creation | Self::Creations => &metrics.joins_creating,
             Self::Ticket => &metrics.joins_with_void_ticket,
@@ -113,17 +125,20 @@ pub(super) fn turned_away(why: Why, text: impl Into<String>) -> TurnedAway {
 }
 
 impl Control {
-    /// Somebody wants a seat of a game.
+    /// Somebody wants a seat of a game; gives its stay, if it is sent to one.
     pub(super) fn place(
         &mut self,
         (link, ip): (LinkAddress, IpAddr),
         game: usize,
         profile: Profile,
         (wish, kept): (&Wish, Option<RoomId>),
-    ) {
+    ) -> Option<StayId> {
         match self.find(ip, game, (wish, kept)) {
-            Ok(placement) => self.seat((link, ip), game, placement, profile, wish.spectate),
-            Err(away) => self.turn_away(link, &away),
+            Ok(placement) => Some(self.seat((link, ip), game, placement, profile, wish.spectate)),
+            Err(away) => {
+                self.turn_away(link, &away);
+                None
+            }
         }
     }
 
@@ -145,7 +160,12 @@ impl Control {
         if self.drain.is_on() { Err(turned_away(Why::Draining, text)) } else { Ok(()) }
     }
 
+    /// Takes a ticket, which is void then; not that of a room that the operator has locked.
     pub(super) fn redeem(&mut self, pass: &str) -> Result<Ticket, TurnedAway> {
+        if self.tickets.room_of(pass, Instant::now()).is_some_and(|room| self.lobby.is_barred(room)) {
+            let text = "the operator has locked the room of this ticket: nobody joins it now";
+            return Err(turned_away(Why::NoPlace(NoPlace::Locked), text));
+        }
         let void = || turned_away(Why::Ticket, "this ticket is not good (any more): it was used, or its time is over");
         self.tickets.redeem(pass, Instant::now()).ok_or_else(void)
     }
@@ -158,7 +178,10 @@ impl Control {
                 self.give_back(room);
                 Err(NoPlace::OtherGame.into())
             }
-            (None, _) => Err(turned_away(Why::NoPlace(NoPlace::NoRoom), "the room of this ticket has ended")),
+            (None, _) => Err(match self.promises.reason_of(room) {
+                Some(reason) => turned_away(Why::Unopened, reason),
+                None => turned_away(Why::NoPlace(NoPlace::NoRoom), "the room of this ticket has ended"),
+            }),
         }
     }
 
@@ -190,8 +213,16 @@ impl Control {
                 return Err(turned_away(Why::Creations, text));
             }
         }
+        if matches!(wish.which, Which::Code(_)) && !self.codes.may_try(ip, Instant::now()) {
+            let text = "too many wrong codes from your address; try again in a minute";
+            return Err(turned_away(Why::Codes, text));
+        }
         let load = self.load();
-        let placement = self.lobby.place(Sought { game, which: &wish.which, seats }, &load)?;
+        let placed = self.lobby.place(Sought { game, which: &wish.which, seats }, &load);
+        if placed == Err(NoPlace::NoCode) {
+            self.codes.failed(ip, Instant::now());
+        }
+        let placement = placed?;
         if placement.new
             && let Which::Fitting { conditions, .. } = &wish.which
             && !conditions.is_empty()
@@ -246,11 +277,12 @@ impl Control {
         placement: Placement,
         profile: Profile,
         spectates: bool,
-    ) {
+    ) -> StayId {
         let Placement { room, thread, .. } = placement;
         let (stay, pass) = self.directory.enter(room, thread);
         self.reception.enter(stay, profile.account.as_deref(), (ip, game), (room, thread, spectates));
         self.threads[thread].send(ToTick::Join { room, link, profile, spectates, stay, pass });
+        stay
     }
 
     /// A seat that was kept is free; the room of the last one ends.
@@ -277,5 +309,74 @@ impl Control {
 
     pub(super) fn count_turned_away(&self, why: Why) {
         why.counter(&self.metrics).one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CLOSE_TEXT_MAX_BYTES;
+
+    /// Breaks when there is a reason more: add it below.
+    fn is_listed(why: Why) {
+        match why {
+            Why::NoPlace(
+                NoPlace::Full
+                | NoPlace::Overloaded
+                | NoPlace::NoRoom
+                | NoPlace::NoCode
+                | NoPlace::OtherGame
+                | NoPlace::RoomFull
+                | NoPlace::Locked
+                | NoPlace::TooMany,
+            )
+            | Why::Draining
+            | Why::Wish
+            | Why::Creation
+            | Why::Creations
+            | Why::Codes
+            | Why::Options
+            | Why::Ticket
+            | Why::Unopened
+            | Why::RoomFailed => {}
+        }
+    }
+
+    #[test]
+    fn every_reason_has_a_close_code_a_status_and_a_counter_and_its_words_fit_into_a_close_frame() {
+        let no_place = [
+            NoPlace::Full,
+            NoPlace::Overloaded,
+            NoPlace::NoRoom,
+            NoPlace::NoCode,
+            NoPlace::OtherGame,
+            NoPlace::RoomFull,
+            NoPlace::Locked,
+            NoPlace::TooMany,
+        ];
+        for words in no_place.map(|no_place| no_place.to_string()) {
+            assert!(words.contains(' ') && words.len() <= CLOSE_TEXT_MAX_BYTES, "{words}");
+        }
+        let others = [
+            Why::Draining,
+            Why::Wish,
+            Why::Creation,
+            Why::Creations,
+            Why::Codes,
+            Why::Options,
+            Why::Ticket,
+            Why::Unopened,
+            Why::RoomFailed,
+        ];
+        let metrics = Metrics::default();
+        for why in no_place.map(Why::NoPlace).into_iter().chain(others) {
+            is_listed(why);
+            why.counter(&metrics).one();
+            assert!(why.close_reason() != CloseReason::Done && (400..600).contains(&why.status()), "{why:?}");
+        }
+        let counted = metrics.exposition();
+        let counted = counted.lines().filter(|line| line.starts_with("tickwire_joins_refused_total{"));
+        let sum: u64 = counted.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum();
+        assert_eq!(sum, 17, "each is counted once, and as a refused join");
     }
 }

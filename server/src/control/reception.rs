@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use tickwire_shared::JoinRequest;
+use tickwire_shared::protocol::close::CloseReason;
 
 use super::Control;
 use super::places::{TurnedAway, Why, turned_away};
@@ -27,12 +28,26 @@ impl Control {
             Ok(known) => known,
             Err(away) => return self.turn_away(link, &away),
         };
-        // whoever wishes for something gets that, and no seat that its account has elsewhere
-        let is_choosy = kept.is_some() || wish != Wish::default();
-        let receive = |shown| self.reception.receive((shown, &request.name), game, is_choosy, arrival);
+        let lobby = &self.lobby;
+        let is_content = |sitting: &Sitting| {
+            let leads_there =
+                kept.map_or_else(|| lobby.leads_to(&wish.which, sitting.room), |kept| kept == sitting.room);
+            leads_there && sitting.spectates == wish.spectate
+        };
+        let receive = |shown| self.reception.receive((shown, &request.name), game, is_content, arrival);
         match known.and_then(receive) {
-            Ok(Received::Newcomer(profile)) => self.place((link, ip), game, profile, (&wish, kept)),
-            Ok(Received::Second(sitting)) => self.take_over((link, ip), sitting),
+            Ok(Received::Newcomer(profile)) => {
+                self.place((link, ip), game, profile, (&wish, kept));
+            }
+            Ok(Received::Second(sitting)) => {
+                kept.into_iter().for_each(|room| self.give_back(room));
+                self.take_over((link, ip), sitting);
+            }
+            Ok(Received::Moves(profile, before)) => {
+                if let Some(stay) = self.place((link, ip), game, profile, (&wish, kept)) {
+                    self.reception.moves(stay, before);
+                }
+            }
             Err(denied) => {
                 kept.into_iter().for_each(|room| self.give_back(room));
                 self.deny(link, denied);
@@ -57,7 +72,7 @@ impl Control {
     }
 
     /// The second device of an account gets its seat, which may just have come to its end: then it is told to come again.
-    fn take_over(&mut self, (link, ip): (LinkAddress, IpAddr), Sitting { stay, room, thread }: Sitting) {
+    fn take_over(&mut self, (link, ip): (LinkAddress, IpAddr), Sitting { stay, room, thread, .. }: Sitting) {
         let Some(pass) = self.directory.take_over(stay) else {
             let text = "your seat of another device has just ended; try again";
             return self.turn_away(link, &turned_away(Why::NoPlace(NoPlace::NoRoom), text));
@@ -66,6 +81,13 @@ impl Control {
         self.metrics.seats_taken_over.one();
         self.tell_of_drain(link);
         self.threads[thread].send(ToTick::TakeOver { room, link, pass });
+    }
+
+    /// Somebody has its seat. One that its account had elsewhere ends now: who gets none keeps what it has.
+    pub(super) fn seated(&mut self, stay: StayId) {
+        let Some(Sitting { stay, room, thread, .. }) = self.reception.seated(stay) else { return };
+        let (reason, text) = (CloseReason::TakenOver, "your account plays in another room now".to_owned());
+        self.threads[thread].send(ToTick::Expel { room, stay, reason, text });
     }
 
     /// Closes a connection for what the reception has said.
@@ -125,8 +147,9 @@ impl Control {
             }
             AdminCall::Ban { whom, reason, for_s, answer } => {
                 let banned = self.reception.ban(whom, &reason, for_s).map(|(banned, sitting)| {
-                    for Sitting { stay, room, thread } in sitting {
-                        self.threads[thread].send(ToTick::Expel { room, stay, text: banned.ban.words() });
+                    for Sitting { stay, room, thread, .. } in sitting {
+                        let (reason, text) = (CloseReason::Refused, banned.ban.words());
+                        self.threads[thread].send(ToTick::Expel { room, stay, reason, text });
                     }
                     banned
                 });

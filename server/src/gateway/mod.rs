@@ -14,10 +14,11 @@ use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::TickInput;
 use tickwire_shared::protocol::{SUBPROTOCOL, ServerMessage};
 use tickwire_shared::{Leave, Tick};
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::handover::{Batch, LinkAddress, Post, RoomInput, SeatAddress, Seated, ToControl, ToReactor, ToTick, Told};
 use crate::metrics::Metrics;
+use crate::net::complaints::Sample;
 use crate::net::http_head::RequestHead;
 use crate::net::{CloseCause, Handler, HttpRefusal, Io, LinkId, MessageKind, PlainStream};
 use crate::session::{HostTerms, Session, Verdict};
@@ -63,6 +64,8 @@ pub struct Gateway {
     unheard: FxHashMap<LinkId, (Tick, Instant)>,
     /// Of the sessions, those in JSON.
     json: JsonLinks,
+    /// When the log has heard of refusals.
+    refused: FxHashMap<CloseReason, Sample>,
 }
 
 impl Gateway {
@@ -82,6 +85,7 @@ impl Gateway {
             inputs: Vec::new(),
             unheard: FxHashMap::default(),
             json: JsonLinks::default(),
+            refused: FxHashMap::default(),
         }
     }
 
@@ -159,7 +163,12 @@ impl Gateway {
         }
         io.close(link, reason.code(), text);
         self.metrics.sessions_refused.of(reason).one();
-        debug!(link = link.0, code = reason.code(), text, "session refused");
+        let code = reason.code();
+        debug!(link = link.0, code, text, "session refused");
+        // strangers cause them: of each code some
+        if let Some(refused) = self.refused.entry(reason).or_default().due(io.now()) {
+            info!(link = link.0, code, text, refused, "sessions are refused or ended; this is the last of them");
+        }
         if let Some(seat) = seat {
             self.free(link, seat, Leave::Removed);
         }

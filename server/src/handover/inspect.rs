@@ -15,6 +15,10 @@ pub struct Inspect {
     pub area: Option<[f32; 4]>,
     /// Entities in the answer, at most. When there are more, some of all parts are left out.
     pub max: usize,
+    /// Seats in the answer, at most; that which was asked for is one more.
+    pub seats_max: usize,
+    /// Only seats behind this one.
+    pub seats_after: Option<SeatId>,
 }
 
 /// A room between two ticks.
@@ -38,7 +42,9 @@ pub struct Inspection {
     pub entities: Vec<InspectedEntity>,
     /// Their lanes, one after another.
     pub lanes: Vec<u32>,
-    /// Who sits there.
+    /// How many sit there.
+    pub seats_total: usize,
+    /// Those that are told.
     pub seats: Vec<InspectedSeat>,
     /// Channels that the client of the asked seat holds; none when nobody was asked for, or nobody sits there.
     pub held: Option<Vec<InspectedChannel>>,

@@ -1,12 +1,23 @@
 //! What the public HTTP API asks of the lobby. Each question carries the way back; whoever asked may have given up.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+/// A group's name: 128 random bits, since whoever knows it gets its seats.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupId(pub u128);
+
+impl fmt::Debug for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GroupId(..)")
+    }
+}
+
 /// One question.
-#[derive(Debug)]
 pub struct LobbyCall {
     /// From this address.
     pub ip: IpAddr,
@@ -16,6 +27,18 @@ pub struct LobbyCall {
     pub asked: LobbyAsk,
     /// The answer goes here.
     pub answer: oneshot::Sender<LobbyAnswer>,
+}
+
+impl fmt::Debug for LobbyCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bearer = self.bearer.as_ref().map(|_| "..");
+        let Self { ip, asked, .. } = self;
+        f.debug_struct("LobbyCall")
+            .field("ip", ip)
+            .field("bearer", &bearer)
+            .field("asked", asked)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What can be asked.
@@ -53,12 +76,36 @@ pub enum LobbyAsk {
         players: usize,
     },
     /// How far is that group?
-    Queued(u64),
+    Queued(GroupId),
     /// It does not want to any more.
-    Unqueue(u64),
+    Unqueue(GroupId),
     /// A word that stands for who is asking.
     Ticket,
 }
 
+/// What is answered.
+#[derive(Clone, PartialEq, Debug)]
+pub enum LobbyTold {
+    /// This.
+    Value(Value),
+    /// The same, written already, for all who ask.
+    Written(Arc<[u8]>),
+}
+
 /// The answer as JSON, or why there is none: an HTTP status and a sentence.
-pub type LobbyAnswer = Result<Value, (u16, String)>;
+pub type LobbyAnswer = Result<LobbyTold, (u16, String)>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_logged_of_a_question_opens_nothing() {
+        let (answer, _answered) = oneshot::channel();
+        let asked = LobbyAsk::Queued(GroupId(77_000_077));
+        let call = LobbyCall { ip: [192, 0, 2, 1].into(), bearer: Some("secret".to_owned()), asked, answer };
+        let told = format!("{call:?}");
+        assert!(told.contains("192.0.2.1") && told.contains("bearer: Some"), "{told}");
+        assert!(!told.contains("secret") && !told.contains("77000077"), "{told}");
+    }
+}

@@ -195,7 +195,9 @@ pub struct RoomReport {
     pub rate_hz: u16,
     /// Seats in all.
     pub seats: usize,
-    /// Who sits where: names, and accounts of those who have one.
+    /// How many sit there.
+    pub players_total: usize,
+    /// Who sits where: names, and accounts of those who have one; of many the first thousand.
     pub players: Vec<(SeatId, String, Option<String>)>,
     /// Length of a tick: a running mean.
     pub tick_mean: Duration,

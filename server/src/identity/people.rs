@@ -1,6 +1,7 @@
 //! Who sits where: accounts and addresses of all stays, so that an account has no more seats than it may, is found by
 //! its second device, and goes when it is banned.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub struct Person {
     pub game: usize,
     /// It only looks on.
     pub spectates: bool,
+    /// The seat that it leaves when it has this one.
+    pub before: Option<Sitting>,
 }
 
 /// A stay and its place.
@@ -34,14 +37,22 @@ pub struct Sitting {
     pub room: RoomId,
     /// Index of its tick thread.
     pub thread: usize,
+    /// It only looks on.
+    pub spectates: bool,
+}
+
+impl Person {
+    fn sitting(&self, stay: StayId) -> Sitting {
+        Sitting { stay, room: self.room, thread: self.thread, spectates: self.spectates }
+    }
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct People {
     by_stay: FxHashMap<StayId, Person>,
-    /// Accounts are believed before they come here, so nobody chooses the keys.
-    by_account: FxHashMap<Arc<str>, Vec<StayId>>,
+    /// Keyed by what strangers have called themselves at the sign-in, so with a hash that they cannot predict.
+    by_account: HashMap<Arc<str>, Vec<StayId>>,
 }
 
 impl People {
@@ -51,6 +62,18 @@ impl People {
             self.by_account.entry(Arc::clone(account)).or_default().push(stay);
         }
         self.by_stay.insert(stay, person);
+    }
+
+    /// Somebody is to leave another seat as soon as it has this one.
+    pub fn moves(&mut self, stay: StayId, before: Sitting) {
+        if let Some(person) = self.by_stay.get_mut(&stay) {
+            person.before = Some(before);
+        }
+    }
+
+    /// Somebody has its seat: the one that it leaves, if there is one.
+    pub fn seated(&mut self, stay: StayId) -> Option<Sitting> {
+        self.by_stay.get_mut(&stay)?.before.take()
     }
 
     /// Somebody comes back, perhaps from somewhere else.
@@ -90,21 +113,19 @@ impl People {
         self.by_account.get(account).map_or(0, Vec::len)
     }
 
-    /// The newest seat of an account in a game, but those from which it only looks on.
+    /// The newest seat of an account in a game, be it that it plays or looks on.
     #[must_use]
     pub fn sitting(&self, account: &str, game: usize) -> Option<Sitting> {
         let stays = self.by_account.get(account)?;
         stays.iter().rev().find_map(|stay| {
-            let person = self.by_stay.get(stay).filter(|person| person.game == game && !person.spectates)?;
-            Some(Sitting { stay: *stay, room: person.room, thread: person.thread })
+            let person = self.by_stay.get(stay).filter(|person| person.game == game)?;
+            Some(person.sitting(*stay))
         })
     }
 
     /// All of whom this is true.
     pub fn all(&self, is_meant: impl Fn(&Person) -> bool) -> Vec<Sitting> {
-        let sitting = |(stay, person): (&StayId, &Person)| {
-            is_meant(person).then_some(Sitting { stay: *stay, room: person.room, thread: person.thread })
-        };
+        let sitting = |(stay, person): (&StayId, &Person)| is_meant(person).then_some(person.sitting(*stay));
         self.by_stay.iter().filter_map(sitting).collect()
     }
 }
@@ -115,7 +136,15 @@ mod tests {
 
     fn person(account: Option<&str>, game: usize, room: u64) -> Person {
         let ip = "203.0.113.7".parse().unwrap();
-        Person { account: account.map(Into::into), ip, room: RoomId(room), thread: 0, game, spectates: false }
+        Person {
+            account: account.map(Into::into),
+            ip,
+            room: RoomId(room),
+            thread: 0,
+            game,
+            spectates: false,
+            before: None,
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub enum Received {
     Newcomer(Profile),
     /// Its account has one: that is to be taken over.
     Second(Sitting),
+    /// It needs one elsewhere; when it has that, the one that its account has is to end.
+    Moves(Profile, Sitting),
 }
 
 /// Somebody who may not.
@@ -67,7 +69,7 @@ pub struct Reception {
     second_device: SecondDevice,
 }
 
-/// DeniedFor there is no reception.
+/// Why there is no reception.
 #[derive(Debug, Error)]
 pub enum ReceptionError {
     /// There is something wrong with the keys of passes.
@@ -125,7 +127,8 @@ impl Reception {
         &self.passes
     }
 
-    /// Somebody who is known, and says a name, wants into a room of this game; `is_choosy` when it is not content with the seat that its account has.
+    /// Somebody who is known, and says a name, wants into a room of this game; `is_content` says whether with a seat that
+    /// its account has.
     ///
     /// # Errors
     /// It may not, with the reason.
@@ -133,14 +136,18 @@ impl Reception {
         &mut self,
         (shown, name): (Shown, &str),
         game: usize,
-        is_choosy: bool,
+        is_content: impl Fn(&Sitting) -> bool,
         arrival: Arrival,
     ) -> Result<Received, Denied> {
         self.check_ban(shown.account.as_deref(), arrival)?;
+        let mut moves = None;
         if let Some(account) = &shown.account {
-            let sitting = self.people.sitting(account, game).filter(|_| !is_choosy);
+            let sitting = self.people.sitting(account, game);
             match (sitting, self.second_device) {
-                (Some(sitting), SecondDevice::TakesOver) => return Ok(Received::Second(sitting)),
+                (Some(sitting), SecondDevice::TakesOver) if is_content(&sitting) => {
+                    return Ok(Received::Second(sitting));
+                }
+                (Some(sitting), SecondDevice::TakesOver) => moves = Some(sitting),
                 (Some(_), SecondDevice::Refused) => {
                     let text = "your account plays this game on another device: leave there first".to_owned();
                     return Err(Denied { reason: CloseReason::Refused, why: DeniedFor::SecondDevice, text });
@@ -148,6 +155,7 @@ impl Reception {
                 _ => {}
             }
             let (seats, max) = (self.people.seats_of(account), self.account_seats_max);
+            let seats = seats - usize::from(moves.is_some());
             if max > 0 && seats >= max {
                 let text = format!("your account has {seats} seats here, and may have {max}: leave one of them first");
                 return Err(Denied { reason: CloseReason::Refused, why: DeniedFor::AccountSeats, text });
@@ -156,7 +164,10 @@ impl Reception {
         let Shown { account, name: known, claims } = shown;
         let mut profile = Profile::named(known.as_deref().filter(|known| !known.is_empty()).unwrap_or(name));
         (profile.account, profile.claims) = (account, claims);
-        Ok(Received::Newcomer(profile))
+        Ok(match moves {
+            Some(sitting) => Received::Moves(profile, sitting),
+            None => Received::Newcomer(profile),
+        })
     }
 
     /// Whose pass this is, if neither that account nor the address is banned; an address that has shown too many wrong
@@ -204,8 +215,18 @@ impl Reception {
         (ip, game): (IpAddr, usize),
         (room, thread, spectates): (RoomId, usize, bool),
     ) {
-        let person = Person { account: account.map(Into::into), ip, room, thread, game, spectates };
+        let person = Person { account: account.map(Into::into), ip, room, thread, game, spectates, before: None };
         self.people.enter(stay, person);
+    }
+
+    /// Somebody is to leave another seat as soon as it has this one.
+    pub fn moves(&mut self, stay: StayId, before: Sitting) {
+        self.people.moves(stay, before);
+    }
+
+    /// Somebody has its seat: the one that it leaves, if there is one.
+    pub fn seated(&mut self, stay: StayId) -> Option<Sitting> {
+        self.people.seated(stay)
     }
 
     /// Another device has taken a seat over, perhaps from somewhere else.
@@ -281,7 +302,7 @@ mod tests {
         let mut reception = Reception::open(&IdentityConfig::default(), None, &[]).unwrap();
         let (home, away) = (from("198.51.100.1"), from("203.0.113.7"));
         let shown = reception.known("", home).unwrap();
-        let received = reception.receive((shown, "ann"), 0, false, home);
+        let received = reception.receive((shown, "ann"), 0, |_| true, home);
         assert_eq!(received, Ok(Received::Newcomer(Profile::named("ann"))));
         reception.enter(StayId(1), None, (home.ip, 0), (RoomId(1), 0, false));
         let (banned, sitting) = reception.ban(Whom::Address("203.0.113.0/24".parse().unwrap()), "", None).unwrap();

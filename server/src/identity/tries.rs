@@ -1,4 +1,4 @@
-//! Wrong passes of each address: whoever shows too many is not heard for a while.
+//! Wrong passes of each address, or wrong codes of rooms: whoever shows too many is not heard for a while.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

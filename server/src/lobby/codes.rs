@@ -3,10 +3,10 @@
 use tracing::error;
 
 const SIGNS: &[u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
-const LENGTH: usize = 6;
+const LENGTH: usize = 8;
 
-/// A code that nobody has; none when the system gives no random numbers. There are 887 million of them: a guess finds one
-/// of a thousand rooms in 887,000 tries, each of which is a connection or a request that is limited by address.
+/// A code that nobody has; none when the system gives no random numbers. There are 853 thousand millions of them: a guess
+/// finds one of a thousand rooms in 853 million tries, and an address has `identity.failed_per_minute` of them.
 pub(super) fn new_code(is_taken: impl Fn(&str) -> bool) -> Option<String> {
     loop {
         let mut bits = [0u8; 8 * LENGTH];

@@ -14,13 +14,13 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use thiserror::Error;
-use tickwire_shared::Listing;
+use tickwire_shared::{Listing, Property};
 
 use crate::handover::RoomId;
 use crate::handover::steer::RoomLine;
 use crate::metrics::room_gauges::RoomGauges;
 use shelf::Shelf;
-use wish::{Condition, Creation, SortBy, Which, fitting_listing};
+use wish::{Condition, Creation, SortBy, Which};
 
 /// Where a client was placed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,9 +60,6 @@ pub enum NoPlace {
     /// No room has so many seats.
     #[error("no room of this game has so many seats")]
     TooMany,
-    /// No room could be as it is wished for.
-    #[error("no room can be as it is wished for; ask for something else")]
-    Impossible,
 }
 
 /// How busy the tick threads are, and how busy is too much: thousandths of their time.
@@ -96,6 +93,8 @@ struct Entry {
     code: Option<String>,
     /// The operator lets nobody in.
     is_barred: bool,
+    /// Its seats and its listing are the game's word, and not only what was expected.
+    has_told: bool,
     gauges: Arc<RoomGauges>,
 }
 
@@ -113,8 +112,17 @@ impl Entry {
         self.code.is_none() && !self.listing.is_hidden()
     }
 
+    fn fits(&self, conditions: &BTreeMap<String, Condition>) -> bool {
+        conditions.iter().all(|(name, condition)| condition.fits(self.listing.get(name)))
+    }
+
     fn takes_anybody(&self) -> bool {
         self.is_listed() && !self.is_locked() && self.free() > 0
+    }
+
+    fn listed(&self, room: RoomId, game: &'static str) -> ListedRoom<'_> {
+        let (taken, seats, locked) = (self.taken, self.seats, self.is_locked());
+        ListedRoom { room, game, taken, seats, locked, properties: self.listing.properties() }
     }
 
     fn line(&self, room: RoomId, game: &'static str) -> RoomLine {
@@ -131,6 +139,23 @@ impl Entry {
             figures: self.gauges.figures(),
         }
     }
+}
+
+/// A room as everybody may see it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ListedRoom<'a> {
+    /// Which.
+    pub room: RoomId,
+    /// Its game's name.
+    pub game: &'static str,
+    /// Seats that are taken or promised.
+    pub taken: usize,
+    /// Seats in all.
+    pub seats: usize,
+    /// Nobody joins.
+    pub locked: bool,
+    /// By which people find it.
+    pub properties: &'a BTreeMap<String, Property>,
 }
 
 /// What is looked for.
@@ -177,7 +202,9 @@ impl Lobby {
     /// There is no place, for the reason given.
     pub fn place(&mut self, sought: Sought<'_>, load: &Load) -> Result<Placement, NoPlace> {
         match sought.which {
-            Which::Fitting { conditions, sort } => self.place_fitting(&sought, (conditions, sort), load),
+            Which::Fitting { conditions, sort, listing } => {
+                self.place_fitting(&sought, (conditions, sort), listing, load)
+            }
             Which::Room(room) => self.place_in(*room, &sought, load).and_then(|placement| match placement {
                 Some(placement) => Ok(placement),
                 None => Err(NoPlace::NoRoom),
@@ -219,12 +246,10 @@ impl Lobby {
         &mut self,
         sought: &Sought<'_>,
         (conditions, sort): (&BTreeMap<String, Condition>, &[SortBy]),
+        listing: &Listing,
         load: &Load,
     ) -> Result<Placement, NoPlace> {
-        let fits = |entry: &Entry| {
-            entry.free() >= sought.seats
-                && conditions.iter().all(|(name, condition)| condition.fits(entry.listing.get(name)))
-        };
+        let fits = |entry: &Entry| entry.free() >= sought.seats && entry.fits(conditions);
         let is_free = |entry: &Entry| load.of(entry.thread) < load.joins_max_permille;
         let found = {
             // of equally full rooms the oldest
@@ -239,8 +264,8 @@ impl Lobby {
         if let Some(room) = found {
             return self.take(room, sought, load);
         }
-        let listing = fitting_listing(conditions).map_err(|_| NoPlace::Impossible)?;
-        let placed = self.place_new(sought, &Creation { listing, ..Creation::default() }, load);
+        let creation = Creation { listing: listing.clone(), ..Creation::default() };
+        let placed = self.place_new(sought, &creation, load);
         let has_space =
             || self.rooms.values().any(|entry| entry.game == sought.game && entry.takes_anybody() && fits(entry));
         if placed == Err(NoPlace::Full) && has_space() { Err(NoPlace::Overloaded) } else { placed }
@@ -275,7 +300,17 @@ impl Lobby {
         let (game, listing) = (sought.game, creation.listing.clone());
         self.rooms.insert(
             room,
-            Entry { game, thread, seats, taken: 0, listing, code, is_barred: false, gauges: Arc::default() },
+            Entry {
+                game,
+                thread,
+                seats,
+                taken: 0,
+                listing,
+                code,
+                is_barred: false,
+                has_told: false,
+                gauges: Arc::default(),
+            },
         );
         self.change(room, |entry| entry.taken = sought.seats);
         Ok(Placement { room, thread, new: true })
@@ -315,7 +350,36 @@ impl Lobby {
 
     /// A room tells how many seats it has, and what is to be shown of it.
     pub fn listed(&mut self, room: RoomId, seats: usize, listing: Listing) {
-        self.change(room, |entry| (entry.seats, entry.listing) = (seats, listing));
+        self.change(room, |entry| (entry.seats, entry.listing, entry.has_told) = (seats, listing, true));
+    }
+
+    /// Whether a room has told how many seats it has: before that none should be promised.
+    #[must_use]
+    pub fn has_told(&self, room: RoomId) -> bool {
+        self.rooms.get(&room).is_some_and(|entry| entry.has_told)
+    }
+
+    /// How many seats a room has, when that is fewer than are taken or promised.
+    #[must_use]
+    pub fn is_overbooked(&self, room: RoomId) -> Option<usize> {
+        self.rooms.get(&room).filter(|entry| entry.taken > entry.seats).map(|entry| entry.seats)
+    }
+
+    /// Whether who sits in a room is where this leads.
+    #[must_use]
+    pub fn leads_to(&self, which: &Which, room: RoomId) -> bool {
+        match which {
+            Which::Fitting { conditions, .. } => self.rooms.get(&room).is_some_and(|entry| entry.fits(conditions)),
+            Which::Room(wished) => *wished == room,
+            Which::Code(code) => self.by_code.get(code) == Some(&room),
+            Which::New(_) => false,
+        }
+    }
+
+    /// Whether the operator lets nobody into a room.
+    #[must_use]
+    pub fn is_barred(&self, room: RoomId) -> bool {
+        self.rooms.get(&room).is_some_and(|entry| entry.is_barred)
     }
 
     /// The operator lets nobody into a room, or does again; tells whether there is such a room.
@@ -375,15 +439,18 @@ impl Lobby {
         conditions: &BTreeMap<String, Condition>,
         sort: &[SortBy],
         max: usize,
-    ) -> Vec<RoomLine> {
-        let fits = |entry: &Entry| {
-            let as_wished = conditions.iter().all(|(name, condition)| condition.fits(entry.listing.get(name)));
-            entry.game == game && entry.is_listed() && as_wished
-        };
+    ) -> Vec<ListedRoom<'_>> {
+        let fits = |entry: &Entry| entry.game == game && entry.is_listed() && entry.fits(conditions);
         let mut found: Vec<(RoomId, &Entry)> =
             self.rooms.iter().map(|(room, entry)| (*room, entry)).filter(|(_, entry)| fits(entry)).collect();
-        found.sort_by(|a, b| shelf::compare(sort, *a, *b));
-        found.into_iter().take(max).map(|(room, entry)| entry.line(room, self.shelves[game].name)).collect()
+        let order = |a: &(RoomId, &Entry), b: &(RoomId, &Entry)| shelf::compare(sort, *a, *b);
+        if (1..found.len()).contains(&max) {
+            found.select_nth_unstable_by(max, order);
+            found.truncate(max);
+        }
+        found.sort_unstable_by(order);
+        let name = self.shelves[game].name;
+        found.into_iter().take(max).map(|(room, entry)| entry.listed(room, name)).collect()
     }
 
     /// The games, with how many rooms and taken seats each has.

@@ -6,14 +6,12 @@ use std::time::{Duration, Instant};
 
 use tickwire_shared::Profile;
 
+use crate::handover::lobby_call::GroupId;
+
 /// Who has not asked for so long has gone.
 const SILENT: Duration = Duration::from_secs(45);
 /// Most players that the queue brings together, and so how many neighbours in skill are looked at on each side of a group.
 pub const PLAYERS_MAX: usize = 64;
-
-/// A group's name: 64 random bits, since whoever knows it gets its seats.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct GroupId(pub u64);
 
 /// How far apart groups may be.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -110,7 +108,9 @@ impl Queue {
         if self.groups.len() >= self.max {
             return None;
         }
-        let id = GroupId(getrandom::u64().ok()?);
+        let mut bits = [0u8; 16];
+        getrandom::fill(&mut bits).ok()?;
+        let id = GroupId(u128::from_le_bytes(bits));
         let waiting = Waiting { group, since: now, asked: now, seated: None };
         // a name that is in use is drawn once in more times than there are
         self.groups.insert(id, waiting).is_none().then_some(id)

@@ -1,7 +1,7 @@
 //! Tickets: single-use words of 256 random bits that stand for a promise, until a moment. Owned by one thread; kept as
 //! hashes only, so that whoever reads the memory of this table has none of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -47,8 +47,8 @@ pub enum TicketError {
 pub struct Tickets {
     by_hash: FxHashMap<TicketHash, (Ticket, Instant)>,
     by_expiry: BTreeSet<(Instant, TicketHash)>,
-    /// Without those at zero.
-    by_address: FxHashMap<IpAddr, usize>,
+    /// Without those at zero. Keyed by strangers, so with a hash that they cannot predict.
+    by_address: HashMap<IpAddr, usize>,
     max: usize,
 }
 
@@ -56,7 +56,7 @@ impl Tickets {
     /// None yet; at most `max` that are good at a time.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { by_hash: FxHashMap::default(), by_expiry: BTreeSet::new(), by_address: FxHashMap::default(), max }
+        Self { by_hash: FxHashMap::default(), by_expiry: BTreeSet::new(), by_address: HashMap::new(), max }
     }
 
     /// Whether a pass is of this kind, good or not.
@@ -97,6 +97,13 @@ impl Tickets {
         self.by_expiry.remove(&(expires, hash));
         self.forget(&ticket);
         Some(ticket)
+    }
+
+    /// The room that a ticket keeps a seat in, if it is good and does.
+    #[must_use]
+    pub fn room_of(&self, text: &str, now: Instant) -> Option<RoomId> {
+        let (ticket, _) = self.by_hash.get(&hash(text)).filter(|(_, expires)| *expires > now)?;
+        ticket.room
     }
 
     /// The next ticket whose time is over: what it promised is free again.

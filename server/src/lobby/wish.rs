@@ -19,6 +19,8 @@ use crate::handover::RoomId;
 
 /// Most conditions, and most values of one.
 const CONDITIONS_MAX: usize = 16;
+/// What rooms can be sorted by and is no property of theirs.
+const COUNTED: [&str; 3] = ["players", "free", "age"];
 /// Most things to sort by.
 const SORTS_MAX: usize = 4;
 
@@ -36,6 +38,17 @@ pub enum WishError {
     /// Too much of something.
     #[error("the wish has too many {0}: at most {1}")]
     TooMany(&'static str, usize),
+    /// Something that the lobby counts is taken for a property.
+    #[error(
+        "the wish is not understood: {0}.{1} is counted by the lobby and no property: sort by it, or take another name"
+    )]
+    Counted(&'static str, String),
+    /// No property could be so.
+    #[error("no room can be so: where.{0} allows nothing (min above max, or no value in the list)")]
+    Never(String),
+    /// A condition is about what cannot be a property.
+    #[error("no room can be so: where: {0}")]
+    Where(ListingError),
     /// Two ways at once.
     #[error("the wish says more than one of room, code and create, or says where beside one of them: choose")]
     TwoWays,
@@ -84,6 +97,8 @@ pub enum Which {
         conditions: BTreeMap<String, Condition>,
         /// The best by these; without any the fullest.
         sort: Vec<SortBy>,
+        /// What a new room shows that fits.
+        listing: Listing,
     },
     /// This one.
     Room(RoomId),
@@ -104,7 +119,7 @@ pub struct Wish {
 
 impl Default for Wish {
     fn default() -> Self {
-        let which = Which::Fitting { conditions: BTreeMap::new(), sort: Vec::new() };
+        let which = Which::Fitting { conditions: BTreeMap::new(), sort: Vec::new(), listing: Listing::default() };
         Self { which, spectate: false }
     }
 }
@@ -164,7 +179,8 @@ impl Wish {
         } else if let Some(create) = create {
             Which::New(Box::new(creation(create)?))
         } else {
-            Which::Fitting { conditions: conditions(r#where)?, sort: sorts(sort)? }
+            let conditions = conditions(r#where)?;
+            Which::Fitting { listing: fitting_listing(&conditions)?, conditions, sort: sorts(sort)? }
         };
         Ok(Self { which, spectate })
     }
@@ -174,6 +190,9 @@ fn creation(written: WrittenCreation) -> Result<Creation, WishError> {
     let WrittenCreation { private, hidden, locked, properties, options } = written;
     let mut listing = Listing::default();
     for (name, value) in properties {
+        if COUNTED.contains(&name.as_str()) {
+            return Err(WishError::Counted("create.properties", name));
+        }
         listing.set(&name, value)?;
     }
     listing.lock(locked);
@@ -185,7 +204,13 @@ fn conditions(written: BTreeMap<String, Value>) -> Result<BTreeMap<String, Condi
     if written.len() > CONDITIONS_MAX {
         return Err(WishError::TooMany("conditions", CONDITIONS_MAX));
     }
-    written.into_iter().map(|(name, value)| Ok((name.clone(), Condition::of_json(&name, value)?))).collect()
+    let condition = |(name, value): (String, Value)| {
+        if COUNTED.contains(&name.as_str()) {
+            return Err(WishError::Counted("where", name));
+        }
+        Ok((name.clone(), Condition::of_json(&name, value)?))
+    };
+    written.into_iter().map(condition).collect()
 }
 
 fn sorts(written: Vec<String>) -> Result<Vec<SortBy>, WishError> {
@@ -255,12 +280,12 @@ impl Condition {
 /// What a new room shows that fits these conditions.
 ///
 /// # Errors
-/// No room could fit, or what is asked for is no property.
-pub fn fitting_listing(conditions: &BTreeMap<String, Condition>) -> Result<Listing, WishError> {
+/// No room could, or what is asked for is no property.
+fn fitting_listing(conditions: &BTreeMap<String, Condition>) -> Result<Listing, WishError> {
     let mut listing = Listing::default();
     for (name, condition) in conditions {
-        let example = condition.example().ok_or_else(|| WishError::Condition(name.clone()))?;
-        listing.set(name, example)?;
+        let example = condition.example().ok_or_else(|| WishError::Never(name.clone()))?;
+        listing.set(name, example).map_err(WishError::Where)?;
     }
     Ok(listing)
 }
@@ -294,14 +319,15 @@ mod tests {
     fn conditions_fit_what_they_say_and_a_new_room_fits_them() {
         let text = r#"{"where": {"map": "ice", "skill": {"min": 900, "max": 1100}, "mode": {"in": ["ffa", 2]},
                                  "hard": true, "low": {"max": 5}}, "sort": ["-players", "skill"]}"#;
-        let Which::Fitting { conditions, sort } = Wish::parse(text).expect("a wish").which else { panic!("it seeks") };
+        let Which::Fitting { conditions, sort, listing } = Wish::parse(text).expect("a wish").which else {
+            panic!("it seeks")
+        };
         assert_eq!(sort[0], SortBy { name: "players".into(), falling: true });
         let fits = |name: &str, property: Property| conditions[name].fits(Some(&property));
         assert!(fits("map", "ice".into()) && !fits("map", "lava".into()) && !fits("map", 1.into()));
         assert!(fits("skill", 900.into()) && fits("skill", 1100.into()) && !fits("skill", 1100.5.into()));
         assert!(!fits("skill", "1000".into()) && !conditions["skill"].fits(None));
         assert!(fits("mode", 2.into()) && fits("mode", "ffa".into()) && !fits("mode", "duel".into()));
-        let listing = fitting_listing(&conditions).expect("a room may be so");
         assert!(conditions.iter().all(|(name, condition)| condition.fits(listing.get(name))), "{listing:?}");
     }
 
@@ -327,7 +353,10 @@ mod tests {
         let long = format!(r#"{{"create": {{"properties": {{"map": "{}"}}}}}}"#, "x".repeat(65));
         assert!(told(&long).contains("64 bytes"));
         assert!(told(r#"{"create": {"privat": true}}"#).contains("privat"));
-        let never = BTreeMap::from([("a".to_owned(), Condition::Range(5.0, 4.0))]);
-        assert!(fitting_listing(&never).is_err());
+        for never in [r#"{"where": {"a": {"min": 5, "max": 4}}}"#, r#"{"where": {"a": {"in": []}}}"#] {
+            assert!(told(never).contains("where.a allows nothing"), "{}", told(never));
+        }
+        assert!(told(&format!(r#"{{"where": {{"{}": 1}}}}"#, "a".repeat(33))).contains("1 to 32 bytes"));
+        assert!(told(r#"{"where": {"players": 3}}"#).contains("where.players"));
     }
 }

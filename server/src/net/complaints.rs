@@ -83,14 +83,14 @@ impl Complaints {
 }
 
 /// Quoted, so that nothing in it moves the terminal.
-fn shown(bytes: &[u8]) -> String {
+pub(crate) fn shown(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     format!("{:?}", text.chars().take(SHOWN_MAX_CHARS).collect::<String>())
 }
 
 /// How often one cause was met since the log heard of it.
 #[derive(Default, Debug)]
-struct Sample(Mutex<Met>);
+pub(crate) struct Sample(Mutex<Met>);
 
 #[derive(Default, Debug)]
 struct Met {
@@ -100,7 +100,7 @@ struct Met {
 
 impl Sample {
     /// It is met once more. Some: that is to be told, for so many times.
-    fn due(&self, now: Instant) -> Option<u64> {
+    pub(crate) fn due(&self, now: Instant) -> Option<u64> {
         // a number is never half written
         let mut met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         met.count += 1;

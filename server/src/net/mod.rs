@@ -47,7 +47,7 @@
 pub mod accept;
 pub mod addresses;
 mod arrivals;
-mod complaints;
+pub(crate) mod complaints;
 mod compression;
 pub mod descriptors;
 pub mod http_head;

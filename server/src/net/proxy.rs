@@ -7,7 +7,7 @@
 //! Both are believed from configured addresses only: anybody can write them.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 pub(super) const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
@@ -70,6 +70,15 @@ impl Network {
     /// All addresses of its family.
     pub fn is_everybody(&self) -> bool {
         self.prefix == 0
+    }
+
+    /// Whom an address stands for: itself, and of IPv6 the /64 that one subscriber gets.
+    #[must_use]
+    pub fn of_subscriber(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V6(ip) => Self { ip: Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into(), prefix: 64 },
+            ip => ip.into(),
+        }
     }
 
     /// Of the same family and in the network; an IPv4 address written for IPv6 is an IPv4 address.

@@ -25,7 +25,8 @@ impl<G: Game> Room<G> {
             entities_within: 0,
             entities: Vec::new(),
             lanes: Vec::new(),
-            seats: self.seats.taken().map(|(seat, occupant)| self.inspect_seat(seat, occupant)).collect(),
+            seats_total: self.seats.taken().count(),
+            seats: self.inspect_seats(asked),
             held: None,
         };
         if let Some((_, occupant)) = self.seats.taken().find(|(seat, _)| Some(*seat) == asked.seat) {
@@ -65,6 +66,19 @@ impl<G: Game> Room<G> {
             });
             inspection.lanes.extend_from_slice(&lanes[entity.first_lane..entity.first_lane + count]);
         }
+    }
+
+    /// A part of them, and the one that is asked for wherever it sits.
+    fn inspect_seats(&self, asked: &Inspect) -> Vec<InspectedSeat> {
+        let is_behind = |(seat, _): &(SeatId, &Occupant)| asked.seats_after.is_none_or(|after| seat.0 > after.0);
+        let part = self.seats.taken().filter(is_behind).take(asked.seats_max);
+        let mut seats: Vec<InspectedSeat> = part.map(|(seat, occupant)| self.inspect_seat(seat, occupant)).collect();
+        let is_untold = |seat: &SeatId| seats.iter().all(|told| told.seat != *seat);
+        if let Some(seat) = asked.seat.filter(is_untold) {
+            let sits_there = self.seats.taken().find(|(taken, _)| *taken == seat);
+            seats.extend(sits_there.map(|(seat, occupant)| self.inspect_seat(seat, occupant)));
+        }
+        seats
     }
 
     fn inspect_seat(&self, seat: SeatId, occupant: &Occupant) -> InspectedSeat {

@@ -13,6 +13,7 @@ use crate::control::http::Plain;
 use crate::control::site::Site;
 use crate::handover::ToControl;
 use crate::lobby::queue::{Queue, Window};
+use crate::metrics::Metrics;
 use crate::room::RoomError;
 use crate::room::hosted::{Hosted, HostedGame, RoomTerms};
 use crate::session::{GameTerms, HostTerms};
@@ -96,9 +97,9 @@ pub(super) fn room_terms(config: &Config) -> RoomTerms {
 }
 
 /// What answers plain requests.
-pub(super) fn plain(site: Site, config: &Config, to_control: mpsc::Sender<ToControl>) -> Plain {
+pub(super) fn plain(site: Site, config: &Config, to_control: mpsc::Sender<ToControl>, metrics: &Arc<Metrics>) -> Plain {
     let (origins, exempt) = (config.net.origins.clone(), config.net.addresses.exempt.clone());
-    let api = Api::new(to_control, origins, config.lobby.api_requests_per_s, exempt);
+    let api = Api::new(to_control, origins, (config.lobby.api_requests_per_s, exempt), Arc::clone(metrics));
     let is_shared = !config.net.proxies.networks.is_empty();
     Plain::new(site).with_head_limits(config.net.head).with_api(api).behind_proxies(is_shared)
 }

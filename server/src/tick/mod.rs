@@ -27,6 +27,7 @@ use crate::handover::{
 use crate::metrics::Metrics;
 use crate::metrics::room_gauges::RoomGauges;
 use crate::metrics::rooms::RoomClass;
+use crate::net::rate::{Meter, Rate};
 use crate::room::hosted::{HostedGame, HostedRoom, Opening, RoomTerms};
 use crate::room::{Returned, RoomCounts, RoomError};
 use measure::{Measures, TickTimes};
@@ -58,6 +59,9 @@ pub struct TickPorts {
 /// Rooms that could not open, for those who are about to join them: their games' reasons.
 const UNOPENED_MAX: usize = 64;
 
+/// The lobby hears of one room no more often, whatever its game changes at each tick.
+const TELL_RATE: Rate = Rate { per_s: 2, burst: 2 };
+
 /// A room that runs.
 struct Running {
     room: Box<dyn HostedRoom>,
@@ -65,6 +69,8 @@ struct Running {
     game: usize,
     /// What others join it by, if it is private.
     code: Option<String>,
+    /// How often the lobby has heard of it.
+    told: Meter,
 }
 
 /// See the module.
@@ -85,9 +91,9 @@ pub struct TickThread {
     /// By game.
     fields: Vec<Fields>,
     schemas: Vec<Arc<Schema>>,
-    /// Looks into rooms that operators wait for, and when one last had its answer.
+    /// Looks into rooms that operators wait for, and from when on one has its answer.
     looks: Vec<SteerRoom>,
-    inspected: Option<Instant>,
+    inspect_again: Option<Instant>,
     measures: Measures,
     lateness: Lateness,
     complaints: Complaints,
@@ -146,7 +152,7 @@ impl TickThread {
             fields: games.iter().map(|game| fields(&**game)).collect(),
             schemas: games.iter().map(|game| Arc::new(game.schema())).collect(),
             looks: Vec::new(),
-            inspected: None,
+            inspect_again: None,
             games,
             terms: RoomTerms::default(),
             started,
@@ -245,7 +251,7 @@ impl TickThread {
                 }
                 ToTick::Resume { room, link, pass, claim } => self.resume(room, link, pass, &claim),
                 ToTick::TakeOver { room, link, pass } => self.take_over(room, link, pass),
-                ToTick::Expel { room, stay, text } => self.expel(room, stay, text),
+                ToTick::Expel { room, stay, reason, text } => self.expel(room, stay, reason, text),
                 ToTick::Lost { room, seat, link } => self.lost(room, seat, link),
                 ToTick::Leave { room, seat, link, why } => self.leave(room, seat, link, why),
                 ToTick::Command { room, seat, link, bytes } => {
@@ -276,7 +282,7 @@ impl TickThread {
         self.guarded(id, |thread| {
             let opening = Opening { room: id, seed, listing, options };
             match thread.games[game].open(opening, &thread.terms, index, reactors) {
-                Ok(room) => thread.add(id, Running { room, game, code }, gauges),
+                Ok(room) => thread.add(id, Running { room, game, code, told: Meter::default() }, gauges),
                 Err(error) => thread.refuse_to_open(id, &error),
             }
         });
@@ -302,14 +308,18 @@ impl TickThread {
             self.unopened.pop_front();
         }
         self.unopened.push_back((id, error.to_string()));
-        self.control.send(ToControl::RoomEnded(id));
+        self.control.send(ToControl::RoomUnopened { room: id, reason: error.to_string() });
     }
 
-    /// The lobby learns what there is to show of a room.
+    /// The lobby learns what there is to show of a room; what came too soon at a later tick.
     fn tell_listing(&mut self, id: RoomId) {
-        let Some(Running { room, .. }) = self.rooms.get_mut(&id) else { return };
-        let seats = room.capacity();
-        if let Some(listing) = room.take_listing() {
+        let now_us = self.started.elapsed().as_micros() as u64;
+        let Some(Running { room, told, .. }) = self.rooms.get_mut(&id) else { return };
+        let (seats, mut after) = (room.capacity(), *told);
+        if after.take(TELL_RATE, 1, now_us)
+            && let Some(listing) = room.take_listing()
+        {
+            *told = after;
             let listing = Box::new(listing.clone());
             self.control.send(ToControl::RoomListed { room: id, seats, listing });
         }
@@ -331,6 +341,7 @@ impl TickThread {
                     room.name_stay(seat, stay);
                     let pass = pass.filter(|_| room.holds_seats());
                     thread.measures.joined(id);
+                    thread.control.send(ToControl::SeatTaken(stay));
                     thread.seat(id, seat, link, pass, None);
                 }
                 Err(refusal) => {

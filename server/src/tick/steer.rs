@@ -12,8 +12,13 @@ use crate::handover::inspect::Inspect;
 use crate::handover::steer::{PartBytes, RoomReport, Steer, SteerRoom, Steered};
 use crate::handover::{LinkAddress, RoomId, StayId, ToControl, ToReactor};
 
-/// A thread looks into its rooms for operators no more often: at half a millisecond each that is 2 % of its time.
+/// A thread looks into its rooms for operators no more often, and rests so many times as long as a look took: that is 2 %
+/// of its time, however large a room is.
 const INSPECT_EVERY: Duration = Duration::from_millis(25);
+const INSPECT_REST: u32 = 50;
+
+/// Of a larger room the inspector tells the others, in pages.
+const PLAYERS_MAX: usize = 1_000;
 
 impl TickThread {
     /// Answers at once, but for looks into rooms; nothing here waits.
@@ -67,9 +72,11 @@ impl TickThread {
             tick: room.tick().0,
             rate_hz: room.rate().per_second(),
             seats: room.capacity(),
+            players_total: room.profiles().len(),
             players: room
                 .profiles()
                 .into_iter()
+                .take(PLAYERS_MAX)
                 .map(|(seat, who)| (seat, who.name.clone(), who.account.clone()))
                 .collect(),
             tick_mean: measure.tick_mean,
@@ -89,19 +96,20 @@ impl TickThread {
     /// However many look on: it is the rooms' time.
     fn inspect(&mut self, id: RoomId, asked: &Inspect, now: Instant) -> Steered {
         let Some(Running { room, game, .. }) = self.rooms.get(&id) else { return Steered::NoRoom };
-        if self.inspected.is_some_and(|last| now.saturating_duration_since(last) < INSPECT_EVERY) {
+        if self.inspect_again.is_some_and(|again| now < again) {
             return Steered::TooSoon;
         }
-        self.inspected = Some(now);
-        Steered::Inspected(Box::new(room.inspect(Arc::clone(&self.schemas[*game]), asked)))
+        let inspection = room.inspect(Arc::clone(&self.schemas[*game]), asked);
+        self.inspect_again = Some(now + (now.elapsed() * INSPECT_REST).max(INSPECT_EVERY));
+        Steered::Inspected(Box::new(inspection))
     }
 
     /// For one who may sit in a room, or have left it meanwhile.
-    pub(super) fn expel(&mut self, id: RoomId, stay: StayId, text: String) {
+    pub(super) fn expel(&mut self, id: RoomId, stay: StayId, reason: CloseReason, text: String) {
         let place = self.rooms.get(&id).and_then(|running| running.room.place_of(stay));
         if let Some((seat, link)) = place {
             self.leave(id, seat, link, Leave::Removed);
-            self.send_away(link, CloseReason::Refused, text);
+            self.send_away(link, reason, text);
         }
     }
 

@@ -124,3 +124,18 @@ fn nothing_is_banned_by_accident() {
     });
     server.stop();
 }
+
+#[test]
+fn a_ban_of_one_ipv6_address_is_of_its_subscriber() {
+    let (server, admin) = start(|_| {});
+    let ban = |address: &str| steer(admin, "POST", "/admin/bans", &json!({ "address": address }).to_string()).json();
+    assert_eq!(ban("2001:db8:1:2:a:b:c:d")["address"], "2001:db8:1:2::/64", "who has one of them has them all");
+    assert_eq!(ban("2001:db8:1:3::7/128")["address"], "2001:db8:1:3::7", "unless just that is said");
+    assert_eq!(ban("203.0.113.7")["address"], "203.0.113.7");
+    assert_eq!(ban("::ffff:203.0.113.8")["address"], "203.0.113.8");
+    let listed = steer(admin, "GET", "/admin/bans", "").body;
+    assert!(listed.contains("2001:db8:1:2::/64"), "{listed}");
+    let description = ask(admin, "GET", "/admin/openapi.json", &format!("Host: {admin}\r\n"), "").body;
+    assert!(description.contains("/64"), "it is described");
+    server.stop();
+}

@@ -5,6 +5,7 @@ use tickwire_server::{Config, Running};
 use tickwire_shared::JoinRequest;
 use tickwire_shared::protocol::close::CloseReason;
 
+use crate::http;
 use crate::roster::{Player, metric, run, start};
 use crate::signer::{SECRET, Scratch, Signer};
 
@@ -106,6 +107,62 @@ fn anonymous_players_never_take_anything_over() {
         let two = Player::join(&server, JoinRequest::new("ann")).await;
         assert_ne!(two.0.client.seat(), one.0.client.seat());
         one.plays().await;
+    });
+    server.stop();
+}
+
+#[test]
+fn one_account_plays_once_whatever_it_wishes_for() {
+    let scratch = Scratch::new("once");
+    let (server, admin) = with_devices(&scratch, SecondDevice::TakesOver);
+    let wishing = |name: &str, wish: &str| device(name, "ann").wishing(wish);
+    run(async {
+        let mut ben = Player::join(&server, device("ben", "ben")).await;
+        let mut phone = Player::join(&server, device("phone", "ann")).await;
+        // her own room is as these wish for
+        for wish in [r#"{"sort": ["-players"]}"#, r#"{"room": 1}"#] {
+            let desk = Player::join(&server, wishing("desk", wish)).await;
+            assert_eq!(desk.0.client.seat(), phone.0.client.seat(), "{wish}");
+            assert_eq!(phone.closed().await.0, CloseReason::TakenOver.code());
+            phone = desk;
+        }
+        // another room: she is in that, and no longer in the first
+        let mut away = Player::join(&server, wishing("away", r#"{"create": {"private": true}}"#)).await;
+        assert!(away.0.client.code().is_some());
+        let (code, text) = phone.closed().await;
+        assert_eq!(code, CloseReason::TakenOver.code());
+        assert!(text.contains("another room"), "{text}");
+        ben.sees_a_leave().await;
+        // who finds no place keeps the seat that it has
+        let mut lost = Player::ask(&server, wishing("lost", r#"{"room": 99}"#)).await;
+        assert!(lost.closed().await.1.contains("no such room"));
+        away.plays().await;
+        let mut unwanted = Player::ask(&server, wishing("unwanted", r#"{"room": 1}"#)).await;
+        assert_eq!(unwanted.closed().await, (CloseReason::Refused.code(), "nobody wants you".to_owned()));
+        away.plays().await;
+        // a ticket leads elsewhere, too
+        let seats = |told: &str| http::get(admin, "/metrics").body.contains(told);
+        let addr = server.addr();
+        let shown = format!("Host: {addr}\r\nAuthorization: Bearer {}\r\n", Signer::hs256(SECRET).pass("ann"));
+        let kept = http::ask(addr, "POST", "/api/v1/match", &shown, r#"{"wish": {"room": 1}}"#);
+        let ticket = kept.json()["tickets"][0].as_str().expect("a ticket").to_owned();
+        let mut back = Player::join(&server, JoinRequest::new("back").with_pass(ticket)).await;
+        assert_eq!(away.closed().await.0, CloseReason::TakenOver.code());
+        back.plays().await;
+        crate::roster::until("the private room ends", || {
+            seats("tickwire_rooms{game=\"roster\",class=\"60hz\"} 1\n").then_some(())
+        });
+    });
+    server.stop();
+    let (server, _) = with_devices(&scratch, SecondDevice::Refused);
+    run(async {
+        let mut phone = Player::join(&server, device("phone", "ann")).await;
+        for wish in [r#"{"sort": ["age"]}"#, r#"{"create": {}}"#, r#"{"room": 1}"#, r#"{"where": {"map": "ice"}}"#] {
+            let (code, text) = Player::ask(&server, wishing("desk", wish)).await.closed().await;
+            assert_eq!(code, CloseReason::Refused.code(), "{wish}");
+            assert!(text.contains("another device"), "{wish}: {text}");
+        }
+        phone.plays().await;
     });
     server.stop();
 }

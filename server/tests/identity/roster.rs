@@ -57,6 +57,9 @@ impl Game for Roster {
         Ok(Self { seats: vec![None; SEATS.into()], joins: 0, leaves: 0 })
     }
     fn join(&mut self, seat: SeatId, who: &Profile) -> Result<(), Refusal> {
+        if who.name == "unwanted" {
+            return Err(Refusal::new("nobody wants you"));
+        }
         self.joins += 1;
         self.seats[usize::from(seat.0)] = Some(who.clone());
         Ok(())

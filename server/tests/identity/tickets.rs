@@ -113,3 +113,27 @@ fn where_nobody_is_known_seats_are_kept_for_anybody_and_no_ticket_stands_for_an_
     });
     server.stop();
 }
+
+#[test]
+fn an_operators_lock_keeps_tickets_out_and_lets_those_back_who_play() {
+    let (server, admin) = start(|config| config.lobby.reservation_s = 600);
+    run(async {
+        let mut ann = Player::join(&server, "ann").await;
+        let token = ann.0.client.token().expect("a token came with the seat");
+        let kept = post(&server, "match", None, &json!({ "wish": { "room": 1 } })).json();
+        let ticket = kept["tickets"][0].as_str().expect("a ticket").to_owned();
+        assert_eq!(http::steer(admin, "POST", "/admin/rooms/1/lock", "").status, 200);
+        let (code, text) = Player::ask(&server, with(&ticket)).await.closed().await;
+        assert_eq!(code, CloseReason::Refused.code(), "{text}");
+        assert!(text.contains("locked"), "{text}");
+        assert_eq!(post(&server, "match", None, &json!({ "wish": { "room": 1 } })).status, 409);
+        ann.0.cut();
+        drop(ann);
+        let mut ann = Player::back(&server, token).await;
+        ann.plays().await;
+        // the ticket was not used: the lock may be a matter of a minute
+        assert_eq!(http::steer(admin, "POST", "/admin/rooms/1/unlock", "").status, 200);
+        Player::join(&server, with(&ticket)).await;
+    });
+    server.stop();
+}

@@ -10,34 +10,34 @@ use tickwire_shared::protocol::close::CloseReason;
 use crate::court::{Court, Yard, ask, join, run, start, until};
 use crate::http::{self, Answer};
 
-fn call(server: &Running, method: &str, target: &str, body: &Value) -> Answer {
+pub fn call(server: &Running, method: &str, target: &str, body: &Value) -> Answer {
     let addr: SocketAddr = server.addr();
     let body = if body.is_null() { String::new() } else { body.to_string() };
     http::ask(addr, method, &format!("/api/v1/{target}"), &format!("Host: {addr}\r\n"), &body)
 }
 
-fn get(server: &Running, target: &str) -> Value {
+pub fn get(server: &Running, target: &str) -> Value {
     let answer = call(server, "GET", target, &Value::Null);
     assert_eq!(answer.status, 200, "{target}: {}", answer.body);
     answer.json()
 }
 
-fn post(server: &Running, target: &str, body: Value) -> Value {
+pub fn post(server: &Running, target: &str, body: Value) -> Value {
     let answer = call(server, "POST", target, &body);
     assert_eq!(answer.status, 200, "{target} {body}: {}", answer.body);
     answer.json()
 }
 
-fn refused(server: &Running, method: &str, target: &str, body: Value) -> (u16, String) {
+pub fn refused(server: &Running, method: &str, target: &str, body: Value) -> (u16, String) {
     let answer = call(server, method, target, &body);
     (answer.status, answer.error())
 }
 
-fn tickets(told: &Value) -> Vec<String> {
+pub fn tickets(told: &Value) -> Vec<String> {
     told["tickets"].as_array().expect("tickets").iter().map(|ticket| ticket.as_str().expect("a text").into()).collect()
 }
 
-fn with(ticket: &str) -> JoinRequest {
+pub fn with(ticket: &str) -> JoinRequest {
     JoinRequest::new("ann").with_pass(ticket)
 }
 

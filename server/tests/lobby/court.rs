@@ -27,17 +27,22 @@ pub struct Nothing {
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
     pub seats: u16,
+    /// So long it takes to make a court.
+    pub nap_ms: u64,
+    /// Its property `tick` is another one at each tick.
+    pub tells_ticks: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { seats: 4 }
+        Self { seats: 4, nap_ms: 0, tells_ticks: false }
     }
 }
 
 /// `OTHER` makes another game of it.
 pub struct Court<const OTHER: bool = false> {
     watches: Vec<Option<bool>>,
+    tells_ticks: bool,
 }
 
 impl<const OTHER: bool> Game for Court<OTHER> {
@@ -53,10 +58,11 @@ impl<const OTHER: bool> Game for Court<OTHER> {
             return Err(Refusal::new("a court has 1 to 200 seats"));
         }
         setup.seats = rules.seats;
+        std::thread::sleep(std::time::Duration::from_millis(rules.nap_ms));
         if setup.listing.get("map").is_none() {
             setup.listing.set("map", "grass").map_err(|error| Refusal::new(error.to_string()))?;
         }
-        Ok(Self { watches: vec![None; rules.seats.into()] })
+        Ok(Self { watches: vec![None; rules.seats.into()], tells_ticks: rules.tells_ticks })
     }
     fn join(&mut self, seat: SeatId, who: &Profile) -> Result<(), Refusal> {
         assert!(who.name != "panic", "a newcomer is one too many");
@@ -74,6 +80,10 @@ impl<const OTHER: bool> Game for Court<OTHER> {
         self.watches[usize::from(seat.0)] = None;
     }
     fn tick(&mut self, step: &mut Step<'_, Self>) {
+        if self.tells_ticks {
+            let tick = step.tick().0;
+            step.listing().set("tick", tick).expect("a number");
+        }
         let commands: Vec<(SeatId, String)> = step.commands().collect();
         for (_, command) in commands {
             match command.split_once(' ') {

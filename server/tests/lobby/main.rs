@@ -4,7 +4,9 @@
 mod api;
 mod court;
 #[path = "../operator/http.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
 mod http;
+mod limits;
+mod promises;
 mod race;
+mod refusals;
 mod wishes;

@@ -183,6 +183,19 @@ fn a_room_is_told_as_its_schema_says_and_who_holds_what_of_it() {
         assert!(seat["frame_age_ticks"].as_u64().is_some(), "{seat}");
 
         assert_eq!(inspect(admin, "")["held"], Value::Null, "nobody was asked for");
+        // of a full room some seats are told, and the one that is asked for
+        let seats = |query: &str| {
+            let room = inspect(admin, query);
+            assert_eq!(room["seats_total"], 2);
+            let seats = room["seats"].as_array().expect("seats").clone();
+            seats.iter().map(|seat| seat["seat"].as_u64().expect("a number")).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (seats("seats=1"), seats("seats=1&seats_after=0"), seats("seats_after=1")),
+            (vec![0], vec![1], vec![])
+        );
+        assert_eq!((seats("seats=1&seat=1"), seats("seats=1&seat=0"), seats("")), (vec![0, 1], vec![0], vec![0, 1]));
+        assert_eq!(steer(admin, "GET", "/admin/rooms/1", "").json()["players_total"], 2);
         assert_eq!(inspect(admin, "seat=3")["held"], Value::Null, "nobody sits there");
     });
     server.stop();

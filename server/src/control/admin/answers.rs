@@ -32,7 +32,7 @@ impl Answer {
     }
 
     /// In a few words.
-    pub(super) fn said(&self) -> &str {
+    pub(in crate::control) fn said(&self) -> &str {
         &self.said
     }
 
@@ -70,6 +70,11 @@ fn text(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) 
 
 pub(in crate::control) fn json(status: StatusCode, value: &Value) -> Answer {
     text(status, JSON, format!("{value:#}\n"))
+}
+
+/// JSON that is written already.
+pub(in crate::control) fn written(body: Bytes) -> Answer {
+    text(StatusCode::OK, JSON, body)
 }
 
 /// What did not work, in a sentence.
@@ -234,6 +239,7 @@ fn report_of(room: u64, report: &RoomReport) -> Value {
         "tick": report.tick,
         "rate_hz": report.rate_hz,
         "seats": report.seats,
+        "players_total": report.players_total,
         "players": players.collect::<Vec<_>>(),
         "tick_mean_s": report.tick_mean.as_secs_f64(),
         "tick_max_s": report.tick_max.as_secs_f64(),

@@ -22,6 +22,7 @@ struct Room<'a> {
     /// All that are named below.
     channels: Vec<ChannelOf>,
     entities: Vec<EntityOf<'a>>,
+    seats_total: usize,
     seats: Vec<SeatOf<'a>>,
     /// Places in `channels`.
     held: Option<Vec<usize>>,
@@ -120,6 +121,7 @@ pub(super) fn json(room: u64, inspection: &Inspection) -> String {
         kinds: schema.kinds.iter().map(kind_of).collect(),
         channels: places.all,
         entities,
+        seats_total: inspection.seats_total,
         seats: seats.iter().map(seat_of).collect(),
         held,
     };

@@ -34,7 +34,9 @@ fn operation<A>(route: &Route<A>) -> Value {
         answers.insert(status.to_string(), json!({ "description": meaning }));
     }
     let names = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let in_path = names.map(|name| parameter("path", true, &(name, "integer", "its number")));
+    // of the queue's groups 128 bits, which no client takes for an integer
+    let kind = |name| if name == "id" { "string" } else { "integer" };
+    let in_path = names.map(|name| parameter("path", true, &(name, kind(name), "its number")));
     let in_query = route.query.iter().map(|field| parameter("query", false, field));
     let mut operation = json!({
         "summary": route.summary,
@@ -42,6 +44,9 @@ fn operation<A>(route: &Route<A>) -> Value {
         "responses": answers,
     });
     if !route.body.is_empty() {
+        for (status, meaning) in BODY_ANSWERS {
+            operation["responses"][status.to_string()] = json!({ "description": meaning });
+        }
         let fields: Map<String, Value> = route.body.iter().map(|field| (field.0.to_owned(), schema(field))).collect();
         let schema = json!({ "type": "object", "properties": fields, "additionalProperties": false });
         operation["requestBody"] =
@@ -54,6 +59,10 @@ fn operation<A>(route: &Route<A>) -> Value {
     }
     operation
 }
+
+/// Of whatever takes a body.
+const BODY_ANSWERS: [(u16, &str); 2] =
+    [(408, "the body did not come in time"), (413, "the body is longer than 16 KiB")];
 
 fn denials(needs: Needs) -> &'static [(u16, &'static str)] {
     match needs {

@@ -8,6 +8,7 @@ use tickwire_shared::SeatId;
 use super::answers::{Answer, failed};
 use crate::handover::ban::Whom;
 use crate::handover::inspect::Inspect;
+use crate::net::proxy::{Network, NotANetwork};
 
 /// Most rooms in one answer.
 const ROOMS_MAX: usize = 10_000;
@@ -15,6 +16,9 @@ const ROOMS_DEFAULT: usize = 1_000;
 /// Most entities in one answer.
 const ENTITIES_MAX: usize = 2_000;
 const ENTITIES_DEFAULT: usize = 1_000;
+/// Most seats in one answer.
+const SEATS_MAX: usize = 1_000;
+const SEATS_DEFAULT: usize = 200;
 
 /// What a request must show.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +47,7 @@ pub(in crate::control) struct Route<A: 'static = Asked> {
     pub(in crate::control) query: &'static [Field],
     /// Status codes beside those that what it needs brings.
     pub(in crate::control) answers: &'static [(u16, &'static str)],
-    pub(in crate::control) ask: fn(&[u64], &str) -> Result<A, &'static str>,
+    pub(in crate::control) ask: fn(&[u128], &str) -> Result<A, &'static str>,
 }
 
 pub(in crate::control) type Field = (&'static str, &'static str, &'static str);
@@ -111,8 +115,9 @@ impl NewBan {
         match (&self.account, &self.address) {
             (Some(account), None) => Ok(Whom::Account(account.clone())),
             (None, Some(address)) => {
-                let whom = address.parse().map(Whom::Address);
-                whom.map_err(|error| format!("address: {address:?} is {error}"))
+                // whoever has one address of IPv6 has all of its /64
+                let network = address.parse().map(Network::of_subscriber).or_else(|_| address.parse());
+                network.map(Whom::Address).map_err(|error: NotANetwork| format!("address: {address:?} is {error}"))
             }
             _ => {
                 Err("say who: either {\"account\": \"the sub of a pass\"} or {\"address\": \"203.0.113.7\"}".to_owned())
@@ -164,47 +169,52 @@ pub(super) static ROUTES: [Route; 19] = [
     }),
     Route {
         answers: &[(200, "the room"), NO_ROOM, SILENT],
-        ..get("/admin/rooms/{room}", Needs::Inspection, "One room: players, tick, load, bytes by field", |n, _| {
-            Ok(Asked::Room { room: n[0] })
-        })
+        ..get(
+            "/admin/rooms/{room}",
+            Needs::Inspection,
+            "One room: players (a thousand at most), tick, load, bytes by field",
+            |n, _| Ok(Asked::Room { room: number(n[0]) }),
+        )
     },
     Route {
         query: &[
             ("seat", "integer", "tells of this seat which channels it holds"),
             ("area", "string", "only what is there, and everywhere: smallest x and y, largest x and y, with commas"),
             ("limit", "integer", "so many entities at most: 1 to 2000, 1000 by default; of more, some of all parts"),
+            ("seats", "integer", "so many seats at most, of seats_total: 1 to 1000, 200 by default; and the asked one"),
+            ("seats_after", "integer", "seats behind this one; the last of the answer before"),
         ],
         answers: &[(200, "what is in it"), NO_ROOM, (429, "somebody has only just looked; ask again"), SILENT],
         ..get("/admin/rooms/{room}/inspect", Needs::Inspection, "One room's entities and who sees them", |n, query| {
-            inspect(n[0], query)
+            inspect(number(n[0]), query)
         })
     },
     Route {
         body: &[TEXT],
         answers: &[DONE, (404, "no such room, or nobody in that seat"), SILENT],
         ..post("/admin/rooms/{room}/seats/{seat}/kick", "Closes one player's connection with 4003", |n, _| {
-            Ok(Asked::Kick { room: n[0], seat: seat(n[1])? })
+            Ok(Asked::Kick { room: number(n[0]), seat: seat(n[1])? })
         })
     },
     Route {
         body: &[TEXT],
         answers: &[DONE, NO_ROOM, SILENT],
         ..post("/admin/rooms/{room}/dispose", "Ends a room: closes its players' connections with 1000", |n, _| {
-            Ok(Asked::Dispose { room: n[0] })
+            Ok(Asked::Dispose { room: number(n[0]) })
         })
     },
     Route {
         body: &[WORDS],
         answers: &[DONE, NO_WORDS, NO_ROOM, SILENT],
         ..post("/admin/rooms/{room}/message", "Tells the players of a room something", |n, _| {
-            Ok(Asked::Message { room: Some(n[0]), seat: None })
+            Ok(Asked::Message { room: Some(number(n[0])), seat: None })
         })
     },
     Route {
         body: &[WORDS],
         answers: &[DONE, NO_WORDS, (404, "no such room, or nobody in that seat"), SILENT],
         ..post("/admin/rooms/{room}/seats/{seat}/message", "Tells one player something", |n, _| {
-            Ok(Asked::Message { room: Some(n[0]), seat: Some(seat(n[1])?) })
+            Ok(Asked::Message { room: Some(number(n[0])), seat: Some(seat(n[1])?) })
         })
     },
     Route {
@@ -219,12 +229,16 @@ pub(super) static ROUTES: [Route; 19] = [
     Route {
         body: &[
             ("account", "string", "the account (sub of a pass); either this or address"),
-            ("address", "string", "an address, or a network such as 203.0.113.0/24"),
+            (
+                "address",
+                "string",
+                "an address, or a network such as 203.0.113.0/24; of an IPv6 address its /64, unless /128 is said",
+            ),
             ("for_s", "integer", "for so many seconds; for good by default"),
             ("reason", "string", "what the player is told; 72 bytes at most"),
         ],
         answers: &[
-            (201, "the ban, and how many players had to go"),
+            (201, "the ban, with the account or the network that it is of, and how many players had to go"),
             (400, "nobody, everybody or too much is meant"),
             (500, "it holds, but could not be written to admin.bans_file"),
         ],
@@ -237,17 +251,19 @@ pub(super) static ROUTES: [Route; 19] = [
             (404, "no such ban (any more)"),
             (500, "it is lifted, but admin.bans_file could not be written"),
         ],
-        ..post("/admin/bans/{ban}", "Lifts a ban", |n, _| Ok(Asked::Lift { ban: n[0] }))
+        ..post("/admin/bans/{ban}", "Lifts a ban", |n, _| Ok(Asked::Lift { ban: number(n[0]) }))
     },
     Route {
         answers: &[(200, "done: nobody joins any more; who is there stays"), NO_ROOM],
         ..post("/admin/rooms/{room}/lock", "Lets nobody into a room", |n, _| {
-            Ok(Asked::Bar { room: n[0], is_barred: true })
+            Ok(Asked::Bar { room: number(n[0]), is_barred: true })
         })
     },
     Route {
         answers: &[(200, "done: people join again, if the game lets them"), NO_ROOM],
-        ..post("/admin/rooms/{room}/unlock", "Ends a lock", |n, _| Ok(Asked::Bar { room: n[0], is_barred: false }))
+        ..post("/admin/rooms/{room}/unlock", "Ends a lock", |n, _| {
+            Ok(Asked::Bar { room: number(n[0]), is_barred: false })
+        })
     },
     Route {
         body: &[("within_s", "integer", "at most so many seconds; drain_s by default"), TEXT],
@@ -260,11 +276,16 @@ pub(super) static ROUTES: [Route; 19] = [
     },
 ];
 
-fn seat(number: u64) -> Result<SeatId, &'static str> {
+/// Nothing has the largest number.
+fn number(of: u128) -> u64 {
+    u64::try_from(of).unwrap_or(u64::MAX)
+}
+
+fn seat(number: u128) -> Result<SeatId, &'static str> {
     u16::try_from(number).map(SeatId).map_err(|_| "a seat is a number up to 65535")
 }
 
-type Ask = fn(&[u64], &str) -> Result<Asked, &'static str>;
+type Ask = fn(&[u128], &str) -> Result<Asked, &'static str>;
 
 const fn get(path: &'static str, needs: Needs, summary: &'static str, ask: Ask) -> Route {
     Route { method: &Method::GET, path, needs, summary, body: &[], query: &[], answers: &[(200, "the answer")], ask }
@@ -307,7 +328,7 @@ pub(in crate::control) fn find_in<A>(
 }
 
 /// The numbers of a path that looks like this pattern.
-fn numbers(pattern: &str, path: &str) -> Option<Vec<u64>> {
+fn numbers(pattern: &str, path: &str) -> Option<Vec<u128>> {
     let (mut numbers, mut parts) = (Vec::new(), path.split('/'));
     for wanted in pattern.split('/') {
         let part = parts.next()?;
@@ -336,7 +357,7 @@ fn rooms(query: &str) -> Result<Asked, &'static str> {
 }
 
 fn inspect(room: u64, query: &str) -> Result<Asked, &'static str> {
-    let mut part = Inspect { max: ENTITIES_DEFAULT, ..Inspect::default() };
+    let mut part = Inspect { max: ENTITIES_DEFAULT, seats_max: SEATS_DEFAULT, ..Inspect::default() };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
             Some(("seat", number)) => {
@@ -347,7 +368,15 @@ fn inspect(room: u64, query: &str) -> Result<Asked, &'static str> {
                 let limit = number.parse().ok().filter(|limit| (1..=ENTITIES_MAX).contains(limit));
                 part.max = limit.ok_or("limit takes a number from 1 to 2000")?;
             }
-            _ => return Err("the query takes seat, area and limit"),
+            Some(("seats", number)) => {
+                let most = number.parse().ok().filter(|most| (1..=SEATS_MAX).contains(most));
+                part.seats_max = most.ok_or("seats takes a number from 1 to 1000")?;
+            }
+            Some(("seats_after", number)) => {
+                let seat = number.parse().map_err(|_| "seats_after takes a seat's number")?;
+                part.seats_after = Some(SeatId(seat));
+            }
+            _ => return Err("the query takes seat, area, limit, seats and seats_after"),
         }
     }
     Ok(Asked::Inspect { room, part })
@@ -390,14 +419,16 @@ mod tests {
     #[test]
     fn a_part_of_a_room_is_named_by_its_corners() {
         let inspect = |query| asked(Method::GET, "/admin/rooms/7/inspect", Some(query));
-        let part = Inspect { seat: Some(SeatId(3)), area: Some([-1.5, 0.0, 2.0, 4.0]), max: 5 };
-        assert_eq!(inspect("seat=3&area=-1.5,0,2,4&limit=5"), Ok(Asked::Inspect { room: 7, part }));
-        let whole = Inspect { seat: None, area: None, max: ENTITIES_DEFAULT };
+        let (seat, area) = (Some(SeatId(3)), Some([-1.5, 0.0, 2.0, 4.0]));
+        let part = Inspect { seat, area, max: 5, seats_max: 7, seats_after: Some(SeatId(9)) };
+        let query = "seat=3&area=-1.5,0,2,4&limit=5&seats=7&seats_after=9";
+        assert_eq!(inspect(query), Ok(Asked::Inspect { room: 7, part }));
+        let whole = Inspect { max: ENTITIES_DEFAULT, seats_max: SEATS_DEFAULT, ..Inspect::default() };
         assert_eq!(inspect(""), Ok(Asked::Inspect { room: 7, part: whole }));
         for wrong in ["seat=-1", "seat=70000", "area=1,2,3", "area=1,2,3,4,5", "area=0,0,inf,1", "area=0,NaN,1,1"] {
             assert_eq!(inspect(wrong), Err(400), "{wrong}");
         }
-        for wrong in ["limit=0", "limit=2001", "limit", "x=1"] {
+        for wrong in ["limit=0", "limit=2001", "limit", "x=1", "seats=0", "seats=1001", "seats_after=70000"] {
             assert_eq!(inspect(wrong), Err(400), "{wrong}");
         }
     }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::control::admin::routes::{Field, Needs, Route};
-use crate::handover::lobby_call::LobbyAsk;
+use crate::handover::lobby_call::{GroupId, LobbyAsk};
 
 /// Most rooms in one answer.
 const ROOMS_MAX: usize = 1_000;
@@ -26,7 +26,7 @@ pub(super) enum Asked {
     Lobby(LobbyAsk),
     /// After so long at most, if nothing happens.
     Queued {
-        id: u64,
+        id: GroupId,
         wait: Duration,
     },
     /// The body says the rest.
@@ -136,12 +136,12 @@ pub(super) static ROUTES: [Route<Asked>; 10] = [
             TOO_OFTEN,
             BUSY,
         ],
-        ..get("/api/v1/queue/{id}", "How far a group is in the queue", |n, query| queued(n[0], query))
+        ..get("/api/v1/queue/{id}", "How far a group is in the queue", |n, query| queued(GroupId(n[0]), query))
     },
     Route {
         method: &Method::DELETE,
         answers: &[(200, "it does not wait any more"), NOBODY, TOO_OFTEN, BUSY],
-        ..get("/api/v1/queue/{id}", "Leaves the queue", |n, _| Ok(Asked::Lobby(LobbyAsk::Unqueue(n[0]))))
+        ..get("/api/v1/queue/{id}", "Leaves the queue", |n, _| Ok(Asked::Lobby(LobbyAsk::Unqueue(GroupId(n[0])))))
     },
     Route {
         answers: &[
@@ -157,7 +157,7 @@ pub(super) static ROUTES: [Route<Asked>; 10] = [
     },
 ];
 
-type Ask = fn(&[u64], &str) -> Result<Asked, &'static str>;
+type Ask = fn(&[u128], &str) -> Result<Asked, &'static str>;
 
 const fn get(path: &'static str, summary: &'static str, ask: Ask) -> Route<Asked> {
     let answers = &[(200, "the answer"), TOO_OFTEN, BUSY];
@@ -266,7 +266,7 @@ fn queue(body: Value) -> Result<LobbyAsk, (StatusCode, String)> {
     Ok(LobbyAsk::Queue { game, skill, group, players })
 }
 
-fn queued(id: u64, query: &str) -> Result<Asked, &'static str> {
+fn queued(id: GroupId, query: &str) -> Result<Asked, &'static str> {
     let words = "the query takes wait_s, a number from 0 to 30";
     let wait_s = match query {
         "" => 0,
@@ -288,7 +288,9 @@ mod tests {
         for wrong in ["limit=0", "limit=1001", "where=%7B", "where=%7", "page=1", "game", "where=%zz"] {
             assert!(rooms_of_query(wrong).is_err(), "{wrong}");
         }
-        assert!(queued(7, "wait_s=31").is_err() && queued(7, "wait=3").is_err());
-        assert!(matches!(queued(7, "wait_s=30"), Ok(Asked::Queued { id: 7, wait }) if wait.as_secs() == 30));
+        assert!(queued(GroupId(7), "wait_s=31").is_err() && queued(GroupId(7), "wait=3").is_err());
+        assert!(
+            matches!(queued(GroupId(7), "wait_s=30"), Ok(Asked::Queued { id: GroupId(7), wait }) if wait.as_secs() == 30)
+        );
     }
 }
