@@ -20,12 +20,13 @@ use crate::plan::Plan;
 use crate::progress::{Progress, Quiet};
 use crate::proxy::{Proxy, ProxyError};
 use crate::report::compare::Comparison;
-use crate::report::{Report, json};
+use crate::report::{MergeError, Report, json};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::scrape::{ScrapeError, Source};
 use crate::swarm::{self, Onlooker, SwarmError};
+use crate::target::Target;
 use crate::worker::Crew;
-use crate::{authorities, files};
+use crate::{authorities, files, start};
 
 /// Why nothing was done; the message is for the person who asked.
 #[derive(Debug, Error)]
@@ -58,6 +59,9 @@ pub enum RunError {
         /// What is wrong.
         reason: String,
     },
+    /// The results are not of one swarm.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     /// No runtime.
     #[error("cannot start: {0}")]
     Runtime(io::Error),
@@ -116,6 +120,11 @@ fn measure(
     mut source: Option<Source>,
 ) -> Result<ExitCode, SwarmError> {
     files::enough_for(plan.bots_max())?;
+    if let Some(at) = plan.start_at {
+        // who waits for the others learns now that the address is wrong, not then
+        Target::find(&plan.url, &plan.trust.client_config())?.answers()?;
+        start::wait(at);
+    }
     let course = |onlooker: &mut dyn Onlooker| match &mut source {
         Some(source) => swarm::run(plan, crew, &mut source.beside(onlooker)),
         None => swarm::run(plan, crew, onlooker),
@@ -211,8 +220,8 @@ fn compare(args: &CompareArgs) -> Result<ExitCode, RunError> {
 
 fn merge(args: &MergeArgs) -> Result<ExitCode, RunError> {
     let shards: Vec<Report> = args.shards.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
+    let whole = Report::merged(&shards)?;
     let output = Output::open(&args.results)?;
-    let Some(whole) = Report::merged(&shards) else { return Ok(ExitCode::FAILURE) };
     output.write(&whole)?;
     Ok(verdict(whole.good))
 }

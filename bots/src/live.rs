@@ -14,7 +14,7 @@ use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 use crate::output::Output;
 use crate::plan::What;
 use crate::report::{Second, lateness_limit_ms};
-use crate::swarm::{Onlooker, Point, Scene};
+use crate::swarm::{Onlooker, Scene};
 use crate::units::shown;
 
 /// Lines that it takes; what was on the terminal before stays above.
@@ -75,12 +75,12 @@ impl Onlooker for Live<'_> {
         let _ = self.terminal.draw(|frame| draw(frame, &now, seconds));
     }
 
-    fn second(&mut self, point: &Point) {
-        self.output.line(point);
+    fn second(&mut self, second: &Second) {
+        self.output.line(second);
         if self.seconds.len() >= SECONDS_MAX {
             self.seconds.pop_front();
         }
-        self.seconds.push_back(Second::of(point));
+        self.seconds.push_back(second.clone());
     }
 
     fn leaving(&mut self) {
@@ -180,6 +180,7 @@ mod tests {
             at_s: 1.0,
             playing: 7,
             failed: 1,
+            measured: true,
             frames: 210,
             bytes_down: 42_000,
             tick_interval_ms: times.percentiles(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::ResultArgs;
 use crate::report::table::Table;
 use crate::report::{Report, Second, html, json};
-use crate::swarm::{Point, SwarmError};
+use crate::swarm::SwarmError;
 
 /// The files that were asked for.
 pub(crate) struct Output {
@@ -31,9 +31,9 @@ impl Output {
     }
 
     /// A second is over. Who cannot take its line has lost it.
-    pub(crate) fn line(&mut self, point: &Point) {
+    pub(crate) fn line(&mut self, second: &Second) {
         if let Some(lines) = &mut self.lines
-            && serde_json::to_writer(&mut *lines, &Second::of(point)).is_ok()
+            && serde_json::to_writer(&mut *lines, second).is_ok()
         {
             let _ = writeln!(lines).and_then(|()| lines.flush());
         }

@@ -1,6 +1,6 @@
 //! What a swarm is to do: who the bots are, and what happens when.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tickwire_shared::native::Trust;
 use tickwire_shared::{JoinRequest, Rng};
@@ -27,6 +27,8 @@ pub struct Plan {
     pub threads: usize,
     /// Which part of the bots runs here.
     pub shard: Shard,
+    /// When all shards begin; at once if it is left out.
+    pub start_at: Option<SystemTime>,
     /// What sorts of bots there are, at least one.
     pub groups: Vec<Group>,
     /// What happens, in order.
@@ -55,6 +57,12 @@ impl Shard {
     #[must_use]
     pub fn has(&self, index: usize) -> bool {
         index % self.of == self.number
+    }
+
+    /// Which of the bots that are here it is, counted from 0.
+    #[must_use]
+    pub fn place(&self, index: usize) -> usize {
+        index / self.of
     }
 }
 
@@ -167,6 +175,12 @@ impl What {
         }
     }
 
+    /// Whether each of its seconds should be like the others.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        matches!(self, Self::Hold { .. } | Self::Churn { .. })
+    }
+
     /// How long it takes at least.
     #[must_use]
     pub fn length(&self) -> Duration {
@@ -186,7 +200,7 @@ impl Plan {
     /// Most bots that there are here at a time, if none fails.
     #[must_use]
     pub fn bots_max(&self) -> usize {
-        self.everywhere_max().div_ceil(self.shard.of)
+        self.everywhere_max().saturating_sub(self.shard.number).div_ceil(self.shard.of)
     }
 
     fn everywhere_max(&self) -> usize {
@@ -330,6 +344,7 @@ pub(crate) mod tests {
             request: JoinRequest::new("bot-"),
             threads: 1,
             shard: Shard::default(),
+            start_at: None,
             groups: vec![Group::default()],
             phases: vec![ramp, hold],
             thresholds: Vec::new(),
@@ -338,6 +353,16 @@ pub(crate) mod tests {
 
     fn s(s: u64) -> Duration {
         Duration::from_secs(s)
+    }
+
+    #[test]
+    fn a_shards_bots_are_numbered_without_gaps() {
+        let shard = Shard { number: 2, of: 3 };
+        let places: Vec<usize> = (0..12).filter(|bot| shard.has(*bot)).map(|bot| shard.place(bot)).collect();
+        assert_eq!(places, [0, 1, 2, 3], "each thread of the shard has its part of them");
+        let ramp = Phase { what: What::Ramp { bots: 7, over: Duration::ZERO }, measured: true };
+        let here = |number| Plan { phases: vec![ramp], shard: Shard { number, of: 3 }, ..plan() }.bots_max();
+        assert_eq!([here(0), here(1), here(2)], [3, 2, 2]);
     }
 
     #[test]

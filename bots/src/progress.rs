@@ -6,7 +6,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::Output;
 use crate::plan::What;
-use crate::swarm::{Onlooker, Point, Scene};
+use crate::report::Second;
+use crate::swarm::{Onlooker, Scene};
 use crate::units::shown;
 use crate::worker::Tally;
 
@@ -62,8 +63,8 @@ impl Onlooker for Progress<'_> {
         }
     }
 
-    fn second(&mut self, point: &Point) {
-        self.output.line(point);
+    fn second(&mut self, second: &Second) {
+        self.output.line(second);
     }
 
     fn leaving(&mut self) {

@@ -119,7 +119,8 @@ impl Stay {
 }
 
 impl Ticks {
-    fn note(&mut self, tick: Tick) {
+    /// This one came.
+    pub fn note(&mut self, tick: Tick) {
         let origin = *self.origin.get_or_insert(tick);
         // frames of before the first that was noted are of bots that are behind
         let Ok(at) = usize::try_from(tick.since(origin)) else { return };
@@ -155,7 +156,8 @@ impl Ticks {
         span - self.words.iter().map(|word| u64::from(word.count_ones())).sum::<u64>()
     }
 
-    fn iter(&self) -> impl Iterator<Item = Tick> + '_ {
+    /// Those that came, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Tick> + '_ {
         let origin = self.origin.unwrap_or(Tick(0));
         let bits = self.words.iter().enumerate();
         bits.flat_map(move |(i, word)| {

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::plan::What;
-use crate::swarm::{Onlooker, Point, Scene};
+use crate::report::Second;
+use crate::swarm::{Onlooker, Scene};
 use crate::target::look_up;
 
 /// A server that does not answer in this time holds nobody up.
@@ -288,11 +289,11 @@ impl Onlooker for Scraper<'_> {
         self.inner.look(scene);
     }
 
-    fn second(&mut self, point: &Point) {
-        if point.measured {
+    fn second(&mut self, second: &Second) {
+        if second.measured {
             self.source.look();
         }
-        self.inner.second(point);
+        self.inner.second(second);
     }
 
     fn leaving(&mut self) {

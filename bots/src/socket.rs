@@ -89,6 +89,12 @@ impl Socket {
         self.readable
     }
 
+    /// Whether a bad link stands between it and the server.
+    #[must_use]
+    pub fn delays(&self) -> bool {
+        self.lanes.is_some()
+    }
+
     /// Whether the connection is made; an error when it cannot be.
     ///
     /// # Errors

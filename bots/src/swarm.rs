@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::Waker;
 use signal_hook::consts::SIGINT;
@@ -19,8 +19,10 @@ use signal_hook::flag;
 use thiserror::Error;
 use tickwire_shared::native::{ConnectError, TrustError};
 
-use crate::measure::{Measure, Times};
-use crate::plan::{Plan, Population, What};
+use crate::measure::Measure;
+use crate::noise::Noise;
+use crate::plan::{Plan, Population, Shard, What};
+use crate::report::Second;
 use crate::room::Ticks;
 use crate::session::{Failure, JOIN_TIMEOUT, Own, Sight};
 use crate::target::Target;
@@ -102,8 +104,8 @@ pub struct Total {
     pub failures: BTreeMap<String, usize>,
     /// What the bots measured.
     pub measure: Measure,
-    /// The intervals between frames in the odd and in the even seconds: were they alike?
-    pub parity: [Times; 2],
+    /// Whether it was quiet meanwhile.
+    pub noise: Noise,
     /// What the clients checked.
     pub sight: Sight,
     /// Bots that said goodbye in vain.
@@ -114,33 +116,20 @@ pub struct Total {
     pub resumed: usize,
     /// Bots that came back and whose seats were not there.
     pub seats_lost: usize,
+    /// When it began, in milliseconds since 1970.
+    pub began_unix_ms: u64,
     /// How long it was measured.
     pub steady: Duration,
     /// Somebody stopped the swarm before its time.
     pub stopped: bool,
     /// Second by second.
-    pub series: Vec<Point>,
+    pub series: Vec<Second>,
     /// What happened when.
     pub phases: Vec<(&'static str, Duration, Duration)>,
     /// Each bot's own figures.
     pub bots: Vec<(usize, Own)>,
     /// Ticks of rooms.
     pub ticks: BTreeMap<u64, Ticks>,
-}
-
-/// One second of a run.
-#[derive(Debug)]
-pub struct Point {
-    /// Its end, since the run began.
-    pub at: Duration,
-    /// Bots that played then.
-    pub playing: usize,
-    /// Bots that had failed.
-    pub failed: usize,
-    /// Whether it counts.
-    pub measured: bool,
-    /// What was measured in it.
-    pub measure: Box<Measure>,
 }
 
 impl Total {
@@ -177,7 +166,7 @@ pub trait Onlooker {
     fn look(&mut self, scene: &Scene<'_>);
 
     /// A second of the run is over.
-    fn second(&mut self, _point: &Point) {}
+    fn second(&mut self, _second: &Second) {}
 
     /// All leave.
     fn leaving(&mut self);
@@ -231,9 +220,10 @@ struct Swarm {
     current: Box<Measure>,
     point_due: Duration,
     measuring: bool,
+    /// Nothing changes in this phase by plan.
+    calm: bool,
     first_failure: Option<Failure>,
-    /// The first bot of this shard.
-    knocker: usize,
+    shard: Shard,
     done: usize,
     /// Seconds that the onlooker has seen.
     shown: usize,
@@ -255,6 +245,7 @@ impl Swarm {
             let setup = Setup {
                 number,
                 workers: plan.threads,
+                shard: plan.shard,
                 epoch,
                 target: Arc::clone(target),
                 crew: Arc::clone(crew),
@@ -273,13 +264,14 @@ impl Swarm {
             news,
             tally,
             stop,
-            total: Total { wanted: plan.bots_max(), ..Total::default() },
+            total: Total { wanted: plan.bots_max(), began_unix_ms: unix_ms(), ..Total::default() },
             current: Box::default(),
             // in the middle between the workers' reports
             point_due: REPORT_INTERVAL.mul_f64(1.5),
             measuring: false,
+            calm: false,
             first_failure: None,
-            knocker: plan.shard.number,
+            shard: plan.shard,
             done: 0,
             shown: 0,
             leaving: false,
@@ -288,7 +280,7 @@ impl Swarm {
 
     /// The first bot finds out whether there is a server at all, so that one sentence says it and not two hundred.
     fn knock(&mut self, url: &str) -> Result<(), SwarmError> {
-        self.order([(self.now(), self.knocker, Act::Join)]);
+        self.order([(self.now(), self.knocker(), Act::Join)]);
         while self.tally.settled() == 0 && self.first_failure.is_none() && !self.is_stopped() {
             self.hear(Duration::from_millis(5));
             if self.threads.iter().all(JoinHandle::is_finished) {
@@ -316,16 +308,19 @@ impl Swarm {
         for phase in &plan.phases {
             let start = self.now();
             let mut acts = population.acts(&phase.what, start);
-            acts.retain(|(_, bot, act)| plan.shard.has(*bot) && (*bot, *act) != (self.knocker, Act::Join));
+            acts.retain(|(_, bot, act)| plan.shard.has(*bot) && (*bot, *act) != (self.knocker(), Act::Join));
             wanted += acts.iter().filter(|(.., act)| matches!(act, Act::Join | Act::Return)).count();
             onlooker.phase(&phase.what, population.present().div_ceil(plan.shard.of));
             self.measure(phase.measured);
+            self.calm = phase.what.is_calm();
             self.order(acts);
             let length = phase.what.length();
             // joining is bounded, so this ends by itself unless a bot's thread panicked
             let deadline = start + length + JOIN_TIMEOUT + END_TIMEOUT;
             loop {
-                self.hear(LOOK_INTERVAL.min((start + length).saturating_sub(self.now())));
+                // who waits for joins that take longer waits as well: a conductor that spins takes the bots' processor
+                let left = Some((start + length).saturating_sub(self.now())).filter(|left| !left.is_zero());
+                self.hear(LOOK_INTERVAL.min(left.unwrap_or(LOOK_INTERVAL)));
                 self.show(onlooker);
                 let (now, tally) = (self.now(), &self.tally);
                 onlooker.look(&Scene { tally, wanted, elapsed: now - start, length, total: &self.total });
@@ -392,7 +387,7 @@ impl Swarm {
             match told {
                 News::Measured(measure) => self.current.merge(&measure),
                 News::Failed(bot, failure)
-                    if bot == self.knocker && self.tally.seated() == 0 && self.first_failure.is_none() =>
+                    if bot == self.knocker() && self.tally.seated() == 0 && self.first_failure.is_none() =>
                 {
                     self.first_failure = Some(failure);
                 }
@@ -415,21 +410,19 @@ impl Swarm {
     fn point(&mut self) {
         let measure = std::mem::take(&mut self.current);
         self.total.measure.merge(&measure);
-        let parity = self.total.series.len() % 2;
-        self.total.parity[parity].merge(&measure.tick_interval);
-        self.total.series.push(Point {
-            at: self.now(),
-            playing: self.tally.playing(),
-            failed: self.tally.failed(),
-            measured: self.measuring,
-            measure,
-        });
+        if self.measuring && self.calm {
+            self.total.noise.second(&measure);
+        }
+        // of hours only the figures can be kept, not what they were made of
+        let bots = (self.tally.playing(), self.tally.failed());
+        let second = Second::of(self.now(), bots, self.measuring, &measure);
+        self.total.series.push(second);
     }
 
     /// Shows the seconds that are over and were not shown.
     fn show(&mut self, onlooker: &mut dyn Onlooker) {
-        for point in &self.total.series[self.shown..] {
-            onlooker.second(point);
+        for second in &self.total.series[self.shown..] {
+            onlooker.second(second);
         }
         self.shown = self.total.series.len();
     }
@@ -437,6 +430,11 @@ impl Swarm {
     fn measure(&mut self, on: bool) {
         if self.measuring != on {
             self.measuring = on;
+            if on {
+                self.total.noise.begin();
+            } else {
+                self.total.noise.end(self.threads.len());
+            }
             self.tell(&Order::Measure(on));
         }
     }
@@ -444,7 +442,7 @@ impl Swarm {
     fn order(&self, acts: impl IntoIterator<Item = (Duration, usize, Act)>) {
         for (due, bot, act) in acts {
             // a thread that panicked is told of in the end
-            let _ = self.orders[bot % self.orders.len()].0.send(Order::Act(due, bot, act));
+            let _ = self.orders[self.shard.place(bot) % self.orders.len()].0.send(Order::Act(due, bot, act));
         }
         self.wake();
     }
@@ -462,6 +460,11 @@ impl Swarm {
         }
     }
 
+    /// The first bot of this shard.
+    fn knocker(&self) -> usize {
+        self.shard.number
+    }
+
     fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
@@ -469,6 +472,10 @@ impl Swarm {
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
+}
+
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 
 /// Who got no frame for so long, the whole measured time, has not played.

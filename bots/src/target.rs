@@ -29,6 +29,15 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether somebody listens there.
+    ///
+    /// # Errors
+    /// Nobody does.
+    pub fn answers(&self) -> Result<(), ConnectError> {
+        let tried = TcpStream::connect_timeout(&self.addr, TRY_TIMEOUT);
+        tried.map(drop).map_err(|source| ConnectError::Unreachable { url: self.url.clone(), source })
+    }
+
     /// Reads `url` and looks its host up; `tls` is used for `wss://`.
     ///
     /// # Errors

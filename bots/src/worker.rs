@@ -5,9 +5,12 @@
 //! ```
 //! Thousands of bots share it, so it looks at the clock and asks for what came between every few sockets: a burst of
 //! frames must not make the bots' own ticks late, nor the times that are written down. What came is served in order,
-//! and counts from when it was known to be there: how long it took to decode those before it is not the server's doing.
+//! and each message counts from when it was known to be there, however many lie before it: how long it took to decode
+//! those is not the server's doing.
 
+mod arrivals;
 mod bot;
+mod ground;
 mod timers;
 
 use std::collections::{BinaryHeap, VecDeque};
@@ -23,10 +26,12 @@ use tickwire_shared::Rng;
 
 use crate::link::Conditions;
 use crate::measure::Measure;
+use crate::plan::Shard;
 use crate::room::{Rooms, Ticks};
 use crate::session::{Failure, Own, Session, Sight};
 use crate::target::Target;
-use bot::{Bot, Ground, LOST, Way};
+use bot::{Bot, LOST, Way};
+use ground::Ground;
 use timers::{Cause, Timers};
 
 /// The orders' token; bots have their own numbers.
@@ -34,8 +39,9 @@ const ORDERS: Token = Token(usize::MAX);
 /// Sockets that are served before the clock is looked at again.
 const SOCKETS_A_LOOK: usize = 32;
 const EVENTS_MAX: usize = 512;
-/// A frame that was there is not mixed up with the next one for so long: ticks are farther apart.
-const KNOWN_FOR: Duration = Duration::from_millis(8);
+/// A frame may wait so long for its turn: less than a tick at 30 Hz, so the next one finds its bot ready. Its time is
+/// known; only the bot's answer is late, no more than that of a page that draws 50 pictures a second.
+const SERVED_WITHIN: Duration = Duration::from_millis(20);
 /// A poll that takes longer has slept.
 const WOKEN: Duration = Duration::from_micros(50);
 /// The thread measures how late it is even when no bot ticks.
@@ -157,10 +163,12 @@ pub trait Crew: Send + Sync {
 
 /// What a worker is made of.
 pub struct Setup {
-    /// Which of them it is, and how many there are: bot `i` is on worker `i % workers`.
+    /// Which of them it is: a bot's place in its shard, modulo how many there are, says on which it is.
     pub number: usize,
     /// How many.
     pub workers: usize,
+    /// Which bots are here.
+    pub shard: Shard,
     /// The moment that all times count from.
     pub epoch: Instant,
     /// The server.
@@ -185,8 +193,10 @@ pub struct Worker {
     ground: Ground,
     probe_due: Duration,
     report_due: Duration,
-    /// Bots that may have something to read, and since when that is known.
-    waiting: VecDeque<(Duration, usize, bool)>,
+    /// Bots that have something to do, once each.
+    waiting: VecDeque<usize>,
+    /// When the poll was last asked and told all that there was: what it tells next came later.
+    all_told: Duration,
     ending: bool,
 }
 
@@ -225,6 +235,7 @@ impl Worker {
             acts: BinaryHeap::new(),
             probe_due: ground.now + PROBE_INTERVAL,
             report_due: REPORT_INTERVAL,
+            all_told: ground.now,
             ground,
             waiting: VecDeque::new(),
             ending: false,
@@ -235,34 +246,50 @@ impl Worker {
     /// Until the conductor ends it and all bots have left.
     fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
-        let mut known = self.setup.epoch.elapsed();
         while !(self.ending && self.bots.iter().flatten().all(Bot::is_over)) {
-            let (timeout, asked) = (self.sleep(), self.setup.epoch.elapsed());
-            if let Err(error) = self.poll.poll(&mut events, Some(timeout))
-                && error.kind() != io::ErrorKind::Interrupted
-            {
-                // the descriptor is ours, so this is a fault of ours; spinning would hide it
-                panic!("the poll failed: {error}");
-            }
-            let polled = self.setup.epoch.elapsed();
-            // what came while it slept is known at once; what came while it worked is late by that at most
-            let late = if polled - asked > WOKEN { Duration::ZERO } else { asked.saturating_sub(known) };
-            known = polled;
-            for event in events.iter().filter(|event| event.token() != ORDERS) {
-                if self.ground.measuring {
-                    self.ground.measure.lateness.record(late);
-                }
-                let readable = event.is_readable() || event.is_error() || event.is_read_closed();
-                self.waiting.push_back((polled, event.token().0, readable));
-            }
+            while self.ask(&mut events) {}
             self.look();
             for _ in 0..SOCKETS_A_LOOK.min(self.waiting.len()) {
-                if let Some((since, slot, readable)) = self.waiting.pop_front() {
-                    self.ready(since, slot, readable);
+                if let Some(slot) = self.waiting.pop_front() {
+                    self.ready(slot);
                 }
             }
         }
         self.end();
+    }
+
+    /// Asks the poll what came, and sleeps if there is nothing to do. Gives true when there may be more.
+    fn ask(&mut self, events: &mut Events) -> bool {
+        let (timeout, asked) = (self.sleep(), self.setup.epoch.elapsed());
+        if let Err(error) = self.poll.poll(events, Some(timeout))
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            // the descriptor is ours, so this is a fault of ours; spinning would hide it
+            panic!("the poll failed: {error}");
+        }
+        let polled = self.setup.epoch.elapsed();
+        // what came while it slept is known at once; what came while it worked is late by that at most
+        let late = if polled - asked > WOKEN { Duration::ZERO } else { polled.saturating_sub(self.all_told) };
+        let mut told = 0;
+        for event in events.iter() {
+            told += 1;
+            let (slot, is_readable) =
+                (event.token().0, event.is_readable() || event.is_error() || event.is_read_closed());
+            let Some(Some(bot)) = self.bots.get_mut(slot) else { continue };
+            if self.ground.measuring {
+                self.ground.measure.lateness.record(late);
+            }
+            if is_readable {
+                bot.now_readable(polled);
+            }
+            if bot.queues() {
+                self.waiting.push_back(slot);
+            }
+        }
+        if told < EVENTS_MAX {
+            self.all_told = asked;
+        }
+        told == EVENTS_MAX
     }
 
     /// How long nothing is due.
@@ -287,9 +314,10 @@ impl Worker {
         }
         while let Some((due, slot, cause)) = self.timers.pop_due(self.ground.now) {
             self.call(slot, due, cause);
+            // many may be due at once, and each is as late as it is
+            self.ground.now = self.setup.epoch.elapsed();
         }
-        let now = self.setup.epoch.elapsed();
-        self.ground.now = now;
+        let now = self.ground.now;
         if now >= self.probe_due {
             if self.ground.measuring {
                 self.ground.measure.lateness.record_missing(now - self.probe_due, PROBE_INTERVAL);
@@ -321,7 +349,7 @@ impl Worker {
     }
 
     fn act(&mut self, due: Duration, index: usize, act: Act) {
-        let slot = index / self.setup.workers;
+        let slot = self.setup.shard.place(index) / self.setup.workers;
         if slot >= self.bots.len() {
             self.bots.resize_with(slot + 1, || None);
         }
@@ -332,7 +360,6 @@ impl Worker {
             Act::Pause => self.with(slot, |bot, ground| bot.pause(ground.now, true)),
             Act::Resume => {
                 self.with(slot, |bot, ground| bot.pause(ground.now, false));
-                self.waiting.push_back((self.ground.now, slot, true));
             }
         }
     }
@@ -369,23 +396,14 @@ impl Worker {
         }
     }
 
-    fn ready(&mut self, since: Duration, slot: usize, readable: bool) {
-        let now = self.ground.now;
-        let waited = now.saturating_sub(since);
-        // who waited for long may read what came only now: that it was there before is no longer known
-        let since = if waited > KNOWN_FOR { now } else { since };
-        if since == now && self.ground.measuring {
-            self.ground.measure.lateness.record(waited);
-        }
+    fn ready(&mut self, slot: usize) {
         self.with(slot, |bot, ground| {
-            if readable {
-                bot.now_readable();
+            let waited = bot.waited(ground.now);
+            if waited > SERVED_WITHIN && ground.measuring {
+                ground.measure.lateness.record(waited);
             }
-            // a bot's own time never goes back
-            ground.now = since.max(bot.latest());
             bot.go(ground);
         });
-        self.ground.now = now;
     }
 
     fn call(&mut self, slot: usize, due: Duration, cause: Cause) {
@@ -399,8 +417,8 @@ impl Worker {
         for (due, cause) in bot.wishes() {
             self.timers.add(due, slot, cause);
         }
-        if bot.has_more() {
-            self.waiting.push_back((self.ground.now, slot, true));
+        if bot.has_more() && bot.queues() {
+            self.waiting.push_back(slot);
         }
         for (due, index) in self.ground.returns.drain(..).filter(|_| !self.ending) {
             self.acts.push(std::cmp::Reverse((due, index, Act::Return)));
@@ -420,12 +438,9 @@ impl Worker {
 
     fn end(mut self) {
         let mut reckoning = std::mem::take(&mut self.ground.reckoning);
-        let (number, workers) = (self.setup.number, self.setup.workers);
-        for (slot, bot) in self.bots.iter_mut().enumerate() {
-            if let Some(bot) = bot {
-                bot.measure(self.ground.now, false);
-                reckoning.bots.push((slot * workers + number, bot.own()));
-            }
+        for bot in self.bots.iter_mut().flatten() {
+            bot.measure(self.ground.now, false);
+            reckoning.bots.push((bot.index(), bot.own()));
         }
         for (_, own) in &reckoning.bots {
             self.ground.measure.bot_seconds += own.measured.as_secs_f64();

@@ -30,3 +30,12 @@ fn runners_play_coins() {
     assert_eq!((&json["game"], &json["joined"], &json["desyncs"]), (&"coins".into(), &5.into(), &0.into()));
     assert!(json["hashes_checked"].as_u64() > Some(0), "{json}");
 }
+
+#[test]
+fn the_readme_shows_the_behaviour_as_it_is() {
+    let (readme, example) = (include_str!("../../README.md"), include_str!("../examples/coins_bots.rs"));
+    let shown = readme.split("```").find(|block| block.starts_with("rust\nimpl Behaviour<Coins>"));
+    let shown = shown.and_then(|block| block.strip_prefix("rust\n")).expect("the README shows a behaviour");
+    assert!(example.ends_with(shown), "the README shows\n{shown}");
+    assert!(shown.lines().count() <= 20, "{} lines are more than were promised", shown.lines().count());
+}

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tickwire_arena::{Arena, Options};
@@ -257,18 +258,39 @@ fn raw_says_what_is_no_websocket() {
 fn shards_are_merged_and_runs_are_compared() {
     let (scratch, (server, url)) = (Scratch::new("shards"), server());
     let (one, other, whole) = (scratch.path("0.json"), scratch.path("1.json"), scratch.path("whole.json"));
+    let text = "thresholds = [\"joined == 7\", \"desyncs == 0\"]\n[[phases]]\ndo = \"ramp\"\nbots = 7\nover = \"0ms\"\n\
+                [[phases]]\ndo = \"hold\"\nfor = \"1s\"\n";
+    let scenario = scratch.file("seven.toml", text);
+    // far enough that both are there by then, also on a busy machine
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970") + Duration::from_secs(5);
+    let start_at = start.as_secs_f64().to_string();
     let run = |shard: &str, out: &str| {
-        let flags = ["swarm", "--url", &url, "--bots", "7", "--ramp", "0", "--seconds", "1", "--shard", shard];
+        let flags =
+            ["swarm", "--url", &url, "--scenario", &scenario, "--shard", shard, "--threads", "2", "--json", out];
         let mut program = Command::new(env!("CARGO_BIN_EXE_tickwire-bots"));
-        program.args(flags).args(["--json", out]).output().expect("the program starts")
+        let program = program.args(flags).args(["--start-at", &start_at]);
+        program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
     };
-    let outputs = [run("0/2", &one), run("1/2", &other)];
+    let running = [run("0/2", &one), run("1/2", &other)];
+    let outputs = running.map(|run| run.wait_with_output().expect("it ends"));
     server.stop();
-    assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
+    for output in &outputs {
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "a part does not judge what is the whole's: {stdout}{stderr}");
+        assert!(stderr.contains("begins at ") && stdout.contains("(of this part; `merge`"), "{stdout}{stderr}");
+    }
+    for part in [&one, &other] {
+        let began_ms = json(part)["began_unix_ms"].as_u64().expect("a number");
+        assert!(u128::from(began_ms) >= start.as_millis(), "{began_ms} is before {start:?}");
+    }
     let output = bots(&["merge", &one, &other, "--json", &whole]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!((&json(&one)["joined"], &json(&other)["joined"]), (&4.into(), &3.into()));
-    assert_eq!(json(&whole)["joined"], 7);
+    assert_eq!((&json(&whole)["joined"], &json(&whole)["bots"]), (&7.into(), &7.into()));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("holds  joined == 7"), "{output:?}");
+    let half = bots(&["merge", &one]);
+    assert_eq!(half.status.code(), Some(2), "{half:?}");
+    assert!(String::from_utf8_lossy(&half.stderr).contains("part 1/2 is missing"), "{half:?}");
     let same = bots(&["compare", &whole, &whole]);
     assert_eq!(same.status.code(), Some(0), "{same:?}");
     assert!(String::from_utf8_lossy(&same.stdout).contains("0 better, 0 worse beyond noise"), "{same:?}");

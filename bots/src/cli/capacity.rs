@@ -80,6 +80,7 @@ impl CapacityArgs {
             request: self.server.request("bot-"),
             threads: self.threads.into(),
             shard: Shard::default(),
+            start_at: None,
             groups: [play, watch].into_iter().filter(|group| group.share > 0.0).collect(),
             phases: vec![
                 Phase { what: What::Ramp { bots, over }, measured: false },

@@ -107,6 +107,7 @@ impl RawArgs {
             request: JoinRequest::default(),
             threads: self.threads.into(),
             shard: Shard::default(),
+            start_at: None,
             groups: vec![Group { link: self.link.conditions(), ..Group::default() }],
             phases: vec![
                 Phase { what: ramp, measured: false },

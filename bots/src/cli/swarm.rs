@@ -1,7 +1,7 @@
 //! The flags of `swarm`.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use tickwire_shared::native::Trust;
@@ -12,7 +12,7 @@ use super::server::ServerArgs;
 use super::values::{name_prefix, seconds, seconds_above_zero, whole};
 use crate::plan::{Depth, Group, Phase, Plan, Shard, What};
 use crate::scenario::Scenario;
-use crate::units;
+use crate::{start, units};
 
 /// More bots than one machine has ports for.
 const BOTS_MAX: u64 = 60_000;
@@ -71,6 +71,10 @@ pub struct SwarmArgs {
     /// Of a swarm on several machines run this part, such as 0/3, 1/3 and 2/3; `merge` makes one report of theirs.
     #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = shard)]
     pub shard: Shard,
+    /// Begin at this moment, so that the parts on several machines do together: a time of day in UTC, such as 20:15 or
+    /// 20:15:30, or Unix seconds. Their clocks must agree.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub start_at: Option<SystemTime>,
 }
 
 const EXAMPLES: &str = "\
@@ -86,6 +90,11 @@ Examples:
 
   In a script: results as JSON, and the exit code says whether all was well:
     tickwire-bots swarm --bots 50 --seconds 10 --json swarm.json && echo fine
+
+  One swarm on two machines, whose results become one report, on which the thresholds are judged:
+    tickwire-bots swarm --scenario evening.toml --shard 0/2 --start-at 20:15 --json 0.json   # on the first
+    tickwire-bots swarm --scenario evening.toml --shard 1/2 --start-at 20:15 --json 1.json   # on the second
+    tickwire-bots merge 0.json 1.json --html evening.html
 
 Exit codes:
   0  all bots joined and stayed, and no state differed from the server's
@@ -119,6 +128,7 @@ impl SwarmArgs {
             request: self.server.request(&self.name_prefix),
             threads: self.threads.into(),
             shard: self.shard,
+            start_at: self.start_at,
             groups,
             phases,
             thresholds,
@@ -133,6 +143,10 @@ impl SwarmArgs {
         let chaotic = Group { share: self.chaos, chaos: true, ..play.clone() };
         [play, watch, chaotic].into_iter().filter(|group| group.share > 0.0).collect()
     }
+}
+
+fn moment(text: &str) -> Result<SystemTime, String> {
+    start::moment(text, SystemTime::now())
 }
 
 fn shard(text: &str) -> Result<Shard, String> {
@@ -180,6 +194,8 @@ mod tests {
             "--threads 0",
             "--shard 2/2",
             "--shard 1",
+            "--start-at tomorrow",
+            "--start-at 1000",
             "--watch 101%",
             "--wish {",
             "--wish 17",

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::chart::{Axis, Chart, Line, escaped, nines, number};
 use super::table::round;
-use super::{Report, Second};
+use super::{Report, Second, noise_sentence};
 use crate::measure::Percentiles;
 
 /// More seconds than this are drawn as the worst of several.
@@ -64,10 +64,8 @@ fn head(page: &mut String, report: &Report) {
         report.lateness_limit_ms()
     );
     warn(report.swarm_was_the_limit, &limit);
-    warn(
-        report.machine_was_noisy,
-        "The machine was noisy: the odd and the even seconds of this run differ by more than 5 % in the median or 15 % at p99. Two runs will not agree either.",
-    );
+    let noise = noise_sentence(report).map(|sentence| escaped(&sentence));
+    warn(noise.is_some(), noise.as_deref().unwrap_or_default());
     warn(report.stopped_early, "Stopped before its time: the figures are those of the time until then.");
 }
 
@@ -106,7 +104,8 @@ fn verdicts(page: &mut String, report: &Report) {
     if report.thresholds.is_empty() {
         return;
     }
-    page.push_str("<h2 class=part>Thresholds</h2><table class=verdicts>");
+    let whose = if report.is_part() { " of this part; <code>merge</code> judges the whole" } else { "" };
+    let _ = write!(page, "<h2 class=part>Thresholds{whose}</h2><table class=verdicts>");
     for verdict in &report.thresholds {
         let (class, word) = if verdict.holds { ("good", "holds") } else { ("bad", "fails") };
         let value = verdict.value.map_or("not measured".to_owned(), number);

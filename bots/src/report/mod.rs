@@ -6,6 +6,7 @@ pub mod html;
 pub mod json;
 mod merge;
 pub mod table;
+mod ticks;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,12 +14,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::{Measure, Percentiles, Times};
+pub use merge::MergeError;
+pub use ticks::RoomTicks;
+
+use crate::measure::{Measure, Percentiles};
 use crate::plan::Plan;
+use crate::room::Ticks;
 use crate::scrape::ServerFigures;
 use crate::session::Own;
-use crate::swarm::{Point, Total};
-use crate::threshold::Verdict;
+use crate::swarm::Total;
+use crate::threshold::{Threshold, Verdict};
 
 /// A swarm that is later than this at p99, and than this part of the time between frames, has measured itself.
 const LATENESS_LIMIT_MS: f64 = 5.0;
@@ -27,10 +32,6 @@ const LATENESS_LIMIT_PART: f64 = 0.15;
 const SLOW_BOT_MS: f64 = 50.0;
 /// The mean of a shorter time is a matter of luck.
 const SLOW_BOT_AFTER: Duration = Duration::from_secs(2);
-/// Two halves of a run that differ by more than this in the median, and by this at p99, were not measured in peace.
-const NOISE: (f64, f64) = (0.05, 0.15);
-/// A histogram of fewer says nothing about noise.
-const NOISE_SAMPLES: u64 = 1_000;
 
 /// Everything that a run found. Serialized, this is the object of `--json`; rates are payload bytes, thousands of
 /// them a kB.
@@ -42,6 +43,12 @@ pub struct Report {
     pub url: String,
     /// Seed of the behaviours.
     pub seed: u64,
+    /// Which part of a swarm on several machines it is, and of how many; 0 of 1 is the whole.
+    #[serde(default = "whole_swarm")]
+    pub shard: (usize, usize),
+    /// When it began, in milliseconds since 1970.
+    #[serde(default)]
+    pub began_unix_ms: u64,
     /// Whether all was well: exit code 0.
     pub good: bool,
     /// The run was stopped before its time.
@@ -64,6 +71,9 @@ pub struct Report {
     /// Times that a bot came back and its seat was not there; each is among those that failed.
     #[serde(default)]
     pub seats_lost: usize,
+    /// The bots' measured seconds together.
+    #[serde(default)]
+    pub bot_seconds: f64,
     /// What was measured and how long; frames, rates and times are from there.
     pub steady_s: f64,
     /// Frames of all bots.
@@ -88,8 +98,11 @@ pub struct Report {
     pub swarm_lateness_ms: Option<Percentiles>,
     /// The swarm was short of CPU itself: its times say as much about it as about the server.
     pub swarm_was_the_limit: bool,
-    /// Parts of the run differ from each other by more than two runs should.
+    /// Something disturbed the run, so another one will not agree.
     pub machine_was_noisy: bool,
+    /// What, in words.
+    #[serde(default)]
+    pub noise: Vec<String>,
     /// State hashes compared with the server's, since joining.
     pub hashes_checked: u64,
     /// Those that differed.
@@ -99,6 +112,9 @@ pub struct Report {
     pub wrong_spawns: u64,
     /// Ticks of rooms that came to nobody.
     pub missed_ticks: u64,
+    /// Which ticks those are.
+    #[serde(default)]
+    pub rooms: Vec<RoomTicks>,
     /// Frames that single bots did not get.
     pub missed_frames: u64,
     /// Bots whose states were far older than the others', the worst first.
@@ -150,6 +166,9 @@ pub struct Second {
     pub playing: usize,
     /// Bots that had failed.
     pub failed: usize,
+    /// Whether it counts.
+    #[serde(default)]
+    pub measured: bool,
     /// Frames in it.
     pub frames: u64,
     /// Payload bytes to all bots.
@@ -204,10 +223,13 @@ impl Report {
         let steady_s = total.steady.as_secs_f64();
         let counters = measure.counters;
         let lateness = measure.lateness.percentiles();
+        let noise = total.noise.findings();
         let mut report = Self {
             game: game.to_owned(),
             url: plan.url.clone(),
             seed: plan.seed,
+            shard: (plan.shard.number, plan.shard.of),
+            began_unix_ms: total.began_unix_ms,
             good: false,
             stopped_early: total.stopped,
             bots: total.wanted,
@@ -218,6 +240,7 @@ impl Report {
             chaos_ends: total.chaos_ends,
             resumed: total.resumed,
             seats_lost: total.seats_lost,
+            bot_seconds: measure.bot_seconds,
             steady_s,
             frames_per_s: if steady_s > 0.0 { counters.frames as f64 / steady_s } else { 0.0 },
             frames_per_s_per_bot: measure.per_bot_second(counters.frames),
@@ -230,27 +253,40 @@ impl Report {
             resume_ms: measure.resume.percentiles(),
             swarm_lateness_ms: lateness,
             swarm_was_the_limit: false,
-            machine_was_noisy: differ(&total.parity[0], &total.parity[1]),
+            machine_was_noisy: !noise.is_empty(),
+            noise,
             hashes_checked: total.sight.hashes_checked,
             desyncs: total.sight.desyncs,
             wrong_spawns: total.sight.wrong_spawns,
-            missed_ticks: total.ticks.values().map(crate::room::Ticks::missing).sum(),
+            missed_ticks: total.ticks.values().map(Ticks::missing).sum(),
+            rooms: total.ticks.iter().map(|(room, ticks)| RoomTicks::of(*room, ticks)).collect(),
             missed_frames: counters.ticks_missed,
             slow_bots: slow_bots(&total.bots),
             server: None,
             thresholds: Vec::new(),
             findings: Vec::new(),
             phases: total.phases.iter().map(PhaseSpan::of).collect(),
-            series: total.series.iter().map(Second::of).collect(),
+            series: total.series.clone(),
             histograms_us: histograms(measure),
         };
         report.swarm_was_the_limit = lateness.is_some_and(|lateness| lateness.p99 > report.lateness_limit_ms());
-        report.thresholds = plan.thresholds.iter().map(|threshold| threshold.judge(&report)).collect();
-        let holds = report.thresholds.iter().all(|verdict| verdict.holds);
-        let is_right = report.desyncs == 0 && report.wrong_spawns == 0;
-        report.good = total.joined > 0 && report.failed == 0 && is_right && holds;
-        report.findings = findings(&report);
+        report.judge(&plan.thresholds);
         report
+    }
+
+    /// Whether a part of a swarm on several machines is all that there is here.
+    #[must_use]
+    pub fn is_part(&self) -> bool {
+        self.shard.1 > 1
+    }
+
+    /// Says what is wrong, once all figures are there. On a part the thresholds decide nothing: they are the whole's.
+    fn judge(&mut self, thresholds: &[Threshold]) {
+        self.thresholds = thresholds.iter().map(|threshold| threshold.judge(self)).collect();
+        let holds = self.is_part() || self.thresholds.iter().all(|verdict| verdict.holds);
+        let is_right = self.desyncs == 0 && self.wrong_spawns == 0;
+        self.good = self.joined > 0 && self.failed == 0 && is_right && holds;
+        self.findings = findings(self);
     }
 }
 
@@ -299,14 +335,6 @@ fn slow_bots(bots: &[(usize, Own)]) -> Vec<SlowBot> {
     slow.take_while(|slow| slow.behind_ms > SLOW_BOT_MS).collect()
 }
 
-/// Whether two samples of what should be the same are not.
-fn differ(one: &Times, other: &Times) -> bool {
-    let (Some(one), Some(other)) = (one.percentiles(), other.percentiles()) else { return false };
-    let apart = |a: f64, b: f64| (a - b).abs() / a.max(b).max(f64::EPSILON);
-    one.samples.min(other.samples) >= NOISE_SAMPLES
-        && (apart(one.p50, other.p50) > NOISE.0 || apart(one.p99, other.p99) > NOISE.1)
-}
-
 fn histograms(measure: &Measure) -> BTreeMap<String, Vec<(u64, u64)>> {
     let recorded = measure.times().into_iter().filter(|(_, times)| !times.is_empty());
     recorded.map(|(name, times)| (name.to_owned(), times.counts())).collect()
@@ -319,14 +347,14 @@ impl PhaseSpan {
 }
 
 impl Second {
-    /// A second as it is shown.
+    /// The second that ended `at`, since the run began, with so many bots that play and that failed.
     #[must_use]
-    pub fn of(point: &Point) -> Self {
-        let measure = &point.measure;
+    pub fn of(at: Duration, (playing, failed): (usize, usize), measured: bool, measure: &Measure) -> Self {
         Self {
-            at_s: point.at.as_secs_f64(),
-            playing: point.playing,
-            failed: point.failed,
+            at_s: at.as_secs_f64(),
+            playing,
+            failed,
+            measured,
             frames: measure.counters.frames,
             bytes_down: measure.counters.bytes_down,
             tick_interval_ms: measure.tick_interval.percentiles(),
@@ -337,6 +365,22 @@ impl Second {
             swarm_lateness_ms: measure.lateness.percentiles(),
         }
     }
+}
+
+fn whole_swarm() -> (usize, usize) {
+    (0, 1)
+}
+
+/// What disturbed a run, as a sentence for people; none for a quiet one.
+fn noise_sentence(report: &Report) -> Option<String> {
+    let Report { noise, .. } = report;
+    (!noise.is_empty()).then(|| {
+        let noise = noise.join("; ");
+        format!(
+            "The machine was noisy: {noise}. Two runs will not agree to better than that: let nothing else run beside \
+             it, or take longer."
+        )
+    })
 }
 
 /// A swarm that is later than this at p99 was the limit, in milliseconds: what it adds to the times between frames is
@@ -452,17 +496,5 @@ pub(crate) mod tests {
         let report = report(&total);
         assert_eq!(report.slow_bots.len(), 1);
         assert!(report.findings[0].contains("bot 7 were 200 ms older"), "{:?}", report.findings);
-    }
-
-    #[test]
-    fn halves_that_differ_are_noise() {
-        let mut total = played(3, soon());
-        for i in 0..2_000_u64 {
-            total.parity[0].record(Duration::from_micros(33_000 + i));
-            total.parity[1].record(Duration::from_micros(33_100 + i));
-        }
-        assert!(!report(&total).machine_was_noisy);
-        (0..100).for_each(|_| total.parity[1].record(Duration::from_millis(60)));
-        assert!(report(&total).machine_was_noisy);
     }
 }

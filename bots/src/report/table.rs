@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::Report;
+use super::{Report, noise_sentence};
 use crate::measure::Percentiles;
 use crate::threshold::Verdict;
 
@@ -100,7 +100,8 @@ fn failures(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
 
 fn verdicts(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if !report.thresholds.is_empty() {
-        writeln!(out, "\nthresholds")?;
+        let whose = if report.is_part() { " (of this part; `merge` judges the whole)" } else { "" };
+        writeln!(out, "\nthresholds{whose}")?;
     }
     for Verdict { threshold, value, holds } in &report.thresholds {
         let word = if *holds { "holds" } else { "FAILS" };
@@ -126,12 +127,8 @@ fn remarks(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if report.left_hanging > 0 {
         writeln!(out, "\n{} left and the server did not close in time.", many(report.left_hanging as u64, "bot"))?;
     }
-    if report.machine_was_noisy {
-        writeln!(
-            out,
-            "\nThe machine was noisy: the odd and the even seconds of this run differ by more than 5 % in the median or \
-             15 % at\np99, so two runs will not agree either. Let nothing else run beside it, or take longer."
-        )?;
+    if let Some(noise) = noise_sentence(report) {
+        writeln!(out, "\n{noise}")?;
     }
     if report.swarm_was_the_limit {
         writeln!(

@@ -2,9 +2,7 @@
 
 use std::io;
 use std::mem;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use mio::{Interest, Registry, Token};
@@ -12,21 +10,17 @@ use tickwire_shared::Rng;
 use tickwire_shared::native::ConnectError;
 use tickwire_shared::protocol::limits::FRAME_MAX_BYTES;
 
-use super::timers::Cause;
-use super::{News, Reckoning, Tally};
+use super::arrivals::Arrivals;
+use super::ground::Ground;
+use super::timers::{Cause, first_tick};
 use crate::link::Conditions;
-use crate::measure::Measure;
-use crate::room::Rooms;
 use crate::session::{Ended, Failure, JOIN_TIMEOUT, Notes, Own, Session, Turn};
 use crate::socket::{Socket, Taken};
-use crate::target::Target;
 use crate::ws::handshake::{self, Answer};
 use crate::ws::{Inbox, Message, Opcode, frame};
 
 /// A server that has not closed by then was told, and that must do.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Successive multiples of this part of a tick lie far from each other, however many there are (the golden ratio).
-const SPREAD: f64 = 0.618_033_988_749_895;
 /// A bot that has misbehaved until its end comes back after this.
 const CHAOS_BACK_OFF: Duration = Duration::from_millis(300);
 /// A bot that did not read has caught up after this.
@@ -48,31 +42,6 @@ pub(super) enum Way {
     Returns,
     /// Again, as a newcomer: its seat was not held.
     ReturnsAnew,
-}
-
-/// What the bots of a thread share.
-pub(super) struct Ground {
-    pub(super) now: Duration,
-    pub(super) measure: Box<Measure>,
-    pub(super) measuring: bool,
-    pub(super) rooms: Rooms,
-    /// Scratch: what one bot says in one turn.
-    pub(super) out: Vec<u8>,
-    pub(super) rng: Rng,
-    /// Scratch: what one bot reads at once.
-    pub(super) scratch: Vec<u8>,
-    pub(super) target: Arc<Target>,
-    pub(super) tally: Arc<Tally>,
-    pub(super) news: Sender<News>,
-    pub(super) reckoning: Reckoning,
-    /// Bots that broke their own connections, and when they come back.
-    pub(super) returns: Vec<(Duration, usize)>,
-}
-
-impl Ground {
-    pub(super) fn fail(&self, index: usize, failure: Failure) {
-        let _ = self.news.send(News::Failed(index, failure));
-    }
 }
 
 /// Where it is on its way.
@@ -106,6 +75,10 @@ pub(super) struct Bot {
     /// What it sees before is not written down.
     counts_from: Duration,
     more: bool,
+    /// It is among those that have something to do.
+    queued: bool,
+    /// When what it has not read was there, as far as it was told.
+    arrivals: Arrivals,
     tick_due: Option<Duration>,
     link_due: Option<Duration>,
     deadline: Option<Duration>,
@@ -150,6 +123,8 @@ impl Bot {
             paused: false,
             counts_from: Duration::ZERO,
             more: false,
+            queued: false,
+            arrivals: Arrivals::default(),
             tick_due: None,
             link_due: None,
             deadline: Some(deadline),
@@ -171,6 +146,10 @@ impl Bot {
         self.measured_since = (measuring && !self.session.is_chaotic()).then_some(now);
     }
 
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
     pub(super) fn own(&self) -> Own {
         self.own
     }
@@ -180,24 +159,35 @@ impl Bot {
         (self.own, self.goes_on.then_some(self.session))
     }
 
-    /// The last moment that it was told of.
-    pub(super) fn latest(&self) -> Duration {
-        self.latest
-    }
-
     pub(super) fn is_over(&self) -> bool {
         self.stage == Stage::Over
     }
 
-    pub(super) fn now_readable(&mut self) {
+    /// Something was there to read at this moment.
+    pub(super) fn now_readable(&mut self, at: Duration) {
         if let Some(socket) = &mut self.socket {
             socket.now_readable();
+            self.arrivals.note(at);
         }
+    }
+
+    /// Whether it is to be put among those that have something to do: it is there once at a time.
+    pub(super) fn queues(&mut self) -> bool {
+        !mem::replace(&mut self.queued, true)
+    }
+
+    /// How long what it is to read has been there, now that its turn has come.
+    pub(super) fn waited(&mut self, now: Duration) -> Duration {
+        self.queued = false;
+        // who does not read has only itself to blame
+        let first = self.arrivals.first().filter(|_| !self.paused);
+        first.map_or(Duration::ZERO, |first| now.saturating_sub(first))
     }
 
     /// Stops reading, or goes on. Until it has read what waited for it, its times are its own doing.
     pub(super) fn pause(&mut self, now: Duration, paused: bool) {
         self.paused = paused;
+        self.more = !paused;
         self.counts_from = if paused { Duration::MAX } else { now + CATCH_UP };
     }
 
@@ -313,6 +303,10 @@ impl Bot {
                 self.more = socket.may_have_more();
                 break;
             }
+            if socket.delays() {
+                // the link says when a message is there; what it takes up now has come by now
+                self.arrivals.clear();
+            }
             match socket.read(ground.now, &mut scratch) {
                 Ok(Taken::Some(count)) => self.arrived(ground, &scratch[..count]),
                 Ok(Taken::Nothing) => break,
@@ -321,6 +315,9 @@ impl Bot {
             }
         }
         ground.scratch = scratch;
+        if self.socket.as_ref().is_none_or(|socket| !socket.may_have_more()) {
+            self.arrivals.clear();
+        }
     }
 
     fn flush(&mut self, ground: &mut Ground) {
@@ -411,10 +408,14 @@ impl Bot {
         if ground.measuring && self.stage == Stage::Playing && !self.session.is_chaotic() {
             ground.measure.counters.bytes_down += payload.len() as u64;
         }
+        let now = ground.now;
+        // a bot's own time never goes back
+        ground.now = self.arrivals.next().unwrap_or(now).max(self.latest).min(now);
         match self.speak(ground, |session, turn| session.message(turn, payload, is_text)) {
             Ok(()) => self.seat(ground),
             Err(failure) => self.fail(ground, failure),
         }
+        ground.now = now;
     }
 
     /// Notes that it has its seat, once.
@@ -437,8 +438,7 @@ impl Bot {
         }
         ground.tally.playing.fetch_add(1, Ordering::Relaxed);
         if let Some(period) = self.session.period() {
-            let part = (self.index as f64 * SPREAD).fract();
-            self.tick_at(ground.now + period.mul_f64(part));
+            self.tick_at(first_tick(ground.now, period, self.index));
         }
     }
 

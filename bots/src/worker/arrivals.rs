@@ -1,0 +1,55 @@
+//! When a bot's messages were there, as far as the poll told.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Moments that are told apart; what comes after them counts from the last.
+const MOMENTS_MAX: usize = 64;
+
+/// The moments at which there was something to read that has not been read since, in order.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    moments: VecDeque<Duration>,
+}
+
+impl Arrivals {
+    /// Something was there.
+    pub(super) fn note(&mut self, at: Duration) {
+        if self.moments.len() < MOMENTS_MAX {
+            self.moments.push_back(at);
+        }
+    }
+
+    /// All has been read.
+    pub(super) fn clear(&mut self) {
+        self.moments.clear();
+    }
+
+    /// Since when there is something.
+    pub(super) fn first(&self) -> Option<Duration> {
+        self.moments.front().copied()
+    }
+
+    /// When the next message was there: of several one by one, of one that came in pieces its first.
+    pub(super) fn next(&mut self) -> Option<Duration> {
+        if self.moments.len() > 1 { self.moments.pop_front() } else { self.first() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_message_has_its_own_moment() {
+        let mut arrivals = Arrivals::default();
+        assert_eq!((arrivals.first(), arrivals.next()), (None, None), "nobody told");
+        (1..=3).for_each(|s| arrivals.note(Duration::from_secs(s)));
+        let found: Vec<u64> = (0..4).filter_map(|_| arrivals.next()).map(|at| at.as_secs()).collect();
+        assert_eq!(found, [1, 2, 3, 3], "what came with the last was there when it was");
+        arrivals.clear();
+        assert_eq!(arrivals.first(), None);
+        (0..1_000).for_each(|s| arrivals.note(Duration::from_secs(s)));
+        assert!(arrivals.moments.len() <= MOMENTS_MAX, "a bot that does not read must not grow");
+    }
+}
