@@ -11,8 +11,12 @@ use crate::measure::{Measure, Times};
 const APART: (f64, f64) = (0.05, 0.15);
 /// Times are not told apart more finely.
 const TELLABLE_MS: f64 = 0.2;
+/// Fewer seconds say nothing about one of them.
+const SECONDS_MIN: usize = 5;
 /// A histogram of fewer says nothing.
 const SAMPLES_MIN: u64 = 1_000;
+/// A second whose own p99 is so much above that of the middle second was disturbed.
+const DISTURBED: f64 = 1.25;
 /// More than this part of the processors' time that the host took shows in every p99.
 const STOLEN_MAX: f64 = 0.01;
 /// As does this part of the time in which the bots' threads could run and did not.
@@ -27,7 +31,8 @@ const HALVES: [([usize; 2], [usize; 2]); 3] = [([0, 2], [1, 3]), ([0, 1], [2, 3]
 #[derive(Debug, Default)]
 pub struct Noise {
     quarters: [[Times; NAMES.len()]; 4],
-    seconds: usize,
+    /// Of each second the p99 of the tick interval.
+    p99s_ms: Vec<f64>,
     began: Option<Counters>,
     /// Over all that was measured.
     sum: Counters,
@@ -64,17 +69,19 @@ impl Noise {
 
     /// A second in which nothing changed by plan.
     pub fn second(&mut self, measure: &Measure) {
-        let quarter = &mut self.quarters[self.seconds % 4];
+        let Some(p99) = measure.tick_interval.percentiles().map(|times| times.p99) else { return };
+        let quarter = &mut self.quarters[self.p99s_ms.len() % 4];
         for (times, more) in quarter.iter_mut().zip([&measure.tick_interval, &measure.input_to_ack, &measure.age]) {
             times.merge(more);
         }
-        self.seconds += 1;
+        self.p99s_ms.push(p99);
     }
 
     /// What speaks against it, in words; nothing when it was quiet.
     #[must_use]
     pub fn findings(&self) -> Vec<String> {
         let mut found: Vec<String> = (0..NAMES.len()).filter_map(|which| self.apart(which)).collect();
+        found.extend(self.disturbed());
         let Counters { stolen, all, waited, span, .. } = self.sum;
         let stolen = stolen as f64 / all.max(1) as f64;
         if stolen > STOLEN_MAX {
@@ -85,6 +92,20 @@ impl Noise {
             found.push(format!("the swarm waited {:.0} % of the time for a processor", waited * 100.0));
         }
         found
+    }
+
+    /// Seconds that differ, where they are so many that the p99 of the whole run is theirs. Halves may have as many of
+    /// them each, and be alike.
+    fn disturbed(&self) -> Option<String> {
+        let mut sorted = self.p99s_ms.clone();
+        sorted.sort_by(f64::total_cmp);
+        let (count, middle) = (sorted.len(), *sorted.get(sorted.len() / 2)?);
+        let bad = sorted.iter().filter(|p99| **p99 > middle * DISTURBED && **p99 - middle > TELLABLE_MS).count();
+        (count >= SECONDS_MIN && bad * 100 > count).then(|| {
+            format!(
+                "{bad} of {count} quiet seconds have a p99 of the tick interval that is a quarter above the others'"
+            )
+        })
     }
 
     /// By how much halves of the run differ where they differ most.
@@ -143,8 +164,6 @@ fn waited_ns(schedstat: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// A run of so many seconds, whose times are those of a sound server, or as `disturb` changes them.
@@ -173,9 +192,13 @@ mod tests {
     fn what_disturbs_some_seconds_is_noise() {
         for disturbed in [vec![5], vec![5, 6], vec![5, 7], vec![5, 8], vec![5, 6, 7]] {
             let found = run(20, |second, time| if disturbed.contains(&second) { time * 2 } else { time });
-            assert_eq!(found.len(), 1, "{disturbed:?}: {found:?}");
-            assert!(found[0].contains("apart in the p99 of the tick interval"), "{found:?}");
+            let seconds = format!("{} of 20 quiet seconds have a p99", disturbed.len());
+            assert!(found.iter().any(|found| found.starts_with(&seconds)), "{disturbed:?}: {found:?}");
         }
+        // half of the seconds are like each other, and unlike the other half
+        let found = run(20, |second, time| if second % 2 == 0 { time * 6 / 5 } else { time });
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("% apart in the median of the tick interval"), "{found:?}");
     }
 
     #[test]

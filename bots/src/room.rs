@@ -94,7 +94,7 @@ impl Room {
 impl Stay {
     /// A frame of `tick` arrived.
     pub fn frame(&mut self, turn: &mut Turn<'_>, tick: Tick) {
-        let now = turn.now;
+        let now = turn.arrived;
         let room = &mut turn.rooms.rooms[self.room];
         let age = room.age(now, tick);
         let before = self.last.replace((now, tick));

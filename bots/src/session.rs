@@ -95,8 +95,11 @@ impl Sight {
 
 /// What a session may use while it is called.
 pub struct Turn<'a> {
-    /// Since the swarm's epoch.
+    /// Since the swarm's epoch. It never goes back, for one bot.
     pub now: Duration,
+    /// When the message was there that the bot hears: before `now` when it said something before it was its turn to
+    /// listen. Times are measured with it.
+    pub arrived: Duration,
     /// Where this bot writes down what it sees; none while nothing is measured.
     pub notes: Option<Notes<'a>>,
     /// The rooms that the bots of this thread are in.

@@ -52,6 +52,25 @@ pub fn clock(at: SystemTime) -> String {
     format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
+/// Its day in UTC, such as 2026-11-21.
+#[must_use]
+pub fn day(at: SystemTime) -> String {
+    let mut days = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / DAY_S;
+    let is_leap = |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    let mut year = 1970;
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let lengths = [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 0;
+    while days >= lengths[month] {
+        days -= lengths[month];
+        month += 1;
+    }
+    format!("{year}-{:02}-{:02}", month + 1, days + 1)
+}
+
 /// Sleeps until `at`, and says so.
 pub(crate) fn wait(at: SystemTime) {
     let left = || at.duration_since(SystemTime::now()).unwrap_or_default();
@@ -79,6 +98,14 @@ mod tests {
         assert_eq!(clock(UNIX_EPOCH + Duration::from_secs(NOW_S)), "20:15:00");
         let found = ["20:15", "20:16", "20:15:30", "20:14:59", "0:00"].map(at);
         assert_eq!(found, [0, 60, 30, DAY_S as i64 - 1, 13_500].map(Ok));
+    }
+
+    #[test]
+    fn a_day_is_that_of_the_calendar() {
+        let of = |s| day(UNIX_EPOCH + Duration::from_secs(s));
+        let found = [0, NOW_S, 951_782_399, 951_782_400, 951_868_800, 1_798_761_599, 1_798_761_600].map(of);
+        let wanted = ["1970-01-01", "2026-11-21", "2000-02-28", "2000-02-29", "2000-03-01", "2026-12-31", "2027-01-01"];
+        assert_eq!(found, wanted);
     }
 
     #[test]

@@ -137,6 +137,14 @@ pub struct Verdict {
     pub holds: bool,
 }
 
+impl Verdict {
+    /// Whether its value is in milliseconds.
+    #[must_use]
+    pub fn is_of_times(&self) -> bool {
+        self.threshold.parse::<Threshold>().is_ok_and(|threshold| matches!(threshold.figure, Figure::Time { .. }))
+    }
+}
+
 impl Threshold {
     /// Compares it with what was measured.
     #[must_use]

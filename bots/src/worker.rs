@@ -216,6 +216,7 @@ impl Worker {
     fn new(setup: Setup, poll: Poll) -> Self {
         let ground = Ground {
             now: setup.epoch.elapsed(),
+            arrived: None,
             measure: Box::default(),
             measuring: false,
             rooms: Rooms::default(),

@@ -4,8 +4,9 @@
 
 use std::fmt::Write;
 
-/// Of a chart, in its own units; the page scales it.
+/// Of a chart, in its own units; the page scales it. On a phone another one is shown, or nobody could read the words.
 const WIDTH: f64 = 760.0;
+const WIDTH_ON_A_PHONE: f64 = 380.0;
 const HEIGHT: f64 = 230.0;
 const LEFT: f64 = 68.0;
 const RIGHT: f64 = 12.0;
@@ -52,23 +53,27 @@ impl Chart<'_> {
             .map(|(i, line)| format!("<span><i class=\"k{i}\"></i>{}</span>", escaped(line.name)))
             .collect();
         format!(
-            "<figure><figcaption><h3>{}</h3><div class=legend>{legend}</div></figcaption>{}<p class=note>{}</p></figure>",
+            "<figure><figcaption><h3>{}</h3><div class=legend>{legend}</div></figcaption>{}{}<p class=note>{}</p></figure>",
             escaped(self.title),
-            self.svg(),
+            self.svg(WIDTH, "wide"),
+            self.svg(WIDTH_ON_A_PHONE, "narrow"),
             escaped(self.caption)
         )
     }
 
-    fn svg(&self) -> String {
+    fn svg(&self, full: f64, class: &str) -> String {
         let most = self.lines.iter().flat_map(|line| &line.points).filter_map(|(_, y)| *y).fold(0.0, f64::max);
         let (step, top) = steps(most);
         let x_max = match self.x {
             Axis::Time(seconds) => seconds.max(1.0),
             Axis::Nines => 4.0,
         };
-        let px = |x: f64| LEFT + (x / x_max).clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT);
+        let px = |x: f64| LEFT + (x / x_max).clamp(0.0, 1.0) * (full - LEFT - RIGHT);
         let py = |y: f64| HEIGHT - BOTTOM - (y / top).clamp(0.0, 1.0) * (HEIGHT - TOP - BOTTOM);
-        let mut out = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=img aria-label=\"{}\">", escaped(self.title));
+        let mut out = format!(
+            "<svg class={class} viewBox=\"0 0 {full} {HEIGHT}\" role=img aria-label=\"{}\">",
+            escaped(self.title)
+        );
         for (i, (from, to, name)) in self.bands.iter().enumerate() {
             let (x, width) = (px(*from), (px(*to) - px(*from)).max(0.0));
             let shade = if i % 2 == 0 { "band" } else { "band odd" };
@@ -82,7 +87,7 @@ impl Chart<'_> {
         let mut y = 0.0;
         while y <= top + step / 2.0 {
             let at = py(y);
-            let right = WIDTH - RIGHT;
+            let right = full - RIGHT;
             let _ = write!(out, "<line class=grid x1={LEFT} x2={right} y1={at:.1} y2={at:.1} />");
             let unit = self.unit;
             let _ = write!(out, "<text class=y x={:.1} y={:.1}>{}{unit}</text>", LEFT - 6.0, at + 4.0, number(y));
@@ -107,13 +112,28 @@ impl Chart<'_> {
                 }
             }
             Axis::Nines => {
-                for percentile in [0.0, 50.0, 90.0, 99.0, 99.9] {
+                // the first two lie too near each other on a phone
+                let first = usize::from(px(x_max) < WIDTH_ON_A_PHONE);
+                for percentile in &[0.0, 50.0, 90.0, 99.0, 99.9][first..] {
                     let _ =
                         write!(out, "<text class=x x={:.1} y={y}>{percentile} %</text>", px(nines(percentile / 100.0)));
                 }
             }
         }
     }
+}
+
+/// A count as people read it: 118,276.
+pub(super) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// 0.9 is one, 0.99 is two.
@@ -184,7 +204,11 @@ mod tests {
         let line = Line { name: "<script>", points };
         let chart = Chart { title: "t", caption: "", unit: "", lines: vec![line], bands: vec![], x: Axis::Time(3.0) };
         let figure = chart.figure();
-        assert_eq!(figure.matches('M').count(), 2, "{figure}");
+        assert_eq!(
+            figure.matches('M').count(),
+            2 * 2,
+            "one for readers at a desk and one for those with a phone: {figure}"
+        );
         assert!(!figure.contains("<script>"), "{figure}");
     }
 }

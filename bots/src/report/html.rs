@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::time::{Duration, UNIX_EPOCH};
 
-use super::chart::{Axis, Chart, Line, escaped, nines, number};
+use super::chart::{Axis, Chart, Line, escaped, grouped, nines, number};
 use super::table::round;
 use super::{Report, Second, noise_sentence};
 use crate::measure::Percentiles;
+use crate::start;
 
 /// More seconds than this are drawn as the worst of several.
 const POINTS_MAX: usize = 400;
@@ -17,7 +19,7 @@ const POINTS_MAX: usize = 400;
 /// `out` does not take it.
 pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let mut page = String::new();
-    let title = format!("{}: {} bots", escaped(&report.game), report.joined);
+    let title = format!("Load test of {}: {} bots", escaped(&report.game), report.bots);
     let _ = write!(
         page,
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
@@ -46,9 +48,12 @@ fn head(page: &mut String, report: &Report) {
     let (class, word) = if report.good { ("good", "All was well") } else { ("bad", "Not all was well") };
     let _ = write!(
         page,
-        "<header><div><h1>{}</h1><p>{}</p></div><span class=\"verdict {class}\">{word}</span></header>",
+        "<header><div><h1>Load test of {}</h1><p>{} bots at {}{}</p></div>\
+         <span class=\"verdict {class}\">{word}</span></header>",
         escaped(&report.game),
-        escaped(&report.url)
+        grouped(report.bots as u64),
+        escaped(&report.url),
+        began(report)
     );
     for finding in &report.findings {
         let _ = write!(page, "<p class=\"banner bad\">{}</p>", escaped(finding));
@@ -69,6 +74,12 @@ fn head(page: &mut String, report: &Report) {
     warn(report.stopped_early, "Stopped before its time: the figures are those of the time until then.");
 }
 
+/// When it began; results of before that was kept have no such time.
+fn began(report: &Report) -> String {
+    let at = (report.began_unix_ms > 0).then(|| UNIX_EPOCH + Duration::from_millis(report.began_unix_ms));
+    at.map(|at| format!(", {} {} UTC", start::day(at), start::clock(at))).unwrap_or_default()
+}
+
 fn cards(page: &mut String, report: &Report) {
     let mut card = |name: &str, value: String, note: String| {
         let _ = write!(page, "<div class=card><h2>{name}</h2><b>{value}</b><span>{note}</span></div>");
@@ -77,16 +88,22 @@ fn cards(page: &mut String, report: &Report) {
         times.as_ref().map_or("–".to_owned(), |times| format!("{} ms", number(pick(times))))
     };
     let both = |times: &Option<Percentiles>| format!("p50 {}", p(times, |times| times.p50));
-    card("Bots", report.joined.to_string(), format!("{} failed", report.failed));
-    card("Frames", format!("{}/s", number(report.frames_per_s)), format!("{:.1} a bot", report.frames_per_s_per_bot));
+    let seats = if report.joined > report.bots {
+        // some came and went, or came back
+        format!("{} seats given, {} failed", grouped(report.joined as u64), report.failed)
+    } else {
+        format!("{} joined, {} failed", grouped(report.joined as u64), report.failed)
+    };
+    card("Bots at a time", grouped(report.bots as u64), seats);
+    card(
+        "Frames",
+        format!("{}/s", grouped(report.frames_per_s as u64)),
+        format!("{:.1} a bot", report.frames_per_s_per_bot),
+    );
     card("Tick interval p99", p(&report.tick_interval_ms, |times| times.p99), both(&report.tick_interval_ms));
     card("Input to ack p99", p(&report.input_to_ack_ms, |times| times.p99), both(&report.input_to_ack_ms));
     card("Age of state p99", p(&report.age_ms, |times| times.p99), both(&report.age_ms));
-    card(
-        "Wrong states",
-        report.desyncs.to_string(),
-        format!("{} hashes compared", number(report.hashes_checked as f64)),
-    );
+    card("Wrong states", report.desyncs.to_string(), format!("{} hashes compared", grouped(report.hashes_checked)));
     card(
         "Payload a bot",
         format!("{:.2} kB/s", report.down_kb_per_s_per_bot),
@@ -108,7 +125,8 @@ fn verdicts(page: &mut String, report: &Report) {
     let _ = write!(page, "<h2 class=part>Thresholds{whose}</h2><table class=verdicts>");
     for verdict in &report.thresholds {
         let (class, word) = if verdict.holds { ("good", "holds") } else { ("bad", "fails") };
-        let value = verdict.value.map_or("not measured".to_owned(), number);
+        let unit = if verdict.is_of_times() { " ms" } else { "" };
+        let value = verdict.value.map_or("not measured".to_owned(), |value| number(value) + unit);
         let threshold = escaped(&verdict.threshold);
         let _ = write!(page, "<tr><td class={class}>{word}<td><code>{threshold}</code><td>{value}");
     }
@@ -240,7 +258,7 @@ fn table(page: &mut String, report: &Report) {
         for value in [times.p50, times.p90, times.p99, times.p99_9, times.max] {
             let _ = write!(page, "<td>{} ms", number(value));
         }
-        let _ = write!(page, "<td>{}", times.samples);
+        let _ = write!(page, "<td>{}", grouped(times.samples));
     }
     page.push_str("</table>");
 }
@@ -257,7 +275,7 @@ fn server(page: &mut String, report: &Report) {
         for value in [times.mean, times.p50, times.p99] {
             let _ = write!(page, "<td>{} ms", number(value));
         }
-        let _ = write!(page, "<td>{}", times.samples);
+        let _ = write!(page, "<td>{}", grouped(times.samples));
     }
     page.push_str("</table><table class=verdicts>");
     for (name, count) in server.counted() {

@@ -103,9 +103,11 @@ fn verdicts(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         let whose = if report.is_part() { " (of this part; `merge` judges the whole)" } else { "" };
         writeln!(out, "\nthresholds{whose}")?;
     }
-    for Verdict { threshold, value, holds } in &report.thresholds {
+    for verdict in &report.thresholds {
+        let Verdict { threshold, value, holds } = verdict;
         let word = if *holds { "holds" } else { "FAILS" };
-        let value = value.map_or("nothing was measured".to_owned(), |value| format!("it was {value:.2}"));
+        let unit = if verdict.is_of_times() { " ms" } else { "" };
+        let value = value.map_or("nothing was measured".to_owned(), |value| format!("it was {}{unit}", round(value)));
         writeln!(out, "  {word}  {threshold} ({value})")?;
     }
     if !report.findings.is_empty() {

@@ -97,7 +97,7 @@ impl<G: Game, B: Behaviour<G>> Player<G, B> {
         let made = turn.now.saturating_sub(took);
         while let Some((due, _)) = self.awaited.pop_front_if(|(_, at)| *at <= made) {
             if let Some(notes) = &mut turn.notes {
-                notes.measure.input_to_ack.record(turn.now.saturating_sub(due));
+                notes.measure.input_to_ack.record(turn.arrived.saturating_sub(due));
             }
         }
     }

@@ -51,7 +51,7 @@ impl Session for Raw {
     }
 
     fn message(&mut self, turn: &mut Turn<'_>, _payload: &[u8], _is_text: bool) -> Result<(), Failure> {
-        let now = turn.now;
+        let now = turn.arrived;
         let (before, due) = (self.last.replace(now), self.awaited.pop_front());
         let Some(notes) = &mut turn.notes else { return Ok(()) };
         notes.own.frames += 1;

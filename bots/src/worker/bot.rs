@@ -409,13 +409,14 @@ impl Bot {
             ground.measure.counters.bytes_down += payload.len() as u64;
         }
         let now = ground.now;
-        // a bot's own time never goes back
-        ground.now = self.arrivals.next().unwrap_or(now).max(self.latest).min(now);
+        ground.arrived = self.arrivals.next();
+        // a bot's own time never goes back, not even for what came before it spoke last
+        ground.now = ground.arrived.unwrap_or(now).max(self.latest).min(now);
         match self.speak(ground, |session, turn| session.message(turn, payload, is_text)) {
             Ok(()) => self.seat(ground),
             Err(failure) => self.fail(ground, failure),
         }
-        ground.now = now;
+        (ground.now, ground.arrived) = (now, None);
     }
 
     /// Notes that it has its seat, once.
@@ -569,7 +570,8 @@ impl Bot {
         let measuring = ground.measuring && self.stage == Stage::Playing && counts;
         let notes = measuring.then_some(Notes { measure: &mut ground.measure, own: &mut self.own });
         let (now, rooms, out, rng) = (ground.now, &mut ground.rooms, &mut ground.out, &mut ground.rng);
-        let result = something(&mut *self.session, &mut Turn { now, notes, rooms, out, rng });
+        let arrived = ground.arrived.unwrap_or(now);
+        let result = something(&mut *self.session, &mut Turn { now, arrived, notes, rooms, out, rng });
         if let Some(socket) = &mut self.socket {
             socket.say(ground.now, &ground.out);
         }

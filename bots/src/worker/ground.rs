@@ -15,6 +15,8 @@ use crate::target::Target;
 /// The ground that they stand on, lent to each while it does something.
 pub(super) struct Ground {
     pub(super) now: Duration,
+    /// When the message that a bot hears was there.
+    pub(super) arrived: Option<Duration>,
     pub(super) measure: Box<Measure>,
     pub(super) measuring: bool,
     pub(super) rooms: Rooms,
