@@ -63,7 +63,7 @@ fn seats_whose_asker_has_gone_are_free_at_once() {
     let server = with_options();
     run(async {
         // longer than anybody is kept waiting for an answer
-        let options = json!({ "nap_ms": 6_500 });
+        let options = json!({ "nap_ms": 8_000 });
         let asked = json!({ "game": "court", "wish": { "create": { "private": true, "options": options } } });
         let (status, words) = refused(&server, "POST", "match", asked);
         assert!(status == 503 && words.contains("too busy"), "{status} {words}");
