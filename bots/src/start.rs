@@ -7,7 +7,8 @@ const DAY_S: u64 = 24 * 3600;
 /// Who waits looks at the clock so often, in case it is set meanwhile.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Reads a moment, as seen at `now`: a time of day in UTC, whose next occurrence is meant, or Unix seconds.
+/// Reads a moment, as seen at `now`: a time of day in UTC, of tomorrow when it was more than 12 h ago, or Unix
+/// seconds.
 ///
 /// # Errors
 /// It is neither, or over; the message says what would be right.
@@ -16,13 +17,20 @@ pub fn moment(text: &str, now: SystemTime) -> Result<SystemTime, String> {
     let day = Duration::from_secs(since.as_secs() / DAY_S * DAY_S);
     if let Some(time) = time_of_day(text) {
         let today = day + time;
-        return Ok(UNIX_EPOCH + if today >= since { today } else { today + Duration::from_secs(DAY_S) });
+        // who types it a second too late does not mean tomorrow
+        let is_tomorrow = today + Duration::from_secs(DAY_S / 2) < since;
+        return not_over(if is_tomorrow { today + Duration::from_secs(DAY_S) } else { today }, since);
     }
     let at = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let at = at.filter(|at| at.as_secs() < since.as_secs() + 7 * DAY_S).ok_or_else(|| {
         "give a time of day in UTC such as 20:15 or 20:15:30, or Unix seconds within a week, such as $(date -d '+1 min' +%s)"
             .to_owned()
     })?;
+    not_over(at, since)
+}
+
+/// Both since the epoch.
+fn not_over(at: Duration, since: Duration) -> Result<SystemTime, String> {
     match since.checked_sub(at) {
         Some(ago) if !ago.is_zero() => Err(format!(
             "that was {:.0} s ago: this machine's clock says {} UTC",
@@ -96,8 +104,10 @@ mod tests {
     #[test]
     fn a_time_of_day_is_the_next_one() {
         assert_eq!(clock(UNIX_EPOCH + Duration::from_secs(NOW_S)), "20:15:00");
-        let found = ["20:15", "20:16", "20:15:30", "20:14:59", "0:00"].map(at);
-        assert_eq!(found, [0, 60, 30, DAY_S as i64 - 1, 13_500].map(Ok));
+        let found = ["20:15", "20:16", "20:15:30", "8:14:59", "0:00"].map(at);
+        assert_eq!(found, [0, 60, 30, DAY_S as i64 / 2 - 1, 13_500].map(Ok));
+        let over = at("20:14:59").expect_err("a second ago");
+        assert_eq!(over, "that was 1 s ago: this machine's clock says 20:15:00 UTC");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::{PhaseSpan, Reason, Report, RoomTicks, Second};
 use crate::measure::{Percentiles, Times};
 use crate::room::Ticks;
-use crate::threshold::Threshold;
+use crate::threshold::{Threshold, ThresholdError};
 
 /// Parts that began farther apart were not one swarm.
 const TOGETHER_MS: u64 = 1_000;
@@ -34,6 +34,9 @@ pub enum MergeError {
     /// Not all parts.
     #[error("part {0}/{1} is missing; give the results of all {1}")]
     Missing(usize, usize),
+    /// A part's threshold that this version does not know.
+    #[error("the threshold {0:?} of the parts cannot be read: {1}; merge them with the version that ran them")]
+    Threshold(String, ThresholdError),
 }
 
 impl Report {
@@ -51,8 +54,11 @@ impl Report {
             whole.add(part);
         }
         whole.recompute(parts);
-        let thresholds: Vec<Threshold> =
-            first.thresholds.iter().filter_map(|verdict| verdict.threshold.parse().ok()).collect();
+        let thresholds = first.thresholds.iter().map(|verdict| {
+            let unread = |error| MergeError::Threshold(verdict.threshold.clone(), error);
+            verdict.threshold.parse().map_err(unread)
+        });
+        let thresholds: Vec<Threshold> = thresholds.collect::<Result<_, _>>()?;
         whole.judge(&thresholds);
         whole.judge_start(parts);
         Ok(whole)
@@ -147,6 +153,11 @@ fn belong_together(first: &Report, parts: &[Report]) -> Result<(), MergeError> {
         }
         if part.seed != first.seed {
             return differ("seed", first.seed.to_string(), part.seed.to_string());
+        }
+        let thresholds =
+            |report: &Report| report.thresholds.iter().map(|v| &*v.threshold).collect::<Vec<_>>().join(", ");
+        if thresholds(part) != thresholds(first) {
+            return differ("thresholds", thresholds(first), thresholds(part));
         }
         if part.shard.1 != first.shard.1 {
             let number_of_parts = |report: &Report| report.shard.1.to_string();

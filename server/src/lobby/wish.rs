@@ -3,7 +3,7 @@
 //! ```text
 //! {}                                              any: the fullest with space, else a new one
 //! {"where": {"map": "ice", "skill": {"min": 900, "max": 1100}, "mode": {"in": ["ffa", "duel"]}}, "sort": ["-players"]}
-//! {"room": 17}    {"code": "K7QX4M"}    {"create": {"private": true, "properties": {…}, "options": {…}}}
+//! {"room": 17}    {"code": "K7QX4MTW"}    {"create": {"private": true, "properties": {…}, "options": {…}}}
 //! … and "spectate": true with any of them
 //! ```
 
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(Wish::parse("{}"), Ok(Wish::default()));
         let room = |text: &str| Wish::parse(text).expect(text).which;
         assert_eq!(room(r#"{"room": 17}"#), Which::Room(RoomId(17)));
-        assert_eq!(room(r#"{"code": " k7qx4m "}"#), Which::Code("K7QX4M".into()));
+        assert_eq!(room(r#"{"code": " k7qx4mtw "}"#), Which::Code("K7QX4MTW".into()));
         let Which::New(new) =
             room(r#"{"create": {"private": true, "hidden": true, "properties": {"map": "ice"}, "options": {"n": 3}}}"#)
         else {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use tickwire_shared::delta::{KindLayout, LayoutError};
 use tickwire_shared::protocol::close::CloseReason;
 use tickwire_shared::protocol::input::{self, TickInput};
-use tickwire_shared::protocol::limits::{PASS_MAX_BYTES, WISH_MAX_BYTES};
+use tickwire_shared::protocol::limits::{PASS_MAX_BYTES, REPORT_CHANNELS_MAX, WISH_MAX_BYTES};
 use tickwire_shared::protocol::{self, ClientMessage, ResumeClaim, ServerMessage, TAG_HEARD, TAG_INPUT, heard};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{Game, JoinRequest, Profile, Tick};
@@ -290,7 +290,13 @@ impl Session {
                 Verdict::Reply(ServerMessage::Pong { stamp_ms })
             }
             (ClientMessage::Resync, Stage::Seated(_)) => Verdict::Resync,
-            (ClientMessage::Desync { tick, hashes }, Stage::Seated(_)) => Verdict::Desync(tick, hashes),
+            (ClientMessage::Desync { tick, hashes }, Stage::Seated(_)) if hashes.len() <= REPORT_CHANNELS_MAX => {
+                Verdict::Desync(tick, hashes)
+            }
+            (ClientMessage::Desync { .. }, Stage::Seated(_)) => {
+                let text = format!("a report of wrong states names {REPORT_CHANNELS_MAX} channels at most");
+                Verdict::Refuse(CloseReason::InvalidData, text)
+            }
             (ClientMessage::Command(bytes), Stage::Seated(_)) => Verdict::Command(bytes),
             (ClientMessage::Leave, _) => Verdict::Leave,
             (_, Stage::Ended) => Verdict::Nothing,

@@ -166,7 +166,7 @@ typedef struct tickwire_options {
   // Who the player is, where the server asks: a signed token, or a ticket of its HTTP API; NULL or empty: nobody in
   // particular. Read during the call only.
   const char *pass;
-  // Which room, as JSON, such as {"code": "K7QX4M"}; NULL or empty: any. Read during the call only.
+  // Which room, as JSON, such as {"code": "K7QX4MTW"}; NULL or empty: any. Read during the call only.
   const char *wish;
 } tickwire_options;
 
@@ -233,7 +233,7 @@ typedef struct tickwire_step {
 // Moves an own entity one tick on, as the game's tick does at the server when nothing else meets it. `own` are the
 // numbers of the entity after the tick before, and are to be as after this one; `input` are those of what the player
 // wants. `tickwire_number_find` tells where a field's stand. What is written is made to fit: into the field's range, to
-// the nearest step.
+// the nearest step; what is no number (NaN) changes nothing.
 //
 // Called by `tickwire_handle_message`, `tickwire_update` and `tickwire_input_send`, some times for each tick; it must not
 // call the client, and gives the same for the same numbers. Reckon in `float` where the server does.

@@ -147,7 +147,7 @@ pub struct Options {
     /// Who the player is, where the server asks: a signed token, or a ticket of its HTTP API; NULL or empty: nobody in
     /// particular. Read during the call only.
     pub pass: *const c_char,
-    /// Which room, as JSON, such as {"code": "K7QX4M"}; NULL or empty: any. Read during the call only.
+    /// Which room, as JSON, such as {"code": "K7QX4MTW"}; NULL or empty: any. Read during the call only.
     pub wish: *const c_char,
 }
 

@@ -222,7 +222,7 @@ fn describe(field: &schema::Field) -> Field {
     }
 }
 
-fn kind_of(inside: &Inside, kind: u32) -> Result<&KindSchema, Failure> {
+pub(crate) fn kind_of(inside: &Inside, kind: u32) -> Result<&KindSchema, Failure> {
     let schema = inside.client.schema().ok_or_else(not_ready)?;
     let found = if kind == TICKWIRE_INPUT { Some(&schema.input) } else { schema.kinds.get(kind as usize) };
     found.ok_or_else(|| Failure::unknown(format!("the game has {} kinds, none is {kind}", schema.kinds.len())))

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
+use std::ops::Range;
 use std::time::Duration;
 
 use tickwire_shared::client::{RowStep, StepRows, UntypedClient, UntypedPrediction};
@@ -9,7 +10,8 @@ use tickwire_shared::schema::{KindSchema, Quantizer, Schema, Value};
 
 use crate::border::{self, Failure, Outcome, Status};
 use crate::client::{Client, Inside, not_ready};
-use crate::{TICKWIRE_INPUT, description};
+use crate::description;
+use crate::sampled::components;
 
 /// Which step is to be worked out.
 #[repr(C)]
@@ -32,7 +34,7 @@ pub struct Step {
 /// Moves an own entity one tick on, as the game's tick does at the server when nothing else meets it. `own` are the
 /// numbers of the entity after the tick before, and are to be as after this one; `input` are those of what the player
 /// wants. `tickwire_number_find` tells where a field's stand. What is written is made to fit: into the field's range, to
-/// the nearest step.
+/// the nearest step; what is no number (NaN) changes nothing.
 ///
 /// Called by `tickwire_handle_message`, `tickwire_update` and `tickwire_input_send`, some times for each tick; it must not
 /// call the client, and gives the same for the same numbers. Reckon in `float` where the server does.
@@ -110,9 +112,7 @@ pub unsafe extern "C" fn tickwire_number_find(
 ) -> Status {
     // SAFETY: the caller's promises
     let find = |inside: &mut Inside| unsafe {
-        let schema = inside.client.schema().ok_or_else(not_ready)?;
-        let of = if kind == TICKWIRE_INPUT { Some(&schema.input) } else { schema.kinds.get(kind as usize) };
-        let of = of.ok_or_else(|| Failure::unknown(format!("there is no kind {kind}")))?;
+        let of = description::kind_of(inside, kind)?;
         let place = description::place_of(of, border::text(field, "the field's name")?)?;
         let before = of.fields[..place].iter().map(|field| width(&field.quantizer) * usize::from(field.count));
         border::put(at, before.sum(), "the place")
@@ -172,20 +172,16 @@ struct Rules {
 
 /// Numbers that a value is.
 fn width(quantizer: &Quantizer) -> usize {
-    match quantizer {
-        Quantizer::Text { .. } => 0,
-        Quantizer::Quat { .. } => 4,
-        _ => 1,
-    }
+    if matches!(quantizer, Quantizer::Text { .. }) { 0 } else { components(quantizer) }
 }
 
-/// Of a kind's values, one after the other: how each is read, and its first lane.
-struct Places(Vec<(Quantizer, usize)>);
+/// A kind, whose rows are read as numbers.
+struct Places(KindSchema);
 
 impl Rules {
     fn new(schema: &Schema, (step, jumped): (StepFunction, JumpedFunction), user: *mut c_void) -> Self {
-        let kinds = schema.kinds.iter().map(Places::of).collect();
-        Self { kinds, input: Places::of(&schema.input), step, jumped, user, numbers: RefCell::default() }
+        let kinds = schema.kinds.iter().cloned().map(Places).collect();
+        Self { kinds, input: Places(schema.input.clone()), step, jumped, user, numbers: RefCell::default() }
     }
 }
 
@@ -219,20 +215,20 @@ impl StepRows for Rules {
 }
 
 impl Places {
-    fn of(kind: &KindSchema) -> Self {
-        let mut lane = 0;
-        let values = kind.fields.iter().flat_map(|field| std::iter::repeat_n(&field.quantizer, field.count.into()));
-        let places = values.map(|quantizer| {
-            lane += quantizer.lanes();
-            (quantizer.clone(), lane - quantizer.lanes())
-        });
-        Self(places.collect())
+    /// Values one after the other, arrays' elements too: how each is read, and its lanes.
+    fn values(&self) -> impl Iterator<Item = (&Quantizer, Range<usize>)> {
+        let values = self.0.fields.iter().flat_map(|field| std::iter::repeat_n(&field.quantizer, field.count.into()));
+        values.scan(0, |next, quantizer| {
+            let lane = *next;
+            *next += quantizer.lanes();
+            Some((quantizer, lane..*next))
+        })
     }
 
     fn read(&self, row: &[u32], numbers: &mut Vec<f64>) {
         numbers.clear();
-        for (quantizer, lane) in &self.0 {
-            match quantizer.value(&row[*lane..lane + quantizer.lanes()]) {
+        for (quantizer, lanes) in self.values() {
+            match quantizer.value(&row[lanes]) {
                 Value::Bool(is) => numbers.push(is.into()),
                 Value::Int(whole) => numbers.push(whole as f64),
                 Value::Float(number) => numbers.push(number.into()),
@@ -246,10 +242,13 @@ impl Places {
     /// What is as it was read keeps its lanes.
     fn write(&self, numbers: &[f64], row: &mut [u32]) {
         let mut left = numbers;
-        for (quantizer, lane) in &self.0 {
+        for (quantizer, lanes) in self.values() {
             let (of, rest) = left.split_at(width(quantizer));
             left = rest;
-            let lanes = &mut row[*lane..lane + quantizer.lanes()];
+            let lanes = &mut row[lanes];
+            if of.iter().any(|number| number.is_nan()) {
+                continue;
+            }
             let value = match quantizer {
                 Quantizer::Bool => Value::Bool(of[0] != 0.0),
                 Quantizer::Int { min, max } if min <= max => Value::Int((of[0].round() as i64).clamp(*min, *max)),
@@ -265,9 +264,44 @@ impl Places {
                 Quantizer::Int { .. } | Quantizer::Text { .. } => continue,
             };
             if quantizer.value(lanes) != value {
-                // what is no value of the field, such as an angle that is no number, changes nothing
+                // what is no value of the field, such as an infinite angle, changes nothing
                 let _ = quantizer.write(&value, lanes);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickwire_shared::schema::Field;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_changes_nothing_and_what_is_too_far_is_made_to_fit() {
+        let variants = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let fields = [
+            Quantizer::Bool,
+            Quantizer::Int { min: -5, max: 5 },
+            Quantizer::Text { max_bytes: 4 },
+            Quantizer::Float { min: 0.0, step: 0.5, span: 100 },
+            Quantizer::Angle { bits: 10 },
+            Quantizer::Enum { variants },
+            Quantizer::Quat { bits: 9 },
+        ];
+        let field = |quantizer| Field { name: "field".into(), quantizer, count: 1, owner_only: false };
+        let places = Places(KindSchema { name: "All".into(), fields: fields.map(field).to_vec() });
+        let row = [1, 7, 0, 0, 42, 100, 1, 0, 255, 200, 300];
+        let (mut numbers, mut written) = (Vec::new(), row);
+        places.read(&row, &mut numbers);
+        assert_eq!(numbers[..3], [1.0, 2.0, 21.0]);
+        assert_eq!(numbers.len(), 9, "none of the text, four of the rotation");
+        places.write(&numbers, &mut written);
+        assert_eq!(written, row);
+        places.write(&[f64::NAN; 9], &mut written);
+        assert_eq!(written, row);
+        numbers[1..5].copy_from_slice(&[99.0, -1.0, f64::INFINITY, 99.0]);
+        places.write(&numbers, &mut written);
+        assert_eq!(written, [1, 10, 0, 0, 0, 100, 2, 0, 255, 200, 300]);
     }
 }

@@ -427,6 +427,7 @@ impl Prediction {
     fn begin(&mut self, inputs: &Inputs) {
         self.wishes = inputs.sent().collect();
         self.newest = inputs.newest();
+        self.restarts = inputs.restarts();
     }
 
     /// The player wants `wish`, which has left for tick `left` or is too early for the next one.

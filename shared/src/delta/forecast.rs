@@ -309,7 +309,9 @@ impl Rice {
     /// See [`class`].
     #[inline(always)]
     pub(super) fn parameter(&self, doubt: u64, surprise: u64) -> u8 {
-        match self.near.get((doubt.wrapping_add(surprise.wrapping_mul(3)) / STRIDE) as usize) {
+        let at = doubt.wrapping_add(surprise.wrapping_mul(3)) / STRIDE;
+        // a browser's usize has 32 bits: both ends must find the same
+        match usize::try_from(at).ok().and_then(|at| self.near.get(at)) {
             Some(parameter) => *parameter,
             None => self.by_class[class(doubt, surprise)],
         }

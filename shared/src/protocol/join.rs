@@ -15,7 +15,7 @@ use crate::game::Profile;
 /// let anywhere = JoinRequest::from(Profile::named("ann"));
 /// assert_eq!(anywhere, JoinRequest::new("ann"));
 /// let own_room = JoinRequest::new("ann").wishing(r#"{"create": {"private": true}}"#);
-/// let friend = JoinRequest::new("bob").wishing(r#"{"code": "K7QX4M"}"#).with_pass("what the server gave for login");
+/// let friend = JoinRequest::new("bob").wishing(r#"{"code": "K7QX4MTW"}"#).with_pass("what the server gave for login");
 /// assert!(own_room.is_sound() && friend.is_sound());
 /// assert!(!JoinRequest::new("eve").wishing(" ".repeat(1025)).is_sound());
 /// ```
