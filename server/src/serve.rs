@@ -413,7 +413,6 @@ impl Running {
         ended.map_or(Ok(()), |name| Err(RunError::ThreadEnded(name)))
     }
 
-    /// What the admin listener answers from.
     /// The same with its control thread, and so complete.
     fn controlled_by(mut self, control: Control, tell_ended: &mpsc::Sender<String>) -> Result<Self, StartError> {
         let (stop, stopped) = oneshot::channel();
@@ -422,6 +421,7 @@ impl Running {
         Ok(self)
     }
 
+    /// What the admin listener answers from.
     fn admin(&self, (listener, access): (TcpListener, Access), plain: &Arc<Plain>) -> (TcpListener, Arc<Admin>) {
         let (metrics, plain) = (Arc::clone(&self.metrics), Arc::clone(plain));
         let refusals = Refusals::new(ApiKind::Admin, Arc::clone(&metrics));

@@ -9,7 +9,7 @@ use tracing::{debug, info};
 
 use super::admin::answers::Answer;
 use crate::metrics::Metrics;
-use crate::metrics::api_refusals::ApiKind;
+use crate::metrics::api_refusals::{ApiKind, ApiRefusals};
 use crate::net::complaints::{Sample, shown};
 
 /// Of one API.
@@ -17,14 +17,15 @@ use crate::net::complaints::{Sample, shown};
 pub struct Refusals {
     api: ApiKind,
     metrics: Arc<Metrics>,
-    sample: Sample,
+    /// Of each kind: a stranger's many shall not hide a failure.
+    samples: [Sample; ApiRefusals::KINDS],
 }
 
 impl Refusals {
     /// None yet.
     #[must_use]
     pub fn new(api: ApiKind, metrics: Arc<Metrics>) -> Self {
-        Self { api, metrics, sample: Sample::default() }
+        Self { api, metrics, samples: Default::default() }
     }
 
     /// Counts an answer, if it is a refusal.
@@ -36,15 +37,16 @@ impl Refusals {
             return;
         }
         let (api, status) = (self.api.word(), status.as_u16());
-        self.metrics.api_refusals.of(self.api, status).one();
+        let kind = ApiRefusals::kind(status);
+        self.metrics.api_refusals.of(self.api, kind).one();
         let (path, said) = (shown(path.as_bytes()), answer.said());
         debug!(api, %ip, %method, path, status, said, "a request is refused");
         // who steers is in the audit, whatever came of it, and so are wrong tokens
         if status == StatusCode::UNAUTHORIZED.as_u16() && self.api == ApiKind::Admin {
             return;
         }
-        if let Some(refused) = self.sample.due(Instant::now()) {
-            info!(api, %ip, %method, path, status, said, refused, "requests are refused; this is the last of them");
+        if let Some(refused) = self.samples[kind].due(Instant::now()) {
+            info!(api, %ip, %method, path, status, said, refused, "requests are refused with this status; this is the last of them");
         }
     }
 }

@@ -48,11 +48,19 @@ const REASONS: [(u16, &str); 14] = [
 pub struct ApiRefusals([[Counter; REASONS.len()]; ApiKind::ALL.len()]);
 
 impl ApiRefusals {
-    /// Those of an API that were answered with this HTTP status.
+    /// Kinds that are told apart.
+    pub const KINDS: usize = REASONS.len();
+
+    /// Those of an API of this kind.
     #[must_use]
-    pub fn of(&self, api: ApiKind, status: u16) -> &Counter {
-        let known = REASONS.iter().position(|(known, _)| *known == status);
-        &self.0[api as usize][known.unwrap_or(REASONS.len() - 1)]
+    pub fn of(&self, api: ApiKind, kind: usize) -> &Counter {
+        &self.0[api as usize][kind]
+    }
+
+    /// The kind of what is answered with this HTTP status, below [`KINDS`](Self::KINDS).
+    #[must_use]
+    pub fn kind(status: u16) -> usize {
+        REASONS.iter().position(|(known, _)| *known == status).unwrap_or(Self::KINDS - 1)
     }
 }
 

@@ -68,15 +68,17 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// A part of them, and the one that is asked for wherever it sits.
+    /// A part of them; in front of the first part the one that is asked for, wherever it sits, so that the last one is
+    /// always where the next part begins.
     fn inspect_seats(&self, asked: &Inspect) -> Vec<InspectedSeat> {
         let is_behind = |(seat, _): &(SeatId, &Occupant)| asked.seats_after.is_none_or(|after| seat.0 > after.0);
         let part = self.seats.taken().filter(is_behind).take(asked.seats_max);
         let mut seats: Vec<InspectedSeat> = part.map(|(seat, occupant)| self.inspect_seat(seat, occupant)).collect();
-        let is_untold = |seat: &SeatId| seats.iter().all(|told| told.seat != *seat);
-        if let Some(seat) = asked.seat.filter(is_untold) {
-            let sits_there = self.seats.taken().find(|(taken, _)| *taken == seat);
-            seats.extend(sits_there.map(|(seat, occupant)| self.inspect_seat(seat, occupant)));
+        let is_untold = |seat: &SeatId| asked.seats_after.is_none() && seats.iter().all(|told| told.seat != *seat);
+        if let Some(seat) = asked.seat.filter(is_untold)
+            && let Some((seat, occupant)) = self.seats.taken().find(|(taken, _)| *taken == seat)
+        {
+            seats.insert(0, self.inspect_seat(seat, occupant));
         }
         seats
     }

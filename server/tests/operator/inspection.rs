@@ -194,7 +194,9 @@ fn a_room_is_told_as_its_schema_says_and_who_holds_what_of_it() {
             (seats("seats=1"), seats("seats=1&seats_after=0"), seats("seats_after=1")),
             (vec![0], vec![1], vec![])
         );
-        assert_eq!((seats("seats=1&seat=1"), seats("seats=1&seat=0"), seats("")), (vec![0, 1], vec![0], vec![0, 1]));
+        assert_eq!((seats("seats=1&seat=1"), seats("seats=1&seat=0"), seats("")), (vec![1, 0], vec![0], vec![0, 1]));
+        // who goes on behind the last one of each answer comes to the end, whoever is asked for
+        assert_eq!((seats("seats=1&seat=0&seats_after=0"), seats("seat=0&seats_after=1")), (vec![1], vec![]));
         assert_eq!(steer(admin, "GET", "/admin/rooms/1", "").json()["players_total"], 2);
         assert_eq!(inspect(admin, "seat=3")["held"], Value::Null, "nobody sits there");
     });

@@ -181,8 +181,12 @@ pub(super) static ROUTES: [Route; 19] = [
             ("seat", "integer", "tells of this seat which channels it holds"),
             ("area", "string", "only what is there, and everywhere: smallest x and y, largest x and y, with commas"),
             ("limit", "integer", "so many entities at most: 1 to 2000, 1000 by default; of more, some of all parts"),
-            ("seats", "integer", "so many seats at most, of seats_total: 1 to 1000, 200 by default; and the asked one"),
-            ("seats_after", "integer", "seats behind this one; the last of the answer before"),
+            (
+                "seats",
+                "integer",
+                "so many seats at most, of seats_total: 1 to 1000, 200 by default; the asked one too, in front",
+            ),
+            ("seats_after", "integer", "only seats behind this one: the last of the answer before"),
         ],
         answers: &[(200, "what is in it"), NO_ROOM, (429, "somebody has only just looked; ask again"), SILENT],
         ..get("/admin/rooms/{room}/inspect", Needs::Inspection, "One room's entities and who sees them", |n, query| {
