@@ -180,10 +180,10 @@ impl<'a> BitReader<'a> {
 
     /// Holds 56 bits or more, where so many are left. The bits of `held` above `held_bits` are those that come next, or
     /// zeros.
-    #[inline(always)]
+    #[inline]
     fn refill(&mut self) {
-        // at most 63 are held
-        let space = 63u32.wrapping_sub(self.held_bits) / 8 & 7;
+        // at most 63 are held, so this is 7 at most
+        let space = 63u32.wrapping_sub(self.held_bits) / 8 % 8;
         let (word, taken) = match self.rest.first_chunk() {
             Some(word) => (u64::from_le_bytes(*word), space),
             // by value: a reader whose address nobody takes stays in registers

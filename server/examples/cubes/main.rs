@@ -14,7 +14,8 @@
 //!
 //! A file is raw or compressed by Zstandard; see `recording.rs`. Counted are the frames' bytes as they would be given
 //! to the WebSocket, heads included, hashes left out. Times are those of the channel's delta alone, the search for what
-//! changed included, for each cube that changed: the best of a few passes.
+//! changed included, for each cube that changed: the best of a few passes. The last one is all that a client does with a
+//! frame: to parse it, to decode it once more, and to note for each cube what it was and is, for drawing in between.
 //!
 //! | mode | the delta builds on |
 //! | --- | --- |
@@ -63,8 +64,8 @@ fn main() -> Result<()> {
         let recording = Recording::read(&file)?;
         println!("{}: {} frames", file.display(), recording.frames().len());
         println!(
-            "{:<22}{:>8}{:>18}{:>16}{:>10}{:>10}",
-            "", "kbit/s", "changed a frame", "bytes a cube", "enc ns", "dec ns"
+            "{:<22}{:>8}{:>18}{:>16}{:>10}{:>10}{:>12}",
+            "", "kbit/s", "changed a frame", "bytes a cube", "enc ns", "dec ns", "client ns"
         );
         for mode in MODES {
             for (coder, tables) in [("Rice", &[][..]), ("range", &tables)] {
@@ -133,13 +134,15 @@ fn print(name: &str, mode: Mode, passes: &[Measured]) {
     let best = |time: fn(&Measured) -> std::time::Duration| {
         passes.iter().map(time).min().unwrap_or_default().as_nanos() as f64 / changed
     };
+    let client = best(|measured| measured.applying);
     println!(
-        "{:<22}{:>8.1}{:>18.1}{:>16.2}{:>10.0}{:>10.0}",
+        "{:<22}{:>8.1}{:>18.1}{:>16.2}{:>10.0}{:>10.0}{:>12}",
         name,
         kbit_per_s(mode, one),
         changed / one.sends.max(1) as f64,
         one.bytes as f64 / changed,
         best(|measured| measured.encoding),
         best(|measured| measured.decoding),
+        if client > 0.0 { format!("{client:.0}") } else { "-".to_owned() },
     );
 }

@@ -48,6 +48,8 @@ pub struct Measured {
     pub changed: usize,
     pub encoding: Duration,
     pub decoding: Duration,
+    /// All that a client does with a frame; nothing where no client does it.
+    pub applying: Duration,
 }
 
 /// Sends a whole recording and compares every integer of every frame; with a range coder when there are `tables`.
@@ -62,7 +64,7 @@ pub fn measure(recording: &Recording, mode: Mode, tables: &[u8]) -> Result<Measu
         sender.settle(tick, lanes);
         let (message, encoding) =
             if mode.back == 1 { sender.compose(tick) } else { sender.name_base(tick, mode.back) }?;
-        let (hash_bytes, decoding) = receiver.take(&message, mode.back)?;
+        let (hash_bytes, decoding, applying) = receiver.take(&message, mode.back)?;
         receiver.compare(lanes).with_context(|| format!("{}: frame {number} came out wrong", mode.name))?;
         if let Some(base) = sent.get(mode.back as usize - 1).filter(|_| number >= mode.skipped) {
             let cubes = |frame| <[u32]>::chunks_exact(frame, Cube::LANES);
@@ -71,6 +73,7 @@ pub fn measure(recording: &Recording, mode: Mode, tables: &[u8]) -> Result<Measu
             measured.changed += cubes(lanes).zip(cubes(base)).filter(|(now, before)| now != before).count();
             measured.encoding += encoding;
             measured.decoding += decoding;
+            measured.applying += applying;
         }
         sent.push_front(lanes);
         sent.truncate(mode.back as usize);
@@ -210,9 +213,12 @@ impl Receiver {
         Self { layout, frame, replica, scratch, past: VecDeque::new(), moved: Vec::new() }
     }
 
-    /// Takes a frame; how many of its bytes are a hash, and how long its part took to decode.
-    fn take(&mut self, message: &[u8], back: u32) -> Result<(usize, Duration)> {
+    /// Takes a frame; how many of its bytes are a hash, how long its part took to decode, and how long all that a client
+    /// does with it.
+    fn take(&mut self, message: &[u8], back: u32) -> Result<(usize, Duration, Duration)> {
+        let start = Instant::now();
         self.frame.parse(message)?;
+        let mut applying = start.elapsed();
         let hash_bytes = self.frame.head.hash.map_or(0, |hash| size_of_val(&hash));
         let mut decoding = Duration::ZERO;
         if let Some(part) = self.frame.parts.first() {
@@ -245,11 +251,15 @@ impl Receiver {
             self.past.push_front(unchanged);
         }
         if back == 1 {
+            let start = Instant::now();
             self.replica.apply(&self.frame, message)?;
+            // as a client that draws the newest state
+            self.replica.forget_before(self.frame.head.tick, 0.0);
+            applying += start.elapsed();
             let hash = self.frame.head.hash;
             ensure!(hash.is_none_or(|hash| hash == self.replica.hash() as u32), "the hash is another");
         }
-        Ok((hash_bytes, decoding))
+        Ok((hash_bytes, decoding, if back == 1 { applying } else { Duration::ZERO }))
     }
 
     /// Compares every integer of what is held: by the replica, and as it was decoded.

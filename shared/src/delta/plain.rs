@@ -285,7 +285,7 @@ fn decode_still(
     Ok(())
 }
 
-#[inline(never)]
+#[inline(always)]
 fn decode_residuals(
     plain: &PlainLayout,
     expected: &[Expected],
