@@ -55,6 +55,7 @@ impl Game for Coins {
                 runner.coins += 1;
                 self.coin.at = [step.rng.between(0.0, 100.0), step.rng.between(0.0, 100.0)];
             }
+            *runner = runner.quantized(); // goes on from what its clients have
         }
     }
     fn publish(&self, out: &mut Publisher<'_, Kinds>) {

@@ -102,9 +102,10 @@ fn others_do_not_notice_and_the_stalled_one_heals() {
         let (gap, frames) = follow(&mut good, STALL).await;
 
         let ticks = server.metrics().ticks.value() - ticks_before;
-        // counted in ticks of the room, so that a slow machine slows both
-        assert!(frames * 10 >= ticks * 9, "of {ticks} ticks the good client saw {frames}");
-        assert!(gap <= 6, "the good client once saw nothing for {gap} ticks");
+        // counted in ticks of the room, so that a slow machine slows both; one that is busy skips some frames, a server
+        // that waits for the stalled one would skip all of them
+        assert!(frames * 2 >= ticks, "of {ticks} ticks the good client saw {frames}");
+        assert!(gap <= 30, "the good client once saw nothing for {gap} ticks");
         let grown = resident_kib().saturating_sub(memory_before);
         assert!(grown < 16 * 1024, "memory grew by {grown} KiB");
         let withheld = server.metrics().frames_withheld.value() - withheld_before;
