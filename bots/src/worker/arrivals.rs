@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Moments that are told apart.
 const MOMENTS_MAX: usize = 64;
+/// What comes so soon after the one before is more of the same message.
+const PIECE_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The moments at which there was something to read that has not been read since, in order.
 #[derive(Debug, Default)]
@@ -13,9 +15,10 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    /// Something was there.
+    /// Something was there. Rather a moment too few than too many: who finds none counts from now, which flatters nobody.
     pub(super) fn note(&mut self, at: Duration) {
-        if self.moments.len() < MOMENTS_MAX {
+        let is_piece = self.moments.back().is_some_and(|last| at.saturating_sub(*last) < PIECE_INTERVAL);
+        if !is_piece && self.moments.len() < MOMENTS_MAX {
             self.moments.push_back(at);
         }
     }
@@ -51,6 +54,12 @@ mod tests {
         assert_eq!(found, [1, 2, 3]);
         arrivals.clear();
         assert_eq!(arrivals.first(), None);
+        [10, 11, 60].into_iter().for_each(|ms| arrivals.note(Duration::from_millis(ms)));
+        assert_eq!(
+            [(); 3].map(|()| arrivals.next().map(|at| at.as_millis())),
+            [Some(10), Some(60), None],
+            "in two pieces"
+        );
         (0..1_000).for_each(|s| arrivals.note(Duration::from_secs(s)));
         assert!(arrivals.moments.len() <= MOMENTS_MAX, "a bot that does not read must not grow");
     }

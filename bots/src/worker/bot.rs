@@ -384,9 +384,10 @@ impl Bot {
     }
 
     fn hear(&mut self, ground: &mut Ground, message: Message<'_>) {
+        let arrived = self.arrivals.next();
         match message {
-            Message::Binary(payload) => self.heard(ground, payload, false),
-            Message::Text(payload) => self.heard(ground, payload, true),
+            Message::Binary(payload) => self.heard(ground, arrived, (payload, false)),
+            Message::Text(payload) => self.heard(ground, arrived, (payload, true)),
             Message::Ping(payload) => self.speak(ground, |_, turn| turn.send(Opcode::Pong, payload)),
             Message::Pong => {}
             Message::Close(code, reason) => {
@@ -401,7 +402,7 @@ impl Bot {
         }
     }
 
-    fn heard(&mut self, ground: &mut Ground, payload: &[u8], is_text: bool) {
+    fn heard(&mut self, ground: &mut Ground, arrived: Option<Duration>, (payload, is_text): (&[u8], bool)) {
         if self.stage == Stage::Leaving {
             return;
         }
@@ -409,7 +410,7 @@ impl Bot {
             ground.measure.counters.bytes_down += payload.len() as u64;
         }
         let now = ground.now;
-        ground.arrived = self.arrivals.next();
+        ground.arrived = arrived;
         // a bot's own time never goes back, not even for what came before it spoke last
         ground.now = ground.arrived.unwrap_or(now).max(self.latest).min(now);
         match self.speak(ground, |session, turn| session.message(turn, payload, is_text)) {
