@@ -45,6 +45,10 @@ pub const INPUTS_CAPACITY: usize = 16 * 1024;
 /// Messages of the other kinds that wait in a channel before they wait at their sender.
 pub const POST_CAPACITY: usize = 4 * 1024;
 
+/// Of so many rooms that could not open their games' reasons are known: a tick thread tells them to those who are about to
+/// join, the control thread to those who have tickets.
+pub const UNOPENED_MAX: usize = 64;
+
 /// What one is told whose token leads nowhere. It need not know more: who has stolen one learns nothing.
 pub const SEAT_GONE: &str = "your seat is gone: its time is over, its room or the server ended, or its token was used; \
                              join anew";

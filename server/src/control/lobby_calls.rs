@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::Control;
 use super::places::{TurnedAway, Why, subscriber};
-use super::promises::Promise;
+use super::promises::{Promise, Promised};
 use crate::handover::RoomId;
 use crate::handover::lobby_call::{GroupId, LobbyAnswer, LobbyAsk, LobbyCall, LobbyTold};
 use crate::identity::reception::{Arrival, DeniedFor};
@@ -112,7 +112,10 @@ impl Control {
                 return;
             }
             LobbyAsk::Reserve { game, wish, seats } => match self.seats_for(from, game.as_deref(), wish, seats) {
-                Ok((room, ip)) => return self.promise(room, Promise { seats, holder, ip, answer }),
+                Ok((room, ip)) => {
+                    let to = Promised::Asker { holder, ip, answer };
+                    return self.promise(room, Promise { seats, to });
+                }
                 Err(refusal) => Err(refusal),
             },
             LobbyAsk::Queue { game, skill, group, players } => {
@@ -137,6 +140,7 @@ impl Control {
                 Ok(json!({ "state": "waiting", "waited_s": waited.as_secs_f64(), "window": window }))
             }
             Some(Standing::Seated { told }) => Ok(told),
+            Some(Standing::Refused { status, text }) => Err((status, text)),
             None => Err(unknown_group()),
         }
     }
@@ -204,7 +208,7 @@ impl Control {
         }
     }
 
-    fn keeps(&self) -> Duration {
+    pub(super) fn keeps(&self) -> Duration {
         Duration::from_secs(self.lobby_config.reservation_s.into())
     }
 
@@ -243,40 +247,53 @@ impl Control {
         told
     }
 
-    /// Gives those a room who have found each other.
+    /// Makes rooms for those who have found each other.
     pub(super) fn match_queue(&mut self) {
         if self.drain.is_on() {
             return;
         }
-        let now = Instant::now();
-        for matched in self.queue.match_up(now) {
-            if let Err((_, error)) = self.seat_match(&matched, now) {
+        for matched in self.queue.match_up(Instant::now()) {
+            if let Err(TurnedAway { text, .. }) = self.open_match(matched) {
                 // they stay and are matched again
-                debug!(error, "a match of the queue got no room");
+                debug!(error = text, "a match of the queue got no room");
             }
         }
     }
 
-    fn seat_match(&mut self, matched: &Matched, now: Instant) -> Result<(), Refused> {
+    fn open_match(&mut self, matched: Matched) -> Result<(), TurnedAway> {
         // nobody else is sent there, or finds it by counting
         let creation = Creation { private: true, ..Creation::default() };
-        let wish = Wish { which: Which::New(Box::new(creation)), spectate: false };
-        let placement =
-            self.open_for(matched.game, &wish.which, matched.players).map_err(|away| (away.why.status(), away.text))?;
-        let mut unused = matched.players;
-        for id in &matched.groups {
-            let Some(group) = self.queue.group(*id).cloned() else { continue };
-            unused -= group.size;
-            let tickets =
-                self.issue(placement.room, group.size, (group.holder.as_ref(), group.ip)).inspect_err(|_| {
-                    (0..unused).for_each(|_| self.give_back(placement.room));
-                })?;
-            let mut told = self.reserved(placement.room, &tickets);
-            told["state"] = "matched".into();
-            told["skill"] = matched.skill.into();
-            self.queue.seated(*id, told, now + self.keeps());
-        }
+        let seats = matched.players;
+        let placement = self.open_for(matched.game, &Which::New(Box::new(creation)), seats)?;
+        self.queue.hold(&matched.groups);
+        self.promise(placement.room, Promise { seats, to: Promised::Matched(matched) });
         Ok(())
+    }
+
+    /// The room of a match has begun, with the seats that it needs.
+    pub(super) fn seat_match(&mut self, room: RoomId, matched: &Matched) {
+        let (now, mut unused) = (Instant::now(), matched.players);
+        let with_group = |id: &GroupId| Some((*id, self.queue.group(*id)?.clone()));
+        let groups: Vec<(GroupId, Group)> = matched.groups.iter().filter_map(with_group).collect();
+        // where one has left meanwhile, the others wait for another one
+        let seated = if groups.len() == matched.groups.len() { &groups[..] } else { &[] };
+        for (id, group) in seated {
+            unused -= group.size;
+            match self.issue(room, group.size, (group.holder.as_ref(), group.ip)) {
+                Ok(tickets) => {
+                    let mut told = self.reserved(room, &tickets);
+                    told["state"] = "matched".into();
+                    told["skill"] = matched.skill.into();
+                    self.queue.seated(*id, told, now + self.keeps());
+                }
+                Err((_, error)) => {
+                    debug!(error, "a match of the queue got no tickets");
+                    break;
+                }
+            }
+        }
+        (0..unused).for_each(|_| self.give_back(room));
+        self.queue.release(&matched.groups);
     }
 }
 

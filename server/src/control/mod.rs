@@ -208,8 +208,10 @@ impl Control {
             return;
         };
         if matches!(asked.what, Steer::Dispose { .. }) {
-            // nobody is placed there any more
+            // nobody is placed there any more, nor is told of seats there
             self.lobby.ended(asked.room);
+            let text = "the operator ended the room before it had begun; try again";
+            self.break_promises(asked.room, &turned_away(Why::RoomFailed, text));
         }
         self.threads[thread].send(ToTick::Steer(asked));
     }

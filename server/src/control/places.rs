@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::{Control, random_seed};
 use crate::config::LobbyConfig;
-use crate::handover::{LinkAddress, OpenRoom, RoomId, RoomOptions, StayId, ToReactor, ToTick};
+use crate::handover::{LinkAddress, OpenRoom, RoomId, RoomOptions, ToReactor, ToTick};
 use crate::lobby::tickets::Ticket;
 use crate::lobby::wish::{Which, Wish};
 use crate::lobby::{NoPlace, Placement, Sought};
@@ -125,20 +125,17 @@ pub(super) fn turned_away(why: Why, text: impl Into<String>) -> TurnedAway {
 }
 
 impl Control {
-    /// Somebody wants a seat of a game; gives its stay, if it is sent to one.
+    /// Somebody wants a seat of a game.
     pub(super) fn place(
         &mut self,
         (link, ip): (LinkAddress, IpAddr),
         game: usize,
         profile: Profile,
         (wish, kept): (&Wish, Option<RoomId>),
-    ) -> Option<StayId> {
+    ) {
         match self.find(ip, game, (wish, kept)) {
-            Ok(placement) => Some(self.seat((link, ip), game, placement, profile, wish.spectate)),
-            Err(away) => {
-                self.turn_away(link, &away);
-                None
-            }
+            Ok(placement) => self.seat((link, ip), game, placement, profile, wish.spectate),
+            Err(away) => self.turn_away(link, &away),
         }
     }
 
@@ -217,20 +214,21 @@ impl Control {
             let text = "too many wrong codes from your address; try again in a minute";
             return Err(turned_away(Why::Codes, text));
         }
-        let load = self.load();
-        let placed = self.lobby.place(Sought { game, which: &wish.which, seats }, &load);
+        let (load, sought) = (self.load(), Sought { game, which: &wish.which, seats });
+        let placed = match &wish.which {
+            Which::Fitting { conditions, .. } if !conditions.is_empty() => match self.lobby.find(sought, &load) {
+                Some(room) => self.lobby.place(Sought { which: &Which::Room(room), ..sought }, &load),
+                None => {
+                    self.may_make_fitting(ip)?;
+                    self.lobby.make(sought, &load)
+                }
+            },
+            _ => self.lobby.place(sought, &load),
+        };
         if placed == Err(NoPlace::NoCode) {
             self.codes.failed(ip, Instant::now());
         }
         let placement = placed?;
-        if placement.new
-            && let Which::Fitting { conditions, .. } = &wish.which
-            && !conditions.is_empty()
-        {
-            self.may_make_fitting(ip).inspect_err(|_| {
-                self.lobby.ended(placement.room);
-            })?;
-        }
         self.open(game, placement, options);
         Ok(placement)
     }
@@ -277,12 +275,11 @@ impl Control {
         placement: Placement,
         profile: Profile,
         spectates: bool,
-    ) -> StayId {
+    ) {
         let Placement { room, thread, .. } = placement;
         let (stay, pass) = self.directory.enter(room, thread);
         self.reception.enter(stay, profile.account.as_deref(), (ip, game), (room, thread, spectates));
         self.threads[thread].send(ToTick::Join { room, link, profile, spectates, stay, pass });
-        stay
     }
 
     /// A seat that was kept is free; the room of the last one ends.

@@ -1,5 +1,5 @@
-//! Seats that are asked for over HTTP in a room that is still being made: nobody is told of one before the room has said
-//! how many it has, or why it cannot be.
+//! Seats that are asked for over HTTP, or found by the queue, in a room that is still being made: nobody is told of one
+//! before the room has said how many it has, or why it cannot be.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -13,24 +13,34 @@ use tokio::sync::oneshot;
 use super::Control;
 use super::lobby_calls::Said;
 use super::places::{TurnedAway, Why, turned_away};
-use crate::handover::RoomId;
 use crate::handover::lobby_call::{GroupId, LobbyAnswer, LobbyTold};
+use crate::handover::{RoomId, UNOPENED_MAX};
 use crate::lobby::NoPlace;
-
-/// Rooms that could not be, for those who have tickets for them.
-const UNOPENED_MAX: usize = 64;
+use crate::lobby::queue::Matched;
 
 /// One who waits for its seats.
 #[derive(Debug)]
 pub(super) struct Promise {
     /// How many.
     pub(super) seats: usize,
-    /// Whose they will be, if somebody has shown that.
-    pub(super) holder: Option<Profile>,
-    /// The address that asked, where those are counted.
-    pub(super) ip: Option<IpAddr>,
-    /// Goes here.
-    pub(super) answer: oneshot::Sender<LobbyAnswer>,
+    /// To whom.
+    pub(super) to: Promised,
+}
+
+/// To whom seats are promised.
+#[derive(Debug)]
+pub(super) enum Promised {
+    /// To one who waits for the answer.
+    Asker {
+        /// Whose they will be, if somebody has shown that.
+        holder: Option<Profile>,
+        /// The address that asked, where those are counted.
+        ip: Option<IpAddr>,
+        /// Goes here.
+        answer: oneshot::Sender<LobbyAnswer>,
+    },
+    /// To groups that wait in the queue, which counts them.
+    Matched(Matched),
 }
 
 /// See the module.
@@ -43,7 +53,8 @@ pub struct Promises {
 impl Promises {
     /// How many seats are to be kept for an address.
     pub(super) fn of_address(&self, ip: IpAddr) -> usize {
-        let of_ip = self.open.values().flatten().filter(|promise| promise.ip == Some(ip));
+        let is_of = |promise: &&Promise| matches!(promise.to, Promised::Asker { ip: from, .. } if from == Some(ip));
+        let of_ip = self.open.values().flatten().filter(is_of);
         of_ip.map(|promise| promise.seats).sum()
     }
 
@@ -75,7 +86,7 @@ impl Control {
         for (promise, seats) in refused {
             let text = format!("the room that was made has {seats} seats, and {} were asked for", promise.seats);
             let away = turned_away(Why::NoPlace(NoPlace::TooMany), text);
-            self.answer_to(promise.answer, Err(self.told(&away)));
+            self.refuse(promise.to, &away);
         }
         promises.into_iter().for_each(|promise| self.keep(room, promise));
     }
@@ -83,7 +94,15 @@ impl Control {
     /// There will be no such room.
     pub(super) fn break_promises(&mut self, room: RoomId, away: &TurnedAway) {
         for promise in self.promises.open.remove(&room).unwrap_or_default() {
-            self.answer_to(promise.answer, Err(self.told(away)));
+            self.refuse(promise.to, away);
+        }
+    }
+
+    fn refuse(&mut self, to: Promised, away: &TurnedAway) {
+        let why = self.told(away);
+        match to {
+            Promised::Asker { answer, .. } => self.answer_to(answer, Err(why)),
+            Promised::Matched(matched) => self.queue.missed(&matched.groups, &why, Instant::now() + self.keeps()),
         }
     }
 
@@ -98,7 +117,11 @@ impl Control {
     }
 
     fn keep(&mut self, room: RoomId, promise: Promise) {
-        let Promise { seats, holder, ip, answer } = promise;
+        let Promise { seats, to } = promise;
+        let (holder, ip, answer) = match to {
+            Promised::Asker { holder, ip, answer } => (holder, ip, answer),
+            Promised::Matched(matched) => return self.seat_match(room, &matched),
+        };
         let tickets = self.issue(room, seats, (holder.as_ref(), ip));
         let said = tickets.map(|tickets| self.reserved(room, &tickets));
         self.answer_to(answer, said);

@@ -36,17 +36,10 @@ impl Control {
         };
         let receive = |shown| self.reception.receive((shown, &request.name), game, is_content, arrival);
         match known.and_then(receive) {
-            Ok(Received::Newcomer(profile)) => {
-                self.place((link, ip), game, profile, (&wish, kept));
-            }
+            Ok(Received::Newcomer(profile)) => self.place((link, ip), game, profile, (&wish, kept)),
             Ok(Received::Second(sitting)) => {
                 kept.into_iter().for_each(|room| self.give_back(room));
                 self.take_over((link, ip), sitting);
-            }
-            Ok(Received::Moves(profile, before)) => {
-                if let Some(stay) = self.place((link, ip), game, profile, (&wish, kept)) {
-                    self.reception.moves(stay, before);
-                }
             }
             Err(denied) => {
                 kept.into_iter().for_each(|room| self.give_back(room));
@@ -83,11 +76,12 @@ impl Control {
         self.threads[thread].send(ToTick::TakeOver { room, link, pass });
     }
 
-    /// Somebody has its seat. One that its account had elsewhere ends now: who gets none keeps what it has.
+    /// Somebody has its seat. Those that its account had elsewhere end now: who gets none keeps what it has.
     pub(super) fn seated(&mut self, stay: StayId) {
-        let Some(Sitting { stay, room, thread, .. }) = self.reception.seated(stay) else { return };
-        let (reason, text) = (CloseReason::TakenOver, "your account plays in another room now".to_owned());
-        self.threads[thread].send(ToTick::Expel { room, stay, reason, text });
+        for Sitting { stay, room, thread, .. } in self.reception.seated(stay) {
+            let (reason, text) = (CloseReason::TakenOver, "your account plays in another room now".to_owned());
+            self.threads[thread].send(ToTick::Expel { room, stay, reason, text });
+        }
     }
 
     /// Closes a connection for what the reception has said.

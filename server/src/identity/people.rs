@@ -24,8 +24,8 @@ pub struct Person {
     pub game: usize,
     /// It only looks on.
     pub spectates: bool,
-    /// The seat that it leaves when it has this one.
-    pub before: Option<Sitting>,
+    /// It has its seat; before that it is promised one.
+    pub is_seated: bool,
 }
 
 /// A stay and its place.
@@ -64,16 +64,20 @@ impl People {
         self.by_stay.insert(stay, person);
     }
 
-    /// Somebody is to leave another seat as soon as it has this one.
-    pub fn moves(&mut self, stay: StayId, before: Sitting) {
-        if let Some(person) = self.by_stay.get_mut(&stay) {
-            person.before = Some(before);
-        }
-    }
-
-    /// Somebody has its seat: the one that it leaves, if there is one.
-    pub fn seated(&mut self, stay: StayId) -> Option<Sitting> {
-        self.by_stay.get_mut(&stay)?.before.take()
+    /// Somebody has its seat. Gives all that its account has in that game but the newest; those that are only promised
+    /// may yet be refused, and do not count.
+    pub fn seated(&mut self, stay: StayId) -> Vec<Sitting> {
+        let Some(person) = self.by_stay.get_mut(&stay) else { return Vec::new() };
+        person.is_seated = true;
+        let (game, account) = (person.game, person.account.clone());
+        let stays = account.and_then(|account| self.by_account.get(&account)).map_or(&[][..], Vec::as_slice);
+        let in_game = |stay: &StayId| {
+            let person = self.by_stay.get(stay).filter(|person| person.game == game && person.is_seated)?;
+            Some(person.sitting(*stay))
+        };
+        let mut seated: Vec<Sitting> = stays.iter().filter_map(in_game).collect();
+        seated.pop();
+        seated
     }
 
     /// Somebody comes back, perhaps from somewhere else.
@@ -143,8 +147,25 @@ mod tests {
             thread: 0,
             game,
             spectates: false,
-            before: None,
+            is_seated: false,
         }
+    }
+
+    #[test]
+    fn of_several_seats_in_a_game_the_newest_remains_in_whatever_order_they_are_had() {
+        let mut people = People::default();
+        (1..=4).for_each(|stay| people.enter(StayId(stay), person(Some("ann"), 0, stay)));
+        people.enter(StayId(5), person(Some("ann"), 1, 5));
+        people.enter(StayId(6), person(None, 0, 1));
+        let mut others = |stay| people.seated(StayId(stay)).iter().map(|other| other.stay.0).collect::<Vec<_>>();
+        assert_eq!((others(1), others(5), others(6)), (vec![], vec![], vec![]));
+        // the second and the third are promised only, and may be refused
+        assert_eq!(others(4), [1]);
+        assert_eq!(others(2), [1, 2], "until they have left");
+        people.left(StayId(1));
+        people.left(StayId(2));
+        assert_eq!(people.seated(StayId(3)).iter().map(|other| other.stay.0).collect::<Vec<_>>(), [3]);
+        assert_eq!(people.seated(StayId(7)), []);
     }
 
     #[test]

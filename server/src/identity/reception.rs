@@ -19,12 +19,10 @@ use crate::net::proxy::Network;
 /// Somebody who may come in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Received {
-    /// It needs a seat.
+    /// It needs a seat; when it has that, those end that its account has elsewhere, where it may have but one.
     Newcomer(Profile),
     /// Its account has one: that is to be taken over.
     Second(Sitting),
-    /// It needs one elsewhere; when it has that, the one that its account has is to end.
-    Moves(Profile, Sitting),
 }
 
 /// Somebody who may not.
@@ -140,14 +138,14 @@ impl Reception {
         arrival: Arrival,
     ) -> Result<Received, Denied> {
         self.check_ban(shown.account.as_deref(), arrival)?;
-        let mut moves = None;
+        let mut moves = false;
         if let Some(account) = &shown.account {
             let sitting = self.people.sitting(account, game);
             match (sitting, self.second_device) {
                 (Some(sitting), SecondDevice::TakesOver) if is_content(&sitting) => {
                     return Ok(Received::Second(sitting));
                 }
-                (Some(sitting), SecondDevice::TakesOver) => moves = Some(sitting),
+                (Some(_), SecondDevice::TakesOver) => moves = true,
                 (Some(_), SecondDevice::Refused) => {
                     let text = "your account plays this game on another device: leave there first".to_owned();
                     return Err(Denied { reason: CloseReason::Refused, why: DeniedFor::SecondDevice, text });
@@ -155,7 +153,7 @@ impl Reception {
                 _ => {}
             }
             let (seats, max) = (self.people.seats_of(account), self.account_seats_max);
-            let seats = seats - usize::from(moves.is_some());
+            let seats = seats - usize::from(moves);
             if max > 0 && seats >= max {
                 let text = format!("your account has {seats} seats here, and may have {max}: leave one of them first");
                 return Err(Denied { reason: CloseReason::Refused, why: DeniedFor::AccountSeats, text });
@@ -164,10 +162,7 @@ impl Reception {
         let Shown { account, name: known, claims } = shown;
         let mut profile = Profile::named(known.as_deref().filter(|known| !known.is_empty()).unwrap_or(name));
         (profile.account, profile.claims) = (account, claims);
-        Ok(match moves {
-            Some(sitting) => Received::Moves(profile, sitting),
-            None => Received::Newcomer(profile),
-        })
+        Ok(Received::Newcomer(profile))
     }
 
     /// Whose pass this is, if neither that account nor the address is banned; an address that has shown too many wrong
@@ -215,18 +210,14 @@ impl Reception {
         (ip, game): (IpAddr, usize),
         (room, thread, spectates): (RoomId, usize, bool),
     ) {
-        let person = Person { account: account.map(Into::into), ip, room, thread, game, spectates, before: None };
+        let person = Person { account: account.map(Into::into), ip, room, thread, game, spectates, is_seated: false };
         self.people.enter(stay, person);
     }
 
-    /// Somebody is to leave another seat as soon as it has this one.
-    pub fn moves(&mut self, stay: StayId, before: Sitting) {
-        self.people.moves(stay, before);
-    }
-
-    /// Somebody has its seat: the one that it leaves, if there is one.
-    pub fn seated(&mut self, stay: StayId) -> Option<Sitting> {
-        self.people.seated(stay)
+    /// Somebody has its seat: those that end now, since an account plays once.
+    pub fn seated(&mut self, stay: StayId) -> Vec<Sitting> {
+        let older = self.people.seated(stay);
+        if self.second_device == SecondDevice::TakesOver { older } else { Vec::new() }
     }
 
     /// Another device has taken a seat over, perhaps from somewhere else.

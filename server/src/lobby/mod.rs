@@ -202,9 +202,10 @@ impl Lobby {
     /// There is no place, for the reason given.
     pub fn place(&mut self, sought: Sought<'_>, load: &Load) -> Result<Placement, NoPlace> {
         match sought.which {
-            Which::Fitting { conditions, sort, listing } => {
-                self.place_fitting(&sought, (conditions, sort), listing, load)
-            }
+            Which::Fitting { .. } => match self.find(sought, load) {
+                Some(room) => self.take(room, &sought, load),
+                None => self.make(sought, load),
+            },
             Which::Room(room) => self.place_in(*room, &sought, load).and_then(|placement| match placement {
                 Some(placement) => Ok(placement),
                 None => Err(NoPlace::NoRoom),
@@ -242,30 +243,31 @@ impl Lobby {
         Ok(Placement { room, thread, new: false })
     }
 
-    fn place_fitting(
-        &mut self,
-        sought: &Sought<'_>,
-        (conditions, sort): (&BTreeMap<String, Condition>, &[SortBy]),
-        listing: &Listing,
-        load: &Load,
-    ) -> Result<Placement, NoPlace> {
-        let fits = |entry: &Entry| entry.free() >= sought.seats && entry.fits(conditions);
+    /// The room that fits best, of those that run and have the seats. None for a wish that names one.
+    #[must_use]
+    pub fn find(&self, sought: Sought<'_>, load: &Load) -> Option<RoomId> {
+        let Which::Fitting { conditions, sort, .. } = sought.which else { return None };
         let is_free = |entry: &Entry| load.of(entry.thread) < load.joins_max_permille;
-        let found = {
-            // of equally full rooms the oldest
-            let open = self.shelves[sought.game].fullest().map(|room| (room, &self.rooms[&room]));
-            let mut good = open.filter(|(_, entry)| fits(entry) && is_free(entry));
-            if sort.is_empty() {
-                good.next().map(|(room, _)| room)
-            } else {
-                good.min_by(|(a, one), (b, other)| shelf::compare(sort, (*a, one), (*b, other))).map(|(room, _)| room)
-            }
-        };
-        if let Some(room) = found {
-            return self.take(room, sought, load);
+        // of equally full rooms the oldest
+        let open = self.shelves[sought.game].fullest().map(|room| (room, &self.rooms[&room]));
+        let mut good =
+            open.filter(|(_, entry)| entry.free() >= sought.seats && entry.fits(conditions) && is_free(entry));
+        if sort.is_empty() {
+            good.next().map(|(room, _)| room)
+        } else {
+            good.min_by(|(a, one), (b, other)| shelf::compare(sort, (*a, one), (*b, other))).map(|(room, _)| room)
         }
+    }
+
+    /// Makes a room that fits, where [`Lobby::find`] finds none.
+    ///
+    /// # Errors
+    /// There is no place for one, for the reason given, or the wish names a room.
+    pub fn make(&mut self, sought: Sought<'_>, load: &Load) -> Result<Placement, NoPlace> {
+        let Which::Fitting { conditions, listing, .. } = sought.which else { return Err(NoPlace::NoRoom) };
         let creation = Creation { listing: listing.clone(), ..Creation::default() };
-        let placed = self.place_new(sought, &creation, load);
+        let placed = self.place_new(&sought, &creation, load);
+        let fits = |entry: &Entry| entry.free() >= sought.seats && entry.fits(conditions);
         let has_space =
             || self.rooms.values().any(|entry| entry.game == sought.game && entry.takes_anybody() && fits(entry));
         if placed == Err(NoPlace::Full) && has_space() { Err(NoPlace::Overloaded) } else { placed }

@@ -10,6 +10,8 @@ use crate::handover::lobby_call::GroupId;
 
 /// Who has not asked for so long has gone.
 const SILENT: Duration = Duration::from_secs(45);
+/// So many rooms are made for a group before it is told that they refuse to begin.
+const TRIES_MAX: u32 = 3;
 /// Most players that the queue brings together, and so how many neighbours in skill are looked at on each side of a group.
 pub const PLAYERS_MAX: usize = 64;
 
@@ -77,6 +79,26 @@ pub enum Standing {
         /// As the API tells it.
         told: serde_json::Value,
     },
+    /// Its rooms refused to begin, and it does not wait any more.
+    Refused {
+        /// An HTTP status.
+        status: u16,
+        /// A sentence.
+        text: String,
+    },
+}
+
+/// How a group stands with its match.
+#[derive(Debug)]
+enum Stage {
+    /// It has none.
+    Waits,
+    /// Its room is being made.
+    Matched,
+    /// It has its seats, kept until then.
+    Seated(serde_json::Value, Instant),
+    /// It has tried often enough; until then it may read why.
+    Refused((u16, String), Instant),
 }
 
 #[derive(Debug)]
@@ -84,8 +106,9 @@ struct Waiting {
     group: Group,
     since: Instant,
     asked: Instant,
-    /// Its seats, and until when they are kept.
-    seated: Option<(serde_json::Value, Instant)>,
+    /// How many of its rooms could not be.
+    missed: u32,
+    stage: Stage,
 }
 
 /// See the module. Owned by one thread.
@@ -111,7 +134,7 @@ impl Queue {
         let mut bits = [0u8; 16];
         getrandom::fill(&mut bits).ok()?;
         let id = GroupId(u128::from_le_bytes(bits));
-        let waiting = Waiting { group, since: now, asked: now, seated: None };
+        let waiting = Waiting { group, since: now, asked: now, missed: 0, stage: Stage::Waits };
         // a name that is in use is drawn once in more times than there are
         self.groups.insert(id, waiting).is_none().then_some(id)
     }
@@ -119,7 +142,10 @@ impl Queue {
     /// How many seats wait for one address.
     #[must_use]
     pub fn seats_of(&self, ip: IpAddr) -> usize {
-        let of_ip = self.groups.values().filter(|waiting| waiting.group.ip == Some(ip) && waiting.seated.is_none());
+        let of_ip = self
+            .groups
+            .values()
+            .filter(|waiting| waiting.group.ip == Some(ip) && matches!(waiting.stage, Stage::Waits | Stage::Matched));
         of_ip.map(|waiting| waiting.group.size).sum()
     }
 
@@ -132,11 +158,14 @@ impl Queue {
     pub fn ask(&mut self, id: GroupId, now: Instant) -> Option<Standing> {
         let waiting = self.groups.get_mut(&id)?;
         waiting.asked = now;
-        if let Some((told, _)) = &waiting.seated {
-            return Some(Standing::Seated { told: told.clone() });
-        }
-        let waited = now.saturating_duration_since(waiting.since);
-        Some(Standing::Waiting { waited, window: self.window.after(waited) })
+        Some(match &waiting.stage {
+            Stage::Seated(told, _) => Standing::Seated { told: told.clone() },
+            Stage::Refused((status, text), _) => Standing::Refused { status: *status, text: text.clone() },
+            Stage::Waits | Stage::Matched => {
+                let waited = now.saturating_duration_since(waiting.since);
+                Standing::Waiting { waited, window: self.window.after(waited) }
+            }
+        })
     }
 
     /// A group that waits.
@@ -148,18 +177,51 @@ impl Queue {
     /// A group has its seats, kept until then.
     pub fn seated(&mut self, id: GroupId, told: serde_json::Value, until: Instant) {
         if let Some(waiting) = self.groups.get_mut(&id) {
-            waiting.seated = Some((told, until));
+            waiting.stage = Stage::Seated(told, until);
         }
     }
 
-    /// Who shall play together now. They wait until they are [`Queue::seated`], or are matched again.
+    /// The room of these is being made: until it has told, nobody else is matched with them.
+    pub fn hold(&mut self, groups: &[GroupId]) {
+        self.change(groups, |waiting| waiting.stage = Stage::Matched);
+    }
+
+    /// Those of these wait on who have no seats.
+    pub fn release(&mut self, groups: &[GroupId]) {
+        self.change(groups, |waiting| {
+            if matches!(waiting.stage, Stage::Matched) {
+                waiting.stage = Stage::Waits;
+            }
+        });
+    }
+
+    /// The room of these could not be, for this reason: an HTTP status and a sentence. They wait on; whose rooms failed too
+    /// often may read that until then.
+    pub fn missed(&mut self, groups: &[GroupId], why: &(u16, String), until: Instant) {
+        self.change(groups, |waiting| {
+            waiting.missed += 1;
+            let is_enough = waiting.missed >= TRIES_MAX;
+            waiting.stage = if is_enough { Stage::Refused(why.clone(), until) } else { Stage::Waits };
+        });
+    }
+
+    fn change(&mut self, groups: &[GroupId], mut change: impl FnMut(&mut Waiting)) {
+        for id in groups {
+            if let Some(waiting) = self.groups.get_mut(id) {
+                change(waiting);
+            }
+        }
+    }
+
+    /// Who shall play together now. They are to be held, or are matched again.
     pub fn match_up(&mut self, now: Instant) -> Vec<Matched> {
-        self.groups.retain(|_, waiting| match &waiting.seated {
-            Some((_, until)) => *until > now,
-            None => now.saturating_duration_since(waiting.asked) < SILENT,
+        self.groups.retain(|_, waiting| match &waiting.stage {
+            Stage::Seated(_, until) | Stage::Refused(_, until) => *until > now,
+            Stage::Matched => true,
+            Stage::Waits => now.saturating_duration_since(waiting.asked) < SILENT,
         });
         let mut tables: BTreeMap<(usize, usize), Vec<(GroupId, &Waiting)>> = BTreeMap::new();
-        for (id, waiting) in self.groups.iter().filter(|(_, waiting)| waiting.seated.is_none()) {
+        for (id, waiting) in self.groups.iter().filter(|(_, waiting)| matches!(waiting.stage, Stage::Waits)) {
             tables.entry((waiting.group.game, waiting.group.players)).or_default().push((*id, waiting));
         }
         let window = |waiting: &Waiting| self.window.after(now.saturating_duration_since(waiting.since));

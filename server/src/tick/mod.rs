@@ -22,7 +22,7 @@ use tracing::{error, info, warn};
 use crate::handover::steer::SteerRoom;
 use crate::handover::{
     Batch, LinkAddress, OpenRoom, Pass, Post, ReactorPort, RoomId, RoomInput, SEAT_GONE, SeatAddress, Seated, StayId,
-    ToControl, ToReactor, ToTick, Told,
+    ToControl, ToReactor, ToTick, Told, UNOPENED_MAX,
 };
 use crate::metrics::Metrics;
 use crate::metrics::room_gauges::RoomGauges;
@@ -55,9 +55,6 @@ pub struct TickPorts {
     /// Freed seats, ended rooms.
     pub control: tokio::sync::mpsc::Sender<ToControl>,
 }
-
-/// Rooms that could not open, for those who are about to join them: their games' reasons.
-const UNOPENED_MAX: usize = 64;
 
 /// The lobby hears of one room no more often, whatever its game changes at each tick.
 const TELL_RATE: Rate = Rate { per_s: 2, burst: 2 };

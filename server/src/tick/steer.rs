@@ -65,16 +65,15 @@ impl TickThread {
             return Steered::NoRoom;
         };
         let (room, game) = (&running.room, running.game);
-        let traffic = room.traffic();
+        let (traffic, players) = (room.traffic(), room.profiles());
         Steered::Looks(Box::new(RoomReport {
             game: self.games[game].name(),
             thread: self.index,
             tick: room.tick().0,
             rate_hz: room.rate().per_second(),
             seats: room.capacity(),
-            players_total: room.profiles().len(),
-            players: room
-                .profiles()
+            players_total: players.len(),
+            players: players
                 .into_iter()
                 .take(PLAYERS_MAX)
                 .map(|(seat, who)| (seat, who.name.clone(), who.account.clone()))

@@ -166,3 +166,22 @@ fn one_account_plays_once_whatever_it_wishes_for() {
     });
     server.stop();
 }
+
+#[test]
+fn an_account_keeps_no_seat_behind_a_room_that_refused_it() {
+    let scratch = Scratch::new("behind");
+    let (server, _) = with_devices(&scratch, SecondDevice::TakesOver);
+    let private = |name: &str| device(name, "ann").wishing(r#"{"create": {"private": true}}"#);
+    run(async {
+        let mut ben = Player::join(&server, device("ben", "ben")).await;
+        let mut phone = Player::join(&server, device("phone", "ann")).await;
+        // its room takes its time to refuse this one; meanwhile the account goes elsewhere again
+        let mut unwanted = Player::ask(&server, private("unwanted late")).await;
+        let mut away = Player::join(&server, private("away")).await;
+        assert_eq!(unwanted.closed().await, (CloseReason::Refused.code(), "nobody wants you".to_owned()));
+        assert_eq!(phone.closed().await.0, CloseReason::TakenOver.code());
+        ben.sees_a_leave().await;
+        away.plays().await;
+    });
+    server.stop();
+}

@@ -57,7 +57,10 @@ impl Game for Roster {
         Ok(Self { seats: vec![None; SEATS.into()], joins: 0, leaves: 0 })
     }
     fn join(&mut self, seat: SeatId, who: &Profile) -> Result<(), Refusal> {
-        if who.name == "unwanted" {
+        if who.name == "unwanted late" {
+            std::thread::sleep(Duration::from_millis(1_500));
+        }
+        if who.name.starts_with("unwanted") {
             return Err(Refusal::new("nobody wants you"));
         }
         self.joins += 1;

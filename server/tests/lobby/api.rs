@@ -260,6 +260,7 @@ fn properties_that_no_room_has_make_a_room_only_where_players_may() {
     let (status, words) = refused(&server, "POST", "match", wish("ice"));
     assert!(status == 403 && words.contains("no room is as you wish"), "{status} {words}");
     assert_eq!(get(&server, "rooms?game=court")["rooms"], json!([]));
+    assert_eq!(post(&server, "match", json!({ "game": "court" }))["room"], 1, "nothing was made for that");
     server.stop();
     let server = start(|config| {
         config.net.addresses.exempt.clear();

@@ -7,6 +7,7 @@ mod court;
 mod http;
 mod limits;
 mod promises;
+mod queue;
 mod race;
 mod refusals;
 mod wishes;

@@ -7,6 +7,8 @@ use tickwire_server::Running;
 
 use crate::api::{get, post, refused, tickets, with};
 use crate::court::{Court, join, run, start, until};
+use crate::http;
+use crate::refusals::with_admin;
 
 fn with_options() -> Running {
     start(|config| {
@@ -72,6 +74,26 @@ fn seats_whose_asker_has_gone_are_free_at_once() {
         until("the room ends", async || (rooms(&server) == 0).then_some(())).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
         post(&server, "match", json!({ "game": "court" }));
+    });
+    server.stop();
+}
+
+#[test]
+fn seats_of_a_room_that_the_operator_ends_meanwhile_are_not_promised() {
+    let server = with_admin(|config| (config.lobby.client_options, config.lobby.reservation_s) = (true, 600));
+    let admin = server.admin_addr().expect("it is on");
+    run(async {
+        let asked = json!({ "game": "court", "wish": { "create": { "options": { "nap_ms": 1_500 } } } });
+        std::thread::scope(|scope| {
+            let matched = scope.spawn(|| refused(&server, "POST", "match", asked));
+            while rooms(&server) == 0 {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let ended = http::steer(admin, "POST", "/admin/rooms/1/dispose", "");
+            assert_eq!(ended.status, 200, "{}", ended.body);
+            let (status, words) = matched.join().expect("it has an answer");
+            assert!(status == 503 && words.contains("ended"), "{status} {words}");
+        });
     });
     server.stop();
 }

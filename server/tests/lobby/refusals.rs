@@ -59,7 +59,7 @@ fn metric(server: &Running, series: &str) -> f64 {
     line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("there is no {series}"))
 }
 
-fn with_admin(change: impl FnOnce(&mut tickwire_server::Config)) -> Running {
+pub fn with_admin(change: impl FnOnce(&mut tickwire_server::Config)) -> Running {
     log();
     start(|config| {
         let listen = Some(([127, 0, 0, 1], 0).into());

@@ -8,11 +8,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::control::admin::routes::{Field, Needs, Route};
+use crate::control::lists::USUAL_ROOMS;
 use crate::handover::lobby_call::{GroupId, LobbyAsk};
 
 /// Most rooms in one answer.
 const ROOMS_MAX: usize = 1_000;
-const ROOMS_DEFAULT: usize = 100;
 /// Longest wait for the queue in one request.
 const WAIT_MAX_S: u64 = 30;
 
@@ -184,7 +184,7 @@ struct Rooms {
 
 impl Rooms {
     fn ask(self) -> Result<LobbyAsk, &'static str> {
-        let max = self.limit.unwrap_or(ROOMS_DEFAULT);
+        let max = self.limit.unwrap_or(USUAL_ROOMS);
         if !(1..=ROOMS_MAX).contains(&max) {
             return Err("limit takes a number from 1 to 1000");
         }
