@@ -147,13 +147,13 @@ impl Slots {
             if idle == 0 || slot.is_free {
                 continue;
             }
+            slot.forget_parts();
             if idle > Store::RING as i32 {
                 slot.is_free = true;
                 self.numbers.remove(&slot.channel);
                 self.free.push(number);
                 continue;
             }
-            slot.forget_parts();
             slot.occupied = false;
             let changed = store.changed_at(slot.channel);
             slot.unchanged = changed.map_or(u32::MAX, |changed| tick.since(changed).max(0).cast_unsigned());
