@@ -6,14 +6,14 @@ use std::path::Path;
 
 use tickwire_shared::native::Trust;
 
-use crate::cli::ServerArgs;
+use crate::cli::TrustArgs;
 use crate::swarm::SwarmError;
 
 /// All authorities of a system take a fifth of it.
 const FILE_MAX_BYTES: u64 = 1024 * 1024;
 
 /// What the flags say; the file is read now.
-pub(crate) fn trust(args: &ServerArgs) -> Result<Trust, SwarmError> {
+pub(crate) fn trust(args: &TrustArgs) -> Result<Trust, SwarmError> {
     let Some(file) = &args.ca else {
         return Ok(if args.insecure { Trust::anybody() } else { Trust::default() });
     };

@@ -23,8 +23,10 @@ pub use proxy::ProxyArgs;
 pub use raw::{Mode, RawArgs};
 pub use reports::{CompareArgs, MergeArgs};
 pub use results::ResultArgs;
-pub use server::ServerArgs;
+pub use server::{ServerArgs, TrustArgs};
 pub use swarm::SwarmArgs;
+
+use crate::say;
 
 /// Bot swarms that load a Tickwire server and check what they see.
 #[derive(Parser, Debug)]
@@ -60,7 +62,7 @@ impl Cli {
             if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
                 error.exit();
             }
-            eprintln!("tickwire-bots: {}", refusal::sentence(&error, &help()));
+            say::aside(format_args!("tickwire-bots: {}", refusal::sentence(&error, &help())));
             process::exit(2)
         })
     }

@@ -1,32 +1,31 @@
 //! What the program does, command by command.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use thiserror::Error;
 use tickwire_shared::Game;
-use tickwire_shared::native::{ConnectError, Trust};
+use tickwire_shared::native::ConnectError;
 
 use crate::behaviour::Minds;
-use crate::capacity::{Answer, Ceiling, Search, Trial};
-use crate::cli::{CapacityArgs, Cli, Command, CompareArgs, MergeArgs, ProxyArgs, RawArgs, SwarmArgs};
+use crate::cli::{Cli, Command, CompareArgs, MergeArgs, ProxyArgs, RawArgs, SwarmArgs};
 use crate::crew::{Connections, Players};
 use crate::live::Live;
 use crate::output::Output;
 use crate::plan::Plan;
-use crate::progress::{Progress, Quiet};
+use crate::progress::Progress;
 use crate::proxy::{Proxy, ProxyError};
 use crate::report::compare::Comparison;
-use crate::report::{MergeError, Report, json};
+use crate::report::{MergeError, RAW, Report, json};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::scrape::{ScrapeError, Source};
 use crate::swarm::{self, Onlooker, SwarmError};
 use crate::target::Target;
 use crate::worker::Crew;
-use crate::{authorities, files, start};
+use crate::{authorities, climb, files, say, start};
 
 /// Why nothing was done; the message is for the person who asked.
 #[derive(Debug, Error)]
@@ -71,7 +70,7 @@ pub enum RunError {
 #[must_use]
 pub fn main<G: Game>(minds: Minds<G>) -> ExitCode {
     run(&Cli::from_args(), minds).unwrap_or_else(|error| {
-        eprintln!("tickwire-bots: {error}");
+        say::aside(format_args!("tickwire-bots: {error}"));
         // 1 is for a run that was not good
         ExitCode::from(2)
     })
@@ -85,7 +84,7 @@ pub fn main<G: Game>(minds: Minds<G>) -> ExitCode {
 pub fn run<G: Game>(cli: &Cli, minds: Minds<G>) -> Result<ExitCode, RunError> {
     match &cli.command {
         Command::Swarm(args) => swarm(args, minds),
-        Command::Capacity(args) => capacity(args, minds),
+        Command::Capacity(args) => Ok(verdict(climb::run(args, minds)?)),
         Command::Raw(args) => raw(args),
         Command::Proxy(args) => proxy(args),
         Command::Compare(args) => compare(args),
@@ -95,7 +94,7 @@ pub fn run<G: Game>(cli: &Cli, minds: Minds<G>) -> Result<ExitCode, RunError> {
 
 fn swarm<G: Game>(args: &SwarmArgs, minds: Minds<G>) -> Result<ExitCode, RunError> {
     let scenario = args.scenario.as_ref().map(|file| Scenario::read(file, &minds.names())).transpose()?;
-    let plan = args.plan(authorities::trust(&args.server)?, scenario);
+    let plan = args.plan(authorities::trust(&args.server.trust)?, scenario);
     let source = args.metrics.as_deref().map(Source::open).transpose()?;
     let output = Output::open(&args.results)?;
     let crew = Players::new(plan.clone(), minds);
@@ -103,10 +102,11 @@ fn swarm<G: Game>(args: &SwarmArgs, minds: Minds<G>) -> Result<ExitCode, RunErro
 }
 
 fn raw(args: &RawArgs) -> Result<ExitCode, RunError> {
-    let plan = args.plan(authorities::trust(&args.server)?);
+    let plan = args.plan(authorities::trust(&args.trust)?);
     let output = Output::open(&args.results)?;
-    let crew = Connections { plan: plan.clone(), sends: args.sends(), subprotocol: args.subprotocol.clone() };
-    measure("raw", &plan, Arc::new(crew), output, None).map_err(|error| match error {
+    let (script, every, subprotocol) = (Arc::new(args.script()), args.every(), args.subprotocol.clone());
+    let crew = Connections { plan: plan.clone(), script, every, subprotocol };
+    measure(RAW, &plan, Arc::new(crew), output, None).map_err(|error| match error {
         SwarmError::Connect(ConnectError::NotTickwire { url, reason }) => RunError::NoWebSocket { url, reason },
         other => other.into(),
     })
@@ -139,89 +139,36 @@ fn measure(
     Ok(verdict(report.good))
 }
 
-fn capacity<G: Game>(args: &CapacityArgs, minds: Minds<G>) -> Result<ExitCode, RunError> {
-    let trust = authorities::trust(&args.server)?;
-    let minds = Arc::new(minds);
-    let mut search = Search::new(args.from as usize, args.most as usize, args.repeat as usize);
-    while let Some(bots) = search.next() {
-        let (trial, why) = try_with(args, &trust, &minds, bots)?;
-        eprintln!("{bots:>7} bots: {why}");
-        if why == STOPPED {
-            return Ok(ExitCode::FAILURE);
-        }
-        search.tried(bots, trial);
-    }
-    let game = G::NAME;
-    let sentence = match search.answer() {
-        Answer::Holds(bots) => format!("this server holds {bots} players of {game}"),
-        Answer::AtLeast(bots, Ceiling::Asked) => {
-            format!("this server holds at least {bots} players of {game}: more were not asked for (--most)")
-        }
-        Answer::AtLeast(bots, Ceiling::Swarm) => format!(
-            "this server holds at least {bots} players of {game}: with more the swarm itself is late (--threads, or \
-             another machine)"
-        ),
-        Answer::Nothing => format!("this server does not hold one player of {game} within the thresholds"),
-    };
-    println!("{sentence}");
-    Ok(verdict(search.answer() != Answer::Nothing))
-}
-
-const STOPPED: &str = "stopped";
-
-fn try_with<G: Game>(
-    args: &CapacityArgs,
-    trust: &Trust,
-    minds: &Arc<Minds<G>>,
-    bots: usize,
-) -> Result<(Trial, String), SwarmError> {
-    let plan = args.plan(trust.clone(), bots);
-    files::enough_for(plan.bots_max())?;
-    let crew = Arc::new(Players::sharing(plan.clone(), Arc::clone(minds)));
-    let total = swarm::run(&plan, crew, &mut Quiet)?;
-    let report = Report::new(G::NAME, &plan, &total);
-    if report.stopped_early {
-        return Ok((Trial::Fails, STOPPED.to_owned()));
-    }
-    let failed = report.thresholds.iter().find(|verdict| !verdict.holds);
-    Ok(match failed {
-        None => (Trial::Holds, "holds".to_owned()),
-        Some(_) if report.swarm_was_the_limit => (Trial::SwarmLimited, "the swarm was the limit".to_owned()),
-        Some(verdict) => {
-            let value = verdict.value.map_or("not measured".to_owned(), |value| format!("{value:.1}"));
-            (Trial::Fails, format!("{} fails ({value})", verdict.threshold))
-        }
-    })
-}
-
 fn proxy(args: &ProxyArgs) -> Result<ExitCode, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     runtime.block_on(async {
         let conditions = args.link.conditions();
         let proxy = Proxy::bind(args.listen, &args.to, conditions, args.seed)?;
         let carried = proxy.carried();
-        // a script that asked for port 0 reads this; if it does not, so be it
-        let _ = writeln!(io::stdout().lock(), "{}", proxy.addr());
-        eprintln!("to {}: {conditions}; Ctrl-C ends it", args.to);
+        // a script that asked for port 0 reads this
+        say::result(format_args!("{}\n", proxy.addr()));
+        say::aside(format_args!("to {}: {conditions}; Ctrl-C ends it", args.to));
         tokio::select! {
             () = proxy.run() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
-        eprintln!("{}", carried.sentence());
+        say::aside(carried.sentence());
         Ok(ExitCode::SUCCESS)
     })
 }
 
 fn compare(args: &CompareArgs) -> Result<ExitCode, RunError> {
     let comparison = Comparison::of(&read(&args.before)?, &read(&args.after)?);
-    print!("{comparison}");
+    say::result(&comparison);
     Ok(verdict(!comparison.is_worse()))
 }
 
 fn merge(args: &MergeArgs) -> Result<ExitCode, RunError> {
     let shards: Vec<Report> = args.shards.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
     let whole = Report::merged(&shards)?;
-    let output = Output::open(&args.results)?;
+    // only now: what cannot be merged must not cost what was in the files
+    let mut output = Output::open(&args.results)?;
+    whole.series.iter().for_each(|second| output.line(second));
     output.write(&whole)?;
     Ok(verdict(whole.good))
 }

@@ -1,13 +1,14 @@
 //! Who the bots of a plan are: what makes bot `i` out of a game and a plan.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tickwire_shared::{Game, JoinRequest};
 
 use crate::behaviour::Minds;
 use crate::link::Conditions;
 use crate::plan::{Depth, Plan};
-use crate::session::{Chaotic, Ended, Failure, Player, Raw, Sends, Session, Watcher};
+use crate::session::{Chaotic, Ended, Failure, Player, Raw, Script, Session, Watcher};
 use crate::worker::Crew;
 
 /// Players and watchers of a game.
@@ -51,13 +52,15 @@ impl<G: Game> Crew for Players<G> {
 /// Connections to any server.
 pub(crate) struct Connections {
     pub(crate) plan: Plan,
-    pub(crate) sends: Option<Sends>,
+    pub(crate) script: Arc<Script>,
+    /// Time between the server's own messages, if it is known.
+    pub(crate) every: Option<Duration>,
     pub(crate) subprotocol: Option<String>,
 }
 
 impl Crew for Connections {
     fn session(&self, _index: usize) -> Result<Box<dyn Session>, Failure> {
-        Ok(Box::new(Raw::new(self.sends.clone(), self.subprotocol.clone())))
+        Ok(Box::new(Raw::new(Arc::clone(&self.script), self.every, self.subprotocol.clone())))
     }
 
     fn link(&self, index: usize) -> Conditions {

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 /// Longest time that is told apart from longer ones.
-const LONGEST: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(60);
 
 /// Times of one sort, kept to three digits, from a microsecond to a minute.
 #[derive(Clone, Debug)]
@@ -24,11 +24,29 @@ impl Times {
     /// Adds one of something that was due every `interval`: what did not happen while we waited for this one was late
     /// too, by one interval less each, or a server that stands still for long would look well (coordinated omission).
     pub fn record_missing(&mut self, time: Duration, interval: Duration) {
-        self.record(time);
-        let mut missing = time.min(LONGEST).saturating_sub(interval);
-        while missing >= interval && !interval.is_zero() {
-            self.record(missing);
-            missing -= interval;
+        let due = time.as_nanos().checked_div(interval.as_nanos()).unwrap_or_default();
+        self.record_falling(time, interval, (due as u64).max(1));
+    }
+
+    /// Adds `count` times, the first of which is `longest`, and each of the others by `step` shorter than the one
+    /// before.
+    pub fn record_falling(&mut self, longest: Duration, step: Duration, count: u64) {
+        // those that are longer than can be told apart are alike; of an hour's silence there are many
+        let beyond = longest.saturating_sub(LONGEST).as_nanos().checked_div(step.as_nanos());
+        let beyond = beyond.map_or(count, |beyond| count.min(beyond as u64));
+        self.record_many(longest, beyond);
+        for place in beyond..count {
+            let shorter_ns = step.as_nanos() * u128::from(place);
+            self.record(longest.saturating_sub(Duration::from_nanos(shorter_ns as u64)));
+        }
+    }
+
+    fn record_many(&mut self, time: Duration, mut count: u64) {
+        let time_us = time.min(LONGEST).as_micros() as u64;
+        while count > 0 {
+            let some = count.min(u32::MAX.into());
+            self.histogram_us.saturating_record_n(time_us.max(1), some as u32);
+            count -= some;
         }
     }
 
@@ -50,12 +68,7 @@ impl Times {
     pub fn of_counts(counts: &[(u64, u64)]) -> Self {
         let mut times = Self::default();
         for (value_us, count) in counts {
-            let mut left = *count;
-            while left > 0 {
-                let some = left.min(u32::MAX.into());
-                times.histogram_us.saturating_record_n((*value_us).max(1), some as u32);
-                left -= some;
-            }
+            times.record_many(Duration::from_micros(*value_us), *count);
         }
         times
     }
@@ -242,6 +255,18 @@ mod tests {
         let mut usual = Times::default();
         usual.record_missing(Duration::from_millis(60), Duration::from_millis(50));
         assert_eq!(usual.percentiles().map(|usual| usual.samples), Some(1));
+    }
+
+    #[test]
+    fn of_a_silence_all_that_was_due_counts_however_long_it_was() {
+        let mut found = Times::default();
+        found.record_missing(Duration::from_secs(3600), Duration::from_millis(50));
+        let found = found.percentiles().expect("there are times");
+        assert_eq!(found.samples, 72_000);
+        assert!(near(found.p50, 60_000.0), "an hour is longer than a minute: {found:?}");
+        let mut unknown = Times::default();
+        unknown.record_missing(Duration::from_millis(250), Duration::ZERO);
+        assert_eq!(unknown.percentiles().map(|unknown| unknown.samples), Some(1));
     }
 
     #[test]

@@ -19,8 +19,9 @@ const SAMPLES_MIN: u64 = 1_000;
 const DISTURBED: f64 = 1.25;
 /// More than this part of the processors' time that the host took shows in every p99.
 const STOLEN_MAX: f64 = 0.01;
-/// As does this part of the time in which the bots' threads could run and did not.
-const WAITED_MAX: f64 = 0.02;
+/// As does this part of the time in which the bots' threads could run and did not. A server beside them on two processors
+/// makes them wait 5 to 6 % in runs that agree within 3 % at p99, a compiler beside both most of the time.
+const WAITED_MAX: f64 = 0.1;
 /// What is looked at; what happens but now and then, such as joins, is never alike.
 const NAMES: [&str; 3] = ["tick interval", "input to ack", "age of state"];
 /// The three ways to make two halves of four quarters. Each second is of the next quarter, so what disturbs a second or
@@ -212,8 +213,8 @@ mod tests {
             Noise { sum, ..Noise::default() }.findings()
         };
         assert_eq!(found(31, 0), ["the host took 3 % of the processors' time for others"]);
-        assert_eq!(found(0, 700), ["the swarm waited 7 % of the time for a processor"]);
-        assert_eq!(found(9, 150), Vec::<String>::new());
+        assert_eq!(found(0, 1_500), ["the swarm waited 15 % of the time for a processor"]);
+        assert_eq!(found(9, 600), Vec::<String>::new(), "a server beside it is no noise");
         assert_eq!((waited_ns("12 345 6\n"), waited_ns("")), (Some(345), None));
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::ResultArgs;
 use crate::report::table::Table;
 use crate::report::{Report, Second, html, json};
+use crate::say;
 use crate::swarm::SwarmError;
 
 /// The files that were asked for.
@@ -49,18 +50,22 @@ impl Output {
         }
         let stdout = Path::new("stdout");
         if self.json_to_stdout {
-            eprint!("\n{}", Table(report));
+            say::aside(format_args!("\n{}", Table(report).to_string().trim_end()));
             return json::write(report, &mut io::stdout().lock()).map_err(failed("--json", stdout));
         }
-        write!(io::stdout().lock(), "{}", Table(report)).map_err(failed("--json", stdout))?;
         if let Some((path, mut file)) = self.json {
             json::write(report, &mut file).map_err(failed("--json", &path))?;
         }
-        Ok(())
+        match write!(io::stdout().lock(), "{}", Table(report)) {
+            // who has gone away has the files
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(failed("--json", stdout)),
+        }
     }
 }
 
-fn create(flag: &'static str, path: &Path) -> Result<(PathBuf, File), SwarmError> {
+/// A new file for what a flag asks for.
+pub(crate) fn create(flag: &'static str, path: &Path) -> Result<(PathBuf, File), SwarmError> {
     let file = File::create(path).map_err(|source| SwarmError::Results { flag, path: path.to_owned(), source })?;
     Ok((path.to_owned(), file))
 }

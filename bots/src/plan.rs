@@ -11,6 +11,8 @@ use crate::worker::Act;
 
 /// A bot whose connection broke comes back after the shorter of these, and at most after the longer.
 const BACK_OFF_MS: (f32, f32) = (50.0, 500.0);
+/// The latter.
+pub(crate) const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 
 /// What is asked of a swarm.
 #[derive(Clone, Debug)]

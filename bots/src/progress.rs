@@ -1,15 +1,19 @@
 //! What a person sees on stderr while the swarm runs: a bar on a terminal, a few plain lines elsewhere.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::Output;
 use crate::plan::What;
 use crate::report::Second;
+use crate::say;
 use crate::swarm::{Onlooker, Scene};
 use crate::units::shown;
 use crate::worker::Tally;
+
+/// Where there is no bar, a line says so often that the swarm is alive.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Where the swarm is on its way.
 pub(crate) struct Progress<'a> {
@@ -17,6 +21,8 @@ pub(crate) struct Progress<'a> {
     /// Hidden when stderr is no terminal.
     bar: ProgressBar,
     what: Option<What>,
+    /// When the last line was written.
+    said: Instant,
 }
 
 impl<'a> Progress<'a> {
@@ -25,15 +31,20 @@ impl<'a> Progress<'a> {
         let bar = ProgressBar::new(1);
         let style = ProgressStyle::with_template("{prefix:>8} {bar:40} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { output, bar, what: None }
+        Self { output, bar, what: None, said: Instant::now() }
     }
 
-    fn enter(&self, name: &'static str, told: &str) {
+    fn enter(&mut self, name: &'static str, told: &str) {
         self.bar.set_prefix(name);
         self.bar.set_position(0);
         self.bar.set_message("");
+        self.line(told);
+    }
+
+    fn line(&mut self, told: &str) {
         if self.bar.is_hidden() {
-            eprintln!("{told}");
+            say::aside(told);
+            self.said = Instant::now();
         }
     }
 }
@@ -51,6 +62,10 @@ impl Onlooker for Progress<'_> {
 
     fn look(&mut self, scene: &Scene<'_>) {
         let Scene { tally, wanted, elapsed, length, .. } = scene;
+        if self.said.elapsed() >= LINE_INTERVAL && self.bar.is_hidden() {
+            let (at, playing) = (Duration::from_secs(elapsed.as_secs()), tally.playing());
+            self.line(&format!("{} of {}: {playing} play{}", shown(at), shown(*length), failures(tally)));
+        }
         if matches!(self.what, Some(What::Ramp { .. })) {
             self.bar.set_length(*wanted as u64);
             self.bar.set_position(tally.settled() as u64);

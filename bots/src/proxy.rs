@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::link::{Conditions, End, Lane};
+use crate::say;
 
 /// What is asked from a socket at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -131,7 +132,9 @@ impl Proxy {
                     Ok(far) => Link::new(near, far, conditions, seed).carry(&carried).await,
                     Err(error) => {
                         if carried.unreachable.fetch_add(1, Ordering::Relaxed) == 0 {
-                            eprintln!("tickwire-bots: cannot reach {to}: {error}; is the server running there?");
+                            say::aside(format_args!(
+                                "tickwire-bots: cannot reach {to}: {error}; is the server running there?"
+                            ));
                         }
                         abort(&near);
                     }

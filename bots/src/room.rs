@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tickwire_shared::Tick;
 
-use crate::session::Turn;
+use crate::session::{Turn, is_silence};
 
 /// The freshest arrival counts for one to two of these, so that a server that re-anchored its ticks is old only so
 /// long.
@@ -37,23 +37,25 @@ struct Room {
     seen: Ticks,
 }
 
-/// Which ticks of a room came to anybody while it was measured.
+/// Which ticks of a room somebody waited for while it was measured, and which came to anybody.
 #[derive(Clone, Debug, Default)]
 pub struct Ticks {
     origin: Option<Tick>,
-    words: Vec<u64>,
+    /// Those that came, and those that somebody waited for in vain: by 64 of them.
+    words: Vec<(u64, u64)>,
 }
 
 /// A bot in its room.
 #[derive(Debug)]
 pub struct Stay {
     room: usize,
+    entered: Duration,
     last: Option<(Duration, Tick)>,
 }
 
 impl Rooms {
-    /// A bot comes to room `id`, whose ticks have this period.
-    pub fn enter(&mut self, id: u64, period: Duration) -> Stay {
+    /// A bot comes `now` to room `id`, whose ticks have this period.
+    pub fn enter(&mut self, id: u64, period: Duration, now: Duration) -> Stay {
         let room = *self.by_id.entry(id).or_insert_with(|| {
             self.rooms.push(Room {
                 id,
@@ -66,10 +68,10 @@ impl Rooms {
             });
             self.rooms.len() - 1
         });
-        Stay { room, last: None }
+        Stay { room, entered: now, last: None }
     }
 
-    /// The ticks that came, by room.
+    /// The ticks that came and that did not, by room.
     pub fn take_ticks(&mut self) -> Vec<(u64, Ticks)> {
         self.rooms.iter_mut().map(|room| (room.id, std::mem::take(&mut room.seen))).collect()
     }
@@ -78,16 +80,34 @@ impl Rooms {
 impl Room {
     /// How much later than the freshest it arrived.
     fn age(&mut self, now: Duration, tick: Tick) -> Duration {
-        let origin = *self.origin.get_or_insert(tick);
-        let offset_ns = now.as_nanos() as i64 - i64::from(tick.since(origin)) * self.period_ns;
+        let offset_ns = self.offset_ns(now, tick);
         if now >= self.window_ends {
             self.freshest_before_ns = self.freshest_ns;
             self.freshest_ns = offset_ns;
             self.window_ends = now + WINDOW;
         }
         self.freshest_ns = self.freshest_ns.min(offset_ns);
+        self.beyond_freshest(offset_ns)
+    }
+
+    /// How old it would be if it arrived now; it has not.
+    fn age_so_far(&mut self, now: Duration, tick: Tick) -> Duration {
+        let offset_ns = self.offset_ns(now, tick);
+        self.beyond_freshest(offset_ns)
+    }
+
+    fn offset_ns(&mut self, now: Duration, tick: Tick) -> i64 {
+        let origin = *self.origin.get_or_insert(tick);
+        now.as_nanos() as i64 - i64::from(tick.since(origin)) * self.period_ns
+    }
+
+    fn beyond_freshest(&self, offset_ns: i64) -> Duration {
         let freshest_ns = self.freshest_ns.min(self.freshest_before_ns);
         Duration::from_nanos(offset_ns.saturating_sub(freshest_ns).max(0) as u64)
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_nanos(self.period_ns.max(1) as u64)
     }
 }
 
@@ -99,76 +119,143 @@ impl Stay {
         let age = room.age(now, tick);
         let before = self.last.replace((now, tick));
         let Some(notes) = &mut turn.notes else { return };
-        room.seen.note(tick);
+        room.seen.came(tick);
         let (measure, own) = (&mut *notes.measure, &mut *notes.own);
+        let period = room.period();
         own.frames += 1;
         measure.counters.frames += 1;
         own.ages += 1;
         own.age_sum_us += age.as_micros() as u64;
         measure.age.record(age);
-        let Some((last_at, last_tick)) = before else { return };
-        let ticks = tick.since(last_tick).clamp(1, GAP_MAX_TICKS as i32) as u32;
-        let period = Duration::from_nanos(room.period_ns.max(1) as u64);
-        measure.tick_interval.record_missing(now.saturating_sub(last_at), period);
+        let Some((last_at, last_tick)) = before else {
+            // the first frame is due soon after the seat
+            let waited = now.saturating_sub(self.entered.max(notes.since));
+            if is_silence(waited, period) {
+                measure.tick_interval.record_missing(waited, period);
+            }
+            return;
+        };
+        let mut ticks = tick.since(last_tick).clamp(1, GAP_MAX_TICKS as i32) as u32;
+        let from = counted_from(last_at, notes.since, period);
+        let waited = now.saturating_sub(from);
+        if from > last_at {
+            ticks = ticks.min((waited.as_nanos() / period.as_nanos()).clamp(1, GAP_MAX_TICKS.into()) as u32);
+        }
+        measure.tick_interval.record_missing(waited, period);
         measure.counters.ticks_missed += u64::from(ticks - 1);
         // the states that did not come were due one by one, and what came instead came so late for them
         for missed in 1..ticks {
             measure.age.record(age + period * missed);
+            room.seen.awaited(tick.offset(-(missed as i32)));
+        }
+    }
+
+    /// How long nothing has come.
+    #[must_use]
+    pub fn silence(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.last.map_or(self.entered, |(at, _)| at))
+    }
+
+    /// Nothing more is written down: the frames that were due since the last one are as late as they are. One that is
+    /// on its way, as there is nearly always, is not due.
+    pub fn close(&mut self, turn: &mut Turn<'_>) {
+        let (now, room) = (turn.now, &mut turn.rooms.rooms[self.room]);
+        let Some(notes) = &mut turn.notes else { return };
+        let (period, measure) = (room.period(), &mut *notes.measure);
+        let last_at = self.last.map_or(self.entered, |(at, _)| at);
+        let (came, from) = (last_at, counted_from(last_at, notes.since, period));
+        let waited = now.saturating_sub(from);
+        let due = (waited.as_nanos() / period.as_nanos()) as u64;
+        let is_silent = is_silence(waited, period);
+        notes.own.silent = if is_silent { waited } else { Duration::ZERO };
+        if due == 0 || self.last.is_none() && !is_silent {
+            return;
+        }
+        measure.tick_interval.record_missing(waited, period);
+        let Some((last_at, last)) = &mut self.last else { return };
+        *last_at = now;
+        let oldest = if from > came { waited } else { room.age_so_far(now, last.offset(1)) };
+        measure.age.record_falling(oldest, period, due);
+        if is_silent {
+            // what was late at once may come yet; of a silence all but the last is missed
+            let missed = due - 1;
+            measure.counters.ticks_missed += missed;
+            for _ in 0..missed.min(GAP_MAX_TICKS.into()) {
+                *last = last.offset(1);
+                room.seen.awaited(*last);
+            }
         }
     }
 }
 
+/// A frame that came before anything was written down was due again at the latest a period before.
+fn counted_from(last_at: Duration, since: Duration, period: Duration) -> Duration {
+    last_at.max(since.saturating_sub(period))
+}
+
 impl Ticks {
     /// This one came.
-    pub fn note(&mut self, tick: Tick) {
-        let origin = *self.origin.get_or_insert(tick);
-        // frames of before the first that was noted are of bots that are behind
-        let Ok(at) = usize::try_from(tick.since(origin)) else { return };
-        if at >= TICKS_MAX {
-            return;
+    pub fn came(&mut self, tick: Tick) {
+        if let Some((word, bit)) = self.place(tick) {
+            word.0 |= bit;
         }
-        if at / 64 >= self.words.len() {
-            self.words.resize(at / 64 + 1, 0);
-        }
-        self.words[at / 64] |= 1 << (at % 64);
     }
 
-    /// Adds those that came to another thread's bots.
+    /// Somebody waited for this one, and did not get it.
+    pub fn awaited(&mut self, tick: Tick) {
+        if let Some((word, bit)) = self.place(tick) {
+            word.1 |= bit;
+        }
+    }
+
+    fn place(&mut self, tick: Tick) -> Option<(&mut (u64, u64), u64)> {
+        let origin = *self.origin.get_or_insert(tick);
+        // frames of before the first that was noted are of bots that are behind
+        let at = usize::try_from(tick.since(origin)).ok().filter(|at| *at < TICKS_MAX)?;
+        if at / 64 >= self.words.len() {
+            self.words.resize(at / 64 + 1, (0, 0));
+        }
+        Some((&mut self.words[at / 64], 1 << (at % 64)))
+    }
+
+    /// Adds what another thread's bots saw.
     pub fn merge(&mut self, other: &Self) {
-        for tick in other.iter() {
-            match self.origin {
-                Some(origin) if tick.since(origin) < 0 => {
-                    let mut earlier = Self::default();
-                    earlier.note(tick);
-                    self.iter().for_each(|tick| earlier.note(tick));
-                    *self = earlier;
-                }
-                _ => self.note(tick),
+        let is_earlier = |mine: Tick| other.origin.is_some_and(|origin| origin.since(mine) < 0);
+        let later =
+            if self.origin.is_some_and(is_earlier) { std::mem::replace(self, other.clone()) } else { other.clone() };
+        for (tick, came) in later.iter() {
+            if came {
+                self.came(tick);
+            } else {
+                self.awaited(tick);
             }
         }
     }
 
-    /// Ticks between the first and the last that came to nobody.
+    /// Ticks that somebody waited for and that came to nobody.
     #[must_use]
     pub fn missing(&self) -> u64 {
-        let last = self.words.iter().enumerate().rev().find(|(_, word)| **word != 0);
-        let span = last.map_or(0, |(i, word)| i as u64 * 64 + 64 - u64::from(word.leading_zeros()));
-        span - self.words.iter().map(|word| u64::from(word.count_ones())).sum::<u64>()
+        self.words.iter().map(|(came, awaited)| u64::from((awaited & !came).count_ones())).sum()
     }
 
-    /// Those that came, in order.
-    pub fn iter(&self) -> impl Iterator<Item = Tick> + '_ {
+    /// Those that came (true) and those that somebody waited for and nobody got, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Tick, bool)> + '_ {
         let origin = self.origin.unwrap_or(Tick(0));
-        let bits = self.words.iter().enumerate();
-        bits.flat_map(move |(i, word)| {
-            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| origin.offset((i * 64) as i32 + bit))
+        let words = self.words.iter().enumerate();
+        words.flat_map(move |(i, (came, awaited))| {
+            let known = (0..64).filter(move |bit| (came | awaited) >> bit & 1 == 1);
+            known.map(move |bit| (origin.offset((i * 64) as i32 + bit), came >> bit & 1 == 1))
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tickwire_shared::Rng;
+
     use super::*;
+    use crate::measure::Measure;
+    use crate::session::{Notes, Own};
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -177,7 +264,7 @@ mod tests {
     #[test]
     fn age_is_beyond_the_freshest_of_the_room() {
         let mut rooms = Rooms::default();
-        let stay = rooms.enter(1, ms(50));
+        let stay = rooms.enter(1, ms(50), ms(900));
         let room = &mut rooms.rooms[stay.room];
         for tick in 0..100 {
             assert_eq!(room.age(ms(1000 + tick * 50), Tick(tick as u32)), Duration::ZERO);
@@ -194,15 +281,77 @@ mod tests {
 
     #[test]
     fn ticks_that_came_to_nobody_are_counted() {
-        let ticks = |range: &[u32]| {
+        let ticks = |came: &[u32], awaited: std::ops::Range<u32>| {
             let mut ticks = Ticks::default();
-            range.iter().for_each(|tick| ticks.note(Tick(*tick)));
+            came.iter().for_each(|tick| ticks.came(Tick(*tick)));
+            awaited.for_each(|tick| ticks.awaited(Tick(tick)));
             ticks
         };
-        let mut all = ticks(&[10, 11, 13, 200]);
-        assert_eq!(all.missing(), 191 - 4);
-        all.merge(&ticks(&(5..200).filter(|tick| *tick != 150).collect::<Vec<_>>()));
-        assert_eq!(all.missing(), 1, "150");
+        let mut all = ticks(&[10, 11, 13, 200], 10..15);
+        assert_eq!(all.missing(), 2, "12 and 14; nobody was there for the others");
+        all.merge(&ticks(&(5..200).filter(|tick| *tick != 150).collect::<Vec<_>>(), 5..210));
+        assert_eq!(all.missing(), 10, "150, and those after 200");
+        all.merge(&ticks(&[1, 150, 203], 1..4));
+        assert_eq!(all.missing(), 10, "2, 3, and those after 200 but for 203");
         assert_eq!(Ticks::default().missing(), 0);
+    }
+
+    /// What a bot wrote down that got these frames, by tick and moment, from a server of 20 Hz, and closed its books.
+    fn noted(frames: &[(u64, u32)], since: Duration, closed: Duration) -> (Measure, Own, Rooms) {
+        let (mut rooms, mut measure, mut own) = (Rooms::default(), Measure::default(), Own::default());
+        let mut stay = rooms.enter(1, ms(50), ms(1_000));
+        let (mut out, mut rng) = (Vec::new(), Rng::new(1));
+        let mut turn = |now: Duration, something: &mut dyn FnMut(&mut Stay, &mut Turn<'_>)| {
+            let notes = (now >= since).then_some(Notes { measure: &mut measure, own: &mut own, since });
+            let (rooms, out, rng) = (&mut rooms, &mut out, &mut rng);
+            something(&mut stay, &mut Turn { now, arrived: now, notes, rooms, out, rng });
+        };
+        for (at, tick) in frames {
+            turn(ms(*at), &mut |stay, turn| stay.frame(turn, Tick(*tick)));
+        }
+        turn(closed, &mut |stay, turn| stay.close(turn));
+        (measure, own, rooms)
+    }
+
+    /// In tens of milliseconds: times are kept to three digits.
+    fn tens(ms: f64) -> u64 {
+        (ms / 10.0).round() as u64
+    }
+
+    #[test]
+    fn what_is_on_its_way_in_the_end_is_not_late() {
+        let (measure, own, mut rooms) = noted(&[(1_000, 1), (1_050, 2), (1_100, 3)], ms(1_000), ms(1_149));
+        assert_eq!((measure.tick_interval.counts().len(), own.silent), (1, Duration::ZERO));
+        assert_eq!((measure.counters.ticks_missed, rooms.take_ticks()[0].1.missing()), (0, 0));
+    }
+
+    #[test]
+    fn of_a_server_that_falls_silent_all_is_late_that_was_due() {
+        let (measure, own, mut rooms) = noted(&[(1_000, 1), (1_050, 2), (1_100, 3)], ms(1_000), ms(3_100));
+        let intervals = measure.tick_interval.percentiles().expect("there are some");
+        assert_eq!((intervals.samples, tens(intervals.max)), (2 + 40, 200));
+        assert_eq!(tens(intervals.p50), 95, "half of what was due is a second late");
+        let ages = measure.age.percentiles().expect("there are some");
+        assert_eq!((ages.samples, tens(ages.max)), (3 + 40, 195), "tick 4 was due at 1,150");
+        assert_eq!((measure.counters.ticks_missed, rooms.take_ticks()[0].1.missing()), (39, 39));
+        assert_eq!(own.silent, ms(2_000));
+    }
+
+    #[test]
+    fn what_was_due_before_it_was_measured_does_not_count() {
+        let (measure, own, _) = noted(&[(1_000, 1), (1_050, 2)], ms(5_000), ms(7_000));
+        let intervals = measure.tick_interval.percentiles().expect("there are some");
+        assert_eq!((intervals.samples, tens(intervals.max), own.silent), (41, 205, ms(2_050)));
+        let (measure, ..) = noted(&[(1_000, 1), (6_000, 101)], ms(5_000), ms(6_010));
+        let intervals = measure.tick_interval.percentiles().expect("there are some");
+        assert_eq!((intervals.samples, tens(intervals.max), measure.counters.ticks_missed), (21, 105, 20));
+    }
+
+    #[test]
+    fn a_seat_without_a_frame_is_a_silence() {
+        let (measure, own, _) = noted(&[], ms(1_000), ms(2_500));
+        assert_eq!((measure.tick_interval.percentiles().map(|times| times.samples), own.silent), (Some(30), ms(1_500)));
+        let (measure, own, _) = noted(&[], ms(1_000), ms(1_200));
+        assert!(measure.tick_interval.is_empty() && own.silent.is_zero(), "a keyframe may take its time");
     }
 }

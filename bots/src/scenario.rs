@@ -22,6 +22,7 @@
 //! ```
 
 mod phase;
+mod words;
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,8 @@ use thiserror::Error;
 use toml::Spanned;
 
 use crate::link::{Conditions, Stall};
-use crate::plan::{Depth, Group, Phase};
+use crate::plan::{Depth, Group, Phase, What};
+use crate::target::Target;
 use crate::threshold::Threshold;
 use crate::units;
 use phase::RawPhase;
@@ -98,7 +100,7 @@ impl Mistake {
 #[serde(deny_unknown_fields)]
 struct RawScenario {
     about: Option<String>,
-    url: Option<String>,
+    url: Option<Spanned<String>>,
     seed: Option<u64>,
     #[serde(default)]
     thresholds: Vec<Spanned<String>>,
@@ -148,8 +150,11 @@ impl Scenario {
     fn parse(text: &str, behaviours: &[&str]) -> Result<Self, Mistake> {
         let raw: RawScenario = toml::from_str(text).map_err(|error| Mistake {
             at: error.span().map_or(0, |span| span.start),
-            what: error.message().replace('\n', " "),
+            what: words::plain(error.message()),
         })?;
+        if let Some(url) = &raw.url {
+            Target::read(url.get_ref()).map_err(|error| Mistake::at(url, error))?;
+        }
         let thresholds = raw.thresholds.iter().map(|text| {
             text.get_ref()
                 .parse::<Threshold>()
@@ -163,12 +168,21 @@ impl Scenario {
                 "nothing happens: write at least one [[phases]], such as do = \"ramp\", bots = 200, over = \"5s\"";
             return Err(Mistake { at: text.len(), what: what.to_owned() });
         }
+        let brings = |what| matches!(what, What::Ramp { .. } | What::Stampede { .. } | What::Burst { .. });
+        if !phases.iter().any(|phase| brings(phase.what)) {
+            let what = "nobody comes: begin with a [[phases]] of do = \"ramp\", bots = 200, over = \"5s\"";
+            return Err(raw
+                .phases
+                .first()
+                .map_or(Mistake { at: 0, what: what.to_owned() }, |at| Mistake::at(at, what)));
+        }
         if !phases.iter().any(|phase| phase.measured) {
             let what = "nothing is measured: add a phase with do = \"hold\" and for = \"30s\"";
             return Err(Mistake { at: text.len(), what: what.to_owned() });
         }
         let groups = if groups.is_empty() { vec![Group::default()] } else { groups };
-        Ok(Self { about: raw.about, url: raw.url, seed: raw.seed.unwrap_or(1), groups, phases, thresholds })
+        let url = raw.url.map(Spanned::into_inner);
+        Ok(Self { about: raw.about, url, seed: raw.seed.unwrap_or(1), groups, phases, thresholds })
     }
 }
 

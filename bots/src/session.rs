@@ -3,6 +3,7 @@
 mod chaos;
 mod play;
 mod raw;
+mod script;
 mod watch;
 
 use std::time::Duration;
@@ -14,7 +15,8 @@ use tickwire_shared::native::ConnectError;
 
 pub use chaos::Chaotic;
 pub use play::Player;
-pub use raw::{Raw, Sends};
+pub use raw::Raw;
+pub use script::{Message, Script};
 pub use watch::Watcher;
 
 use crate::measure::Measure;
@@ -69,6 +71,9 @@ pub trait Session {
         false
     }
 
+    /// Nothing more is written down of it: what was due by now and has not come is as late as it is.
+    fn close(&mut self, turn: &mut Turn<'_>);
+
     /// What it saw since it was last asked, for the reckoning; called when a connection is over.
     fn sight(&mut self) -> Sight;
 }
@@ -116,6 +121,18 @@ pub struct Notes<'a> {
     pub measure: &'a mut Measure,
     /// What this one did.
     pub own: &'a mut Own,
+    /// From when on it is written down.
+    pub since: Duration,
+}
+
+/// Who gets nothing for so long, and for so many times as long as usual, is told of: the server has fallen silent.
+const SILENT_AFTER: Duration = Duration::from_secs(1);
+const SILENT_PERIODS: u32 = 5;
+
+/// Whether a time without frames, which come every `period`, is a silence.
+#[must_use]
+pub fn is_silence(time: Duration, period: Duration) -> bool {
+    time >= SILENT_AFTER.max(period * SILENT_PERIODS)
 }
 
 /// A bot's own figures of the measured time, to find those that are served worse than others.
@@ -127,8 +144,10 @@ pub struct Own {
     pub age_sum_us: u64,
     /// How many ages.
     pub ages: u64,
-    /// How long it was measured.
+    /// How long it was measured: it had its seat, and read what came.
     pub measured: Duration,
+    /// How long nothing had come to it in the end, if that is a silence.
+    pub silent: Duration,
 }
 
 impl Turn<'_> {
@@ -148,8 +167,14 @@ pub enum Failure {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// Neither a seat nor a refusal.
-    #[error("no answer within {} s; is this a Tickwire server?", JOIN_TIMEOUT.as_secs())]
+    #[error("neither let in nor refused within {} s", JOIN_TIMEOUT.as_secs())]
     Silent,
+    /// It was on its way to its seat when the run ended, and still some seconds later.
+    #[error("had no seat when the run ended, {waited_s} s after it was due")]
+    NotSeated {
+        /// Since it was to join, or to come back.
+        waited_s: u64,
+    },
     /// The server said no.
     #[error("refused: {0}")]
     Refused(String),
@@ -163,7 +188,7 @@ pub enum Failure {
     #[error("came back and got its seat no more: {0}")]
     SeatLost(Ended),
     /// The connection stayed, and nothing came over it.
-    #[error("while playing: no frame came during the whole measurement")]
+    #[error("while playing: no frame came, nor an echo, during the whole measurement")]
     Starved,
     /// The bot meant to.
     #[error("the bot broke its connection on purpose")]

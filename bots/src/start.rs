@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::say;
+
 const DAY_S: u64 = 24 * 3600;
 /// Who waits looks at the clock so often, in case it is set meanwhile.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -82,7 +84,7 @@ pub fn day(at: SystemTime) -> String {
 /// Sleeps until `at`, and says so.
 pub(crate) fn wait(at: SystemTime) {
     let left = || at.duration_since(SystemTime::now()).unwrap_or_default();
-    eprintln!("begins at {} UTC, in {:.1} s; Ctrl-C ends it", clock(at), left().as_secs_f64());
+    say::aside(format_args!("begins at {} UTC, in {:.1} s; Ctrl-C ends it", clock(at), left().as_secs_f64()));
     while !left().is_zero() {
         thread::sleep(left().min(LOOK_INTERVAL));
     }

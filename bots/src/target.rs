@@ -38,11 +38,11 @@ impl Target {
         tried.map(drop).map_err(|source| ConnectError::Unreachable { url: self.url.clone(), source })
     }
 
-    /// Reads `url` and looks its host up; `tls` is used for `wss://`.
+    /// The parts of a WebSocket's address, and whether it is over TLS; nothing is looked up.
     ///
     /// # Errors
-    /// It is no WebSocket address, or its host is not found.
-    pub fn find(url: &str, tls: &Arc<ClientConfig>) -> Result<Self, ConnectError> {
+    /// It is none.
+    pub fn read(url: &str) -> Result<(Uri, bool), ConnectError> {
         let bad = |reason: &str| ConnectError::Url { url: url.to_owned(), reason: reason.to_owned() };
         let uri: Uri = url.parse().map_err(|error: http::uri::InvalidUri| bad(&error.to_string()))?;
         let is_secure = match uri.scheme_str() {
@@ -51,8 +51,20 @@ impl Target {
             Some(_) => return Err(bad("only ws:// and wss:// are WebSockets")),
             None => return Err(bad("ws:// or wss:// is missing")),
         };
-        let name = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| bad("the host is missing"))?;
-        let name = name.trim_matches(['[', ']']);
+        if uri.host().is_none_or(str::is_empty) {
+            return Err(bad("the host is missing"));
+        }
+        Ok((uri, is_secure))
+    }
+
+    /// Reads `url` and looks its host up; `tls` is used for `wss://`.
+    ///
+    /// # Errors
+    /// It is no WebSocket address, or its host is not found.
+    pub fn find(url: &str, tls: &Arc<ClientConfig>) -> Result<Self, ConnectError> {
+        let bad = |reason: &str| ConnectError::Url { url: url.to_owned(), reason: reason.to_owned() };
+        let (uri, is_secure) = Self::read(url)?;
+        let name = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
         let tls = is_secure.then(|| {
             let server = ServerName::try_from(name.to_owned()).map_err(|_| bad("the host is no name for TLS"));

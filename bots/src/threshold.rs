@@ -15,7 +15,7 @@ use crate::units;
 const TIMES: [&str; 6] = ["tick_interval", "input_to_ack", "age", "join", "resume", "lateness"];
 const PERCENTILES: [&str; 5] = ["p50", "p90", "p99", "p99_9", "max"];
 /// Figures that are counted.
-const COUNTS: [&str; 11] = [
+const COUNTS: [&str; 12] = [
     "desyncs",
     "failed",
     "joined",
@@ -25,6 +25,7 @@ const COUNTS: [&str; 11] = [
     "wrong_spawns",
     "missed_ticks",
     "missed_frames",
+    "silent_bots",
     "slow_bots",
     "frames_per_s_per_bot",
 ];
@@ -189,6 +190,7 @@ impl Threshold {
                 "wrong_spawns" => report.wrong_spawns as f64,
                 "missed_ticks" => report.missed_ticks as f64,
                 "missed_frames" => report.missed_frames as f64,
+                "silent_bots" => report.silent_bots as f64,
                 "slow_bots" => report.slow_bots.len() as f64,
                 _ => report.frames_per_s_per_bot,
             }),

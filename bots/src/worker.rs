@@ -227,6 +227,7 @@ impl Worker {
             tally: Arc::clone(&setup.tally),
             news: setup.news.clone(),
             reckoning: Reckoning::default(),
+            wishes: Vec::new(),
             returns: Vec::new(),
         };
         Self {
@@ -334,16 +335,22 @@ impl Worker {
         let now = self.ground.now;
         match order {
             Order::Act(due, bot, act) => self.acts.push(std::cmp::Reverse((due, bot, act))),
-            Order::Measure(on) => {
-                self.ground.measuring = on;
-                self.bots.iter_mut().flatten().for_each(|bot| bot.measure(now, on));
+            Order::Measure(true) => {
+                self.ground.measuring = true;
+                self.bots.iter_mut().flatten().for_each(|bot| bot.open_books(&self.ground));
                 self.probe_due = now + PROBE_INTERVAL;
+            }
+            Order::Measure(false) => {
+                for slot in 0..self.bots.len() {
+                    self.with(slot, Bot::close_books);
+                }
+                self.ground.measuring = false;
             }
             Order::End => {
                 self.ending = true;
                 self.acts.clear();
                 for slot in 0..self.bots.len() {
-                    self.with(slot, |bot, ground| bot.leave(ground));
+                    self.with(slot, Bot::end);
                 }
             }
         }
@@ -358,9 +365,9 @@ impl Worker {
             Act::Join | Act::Return => self.join(slot, index, due, act == Act::Return),
             Act::Leave => self.with(slot, |bot, ground| bot.leave(ground)),
             Act::Break => self.with(slot, |bot, ground| bot.break_off(ground, LOST)),
-            Act::Pause => self.with(slot, |bot, ground| bot.pause(ground.now, true)),
+            Act::Pause => self.with(slot, |bot, ground| bot.pause(ground, true)),
             Act::Resume => {
-                self.with(slot, |bot, ground| bot.pause(ground.now, false));
+                self.with(slot, |bot, ground| bot.pause(ground, false));
             }
         }
     }
@@ -369,7 +376,7 @@ impl Worker {
         if self.bots[slot].as_ref().is_some_and(|bot| !bot.is_over()) {
             return;
         }
-        let (crew, now) = (&self.setup.crew, self.ground.now);
+        let crew = &self.setup.crew;
         let (own, goes_on) = self.bots[slot].take().map(Bot::remains).unwrap_or_default();
         let way = match (is_return, &goes_on) {
             (false, _) => Way::Joins,
@@ -378,12 +385,12 @@ impl Worker {
         };
         let session = goes_on.filter(|_| is_return).map_or_else(|| crew.session(index), Ok);
         let made = session.and_then(|session| {
-            Bot::connect(index, session, &self.ground, &crew.link(index), crew.seed(index), due, way)
+            Bot::connect(index, session, &mut self.ground, &crew.link(index), crew.seed(index), due, way)
         });
         match made {
             Ok(mut bot) => {
                 let registered = bot.register(self.poll.registry(), Token(slot));
-                bot.inherit(own, now, self.ground.measuring);
+                bot.inherit(own);
                 self.bots[slot] = Some(bot);
                 self.with(slot, |bot, ground| match registered {
                     Ok(()) => bot.go(ground),
@@ -415,7 +422,7 @@ impl Worker {
     fn with(&mut self, slot: usize, something: impl FnOnce(&mut Bot, &mut Ground)) {
         let Some(Some(bot)) = self.bots.get_mut(slot) else { return };
         something(bot, &mut self.ground);
-        for (due, cause) in bot.wishes() {
+        for (due, cause) in self.ground.wishes.drain(..) {
             self.timers.add(due, slot, cause);
         }
         if bot.has_more() && bot.queues() {
@@ -440,7 +447,6 @@ impl Worker {
     fn end(mut self) {
         let mut reckoning = std::mem::take(&mut self.ground.reckoning);
         for bot in self.bots.iter_mut().flatten() {
-            bot.measure(self.ground.now, false);
             reckoning.bots.push((bot.index(), bot.own()));
         }
         for (_, own) in &reckoning.bots {

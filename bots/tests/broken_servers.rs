@@ -36,11 +36,21 @@ fn server() -> (Running, SocketAddr) {
 
 /// A server with this fault, in front of `to`. Lives as long as the test.
 fn broken(to: SocketAddr, fault: Fault) -> String {
+    serves_only(to, usize::MAX, fault)
+}
+
+/// One that says nothing to who comes after so many clients.
+fn serves_only(to: SocketAddr, clients: usize, fault: Fault) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let url = format!("ws://{}/ws", listener.local_addr().expect("it is bound"));
     let frames = Arc::new(AtomicU64::new(0));
     thread::spawn(move || {
+        let mut unheard = Vec::new();
         for (client, near) in listener.incoming().flatten().enumerate() {
+            if client >= clients {
+                unheard.push(near);
+                continue;
+            }
             let Ok(far) = TcpStream::connect(to) else { continue };
             let frames = Arc::clone(&frames);
             thread::spawn(move || between(near, far, client as u64, &frames, fault));
@@ -142,6 +152,37 @@ fn swarm_of(bots: &str, url: &str, flags: &[&str]) -> (Output, Value) {
     (output, json)
 }
 
+/// The scenario of this name that is shipped, with eight bots of this depth and for so long.
+fn steady(url: &str, time: &str, depth: &str) -> (Output, Value) {
+    let mut text = include_str!("../../assets/scenarios/steady.toml").to_owned();
+    for (long, short) in [("bots = 200", "bots = 8"), ("\"5s\"", "\"1s\""), ("\"30s\"", &format!("\"{time}\""))] {
+        assert_eq!(text.matches(long).count(), 1, "{long}");
+        text = text.replace(long, short);
+    }
+    run(url, &format!("{text}\n[[bots]]\ndepth = \"{depth}\"\n"))
+}
+
+fn run(url: &str, scenario: &str) -> (Output, Value) {
+    let name = format!("tickwire-bots-{}-{}.toml", std::process::id(), url.replace([':', '/'], "-"));
+    let file = std::env::temp_dir().join(name);
+    std::fs::write(&file, scenario).expect("there is a place for files");
+    let program = Command::new(env!("CARGO_BIN_EXE_tickwire-bots"))
+        .args(["swarm", "--url", url, "--json", "-", "--scenario"])
+        .arg(&file)
+        .output();
+    let _ = std::fs::remove_file(&file);
+    let output = program.expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("no JSON: {error}\n{stderr}"));
+    (output, json)
+}
+
+/// The thresholds that do not hold.
+fn failing(json: &Value) -> Vec<&str> {
+    let all = json["thresholds"].as_array().expect("a list").iter();
+    all.filter(|verdict| verdict["holds"] == false).filter_map(|verdict| verdict["threshold"].as_str()).collect()
+}
+
 fn findings(json: &Value) -> String {
     json["findings"]
         .as_array()
@@ -158,7 +199,8 @@ fn a_sound_server_is_not_accused() {
     let (output, json) = swarm(&url, &["--seconds", "3"]);
     server.stop();
     assert_eq!(output.status.code(), Some(0), "{json}");
-    assert!(!findings(&json).contains("Wrong states"), "{json}");
+    // a busy machine's server may skip a client that does not keep up
+    assert!(findings(&json).lines().all(|line| line.starts_with("Skipped frames")), "{json}");
 }
 
 #[test]
@@ -206,8 +248,10 @@ fn a_tick_that_comes_to_nobody_is_found() {
     let (server, addr) = server();
     // every hundredth is skipped for all
     let url = broken(addr, |_, tick, _, _| if tick.0 % 100 == 0 { Fate::Never } else { Fate::Comes });
-    let (_, json) = swarm(&url, &["--seconds", "8", "--watch", "100%"]);
+    let (output, json) = steady(&url, "8s", "watch");
     server.stop();
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    assert!(failing(&json).contains(&"missed_ticks == 0"), "{json}");
     assert!(json["missed_ticks"].as_u64() >= Some(1), "{json}");
     assert!(findings(&json).contains("Skipped ticks"), "{json}");
 }
@@ -221,11 +265,149 @@ fn a_client_that_is_served_late_is_found_and_the_others_are_not_blamed() {
             if client == 3 { Fate::ComesLate(Duration::from_millis(200)) } else { Fate::Comes }
         },
     );
-    let (_, json) = swarm(&url, &["--seconds", "5"]);
+    let (output, json) = steady(&url, "5s", "play");
     server.stop();
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    assert!(failing(&json).contains(&"slow_bots == 0"), "{json}");
     let slow = json["slow_bots"].as_array().expect("a list");
     assert_eq!(slow.len(), 1, "{json}");
     let behind_ms = slow[0]["behind_ms"].as_f64().expect("a number");
     assert!((120.0..=400.0).contains(&behind_ms), "{behind_ms}");
     assert!(findings(&json).contains("Slow bot"), "{json}");
+}
+
+#[test]
+fn a_server_that_falls_silent_is_found_and_what_was_due_is_late() {
+    let (server, addr) = server();
+    // for all at once, when the last of the eight has had forty; a byte counts those of each
+    let url = broken(addr, |client, _, frames, _| {
+        let had = frames.load(Ordering::Relaxed).to_le_bytes();
+        if had.iter().all(|had| *had >= 40) {
+            return Fate::Never;
+        }
+        if had[client as usize] < 40 {
+            frames.fetch_add(1 << (8 * client), Ordering::Relaxed);
+        }
+        Fate::Comes
+    });
+    let (output, json) = swarm(&url, &["--seconds", "7"]);
+    server.stop();
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    assert!(findings(&json).contains("Silent server: 8 bots got no frame any more"), "{json}");
+    assert_eq!(json["silent_bots"], 8, "{json}");
+    for times in ["tick_interval_ms", "input_to_ack_ms", "age_ms"] {
+        assert!(json[times]["max"].as_f64() >= Some(2_000.0), "{times}: {json}");
+        assert!(json[times]["p99"].as_f64() >= Some(1_500.0), "{times}: {json}");
+    }
+    assert!(json["missed_ticks"].as_u64() >= Some(50) && json["missed_frames"].as_u64() >= Some(8 * 50), "{json}");
+}
+
+#[test]
+fn a_single_client_that_gets_nothing_more_is_found() {
+    let (server, addr) = server();
+    let url = broken(addr, |client, _, frames, _| {
+        if frames.fetch_add(1, Ordering::Relaxed) < 8 * 40 || client != 3 { Fate::Comes } else { Fate::Never }
+    });
+    let (output, json) = swarm(&url, &["--seconds", "5", "--watch", "50%"]);
+    server.stop();
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    assert!(findings(&json).contains("Silent server: 1 bot got no frame any more"), "{json}");
+    assert!(json["tick_interval_ms"]["max"].as_f64() >= Some(2_000.0), "{json}");
+}
+
+/// A WebSocket server that is no Tickwire server: it echoes, or pushes, and after a second does nothing more.
+fn raw_server(pushes: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let url = format!("ws://{}/", listener.local_addr().expect("it is bound"));
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let Ok(mut socket) = tokio_tungstenite::tungstenite::accept(stream) else { return };
+                let began = Instant::now();
+                loop {
+                    let message = if pushes {
+                        thread::sleep(Duration::from_millis(20));
+                        "state".into()
+                    } else {
+                        let Ok(message) = socket.read() else { return };
+                        message
+                    };
+                    if began.elapsed() < Duration::from_secs(1) && (message.is_close() || socket.send(message).is_err())
+                    {
+                        return;
+                    }
+                    if pushes && began.elapsed() > Duration::from_secs(1) {
+                        // it still closes
+                        while socket.read().is_ok() {}
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn a_raw_server_that_falls_silent_is_found() {
+    for (pushes, flags) in
+        [(false, &["--hz", "200"][..]), (true, &["--mode", "push", "--hz", "50"]), (true, &["--mode", "push"])]
+    {
+        let url = raw_server(pushes);
+        let output = Command::new(env!("CARGO_BIN_EXE_tickwire-bots"))
+            .args(["raw", "--url", &url, "--connections", "3", "--seconds", "5", "--ramp", "0", "--json", "-"])
+            .args(flags)
+            .output()
+            .expect("the program starts");
+        let json: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+        assert_eq!(output.status.code(), Some(1), "{flags:?}: {json}");
+        assert!(findings(&json).contains("Silent server: 3 bots got no frame any more"), "{flags:?}: {json}");
+        let mut times = vec!["tick_interval_ms"];
+        times.extend((!pushes).then_some("input_to_ack_ms"));
+        for times in times {
+            assert!(json[times]["max"].as_f64() >= Some(3_000.0), "{flags:?} {times}: {json}");
+            assert!(json[times]["p99"].as_f64() >= Some(2_500.0), "{flags:?} {times}: {json}");
+        }
+    }
+}
+
+/// Eight bots that play, and then this, against a server that serves no more than so many connections.
+fn after_eight(clients: usize, phase: &str) -> (Output, Value) {
+    let (server, addr) = server();
+    let url = serves_only(addr, clients, |_, _, _, _| Fate::Comes);
+    let ramp = "[[phases]]\ndo = \"ramp\"\nbots = 8\nover = \"0ms\"\n";
+    let found = run(&url, &format!("{ramp}[[phases]]\n{phase}\n"));
+    server.stop();
+    found
+}
+
+#[test]
+fn who_waits_for_a_seat_when_the_run_ends_has_failed() {
+    let (output, json) = after_eight(8, "do = \"stampede\"\nbots = 4\nfor = \"2s\"");
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    assert_eq!((&json["joined"], &json["failed"]), (&8.into(), &4.into()), "{json}");
+    let told = json["failures"].to_string();
+    assert!(told.contains("had no seat when the run ended") && !told.contains("no frame came"), "{json}");
+    assert_eq!(json["join_ms"]["samples"], 12, "{json}");
+    assert!(json["join_ms"]["p99"].as_f64() >= Some(2_000.0), "{json}");
+}
+
+#[test]
+fn who_waits_to_come_back_when_the_run_ends_has_lost_its_seat() {
+    let (output, json) = after_eight(8, "do = \"storm\"\nshare = \"50%\"\nover = \"100ms\"\nfor = \"3s\"");
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    assert_eq!((&json["failed"], &json["seats_lost"], &json["resumed"]), (&4.into(), &4.into(), &0.into()), "{json}");
+    assert_eq!(json["resume_ms"]["samples"], 4, "{json}");
+    assert!(json["resume_ms"]["p50"].as_f64() >= Some(2_000.0), "{json}");
+}
+
+/// It was due all the same; who only gets its seat late leaves late.
+#[test]
+fn who_is_to_leave_before_it_was_let_in_has_failed() {
+    let (output, json) = after_eight(8, "do = \"burst\"\nbots = 3\nfor = \"1s\"");
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    assert_eq!((&json["joined"], &json["failed"]), (&8.into(), &3.into()), "{json}");
+    let late = "do = \"burst\"\nbots = 3\nfor = \"1ms\"\n[[phases]]\ndo = \"hold\"\nfor = \"2s\"";
+    let (output, json) = after_eight(usize::MAX, late);
+    assert_eq!((&json["joined"], &json["failed"], output.status.code()), (&11.into(), &0.into(), Some(0)), "{json}");
 }

@@ -2,10 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tickwire_arena::{Arena, Options};
 use tickwire_server::{Config, Running, Server, Site};
+use tickwire_shared::native::Blocking;
+use tickwire_shared::{EntityId, Profile};
 
 fn server() -> (Running, String) {
     let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
@@ -52,6 +55,29 @@ fn bots_play_and_see_what_the_server_sees() {
     assert!(json["tick_interval_ms"]["samples"].as_u64() > Some(0), "{json}");
     assert!(json["input_to_ack_ms"]["samples"].as_u64() > Some(0), "inputs were used: {json}");
     assert_eq!(json["left_hanging"], 0, "{json}");
+}
+
+/// What a pilot looks at is what there is; of the seat's own, without what only its owner knows.
+#[test]
+fn what_is_seen_by_channel_is_what_there_is() {
+    let (server, url) = server();
+    let mut player = Blocking::<Arena>::connect(&url, Profile::named("ann")).expect("there is a server");
+    let (deadline, mut compared) = (Instant::now() + Duration::from_secs(30), 0);
+    while compared < 20 {
+        assert!(Instant::now() < deadline, "{compared} frames were alike");
+        player.receive_for(Duration::from_millis(50)).expect("the connection stands");
+        let client = player.client();
+        let own: Vec<EntityId> = client.owned().collect();
+        let others = |(id, ..): &(EntityId, u16, &[u32])| !own.contains(id);
+        let mut all: Vec<_> = client.untyped().newest_all().filter(others).collect();
+        let mut seen: Vec<_> = client.untyped().newest_by_channel().filter(others).collect();
+        all.sort_unstable();
+        seen.sort_unstable();
+        // one that is between two channels may be in neither or in both
+        compared += usize::from(all.len() > 3 && all == seen);
+        player.flush().expect("the connection stands");
+    }
+    server.stop();
 }
 
 #[test]

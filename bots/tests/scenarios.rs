@@ -9,6 +9,7 @@ use serde_json::Value;
 use tickwire_arena::{Arena, Options};
 use tickwire_bots::scenario::Scenario;
 use tickwire_server::{Config, Running, Server, Site};
+use tokio_tungstenite::tungstenite::Message;
 
 /// A folder that is gone after the test.
 struct Scratch(PathBuf);
@@ -217,9 +218,8 @@ fn the_scenarios_that_are_shipped_are_right() {
     }
 }
 
-#[test]
-fn raw_measures_the_echoes_of_any_server() {
-    // each message comes back
+/// A WebSocket server that answers each message by what this gives.
+fn answers(answer: fn(&Message) -> Option<Message>) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let url = format!("ws://{}/", listener.local_addr().expect("it is bound"));
     std::thread::spawn(move || {
@@ -227,21 +227,85 @@ fn raw_measures_the_echoes_of_any_server() {
             std::thread::spawn(move || {
                 let Ok(mut socket) = tokio_tungstenite::tungstenite::accept(stream) else { return };
                 while let Ok(message) = socket.read() {
-                    if message.is_binary() && socket.send(message).is_err() {
+                    if let Some(answer) = answer(&message)
+                        && socket.send(answer).is_err()
+                    {
                         return;
                     }
                 }
             });
         }
     });
-    let output = bots(&["raw", "--url", &url, "--connections", "5", "--seconds", "2", "--hz", "20", "--json", "-"]);
+    url
+}
+
+fn raw(url: &str, flags: &[&str]) -> (Output, Value) {
+    let common = ["raw", "--url", url, "--connections", "5", "--seconds", "2", "--json", "-"];
+    let output = bots(&[&common[..], flags].concat());
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
-    let json: Value = serde_json::from_str(&stdout).expect("it is JSON");
+    let json = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"));
+    (output, json)
+}
+
+#[test]
+fn raw_measures_the_echoes_of_any_server() {
+    let url = answers(|message| message.is_binary().then(|| message.clone()));
+    let (output, json) = raw(&url, &["--hz", "20"]);
+    assert_eq!(output.status.code(), Some(0), "{json}");
     let echoes = json["input_to_ack_ms"]["samples"].as_u64().expect("a number");
     assert!((100..=230).contains(&echoes), "5 connections with 20 a second for 2 s: {echoes}");
     let frames = json["frames_per_s"].as_f64().expect("a number");
     assert!((60.0..=115.0).contains(&frames), "{frames}");
+}
+
+#[test]
+fn raw_says_what_it_is_given() {
+    // takes nothing but what a server would that wants to be greeted
+    let url = answers(|message| match message.to_text().ok()? {
+        "hello" => Some("welcome".into()),
+        text if text.starts_with("{\"id\": ") && text.ends_with("}") => Some(message.clone()),
+        _ => None,
+    });
+    let flags = ["--text", "--first", "hello", "--message", "{\"id\": {n}}", "--threshold", "p50_input_to_ack < 5s"];
+    let (output, json) = raw(&url, &flags);
+    assert_eq!(output.status.code(), Some(0), "{json}");
+    let echoes = json["input_to_ack_ms"]["samples"].as_u64().expect("a number");
+    assert!((100..=230).contains(&echoes), "the greeting's answer is no echo: {json}");
+    assert_eq!(json["thresholds"][0]["holds"], true, "{json}");
+}
+
+#[test]
+fn raw_takes_no_other_message_for_an_echo() {
+    let url = answers(|message| message.is_binary().then(|| "thank you".into()));
+    let (output, json) = raw(&url, &[]);
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    assert!(json["findings"].to_string().contains("no frame") || json["failed"] == 5, "{json}");
+    assert!(json["input_to_ack_ms"]["p50"].as_f64() >= Some(500.0), "what never came is no short trip: {json}");
+}
+
+#[test]
+fn raw_goes_on_when_a_server_drops_messages() {
+    // every sixteenth of a connection, whose numbers are hexadecimal
+    let url = answers(|message| {
+        let drops = !message.is_binary() || message.clone().into_data().get(7) == Some(&b'f');
+        (!drops).then(|| message.clone())
+    });
+    let (output, json) = raw(&url, &["--hz", "100"]);
+    assert_eq!(output.status.code(), Some(0), "{json}");
+    let trips = &json["input_to_ack_ms"];
+    assert!(trips["samples"].as_u64() >= Some(600), "most come back: {json}");
+    assert!(trips["max"].as_f64() >= Some(1_000.0), "those that never do are as late as the run is long: {json}");
+}
+
+#[test]
+fn raw_loads_what_must_be_asked_first() {
+    let (server, url) = server();
+    let join = "{\"join\": {\"name\": \"ann\"}}";
+    let (output, json) =
+        raw(&url, &["--mode", "push", "--text", "--subprotocol", "tickwire.1.json", "--first", join, "--hz", "30"]);
+    server.stop();
+    assert_eq!(output.status.code(), Some(0), "{json}");
+    assert!(json["frames_per_s_per_bot"].as_f64() >= Some(10.0), "sessions in JSON: {json}");
 }
 
 #[test]
@@ -283,8 +347,15 @@ fn shards_are_merged_and_runs_are_compared() {
         let began_ms = json(part)["began_unix_ms"].as_u64().expect("a number");
         assert!(u128::from(began_ms) >= start.as_millis(), "{began_ms} is before {start:?}");
     }
-    let output = bots(&["merge", &one, &other, "--json", &whole]);
+    let lines = scratch.file("whole.jsonl", "what was here before\n");
+    let refused = bots(&["merge", &one, "--lines", &lines]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert_eq!(fs::read_to_string(&lines).expect("it is there"), "what was here before\n", "nothing was merged");
+    let output = bots(&["merge", &one, &other, "--json", &whole, "--lines", &lines]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines = fs::read_to_string(&lines).expect("it was written");
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    assert_eq!(json(&whole)["series"], Value::Array(lines), "a line for each second of the whole");
     assert_eq!((&json(&one)["joined"], &json(&other)["joined"]), (&4.into(), &3.into()));
     assert_eq!((&json(&whole)["joined"], &json(&whole)["bots"]), (&7.into(), &7.into()));
     assert!(String::from_utf8_lossy(&output.stdout).contains("holds  joined == 7"), "{output:?}");
@@ -314,16 +385,96 @@ fn capacity_finds_a_number() {
 }
 
 #[test]
+fn capacity_finds_where_a_server_fails() {
+    let mut config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
+    config.net.connections_max = 10;
+    let server = Server::bind(config).expect("loopback has a free port");
+    let running = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
+    let (url, scratch) = (format!("ws://{}/ws", running.addr()), Scratch::new("capacity"));
+    // who is turned away is too many, whatever the thresholds are
+    let flags = ["--from", "4", "--most", "40", "--seconds", "0.5", "--warm-up", "0.1", "--threshold", "desyncs == 0"];
+    let written = scratch.path("climb.json");
+    let output = bots(&[&["capacity", "--url", &url, "--json", &written][..], &flags].concat());
+    running.stop();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let climb = json(&written);
+    let holds = climb["holds"].as_u64().expect("there is a number");
+    // a connection that was just left may still count
+    assert!((8..=10).contains(&holds) && climb["is_all"] == true, "{climb}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("this server holds {holds} players of arena\n"));
+    // what fails was tried twice, and so was what holds
+    let trials = climb["trials"].as_array().expect("a list");
+    let count = |bots: u64| trials.iter().filter(|tried| tried["bots"] == bots).count();
+    assert!(count(16) == 2 && count(holds) >= 2, "{climb}");
+    assert!(
+        trials.iter().any(|tried| tried["trial"] == "fails" && tried["why"].to_string().contains("6 bots failed")),
+        "{climb}"
+    );
+}
+
+#[test]
 fn bots_that_misbehave_do_not_harm_the_others() {
     let (server, url) = server();
-    let flags = ["--bots", "16", "--ramp", "0", "--seconds", "4", "--chaos", "50%", "--json", "-"];
-    let output = bots(&[&["swarm", "--url", &url][..], &flags].concat());
+    for watch in ["0%", "100%"] {
+        let flags = ["--ramp", "0", "--seconds", "4", "--chaos", "50%", "--watch", watch, "--json", "-"];
+        let output = bots(&[&["swarm", "--url", &url, "--bots", "16"][..], &flags].concat());
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+        let json: Value = serde_json::from_str(&stdout).expect("it is JSON");
+        assert_eq!((&json["failed"], &json["desyncs"]), (&0.into(), &0.into()), "{json}");
+        assert!(json["chaos_ends"].as_u64() >= Some(4), "with {watch} that watch few misbehaved: {json}");
+        assert_eq!(json["hashes_checked"].as_u64() > Some(0), watch == "0%", "{json}");
+        assert!(json["resumed"].as_u64() > Some(0), "nobody came back to its seat: {json}");
+    }
     server.stop();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
-    let json: Value = serde_json::from_str(&stdout).expect("it is JSON");
-    assert_eq!((&json["failed"], &json["desyncs"]), (&0.into(), &0.into()), "{json}");
-    assert!(json["chaos_ends"].as_u64() > Some(0), "nobody misbehaved: {json}");
-    assert!(json["hashes_checked"].as_u64() > Some(0), "{json}");
-    assert!(json["resumed"].as_u64() > Some(0), "nobody came back to its seat: {json}");
+}
+
+/// As `swarm … 2>&1 | head -1` has it.
+#[test]
+fn who_listens_no_more_does_not_end_a_run() {
+    let (server, url) = server();
+    let flags = ["swarm", "--url", &url, "--bots", "2", "--ramp", "0", "--seconds", "1"];
+    for to_stdout in [&[][..], &["--json", "-"]] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_tickwire-bots"));
+        let program = program.args(flags).args(to_stdout).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = program.spawn().expect("the program starts");
+        drop(running.stderr.take());
+        let output = running.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    let scratch = Scratch::new("gone");
+    let written = scratch.path("run.json");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tickwire-bots"));
+    let program = program.args(flags).args(["--json", &written]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = program.spawn().expect("the program starts");
+    drop((running.stdout.take(), running.stderr.take()));
+    assert_eq!(running.wait().expect("it ends").code(), Some(0));
+    assert_eq!(json(&written)["joined"], 2);
+    server.stop();
+}
+
+#[test]
+fn a_long_phase_says_now_and_then_that_it_goes_on() {
+    let (server, url) = server();
+    let output = bots(&["swarm", "--url", &url, "--bots", "2", "--ramp", "0", "--seconds", "11"]);
+    server.stop();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("10 s of 11 s: 2 play\n"), "{stderr}");
+}
+
+#[test]
+fn bots_that_do_not_read_for_a_while_are_not_accused_of_it() {
+    let (scratch, (server, url)) = (Scratch::new("slow"), server());
+    let text = "thresholds = [\"silent_bots == 0\", \"failed == 0\"]\n[[phases]]\ndo = \"ramp\"\nbots = 10\n\
+                over = \"200ms\"\n[[phases]]\ndo = \"slow\"\nshare = \"50%\"\nfor = \"4s\"\n";
+    let (scenario, out) = (scratch.file("slow.toml", text), scratch.path("slow.json"));
+    let output = bots(&["swarm", "--url", &url, "--scenario", &scenario, "--json", &out]);
+    server.stop();
+    let json = json(&out);
+    assert_eq!(output.status.code(), Some(0), "{json}");
+    // five that read, and five that were not measured
+    let measured_s = json["bot_seconds"].as_f64().expect("a number");
+    assert!((19.0..=25.0).contains(&measured_s), "{json}");
+    let frames = json["frames_per_s_per_bot"].as_f64().expect("a number");
+    assert!((10.0..=31.0).contains(&frames), "the rate is of those that were measured: {json}");
 }

@@ -172,6 +172,11 @@ pub struct BitReader<'a> {
 }
 
 impl<'a> BitReader<'a> {
+    /// So many are never held.
+    pub(crate) const WHOLE: u32 = 64;
+    /// So many are enough.
+    pub(crate) const SHORT: u32 = 32;
+
     /// Reads from the first bit of `bytes`.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
@@ -216,11 +221,14 @@ impl<'a> BitReader<'a> {
         Ok(value)
     }
 
-    /// The next 32 bits or more, without taking them; zeros behind the last one.
+    /// The next 32 bits or more, without taking them; zeros behind the last one. More are fetched where fewer than
+    /// `enough` are held: [`BitReader::WHOLE`], or [`BitReader::SHORT`] where that has been done a few codes before. A
+    /// processor foresees well that a few short codes do not use up 56 bits, and not which one does.
     #[inline]
-    pub(crate) fn peek(&mut self) -> u64 {
-        // always, since nobody can foresee when it is needed
-        self.refill();
+    pub(crate) fn peek(&mut self, enough: u32) -> u64 {
+        if self.held_bits < enough {
+            self.refill();
+        }
         self.held
     }
 

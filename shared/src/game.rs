@@ -297,8 +297,8 @@ pub struct Setup {
     /// first, and what waits longest. Its own entities' private fields and its events always go, and count. 0 is no
     /// limit; default what the server's configuration says.
     pub client_bytes_per_s: Option<u32>,
-    /// With [`Interest::Radius`]: what is far, beyond about 0.6 of the radius, is sent at half the rate, and what lies
-    /// beyond the radius at a quarter; clients draw it that much later. Default no.
+    /// With [`Interest::Radius`]: what is far, beyond about 0.6 of the radius, is sent at half the rate, and beyond about
+    /// 0.8 at a quarter; clients draw it that much later. Default no.
     pub far_is_rarer: bool,
     /// How far back [`Step::rewind`] and [`Step::late_inputs`] go at most; default 250 ms, zero for never. A client that
     /// shows older states, or says so, is judged by the oldest that this allows. The server keeps 32 ticks: at fast rates

@@ -10,30 +10,36 @@
 //! assert_eq!(Kinds::from_lanes(kind, row), client.newest(own));
 //! ```
 
+mod channel;
+mod entities;
 mod history;
 mod tracked;
+mod tracking;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use crate::bits::{BitReader, DecodeError};
-use crate::delta::{
-    DeltaScratch, Earlier, EntityRow, Held, Layout, Part, Past, ROWS_MAX_LANES, RowBuffer, Rows, decode_delta,
-    decode_keyframe, decode_row,
-};
+use crate::delta::{DeltaScratch, Layout, Part, ROWS_MAX_LANES, decode_row};
 use crate::game::EntityId;
 use crate::protocol::frame::{Frame, LATE_MAX};
 use crate::protocol::limits::{OWNED_MAX, REPORT_CHANNELS_MAX};
 use crate::tick::Tick;
+use channel::Channel;
+use entities::Entities;
 pub(crate) use tracked::PAST_MAX;
 use tracked::{Lanes, Tracked};
+use tracking::Tracking;
 
 /// Frames whose ticks are kept: as many as may be late, and three more that tell motion.
 const FRAMES_KEPT: usize = LATE_MAX as usize + 8;
 /// After a part that was late others are expected to be for so many ticks.
 const LATE_FOR: i32 = 32;
+/// Closed channels whose memory is kept for those to come.
+const SPARE_CHANNELS_MAX: usize = 32;
+/// Of one such, in lanes.
+const SPARE_CHANNEL_MAX_LANES: usize = 4096;
 
 /// What came and went with a frame, told by [`Replica::apply`].
 ///
@@ -72,6 +78,7 @@ pub enum Change {
 /// replica.forget_before(Tick(2), 0.0); // what is drawn is that tick, or a quarter of one beyond it
 /// let drawn = (replica.at(Tick(2), 0.0).count(), replica.at_or_beyond(Tick(2), 0.25, 3.0).count());
 /// assert_eq!((replica.tick(), replica.newest_all().count(), drawn), (Some(Tick(2)), 1, (1, 1)));
+/// assert!(replica.newest_by_channel().eq(replica.newest_all()), "nothing is its owner's alone");
 /// assert_eq!(replica.channel_hashes().next(), Some((0, replica.hash() as u32)), "all of it is in one channel");
 /// assert!(replica.newest(EntityId(u32::MAX)).is_some() && replica.owned().next().is_none());
 /// assert_eq!(replica.layout().kind(0).map(|kind| kind.lanes()), Some(Thing::LANES));
@@ -82,16 +89,20 @@ pub enum Change {
 pub struct Replica {
     layout: Layout,
     channels: FxHashMap<u16, Channel>,
-    entities: FxHashMap<EntityId, Tracked>,
+    entities: Entities,
     owned: Vec<Owned>,
     tick: Option<Tick>,
     /// Generations and ticks of the last frames, the newest last.
     frames: VecDeque<(u64, Tick)>,
     late: Late,
-    /// Somebody may be gone or missing: was in a channel that was closed, or told of without it.
-    unsettled: bool,
-    /// Somebody is gone and still drawn.
-    departed: bool,
+    /// Who was in a channel that the frame closes, or tells of without them.
+    left: Vec<EntityId>,
+    /// Who is in no channel, and may yet turn up in another.
+    missing: Vec<EntityId>,
+    /// Who is gone and still drawn.
+    departed: Vec<EntityId>,
+    /// Channels that have lost somebody to the one that is looked at.
+    strays: Vec<u16>,
     /// What was before this is drawn no more.
     drawn: Option<Tick>,
     changes: Vec<Change>,
@@ -99,10 +110,12 @@ pub struct Replica {
     generation: u64,
     /// Parts of the frame that is being applied, until all of it is known to be sound.
     decoded: Vec<Decoded>,
+    /// Of those that are keyframes, in their order.
+    keyframes: VecDeque<Channel>,
     scratch: DeltaScratch,
     /// The seat's entities as the frame has them.
     decoded_owned: Vec<Owned>,
-    spare_rows: Vec<RowBuffer>,
+    spare_channels: Vec<Channel>,
     spare_lanes: Lanes,
 }
 
@@ -123,89 +136,15 @@ struct Owned {
     row: Vec<u32>,
 }
 
-/// A part of the frame that is being applied.
+/// A part of the frame that is being applied: its channel has decoded it.
 #[derive(Debug)]
 struct Decoded {
     handle: u16,
     keyframe: bool,
     /// When the client's copy was true for the last time.
     true_at: Option<Tick>,
-    rows: RowBuffer,
     /// Others are in it than before, as far as is known.
     listed: bool,
-    /// Places of the rows that were there before and have changed.
-    changed: Vec<u32>,
-}
-
-/// A channel as it was last sent.
-#[derive(Debug)]
-struct Channel {
-    /// As of the last three frames, the newest first; while there were fewer, the oldest again.
-    states: [Arc<RowBuffer>; 3],
-    held: Held,
-    /// Places of the rows that the newest frame changed.
-    moved: Vec<u32>,
-    /// The generation of the last frame that may have told of others than the one before.
-    listed: u64,
-    /// How much later than the others it last came, in ticks.
-    late: i32,
-    /// The generation of the last frame as of which `held` is.
-    current: u64,
-    /// Somebody who is among its rows has been in another channel since; they may be back as they were.
-    strayed: bool,
-}
-
-impl Channel {
-    fn keyframe(rows: RowBuffer, tick: Tick, generation: u64) -> Self {
-        let rows = Arc::new(rows);
-        let states = [Arc::clone(&rows), Arc::clone(&rows), rows];
-        Self {
-            states,
-            held: Held::keyframe(tick),
-            moved: Vec::new(),
-            listed: generation,
-            late: 0,
-            current: generation,
-            strayed: false,
-        }
-    }
-
-    /// As of the frame of `tick` it was as before; gives back states that nobody needs any more.
-    fn stay(
-        &mut self,
-        tick: Tick,
-        frames: &VecDeque<(u64, Tick)>,
-        spare: &mut Vec<RowBuffer>,
-    ) -> Result<(), DecodeError> {
-        let as_of = frames.iter().rev().find(|(_, of)| *of == tick).map(|(generation, _)| *generation);
-        let as_of = as_of.filter(|as_of| *as_of >= self.current).ok_or(DecodeError::NoBaseline("tick"))?;
-        let first = frames.partition_point(|(generation, _)| *generation <= self.current);
-        for (_, tick) in frames.iter().skip(first).take_while(|(generation, _)| *generation <= as_of) {
-            let unchanged = Arc::clone(&self.states[0]);
-            self.moved.clear();
-            spare.extend(self.frame(unchanged, *tick));
-        }
-        self.current = as_of;
-        Ok(())
-    }
-
-    /// One more frame; gives back a state that nobody needs any more.
-    fn frame(&mut self, rows: Arc<RowBuffer>, tick: Tick) -> Option<RowBuffer> {
-        self.held = self.held.frame(tick);
-        self.states.rotate_right(1);
-        Arc::into_inner(std::mem::replace(&mut self.states[0], rows))
-    }
-
-    /// What a delta to `now` may lean on.
-    fn past(&self, now: Tick) -> Past<'_> {
-        let [base, before, older] = &self.states;
-        let earlier = self.held.motion(now);
-        let earlier = earlier.map(|(spacing, ahead)| {
-            let rows = [before.rows(), older.rows()];
-            Earlier { rows, spacing, ahead, moved: Some(&self.moved) }
-        });
-        Past { base: base.rows(), earlier }
-    }
 }
 
 /// One entity at a moment: two rows and how far it is from one to the other.
@@ -248,20 +187,23 @@ impl Replica {
         Self {
             layout,
             channels: FxHashMap::default(),
-            entities: FxHashMap::default(),
+            entities: Entities::default(),
             owned: Vec::new(),
             tick: None,
             frames: VecDeque::new(),
             late: Late::default(),
-            unsettled: false,
-            departed: false,
+            left: Vec::new(),
+            missing: Vec::new(),
+            departed: Vec::new(),
+            strays: Vec::new(),
             drawn: None,
             changes: Vec::new(),
             generation: 0,
             decoded: Vec::new(),
+            keyframes: VecDeque::new(),
             scratch: DeltaScratch::default(),
             decoded_owned: Vec::new(),
-            spare_rows: Vec::new(),
+            spare_channels: Vec::new(),
             spare_lanes: Lanes::default(),
         }
     }
@@ -281,10 +223,7 @@ impl Replica {
             self.frames.clear();
         }
         let mut decoded = std::mem::take(&mut self.decoded);
-        for part in decoded.drain(..) {
-            self.track(&part, tick);
-            self.update(part, tick);
-        }
+        decoded.drain(..).for_each(|part| self.accept(&part, tick));
         self.decoded = decoded;
         if self.frames.len() >= FRAMES_KEPT {
             self.frames.pop_front();
@@ -308,10 +247,7 @@ impl Replica {
     pub fn go_on(&mut self) -> Option<(Tick, Vec<(u16, u32)>)> {
         let tick = self.tick.filter(|_| self.channels.len() <= REPORT_CHANNELS_MAX)?;
         for channel in self.channels.values_mut() {
-            let newest = Arc::clone(&channel.states[0]);
-            channel.states = [Arc::clone(&newest), Arc::clone(&newest), newest];
-            channel.held = Held::keyframe(tick);
-            channel.moved.clear();
+            channel.states.stand(tick);
             channel.current = self.generation;
         }
         let mut hashes: Vec<(u16, u32)> = self.channel_hashes().collect();
@@ -345,24 +281,33 @@ impl Replica {
     /// The hash over the whole view: the wrapping sum of [`entity_hash`](crate::delta::entity_hash) over all entities in all channels.
     #[must_use]
     pub fn hash(&self) -> u64 {
-        self.channels.values().map(|channel| channel.states[0].rows().hash(&self.layout)).fold(0, u64::wrapping_add)
+        self.channels.values().map(|channel| channel.states.newest().hash(&self.layout)).fold(0, u64::wrapping_add)
     }
 
     /// The low half of the hash of each channel, by its handle; they add up to [`Replica::hash`].
     pub fn channel_hashes(&self) -> impl ExactSizeIterator<Item = (u16, u32)> + '_ {
-        let hash = |channel: &Channel| channel.states[0].rows().hash(&self.layout) as u32;
+        let hash = |channel: &Channel| channel.states.newest().hash(&self.layout) as u32;
         self.channels.iter().map(move |(handle, channel)| (*handle, hash(channel)))
     }
 
     /// The newest state of one entity: kind and row.
     #[must_use]
     pub fn newest(&self, id: EntityId) -> Option<(u16, &[u32])> {
-        self.entities.get(&id).and_then(Tracked::newest)
+        self.entities.get(id).and_then(Tracked::newest)
     }
 
     /// The newest state of everything: id, kind, row. In no particular order.
     pub fn newest_all(&self) -> impl Iterator<Item = (EntityId, u16, &[u32])> {
-        self.entities.iter().filter_map(|(id, tracked)| tracked.newest().map(|(kind, row)| (*id, kind, row)))
+        self.entities.iter().filter_map(|tracked| tracked.newest().map(|(kind, row)| (tracked.id, kind, row)))
+    }
+
+    /// The same from where it lies together in memory, as the channels have it: owner-only lanes are 0, and who goes from
+    /// a channel to one that comes later is in neither meanwhile, or in both.
+    pub fn newest_by_channel(&self) -> impl Iterator<Item = (EntityId, u16, &[u32])> {
+        let rows = self.channels.values().map(|channel| channel.states.newest());
+        rows.flat_map(|rows| rows.entities.iter().map(move |entity| (rows, entity))).filter_map(|(rows, entity)| {
+            Some((entity.id, entity.kind, rows.row(self.layout.kind(entity.kind)?, entity)))
+        })
     }
 
     /// Everything as it was at `moment`, in ticks after `origin`: what had not spawned yet is left out, what was still
@@ -376,8 +321,8 @@ impl Replica {
     /// moment lies, `most_ticks` at most.
     pub fn at_or_beyond(&self, origin: Tick, moment: f64, most_ticks: f32) -> impl Iterator<Item = Between<'_>> {
         let newest = self.tick.unwrap_or(origin);
-        self.entities.iter().filter_map(move |(id, tracked)| {
-            let mut between = tracked.at(*id, origin, moment)?;
+        self.entities.iter().filter_map(move |tracked| {
+            let mut between = tracked.at(origin, moment)?;
             if between.beyond > 0.0 {
                 between.beyond = if tracked.moved_at(newest) { between.beyond.min(most_ticks) } else { 0.0 };
             }
@@ -389,18 +334,24 @@ impl Replica {
     /// go back.
     pub fn forget_before(&mut self, origin: Tick, moment: f64) {
         self.drawn = Some(origin.offset(moment.floor() as i32));
-        if self.departed {
-            let is_needed = |tracked: &Tracked| {
-                tracked.gone.is_none_or(|gone| f64::from(gone.since(origin)) > tracked.lag.behind(origin, moment))
-            };
-            self.entities.retain(|_, tracked| is_needed(tracked));
-            self.departed = self.entities.values().any(|tracked| tracked.gone.is_some());
-        }
+        let Self { departed, entities, spare_lanes, .. } = self;
+        departed.retain(|id| {
+            let Some(tracked) = entities.get_mut(*id) else { return false };
+            // one that is there again stays
+            tracked.departs = tracked.gone.is_some();
+            let is_needed = |gone: Tick| f64::from(gone.since(origin)) > tracked.lag.behind(origin, moment);
+            if tracked.gone.is_none_or(is_needed) {
+                return tracked.departs;
+            }
+            entities.remove(*id, spare_lanes);
+            false
+        });
     }
 
     /// Decodes all of a frame into `decoded` and `decoded_owned`; nothing else changes.
     fn decode(&mut self, frame: &Frame, message: &[u8]) -> Result<(), DecodeError> {
-        self.spare_rows.extend(self.decoded.drain(..).map(|part| part.rows));
+        self.decoded.clear();
+        self.spare_channels.extend(self.keyframes.drain(..));
         if !frame.head.reset && frame.closed.iter().any(|handle| !self.channels.contains_key(handle)) {
             return Err(DecodeError::NoBaseline("channel"));
         }
@@ -409,27 +360,26 @@ impl Replica {
             let late = frame.head.tick.offset(-i32::from(part.late));
             let true_at = if part.late > 0 { Some(late) } else { self.tick };
             let bits = &message[part.bits.clone()];
-            let mut rows = self.spare_rows.pop().unwrap_or_default();
-            let mut changed = self.spare_lanes.zeros(0);
-            let mut listed = true;
-            if part.keyframe {
-                decode_keyframe(&self.layout, bits, &mut rows)?;
+            let (true_at, rows, listed) = if part.keyframe {
+                let mut channel = self.spare_channels.pop().unwrap_or_default();
+                channel.states.keyframe(&self.layout, bits, frame.head.tick)?;
+                let rows = channel.states.newest().lanes.len();
+                self.keyframes.push_back(channel);
+                (self.tick, rows, true)
             } else {
                 let forgotten = frame.head.reset || frame.closed.contains(&part.handle);
                 let base = self.channels.get_mut(&part.handle).filter(|_| !forgotten);
                 let (base, true_at) = base.zip(true_at).ok_or(DecodeError::NoBaseline("channel"))?;
-                base.stay(true_at, &self.frames, &mut self.spare_rows)?;
-                decode_delta(&self.layout, &base.past(frame.head.tick), bits, &mut self.scratch, &mut rows)?;
-                changed.extend_from_slice(self.scratch.changed());
-                listed = self.scratch.lists_others();
-            }
+                base.stay(true_at, &self.frames)?;
+                base.states.decode(&self.layout, frame.head.tick, bits, &mut self.scratch)?;
+                (Some(true_at), base.states.coming().lanes.len(), base.states.lists_others())
+            };
             // as many in all as one channel may have
-            lanes += rows.rows().lanes.len();
+            lanes += rows;
             if lanes > ROWS_MAX_LANES {
                 return Err(DecodeError::OutOfRange("count of rows"));
             }
-            let true_at = if part.keyframe { self.tick } else { true_at };
-            self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, true_at, rows, listed, changed });
+            self.decoded.push(Decoded { handle: part.handle, keyframe: part.keyframe, true_at, listed });
         }
         self.spare_lanes.take_all(self.decoded_owned.drain(..).map(|owned| owned.row));
         frame.owned.clone().map_or(Ok(()), |owned| self.decode_owned(&message[owned]))
@@ -454,83 +404,88 @@ impl Replica {
 
     /// Drops the channels that the frame closes.
     fn close(&mut self, frame: &Frame) {
-        self.unsettled |= frame.head.reset || !frame.closed.is_empty();
         if frame.head.reset {
+            self.left.extend(self.entities.iter().map(|tracked| tracked.id));
             self.channels.clear();
         }
         for handle in &frame.closed {
-            self.channels.remove(handle);
-        }
-    }
-
-    /// Takes the new state of a channel.
-    fn update(&mut self, part: Decoded, tick: Tick) {
-        let Decoded { handle, keyframe, rows, changed, listed, .. } = part;
-        match self.channels.get_mut(&handle) {
-            Some(channel) if !keyframe => {
-                channel.current = self.generation;
-                if listed {
-                    channel.listed = self.generation;
-                }
-                self.spare_lanes.take_all(std::iter::once(std::mem::replace(&mut channel.moved, changed)));
-                self.spare_rows.extend(channel.frame(Arc::new(rows), tick));
+            if let Some(closed) = self.channels.remove(handle) {
+                self.retire(closed);
             }
-            _ => drop(self.channels.insert(handle, Channel::keyframe(rows, tick, self.generation))),
         }
     }
 
-    /// Notes the state of a part's entities at `tick`: of those that changed, where it is known that the others are the
-    /// same as before.
-    fn track(&mut self, part: &Decoded, tick: Tick) {
+    /// A channel is no more.
+    fn retire(&mut self, channel: Channel) {
+        let rows = channel.states.newest();
+        self.left.extend(rows.entities.iter().map(|entity| entity.id));
+        if self.spare_channels.len() < SPARE_CHANNELS_MAX && rows.lanes.len() <= SPARE_CHANNEL_MAX_LANES {
+            self.spare_channels.push(channel);
+        }
+    }
+
+    /// Takes the new state of a channel. Notes the state of its entities at `tick`: of those that changed, where it is
+    /// known that the others are the same as before.
+    fn accept(&mut self, part: &Decoded, tick: Tick) {
         let late = self.tick.zip(part.true_at).map_or(0, |(last, true_at)| last.since(true_at));
         if late > 0 {
             // the longest of late
             let longest = if tick.since(self.late.seen) > LATE_FOR { late } else { self.late.ticks.max(late) };
             self.late = Late { ticks: longest, seen: tick };
         }
-        let channel = self.channels.get_mut(&part.handle);
-        let all = part.listed || channel.as_ref().is_none_or(|channel| channel.late != late || channel.strayed);
-        if let Some(channel) = channel {
-            (channel.late, channel.strayed) = (late, false);
-        }
-        self.unsettled |= part.listed;
-        let rows = part.rows.rows();
-        if all {
-            rows.entities.iter().for_each(|entity| self.track_entity(part, late, (rows, entity), tick));
-        } else {
-            let changed = part.changed.iter().filter_map(|place| rows.entities.get(*place as usize));
-            changed.for_each(|entity| self.track_entity(part, late, (rows, entity), tick));
-        }
-    }
-
-    #[inline]
-    fn track_entity(&mut self, part: &Decoded, late: i32, (rows, entity): (Rows<'_>, &EntityRow), tick: Tick) {
-        let Some(kind) = self.layout.kind(entity.kind) else { return };
-        let tracked = self.entities.entry(entity.id).or_insert_with(|| {
-            self.changes.push(Change::Spawned(entity.id, entity.kind));
-            Tracked::new(entity.kind, kind.lanes(), tick)
-        });
-        if tracked.gone.is_some() || tracked.kind != entity.kind {
-            if tracked.gone.is_none() {
-                self.changes.push(Change::Despawned(entity.id, tracked.kind));
-            }
-            self.changes.push(Change::Spawned(entity.id, entity.kind));
-            tracked.restart(entity.kind, kind.lanes(), tick);
-        }
-        let before = std::mem::replace(&mut tracked.channel, part.handle);
-        if before != part.handle
-            && let Some(left) = self.channels.get_mut(&before)
+        if part.keyframe
+            && let Some(mut channel) = self.keyframes.pop_front()
         {
-            // unless it has said without them, with this frame
-            left.strayed |= left.listed != self.generation;
+            channel.begin(self.generation);
+            if let Some(replaced) = self.channels.insert(part.handle, channel) {
+                self.retire(replaced);
+            }
         }
-        tracked.seen = self.generation;
-        tracked.missing = None;
-        tracked.lag.turn(tick, late as f32);
-        if let Some(drawn) = self.drawn {
-            tracked.forget_before(drawn);
+        let Some(channel) = self.channels.get_mut(&part.handle) else { return };
+        let all = part.listed || channel.late != late || channel.strayed;
+        (channel.late, channel.strayed) = (late, false);
+        let Channel { states, slots, .. } = channel;
+        let rows = if part.keyframe { states.newest() } else { states.coming() };
+        if part.listed && !part.keyframe {
+            self.left.extend(states.removed());
         }
-        tracked.note(kind, tick, part.true_at, rows.row(kind, entity));
+        let mut tracking = Tracking {
+            layout: &self.layout,
+            entities: &mut self.entities,
+            changes: &mut self.changes,
+            strays: &mut self.strays,
+            spare: &mut self.spare_lanes,
+            handle: part.handle,
+            generation: self.generation,
+            tick,
+            true_at: part.true_at,
+            late: late as f32,
+            drawn: self.drawn,
+        };
+        if all {
+            slots.clear();
+            slots.extend(rows.entities.iter().map(|entity| tracking.slot(entity)));
+            rows.entities.iter().zip(slots).for_each(|(entity, slot)| tracking.track(rows, entity, slot));
+        } else {
+            tracking
+                .entities
+                .bring_near(states.changed().iter().filter_map(|place| slots.get(*place as usize).copied()));
+            for place in states.changed() {
+                if let (Some(entity), Some(slot)) = (rows.entities.get(*place as usize), slots.get_mut(*place as usize))
+                {
+                    tracking.track(rows, entity, slot);
+                }
+            }
+        }
+        if !part.keyframe {
+            channel.accept(tick, self.generation);
+        }
+        for left in self.strays.drain(..) {
+            if let Some(left) = self.channels.get_mut(&left) {
+                // unless it has said without them, with this frame
+                left.strayed |= left.listed != self.generation;
+            }
+        }
     }
 
     /// Takes the frame's list of the seat's entities. What left it has no owner-only state any more.
@@ -540,7 +495,7 @@ impl Replica {
             if self.owned.iter().any(|owned| owned.id == left.id) {
                 continue;
             }
-            let tracked = self.entities.get_mut(&left.id).filter(|tracked| tracked.kind == left.kind);
+            let tracked = self.entities.get_mut(left.id).filter(|tracked| tracked.kind == left.kind);
             if let (Some(layout), Some(tracked)) = (self.layout.kind(left.kind), tracked) {
                 left.row.fill(0);
                 tracked.note_owner(layout, tick, self.tick, &left.row);
@@ -551,7 +506,7 @@ impl Replica {
     /// Puts owner-only lanes into the states of the seat's own entities.
     fn overlay_owned(&mut self, tick: Tick) {
         for owned in &self.owned {
-            let tracked = self.entities.get_mut(&owned.id).filter(|tracked| tracked.kind == owned.kind);
+            let tracked = self.entities.get_mut(owned.id).filter(|tracked| tracked.kind == owned.kind);
             if let (Some(layout), Some(tracked)) = (self.layout.kind(owned.kind), tracked) {
                 tracked.note_owner(layout, tick, self.tick, &owned.row);
             }
@@ -561,26 +516,35 @@ impl Replica {
     /// Finds what the frame's channels no longer have: entities of a channel that is closed, or that was updated
     /// without them. Where channels come late they may be on their way to another.
     fn settle(&mut self, tick: Tick) {
-        if !std::mem::take(&mut self.unsettled) {
-            return;
-        }
         let (generation, first) = (self.generation, self.changes.len());
+        let Self { entities, channels, missing, .. } = self;
+        for id in self.left.drain(..) {
+            let tracked = entities.get_mut(id);
+            let there = |it: &&mut Tracked| it.gone.is_none() && it.missing.is_none() && it.seen != generation;
+            let Some(tracked) = tracked.filter(there) else { continue };
+            if channels.get(&tracked.channel).is_none_or(|channel| channel.listed == generation) {
+                tracked.missing = Some(tick);
+                missing.push(id);
+            }
+        }
         let patience = if tick.since(self.late.seen) > LATE_FOR { 0 } else { self.late.ticks };
-        for (id, tracked) in &mut self.entities {
-            if tracked.gone.is_some() || tracked.seen == generation {
-                continue;
-            }
-            if self.channels.get(&tracked.channel).is_none_or(|channel| channel.listed == generation) {
-                tracked.missing.get_or_insert(tick);
-            }
-            self.unsettled |= tracked.missing.is_some();
-            if tracked.missing.is_some_and(|missing| tick.since(missing) >= patience) {
+        missing.retain(|id| {
+            let tracked = entities.get_mut(*id).filter(|tracked| tracked.gone.is_none());
+            // it may have turned up
+            let Some((tracked, missing)) = tracked.and_then(|it| it.missing.map(|missing| (it, missing))) else {
+                return false;
+            };
+            let is_gone = tick.since(missing) >= patience;
+            if is_gone {
                 tracked.gone = Some(tick);
-                self.departed = true;
+                if !std::mem::replace(&mut tracked.departs, true) {
+                    self.departed.push(*id);
+                }
                 self.changes.push(Change::Despawned(*id, tracked.kind));
             }
-        }
-        // the map's order is nobody's business
+            !is_gone
+        });
+        // the order of the channels' parts is nobody's business
         self.changes[first..].sort_unstable_by_key(|change| match change {
             Change::Spawned(id, _) | Change::Despawned(id, _) => id.0,
         });

@@ -40,7 +40,7 @@ fn escape(zigzag: u64, width: u8, bits: &mut BitWriter<'_>) {
 /// The bits end.
 #[inline(always)]
 pub(crate) fn read(k: u8, width: u8, bits: &mut BitReader<'_>) -> Result<i64, DecodeError> {
-    read_zigzag(k, width, bits).map(signed)
+    read_zigzag(k, width, BitReader::WHOLE, bits).map(signed)
 }
 
 /// What a residual's zigzag form says.
@@ -55,10 +55,10 @@ pub(crate) fn magnitude(zigzag: u64) -> u64 {
     zigzag.wrapping_add(1) >> 1
 }
 
-/// A residual in zigzag form.
+/// A residual in zigzag form; for `enough` see [`BitReader::peek`].
 #[inline(always)]
-pub(crate) fn read_zigzag(k: u8, width: u8, bits: &mut BitReader<'_>) -> Result<u64, DecodeError> {
-    let held = bits.peek();
+pub(crate) fn read_zigzag(k: u8, width: u8, enough: u32, bits: &mut BitReader<'_>) -> Result<u64, DecodeError> {
+    let held = bits.peek(enough);
     let zeros = held.trailing_zeros();
     if zeros < ESCAPE {
         // the zeros, the one and what is below: 31 bits at most

@@ -13,7 +13,7 @@ use tickwire_arena::{
 use tickwire_shared::{Client, EntityId, Rng};
 
 use super::Behaviour;
-use sight::Sight;
+use sight::{Sight, nearest_leader};
 
 /// A pilot thinks at every such tick and repeats itself in between.
 const THINK_EVERY: u32 = 3;
@@ -86,7 +86,10 @@ impl Pilot {
                 self.flee(&me, &target, sight.pickup)
             }
             (Some(target), Some((_, _, distance))) => self.fight(&me, &target, distance),
-            _ => self.travel(&me, &sight),
+            _ => {
+                let goal = sight.pickup.map(|(at, _)| at).or_else(|| nearest_leader(client, &me));
+                self.travel(&me, goal)
+            }
         }
     }
 
@@ -130,15 +133,14 @@ impl Pilot {
         Input { thrust: true, ..turn_to(way) }
     }
 
-    /// Nobody to fight: to a pickup, to a leader, or about.
-    fn travel(&mut self, me: &ShipState, sight: &Sight) -> Input {
+    /// Nobody to fight: to a pickup or a leader, or about.
+    fn travel(&mut self, me: &ShipState, goal: Option<Vec2>) -> Input {
         let near_goal = self.goal.distance(me.at) < 20.0;
         if near_goal {
             let heading = self.rng.between(-PI, PI);
             self.goal = Vec2::along(heading) * self.rng.between(0.0, WORLD_RADIUS * 0.5);
         }
-        let goal = sight.pickup.or(sight.leader).map_or(self.goal, |(at, _)| at);
-        let way = goal - me.at;
+        let way = goal.unwrap_or(self.goal) - me.at;
         let on_course = wrapped(way.heading() - me.heading).abs() < 1.0;
         Input { thrust: on_course && me.velocity.length() < MAX_SPEED * 0.5, ..turn_to(way) }
     }

@@ -11,8 +11,10 @@ pub use arena::Pilot;
 /// One bot's mind.
 ///
 /// It is asked once for each tick and sees exactly what a player would see. There may be a thousand of them on a core:
-/// think only every few ticks, look at each entity once, and allocate nothing that lasts. The same seed should lead to
-/// the same decisions for the same sights, so that a run can be told apart from its bad luck.
+/// think only every few ticks, look at each entity once, and where there are many at the rows of those kinds that matter
+/// ([`newest_by_channel`](tickwire_shared::client::UntypedClient::newest_by_channel), as [`Pilot`] does) rather than at
+/// whole values with their texts. The same seed should lead to the same decisions for the same sights, so that a run can
+/// be told apart from its bad luck.
 pub trait Behaviour<G: Game> {
     /// What the bot wants now. `now` is the time that `client`'s methods take.
     fn drive(&mut self, client: &Client<G>, now: Duration) -> G::Input;

@@ -1,5 +1,6 @@
 //! The flags of `capacity`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -17,8 +18,8 @@ const JOINS_PER_S: f64 = 400.0;
 /// Find out how many bots a server holds.
 ///
 /// Runs swarms of more and more bots, until the thresholds fail, then narrows the number down to a twentieth. Each run
-/// warms up before it is measured, and the number found must hold again. When the swarm itself is the limit, it says so
-/// and stops: a server is not judged by a load test that is late.
+/// warms up before it is measured; the number found must hold again, and a number that failed must fail again. When the
+/// swarm itself is the limit, it says so: a server is not judged by a load test that is late.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CapacityArgs {
@@ -37,7 +38,7 @@ pub struct CapacityArgs {
     /// How long each run warms up first.
     #[arg(long, value_name = "S", default_value = "3", value_parser = seconds_above_zero)]
     pub warm_up: Duration,
-    /// How often the answer must hold again.
+    /// How often the answer must hold again, and a number that failed must fail again.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(0..=10_u64))]
     pub repeat: u64,
     /// What must hold; may be given several times [default: failed == 0, desyncs == 0, p99_age < 50ms].
@@ -46,6 +47,9 @@ pub struct CapacityArgs {
     /// So many only watch.
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = units::share)]
     pub watch: f64,
+    /// Write the answer and all trials to this file as one JSON object.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
     /// Threads that the bots run on.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(1..=256_u16))]
     pub threads: u16,

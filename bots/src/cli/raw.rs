@@ -6,16 +6,19 @@ use clap::{Args, ValueEnum};
 
 use super::link::LinkArgs;
 use super::results::ResultArgs;
-use super::server::ServerArgs;
-use super::values::{seconds, seconds_above_zero, whole};
+use super::server::TrustArgs;
+use super::values::{message, seconds, seconds_above_zero, whole};
 use tickwire_shared::JoinRequest;
 use tickwire_shared::native::Trust;
 
 use crate::plan::{Group, Phase, Plan, Shard, What};
-use crate::session::Sends;
+use crate::session::{Message, Script};
+use crate::threshold::Threshold;
 
 /// More connections than one machine has ports for.
 const CONNECTIONS_MAX: u64 = 60_000;
+/// Messages a second that a connection sends when nobody says otherwise.
+const ECHO_HZ: u32 = 20;
 /// New ones a second when nobody says otherwise.
 const CONNECTS_PER_S: f64 = 1_000.0;
 
@@ -23,13 +26,16 @@ const CONNECTS_PER_S: f64 = 1_000.0;
 ///
 /// In the mode echo each connection sends messages at a fixed rate, and expects each back: round trips count from when
 /// a message was due, whether or not the server kept up. In the mode push it only listens, and intervals between frames
-/// count.
+/// count; say with --hz how often it sends, and what does not come counts as late.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct RawArgs {
-    /// The server.
+    /// The server, such as ws://127.0.0.1:9001/ or wss://echo.example/.
+    #[arg(long, value_name = "URL")]
+    pub url: String,
+    /// Whom to believe.
     #[command(flatten)]
-    pub server: ServerArgs,
+    pub trust: TrustArgs,
     /// What the server does.
     #[arg(long, value_enum, default_value = "echo")]
     pub mode: Mode,
@@ -42,18 +48,28 @@ pub struct RawArgs {
     /// Over how many seconds they connect [default: 1 for every 1,000].
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub ramp: Option<Duration>,
-    /// Messages that each connection sends a second, for echo.
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole(1..=10_000_u32))]
-    pub hz: u32,
+    /// Messages a second: those that each connection sends [default: 20], or for push those that the server does, if
+    /// it is regular.
+    #[arg(long, value_name = "N", value_parser = whole(1..=10_000_u32))]
+    pub hz: Option<u32>,
     /// Bytes of each, for echo.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = whole(0..=1_000_000_u32))]
     pub bytes: u32,
+    /// Send this instead, for echo: a text, or @FILE for what is in a file; {n} becomes the message's number.
+    #[arg(long, value_name = "TEXT|@FILE", value_parser = message, conflicts_with = "bytes")]
+    pub message: Option<Given>,
+    /// Send this once when a connection is open, such as what subscribes it; may be given several times.
+    #[arg(long, value_name = "TEXT|@FILE", value_parser = message)]
+    pub first: Vec<Given>,
     /// Send text instead of binary messages.
     #[arg(long)]
     pub text: bool,
     /// Ask for this subprotocol.
     #[arg(long, value_name = "NAME")]
     pub subprotocol: Option<String>,
+    /// What must hold, such as 'p99_input_to_ack < 20ms', which is the round trip here; may be given several times.
+    #[arg(long = "threshold", value_name = "TEXT")]
+    pub thresholds: Vec<Threshold>,
     /// Where the results go.
     #[command(flatten)]
     pub results: ResultArgs,
@@ -67,6 +83,10 @@ pub struct RawArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(0..=u64::MAX))]
     pub seed: u64,
 }
+
+/// A message that was given; a type of its own, since clap takes a list of bytes for a list of values.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Given(pub Vec<u8>);
 
 /// What a server does with what it gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -83,16 +103,31 @@ Examples:
     tickwire-bots raw --url ws://127.0.0.1:9001/ --connections 1000 --hz 20
 
   A server that broadcasts:
-    tickwire-bots raw --url ws://127.0.0.1:9002/ --mode push --connections 5000
+    tickwire-bots raw --url ws://127.0.0.1:9002/ --mode push --hz 20 --connections 5000
 
-Exit code 0: all connected and stayed. 1: some did not. 2: could not run.";
+  One that wants to be asked first, in text:
+    tickwire-bots raw --url ws://127.0.0.1:9003/ --mode push --text --first '{\"subscribe\": \"prices\"}'
+
+Exit code 0: all connected, stayed and were served to the end. 1: some were not. 2: could not run.";
 
 impl RawArgs {
-    /// What each connection sends.
+    /// What each connection says.
     #[must_use]
-    pub fn sends(&self) -> Option<Sends> {
-        let every = Duration::from_secs(1) / self.hz;
-        (self.mode == Mode::Echo).then_some(Sends { every, bytes: self.bytes as usize, text: self.text })
+    pub fn script(&self) -> Script {
+        let every = Duration::from_secs(1) / self.hz.unwrap_or(ECHO_HZ);
+        let given = |message: &Given| Message::Given(message.0.clone());
+        let message = self.message.as_ref().map_or(Message::MadeUp(self.bytes as usize), given);
+        Script {
+            first: self.first.iter().map(|message| message.0.clone()).collect(),
+            again: (self.mode == Mode::Echo).then_some((message, every)),
+            text: self.text,
+        }
+    }
+
+    /// Time between messages of a server that pushes, if somebody knows.
+    #[must_use]
+    pub fn every(&self) -> Option<Duration> {
+        self.hz.filter(|_| self.mode == Mode::Push).map(|hz| Duration::from_secs(1) / hz)
     }
 
     /// What the swarm is asked for.
@@ -101,7 +136,7 @@ impl RawArgs {
         let over = self.ramp.unwrap_or_else(|| Duration::from_secs_f64(self.connections as f64 / CONNECTS_PER_S));
         let ramp = What::Ramp { bots: self.connections as usize, over };
         Plan {
-            url: self.server.url(None),
+            url: self.url.clone(),
             trust,
             seed: self.seed,
             request: JoinRequest::default(),
@@ -113,7 +148,7 @@ impl RawArgs {
                 Phase { what: ramp, measured: false },
                 Phase { what: What::Hold { time: self.seconds }, measured: true },
             ],
-            thresholds: Vec::new(),
+            thresholds: self.thresholds.clone(),
         }
     }
 }

@@ -8,15 +8,27 @@ use super::results::ResultArgs;
 
 /// Tell what got better or worse from one run to another, beyond noise.
 ///
-/// Noise is 5 % of a median and 15 % of a p99, or three standard errors of the runs' own seconds when that is more.
-/// Exit code 1 when something got worse.
+/// Noise is what two runs of the same differ by: 5 % of a median, 15 % of a p99, 30 % of a p99.9, or three standard
+/// errors of the runs' own seconds when that is more; of few samples it is more still, and "too few" is said of those
+/// that can tell nothing. Differences below 0.2 ms are none. What is counted, such as failures, and thresholds that no
+/// longer hold are worse without any noise. Below the table is what makes the comparison doubtful, such as runs of
+/// different lengths.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = COMPARE_EXAMPLES)]
 pub struct CompareArgs {
     /// The results of the run before, from --json.
     pub before: PathBuf,
     /// The results of the run after.
     pub after: PathBuf,
 }
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  Has last week's work made the server slower?
+    tickwire-bots swarm --scenario assets/scenarios/steady.toml --json today.json
+    tickwire-bots compare yesterday.json today.json
+
+Exit code 0: nothing got worse beyond noise. 1: something did. 2: a file could not be read.";
 
 /// Make one report of those of a swarm's shards.
 #[derive(Args, Clone, Debug)]

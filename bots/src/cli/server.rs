@@ -12,14 +12,22 @@ pub struct ServerArgs {
     /// The server's session address [default: ws://127.0.0.1:7777/ws].
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    #[command(flatten)]
+    seat: SeatArgs,
+}
+
+/// Whose certificates count.
+#[derive(Args, Clone, Debug)]
+pub struct TrustArgs {
     /// Over wss:// trust the authorities or servers whose certificates are in this PEM file, and nobody else.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// Over wss:// take any certificate; for servers of your own on networks of your own.
     #[arg(long, conflicts_with = "ca")]
     pub insecure: bool,
-    #[command(flatten)]
-    seat: SeatArgs,
 }
 
 /// Which seats.

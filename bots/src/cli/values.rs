@@ -1,11 +1,14 @@
 //! What the flags' values may be. The sentences say what is allowed.
 
 use std::fmt::Display;
+use std::fs;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 use tickwire_shared::protocol::limits::NAME_MAX_BYTES;
+
+use super::raw::Given;
 
 /// Digits of the largest bot number that a name must have room for.
 const NAME_DIGITS: usize = 5;
@@ -46,6 +49,14 @@ pub(super) fn name_prefix(text: &str) -> Result<String, String> {
         return Err(format!("give at most {most} bytes, so that there is room for the number"));
     }
     Ok(text.to_owned())
+}
+
+/// A text as it is, or behind an @ the file that has it.
+pub(super) fn message(text: &str) -> Result<Given, String> {
+    match text.strip_prefix('@') {
+        Some(file) => fs::read(file).map(Given).map_err(|error| format!("cannot read {file}: {error}")),
+        None => Ok(Given(text.as_bytes().to_vec())),
+    }
 }
 
 pub(super) fn host_and_port(text: &str) -> Result<String, String> {

@@ -12,8 +12,16 @@ const NOISE_P99: f64 = 0.15;
 const ERRORS: f64 = 3.0;
 /// Its name among the times.
 const LATENESS: &str = "swarm's lateness";
-/// Times are not told apart more finely.
+/// Times are not told apart more finely, nor are kilobytes a second, frames a second, and frames that a bot missed of a
+/// thousand.
 const TELLABLE_MS: f64 = 0.2;
+const TELLABLE_KB_PER_S: f64 = 0.02;
+const TELLABLE_FRAMES_PER_S: f64 = 0.1;
+const TELLABLE_PER_1000: f64 = 1.0;
+/// Runs whose lengths differ by more than this are not alike.
+const LENGTHS_APART: f64 = 0.1;
+/// Where no name of a figure is longer.
+const NAME_WIDTH: usize = 24;
 
 /// What became of a figure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,9 +39,9 @@ pub enum Change {
 pub struct Row {
     /// Its name.
     pub name: String,
-    /// Before and after.
-    pub values: (f64, f64),
-    /// What of the difference is noise, as a part of the value.
+    /// Before and after; none where nothing was measured.
+    pub values: (Option<f64>, Option<f64>),
+    /// What of the difference is noise, as a part of the value. With 1 and more nothing can be told.
     pub noise: f64,
     /// The verdict.
     pub change: Change,
@@ -62,25 +70,20 @@ impl Comparison {
                 // of few samples the far percentiles are luck
                 let few = (enough / one.samples.min(other.samples).max(1) as f64).sqrt().max(1.0);
                 let noise = (ERRORS * spread).max(floor * few);
-                rows.push(row(format!("{name} {percentile}"), of(&one), of(&other), noise));
+                rows.push(row(format!("{name} {percentile}"), (of(&one), of(&other)), noise, TELLABLE_MS));
             }
         }
-        for (name, one, other) in [
-            ("failed", before.failed as f64, after.failed as f64),
-            ("desyncs", before.desyncs as f64, after.desyncs as f64),
-            ("missed ticks", before.missed_ticks as f64, after.missed_ticks as f64),
-        ] {
-            let change = if one == other {
-                Change::Same
-            } else if other < one {
-                Change::Better
-            } else {
-                Change::Worse
-            };
-            rows.push(Row { name: name.to_owned(), values: (one, other), noise: 0.0, change });
+        for (name, of) in COUNTS {
+            rows.push(row(name.to_owned(), (of(before), of(after)), 0.0, 0.0));
         }
-        let (one, other) = (before.down_kb_per_s_per_bot, after.down_kb_per_s_per_bot);
-        rows.push(row("kB/s down a bot".to_owned(), one, other, NOISE_P50));
+        let missed = (missed_of_1000(before), missed_of_1000(after));
+        rows.push(row("missed of 1,000 frames".to_owned(), missed, NOISE_P99, TELLABLE_PER_1000));
+        let frames = (before.frames_per_s_per_bot, after.frames_per_s_per_bot);
+        let frames = row("frames/s a bot".to_owned(), frames, NOISE_P50, TELLABLE_FRAMES_PER_S);
+        rows.push(Row { change: frames.change.turned(), ..frames });
+        let bytes = (before.down_kb_per_s_per_bot, after.down_kb_per_s_per_bot);
+        rows.push(row("kB/s down a bot".to_owned(), bytes, NOISE_P50, TELLABLE_KB_PER_S));
+        rows.extend(verdicts(before, after));
         Self { rows, doubts: doubts(before, after) }
     }
 
@@ -89,6 +92,47 @@ impl Comparison {
     pub fn is_worse(&self) -> bool {
         self.rows.iter().any(|row| row.change == Change::Worse)
     }
+}
+
+impl Change {
+    /// Of a figure that had better be larger.
+    fn turned(self) -> Self {
+        match self {
+            Self::Better => Self::Worse,
+            Self::Worse => Self::Better,
+            Self::Same => Self::Same,
+        }
+    }
+}
+
+type Count = fn(&Report) -> f64;
+
+/// What is counted: none of it is noise.
+const COUNTS: [(&str, Count); 8] = [
+    ("failed", |report| report.failed as f64),
+    ("desyncs", |report| report.desyncs as f64),
+    ("wrong spawns", |report| report.wrong_spawns as f64),
+    ("seats lost", |report| report.seats_lost as f64),
+    ("silent bots", |report| report.silent_bots as f64),
+    ("slow bots", |report| report.slow_bots.len() as f64),
+    ("left hanging", |report| report.left_hanging as f64),
+    ("missed ticks", |report| report.missed_ticks as f64),
+];
+
+/// Frames that bots did not get, of a thousand that were for them.
+fn missed_of_1000(report: &Report) -> f64 {
+    let (missed, came) = (report.missed_frames as f64, report.frames_per_s * report.steady_s);
+    if missed > 0.0 { 1000.0 * missed / (missed + came) } else { 0.0 }
+}
+
+/// Thresholds of both runs that hold in one of them.
+fn verdicts<'a>(before: &'a Report, after: &'a Report) -> impl Iterator<Item = Row> + 'a {
+    before.thresholds.iter().filter_map(|one| {
+        let other = after.thresholds.iter().find(|other| other.threshold == one.threshold)?;
+        let change = if other.holds { Change::Better } else { Change::Worse };
+        let (name, values) = (one.threshold.clone(), (one.value, other.value));
+        (one.holds != other.holds).then_some(Row { name, values, noise: 0.0, change })
+    })
 }
 
 type Of = fn(&Percentiles) -> f64;
@@ -100,16 +144,16 @@ const PICKS: [(&str, f64, f64, Of); 3] = [
     ("p99.9", 2.0 * NOISE_P99, 1e5, |times| times.p99_9),
 ];
 
-fn row(name: String, one: f64, other: f64, noise: f64) -> Row {
+fn row(name: String, (one, other): (f64, f64), noise: f64, tellable: f64) -> Row {
     let apart = (other - one).abs();
-    let change = if apart <= TELLABLE_MS || apart <= noise * one.max(other) {
+    let change = if apart <= tellable || apart <= noise * one.max(other) {
         Change::Same
     } else if other < one {
         Change::Better
     } else {
         Change::Worse
     };
-    Row { name, values: (one, other), noise, change }
+    Row { name, values: (Some(one), Some(other)), noise, change }
 }
 
 /// Standard error of a figure, from how it goes up and down by the second, as a part of it.
@@ -132,6 +176,17 @@ fn doubts(before: &Report, after: &Report) -> Vec<String> {
     if before.bots != after.bots {
         doubts.push(format!("The first had {} bots, the second {}.", before.bots, after.bots));
     }
+    if before.threads != after.threads && before.threads.min(after.threads) > 0 {
+        doubts.push(format!("The first swarm had {} threads, the second {}.", before.threads, after.threads));
+    }
+    let phases = |report: &Report| report.phases.iter().map(|phase| phase.name.as_str()).collect::<Vec<_>>().join(", ");
+    if phases(before) != phases(after) {
+        doubts.push(format!("They are two scenarios: {}; and {}.", phases(before), phases(after)));
+    }
+    let (one, other) = (before.steady_s, after.steady_s);
+    if (one - other).abs() > LENGTHS_APART * one.max(other) {
+        doubts.push(format!("The first was measured for {one:.1} s, the second for {other:.1} s."));
+    }
     for (name, report) in [("first", before), ("second", after)] {
         if report.swarm_was_the_limit {
             doubts.push(format!("In the {name} the swarm was the limit, not the server."));
@@ -145,16 +200,26 @@ fn doubts(before: &Report, after: &Report) -> Vec<String> {
 
 impl Display for Comparison {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(out, "{:<24}{:>12}{:>12}{:>10}{:>10}", "", "before", "after", "change", "noise")?;
+        let wide = self.rows.iter().map(|row| row.name.len() + 1).max().unwrap_or_default().max(NAME_WIDTH);
+        writeln!(out, "{:<wide$}{:>12}{:>12}{:>10}{:>10}", "", "before", "after", "change", "noise")?;
         for Row { name, values: (one, other), noise, change } in &self.rows {
-            let percent = if *one > 0.0 { format!("{:+.1} %", (other / one - 1.0) * 100.0) } else { String::new() };
-            let noise = if *noise > 0.0 { format!("{:.0} %", noise * 100.0) } else { String::new() };
+            let percent = match (one, other) {
+                (Some(one), Some(other)) if *one > 0.0 => format!("{:+.1} %", (other / one - 1.0) * 100.0),
+                _ => String::new(),
+            };
+            let noise = match *noise {
+                0.0 => String::new(),
+                1.0.. => "too few".to_owned(),
+                noise => format!("{:.0} %", noise * 100.0),
+            };
             let word = match change {
                 Change::Better => "  better",
                 Change::Worse => "  WORSE",
                 Change::Same => "",
             };
-            writeln!(out, "{name:<24}{one:>12.2}{other:>12.2}{percent:>10}{noise:>10}{word}")?;
+            let shown = |value: &Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+            let (one, other) = (shown(one), shown(other));
+            writeln!(out, "{name:<wide$}{one:>12}{other:>12}{percent:>10}{noise:>10}{word}")?;
         }
         let count = |wanted| self.rows.iter().filter(|row| row.change == wanted).count();
         let (better, worse) = (count(Change::Better), count(Change::Worse));
@@ -166,7 +231,9 @@ impl Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{played, report, soon};
+    use super::super::{PhaseSpan, SlowBot};
     use super::*;
+    use crate::threshold::Verdict;
 
     #[test]
     fn the_same_is_the_same_and_what_differs_is_told() {
@@ -189,5 +256,59 @@ mod tests {
         let mut other = one.clone();
         other.tick_interval_ms = other.tick_interval_ms.map(|times| Percentiles { p50: times.p50 * 1.04, ..times });
         assert!(!Comparison::of(&one, &other).is_worse());
+        let few = report(&played(1, soon()));
+        let mut other = few.clone();
+        other.tick_interval_ms = other.tick_interval_ms.map(|times| Percentiles { p99_9: times.p99_9 * 9.0, ..times });
+        let told = Comparison::of(&few, &other).to_string();
+        assert!(told.contains("too few") && !told.contains("WORSE"), "{told}");
+    }
+
+    #[test]
+    fn whatever_became_worse_for_bots_is_told() {
+        let before = report(&played(40, soon()));
+        let slow = SlowBot { bot: 3, behind_ms: 200.0 };
+        let cases: [(&str, Report); 8] = [
+            ("wrong spawns", Report { wrong_spawns: 50, ..before.clone() }),
+            ("seats lost", Report { seats_lost: 9, ..before.clone() }),
+            ("left hanging", Report { left_hanging: 2, ..before.clone() }),
+            ("silent bots", Report { silent_bots: 1, ..before.clone() }),
+            ("slow bots", Report { slow_bots: vec![slow], ..before.clone() }),
+            ("missed of 1,000 frames", Report { missed_frames: 9_999, ..before.clone() }),
+            ("frames/s a bot", Report { frames_per_s_per_bot: 3.0, ..before.clone() }),
+            ("kB/s down a bot", Report { down_kb_per_s_per_bot: 6.4, ..before.clone() }),
+        ];
+        for (name, after) in cases {
+            let there = Comparison::of(&before, &after);
+            let worse: Vec<&str> =
+                there.rows.iter().filter(|row| row.change == Change::Worse).map(|row| row.name.as_str()).collect();
+            assert_eq!((worse, there.is_worse()), (vec![name], true), "{there}");
+            let back = Comparison::of(&after, &before);
+            assert!(!back.is_worse() && back.rows.iter().any(|row| row.change == Change::Better), "{back}");
+        }
+        // a frame in ten thousand is luck
+        assert!(!Comparison::of(&before, &Report { missed_frames: 1, ..before.clone() }).is_worse());
+    }
+
+    #[test]
+    fn a_threshold_that_holds_no_more_is_worse() {
+        let judged = |holds, value| {
+            let verdict = Verdict { threshold: "p99_9_input_to_ack < 200ms".to_owned(), value, holds };
+            Report { thresholds: vec![verdict], ..report(&played(40, soon())) }
+        };
+        let told = Comparison::of(&judged(true, Some(41.0)), &judged(false, None));
+        assert!(told.is_worse() && told.to_string().contains("p99_9_input_to_ack < 200ms"), "{told}");
+        assert!(!Comparison::of(&judged(false, None), &judged(false, None)).is_worse());
+    }
+
+    #[test]
+    fn runs_that_are_not_alike_are_doubtful() {
+        let one = report(&played(40, soon()));
+        let phase = PhaseSpan { name: "storm".to_owned(), from_s: 0.0, to_s: 3.0 };
+        let other = Report { threads: 2, steady_s: 20.0, phases: vec![phase], ..one.clone() };
+        assert!(Comparison::of(&one, &one).doubts.is_empty());
+        let doubts = Comparison::of(&one, &other).doubts.join("\n");
+        let wanted =
+            ["1 threads, the second 2", "two scenarios: ; and storm", "measured for 10.0 s, the second for 20.0 s"];
+        assert!(wanted.iter().all(|part| doubts.contains(part)), "{doubts}");
     }
 }

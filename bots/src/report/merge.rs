@@ -72,6 +72,7 @@ impl Report {
         self.down_kb_per_s_per_bot = mean(self.down_kb_per_s_per_bot, part.down_kb_per_s_per_bot);
         self.up_kb_per_s_per_bot = mean(self.up_kb_per_s_per_bot, part.up_kb_per_s_per_bot);
         self.bot_seconds += theirs;
+        self.threads += part.threads;
         self.frames_per_s += part.frames_per_s;
         self.steady_s = self.steady_s.max(part.steady_s);
         self.began_unix_ms = self.began_unix_ms.min(part.began_unix_ms);
@@ -90,6 +91,8 @@ impl Report {
         self.hashes_checked += part.hashes_checked;
         self.desyncs += part.desyncs;
         self.missed_frames += part.missed_frames;
+        self.silent_bots += part.silent_bots;
+        self.silent_s = self.silent_s.max(part.silent_s);
         self.slow_bots.extend(&part.slow_bots);
         self.server = self.server.take().or_else(|| part.server.clone());
         let seconds = self.series.len();
@@ -289,7 +292,8 @@ mod tests {
         let saw = |number, ticks: &[u32]| {
             let mut total = played(1, soon());
             let mut seen = Ticks::default();
-            ticks.iter().for_each(|tick| seen.note(Tick(*tick)));
+            ticks.iter().for_each(|tick| seen.came(Tick(*tick)));
+            (ticks[0]..=15).for_each(|tick| seen.awaited(Tick(tick)));
             total.ticks.insert(9, seen);
             part(number, &total, &[])
         };

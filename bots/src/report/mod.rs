@@ -33,6 +33,9 @@ const SLOW_BOT_MS: f64 = 50.0;
 /// The mean of a shorter time is a matter of luck.
 const SLOW_BOT_AFTER: Duration = Duration::from_secs(2);
 
+/// The game's name in reports of `raw`.
+pub const RAW: &str = "raw";
+
 /// Everything that a run found. Serialized, this is the object of `--json`; rates are payload bytes, thousands of
 /// them a kB.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -46,6 +49,9 @@ pub struct Report {
     /// Which part of a swarm on several machines it is, and of how many; 0 of 1 is the whole.
     #[serde(default = "whole_swarm")]
     pub shard: (usize, usize),
+    /// Threads that the bots ran on; 0 when it is not known.
+    #[serde(default)]
+    pub threads: usize,
     /// When it began, in milliseconds since 1970.
     #[serde(default)]
     pub began_unix_ms: u64,
@@ -117,6 +123,12 @@ pub struct Report {
     pub rooms: Vec<RoomTicks>,
     /// Frames that single bots did not get.
     pub missed_frames: u64,
+    /// Bots that nothing came to any more in the end.
+    #[serde(default)]
+    pub silent_bots: usize,
+    /// For how long, of the one that it was longest for.
+    #[serde(default)]
+    pub silent_s: f64,
     /// Bots whose states were far older than the others', the worst first.
     pub slow_bots: Vec<SlowBot>,
     /// What the server said of itself, where it was asked.
@@ -229,6 +241,7 @@ impl Report {
             url: plan.url.clone(),
             seed: plan.seed,
             shard: (plan.shard.number, plan.shard.of),
+            threads: plan.threads,
             began_unix_ms: total.began_unix_ms,
             good: false,
             stopped_early: total.stopped,
@@ -261,6 +274,8 @@ impl Report {
             missed_ticks: total.ticks.values().map(Ticks::missing).sum(),
             rooms: total.ticks.iter().map(|(room, ticks)| RoomTicks::of(*room, ticks)).collect(),
             missed_frames: counters.ticks_missed,
+            silent_bots: total.bots.iter().filter(|(_, own)| !own.silent.is_zero()).count(),
+            silent_s: total.bots.iter().map(|(_, own)| own.silent.as_secs_f64()).fold(0.0, f64::max),
             slow_bots: slow_bots(&total.bots),
             server: None,
             thresholds: Vec::new(),
@@ -285,7 +300,8 @@ impl Report {
         self.thresholds = thresholds.iter().map(|threshold| threshold.judge(self)).collect();
         let holds = self.is_part() || self.thresholds.iter().all(|verdict| verdict.holds);
         let is_right = self.desyncs == 0 && self.wrong_spawns == 0;
-        self.good = self.joined > 0 && self.failed == 0 && is_right && holds;
+        let is_served = self.failed == 0 && self.silent_bots == 0 && self.left_hanging == 0;
+        self.good = self.joined > 0 && is_served && is_right && holds;
         self.findings = findings(self);
     }
 }
@@ -299,6 +315,21 @@ fn findings(report: &Report) -> Vec<String> {
         }
     };
     let Report { desyncs, hashes_checked, wrong_spawns, missed_ticks, missed_frames, slow_bots, .. } = report;
+    let Report { silent_bots, silent_s, left_hanging, .. } = report;
+    say(
+        *silent_bots > 0,
+        format!(
+            "Silent server: {} got no frame any more, for the last {silent_s:.1} s at most.",
+            table::many(*silent_bots as u64, "bot")
+        ),
+    );
+    say(
+        *left_hanging > 0,
+        format!(
+            "Left hanging: {} said goodbye, and the server did not close in time.",
+            table::many(*left_hanging as u64, "bot")
+        ),
+    );
     say(*desyncs > 0, format!("Wrong states: {desyncs} of {hashes_checked} hashes differed from the server's."));
     say(
         *wrong_spawns > 0,
@@ -372,7 +403,7 @@ fn whole_swarm() -> (usize, usize) {
 }
 
 /// What disturbed a run, as a sentence for people; none for a quiet one.
-fn noise_sentence(report: &Report) -> Option<String> {
+pub(crate) fn noise_sentence(report: &Report) -> Option<String> {
     let Report { noise, .. } = report;
     (!noise.is_empty()).then(|| {
         let noise = noise.join("; ");
@@ -416,7 +447,8 @@ pub(crate) mod tests {
             measure.lateness.record(lateness);
         }
         (0..bots).for_each(|_| measure.join.record(Duration::from_millis(12)));
-        let own = Own { frames: 300, ages: 300, age_sum_us: 600_000, measured: Duration::from_secs(10) };
+        let own =
+            Own { frames: 300, ages: 300, age_sum_us: 600_000, measured: Duration::from_secs(10), ..Own::default() };
         Total {
             joined: bots,
             wanted: 3,

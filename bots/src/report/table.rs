@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Report, noise_sentence};
+use super::{RAW, Report, noise_sentence};
 use crate::measure::Percentiles;
 use crate::threshold::Verdict;
 
@@ -16,9 +16,14 @@ impl Display for Table<'_> {
         writeln!(out)?;
         writeln!(out, "{:<18}{:>11}{:>11}{:>11}", "", "p50", "p99", "p99.9")?;
         times(out, "tick interval", report.tick_interval_ms.as_ref())?;
-        times(out, "input to ack", report.input_to_ack_ms.as_ref())?;
-        times(out, "age of state", report.age_ms.as_ref())?;
-        times(out, "join", report.join_ms.as_ref())?;
+        if report.game == RAW {
+            times(out, "round trip", report.input_to_ack_ms.as_ref())?;
+            times(out, "connecting", report.join_ms.as_ref())?;
+        } else {
+            times(out, "input to ack", report.input_to_ack_ms.as_ref())?;
+            times(out, "age of state", report.age_ms.as_ref())?;
+            times(out, "join", report.join_ms.as_ref())?;
+        }
         if report.resume_ms.is_some() {
             times(out, "return", report.resume_ms.as_ref())?;
         }
@@ -126,9 +131,6 @@ fn remarks(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         let ends = many(report.chaos_ends as u64, "connection");
         writeln!(out, "\n{ends} of the bots that misbehave ended by their doing; they count in no other figure.")?;
     }
-    if report.left_hanging > 0 {
-        writeln!(out, "\n{} left and the server did not close in time.", many(report.left_hanging as u64, "bot"))?;
-    }
     if let Some(noise) = noise_sentence(report) {
         writeln!(out, "\n{noise}")?;
     }
@@ -143,7 +145,7 @@ fn remarks(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     Ok(())
 }
 
-fn many(count: u64, noun: &str) -> String {
+pub(super) fn many(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{BOTS_MAX, Mistake, read};
-use crate::plan::{Phase, What};
+use crate::plan::{BACK_OFF_MAX, Phase, What};
 use crate::units;
 
 /// Each sort, and the keys that it needs.
-const SORTS: [(&str, &[&str]); 7] = [
+pub(super) const SORTS: [(&str, &[&str]); 7] = [
     ("ramp", &["bots", "over"]),
     ("hold", &["for"]),
     ("stampede", &["bots", "for"]),
@@ -45,6 +45,16 @@ impl RawPhase {
         self.has_just(sort, keys, place)?;
         let (bots, share) = (self.bots()?, self.share()?);
         let (over, time) = (self.over()?, self.time()?);
+        // or those who break last come back when nobody looks any more
+        let most = time.saturating_sub(BACK_OFF_MAX);
+        if let (Some(given), true) = (&self.over, sort == "storm" && over > most) {
+            let what = format!(
+                "over is too long for the phase: bots come back after {}, so give at most {}",
+                units::shown(BACK_OFF_MAX),
+                units::shown(most)
+            );
+            return Err(Mistake::at(given, what));
+        }
         let what = match sort {
             "ramp" => What::Ramp { bots, over },
             "hold" => What::Hold { time },

@@ -58,6 +58,23 @@ fn a_mistake_is_named_with_its_line() {
         ("seed = 7", "sed = 7", 4, "unknown field `sed`, expected one of"),
         ("seed = 7", "seed = \"x\"", 4, "invalid type: string"),
         ("seed = 7", "seed = ", 4, ""),
+        ("ws://127.0.0.1:7777/ws", "nope", 3, "nope"),
+        ("ws://127.0.0.1:7777/ws", "http://a/", 3, "only ws:// and wss:// are WebSockets"),
+        ("[[bots]]", "[[bot]]", 7, "did you mean `bots`?"),
+        ("depth = \"watch\"", "dept = \"watch\"", 14, "unknown field `dept`, expected one of `share`, `depth`"),
+        ("depth = \"watch\"", "dept = \"watch\"", 14, "did you mean `depth`?"),
+        ("latency", "latancy", 10, "did you mean `latency`?"),
+        ("for = \"30s\"", "for = 30", 23, "invalid type: integer `30`, expected text in quotes, with its unit where"),
+        ("bots = 200", "bots = \"many\"", 18, "expected a whole number, such as 200"),
+        ("share = 9", "share = \"9\"", 8, "expected a number, such as 0.5"),
+        ("measure = false", "measure = \"no\"", 30, "expected true or false"),
+        ("do = \"hold\"\n", "", 21, "do is missing: say what happens in this phase, one of ramp, hold, stampede"),
+        (
+            "over = \"1s\"",
+            "over = \"11s\"",
+            28,
+            "over is too long for the phase: bots come back after 500 ms, so give at most 9.5 s",
+        ),
         ("\"desyncs == 0\"", "\"desink == 0\"", 5, "there is no figure \"desink\""),
         ("share = 9", "share = 0", 8, "share is a number above 0"),
         ("\"pilot\"", "\"racer\"", 9, "there is no behaviour \"racer\": there are pilot, idle"),
@@ -82,4 +99,6 @@ fn a_scenario_in_which_nothing_happens_is_refused() {
     assert!(parse("seed = 1\n").expect_err("empty").1.contains("write at least one [[phases]]"));
     let ramp = "[[phases]]\ndo = \"ramp\"\nbots = 3\nover = \"1s\"\n";
     assert!(parse(ramp).expect_err("no figures").1.contains("nothing is measured"));
+    let (line, what) = parse("seed = 1\n[[phases]]\ndo = \"hold\"\nfor = \"1s\"\n").expect_err("nobody");
+    assert!(line == 2 && what.contains("nobody comes: begin with"), "{line}: {what}");
 }

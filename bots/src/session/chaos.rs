@@ -10,7 +10,9 @@ use super::{Failure, Session, Sight, Turn};
 use crate::ws::Opcode;
 use crate::ws::frame;
 
-/// Of a bot's ticks, so many have a misdeed.
+/// Who has little to say misbehaves as often as who plays.
+const OCCASION_INTERVAL: Duration = Duration::from_millis(50);
+/// Of these occasions, which are a player's ticks, so many have a misdeed.
 const MISDEED_CHANCE: f32 = 0.05;
 /// What is held back is said this many ticks later, at most.
 const HELD_TICKS_MAX: u32 = 30;
@@ -20,6 +22,8 @@ const NONSENSE_MAX_BYTES: u32 = 300;
 /// See the module.
 pub struct Chaotic {
     inner: Box<dyn Session>,
+    /// When the bot inside ticks next.
+    inner_due: Duration,
     dice: Rng,
     held: Vec<u8>,
     held_ticks: u32,
@@ -31,11 +35,16 @@ impl Chaotic {
     /// The bot inside, and where its misdeeds come from.
     #[must_use]
     pub fn new(inner: Box<dyn Session>, seed: u64) -> Self {
-        Self { inner, dice: Rng::new(seed ^ 0x63_6861_6f73), held: Vec::new(), held_ticks: 0, breaks: false }
+        let dice = Rng::new(seed ^ 0x63_6861_6f73);
+        Self { inner, inner_due: Duration::ZERO, dice, held: Vec::new(), held_ticks: 0, breaks: false }
     }
 
     /// Does something to what the bot said in this turn, which is whole frames from `from` on.
     fn misdeed(&mut self, turn: &mut Turn<'_>, from: usize) {
+        if turn.out.len() == from {
+            // it said nothing that could be spoilt
+            self.nonsense(turn);
+        }
         let said = turn.out.len() - from;
         match self.dice.below(5) {
             0 => turn.out.extend_from_within(from..),
@@ -54,13 +63,15 @@ impl Chaotic {
                     turn.out[at] ^= 1 << self.dice.below(8);
                 }
             }
-            _ => {
-                let length = self.dice.below(NONSENSE_MAX_BYTES);
-                let nonsense: Vec<u8> = (0..length).map(|_| self.dice.bits() as u8).collect();
-                let opcode = if self.dice.below(2) == 0 { Opcode::Binary } else { Opcode::Text };
-                frame::write(turn.out, opcode, &nonsense, self.dice.bits().to_ne_bytes());
-            }
+            _ => self.nonsense(turn),
         }
+    }
+
+    fn nonsense(&mut self, turn: &mut Turn<'_>) {
+        let length = self.dice.below(NONSENSE_MAX_BYTES);
+        let nonsense: Vec<u8> = (0..length).map(|_| self.dice.bits() as u8).collect();
+        let opcode = if self.dice.below(2) == 0 { Opcode::Binary } else { Opcode::Text };
+        frame::write(turn.out, opcode, &nonsense, self.dice.bits().to_ne_bytes());
     }
 }
 
@@ -82,7 +93,12 @@ impl Session for Chaotic {
 
     fn tick(&mut self, turn: &mut Turn<'_>, due: Duration) {
         let from = turn.out.len();
-        self.inner.tick(turn, due);
+        if due >= self.inner_due
+            && let Some(period) = self.inner.period()
+        {
+            self.inner.tick(turn, due);
+            self.inner_due = due + period;
+        }
         if self.held_ticks > 0 {
             self.held_ticks -= 1;
             if self.held_ticks == 0 {
@@ -95,7 +111,7 @@ impl Session for Chaotic {
     }
 
     fn period(&self) -> Option<Duration> {
-        self.inner.period()
+        Some(self.inner.period().map_or(OCCASION_INTERVAL, |period| period.min(OCCASION_INTERVAL)))
     }
 
     fn has_seat(&self) -> bool {
@@ -113,8 +129,13 @@ impl Session for Chaotic {
     /// What it held back was for the connection before.
     fn lost(&mut self, turn: &mut Turn<'_>, code: u16) -> bool {
         self.held.clear();
+        self.inner_due = Duration::ZERO;
         (self.held_ticks, self.breaks) = (0, false);
         self.inner.lost(turn, code)
+    }
+
+    fn close(&mut self, turn: &mut Turn<'_>) {
+        self.inner.close(turn);
     }
 
     /// What it sees may be wrong by its own doing.

@@ -1,19 +1,21 @@
 //! A bot that plays: a whole client, which decodes every frame, compares hashes and behaves.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use rustc_hash::FxHashSet;
 use tickwire_shared::client::{Client, ClientError, Event, Returning, State};
 use tickwire_shared::protocol::SUBPROTOCOL;
 use tickwire_shared::{EntityId, Game, JoinRequest};
 
 use super::{Ended, Failure, Session, Sight, Turn};
 use crate::behaviour::Behaviour;
+use crate::measure::LONGEST;
 use crate::room::Stay;
 use crate::ws::Opcode;
 
-/// Inputs whose acks are awaited; older ones have been given up.
-const AWAITED_MAX: usize = 256;
+/// A client that has heard nothing for so long holds its inputs back; they are due all the same.
+const HELD_BACK_AFTER: Duration = Duration::from_millis(300);
 /// What was told of is compared with what there is once in so many frames, and whenever a connection ends or begins.
 const COMPARED_FRAMES: u64 = 60;
 
@@ -24,9 +26,11 @@ pub struct Player<G: Game, B> {
     stay: Option<Stay>,
     /// When the inputs that are not acked were due, and when they were made.
     awaited: VecDeque<(Duration, Duration)>,
-    frames_seen: u64,
+    /// How long the last ack took.
+    took: Duration,
+    frames: u64,
     /// What there is, by the words of the client: it was told of each thing that came or went.
-    there: HashSet<EntityId>,
+    there: FxHashSet<EntityId>,
     wrong_spawns: u64,
     /// The next frame is the first of its connection.
     is_fresh: bool,
@@ -49,8 +53,9 @@ impl<G: Game, B: Behaviour<G>> Player<G, B> {
             behaviour,
             stay: None,
             awaited: VecDeque::new(),
-            frames_seen: 0,
-            there: HashSet::new(),
+            took: Duration::ZERO,
+            frames: 0,
+            there: FxHashSet::default(),
             wrong_spawns: 0,
             is_fresh: true,
             returns: false,
@@ -68,11 +73,11 @@ impl<G: Game, B: Behaviour<G>> Player<G, B> {
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::Joined { room, .. } => {
-                    self.stay = Some(turn.rooms.enter(room, self.client.tick_interval()));
+                    self.stay = Some(turn.rooms.enter(room, self.client.tick_interval(), turn.now));
                 }
                 Event::Resumed { .. } => {
                     if let State::Playing { room, .. } = *self.client.state() {
-                        self.stay = Some(turn.rooms.enter(room, self.client.tick_interval()));
+                        self.stay = Some(turn.rooms.enter(room, self.client.tick_interval(), turn.now));
                     }
                 }
                 Event::Spawned(id) => self.wrong_spawns += u64::from(!self.there.insert(id)),
@@ -87,17 +92,39 @@ impl<G: Game, B: Behaviour<G>> Player<G, B> {
 
     /// Whether what was told of is what there is.
     fn compare(&mut self) {
-        let is_there: HashSet<EntityId> = self.client.untyped().newest_all().map(|(id, ..)| id).collect();
-        self.wrong_spawns += is_there.symmetric_difference(&self.there).count() as u64;
-        self.there = is_there;
+        let is_there = || self.client.untyped().newest_all().map(|(id, ..)| id);
+        let (mut count, mut known) = (0, 0);
+        for id in is_there() {
+            count += 1;
+            known += usize::from(self.there.contains(&id));
+        }
+        let wrong = (count - known) + (self.there.len() - known);
+        if wrong > 0 {
+            self.wrong_spawns += wrong as u64;
+            self.there = is_there().collect();
+        }
     }
 
     /// An ack is of an input and of all before it; each is counted from when it was due.
     fn acked(&mut self, turn: &mut Turn<'_>, took: Duration) {
         let made = turn.now.saturating_sub(took);
         while let Some((due, _)) = self.awaited.pop_front_if(|(_, at)| *at <= made) {
+            self.took = turn.arrived.saturating_sub(due);
             if let Some(notes) = &mut turn.notes {
-                notes.measure.input_to_ack.record(turn.arrived.saturating_sub(due));
+                notes.measure.input_to_ack.record(self.took);
+            }
+        }
+    }
+
+    /// An input was due, and perhaps sent. None is forgotten before its wait is as long as can be told.
+    fn awaits(&mut self, turn: &mut Turn<'_>, due: Duration, is_sent: bool) {
+        let held_back = || self.stay.as_ref().is_some_and(|stay| stay.silence(turn.now) >= HELD_BACK_AFTER);
+        if is_sent || held_back() {
+            self.awaited.push_back((due, turn.now));
+        }
+        while let Some((due, _)) = self.awaited.pop_front_if(|(due, _)| *due + LONGEST <= turn.now) {
+            if let Some(notes) = &mut turn.notes {
+                notes.measure.input_to_ack.record(turn.now - due);
             }
         }
     }
@@ -123,15 +150,14 @@ impl<G: Game, B: Behaviour<G>> Session for Player<G, B> {
         if is_text {
             return Err(ended(ClientError::Unexpected("text message")));
         }
+        let before = self.client.tick();
         self.client.handle_message(turn.now, payload).map_err(ended)?;
         self.take_events(turn)?;
-        let frames = self.client.stats().frames;
-        if frames != self.frames_seen
-            && let (Some(stay), Some(tick)) = (&mut self.stay, self.client.tick())
-        {
-            self.frames_seen = frames;
+        // each frame that could be applied is of another tick
+        if let (Some(stay), Some(tick)) = (&mut self.stay, self.client.tick().filter(|tick| Some(*tick) != before)) {
+            self.frames += 1;
             stay.frame(turn, tick);
-            if std::mem::take(&mut self.is_fresh) || frames.is_multiple_of(COMPARED_FRAMES) {
+            if std::mem::take(&mut self.is_fresh) || self.frames.is_multiple_of(COMPARED_FRAMES) {
                 self.compare();
             }
         }
@@ -142,12 +168,8 @@ impl<G: Game, B: Behaviour<G>> Session for Player<G, B> {
 
     fn tick(&mut self, turn: &mut Turn<'_>, due: Duration) {
         let input = self.behaviour.drive(&self.client, turn.now);
-        if self.client.input(turn.now, &input) {
-            if self.awaited.len() >= AWAITED_MAX {
-                self.awaited.pop_front();
-            }
-            self.awaited.push_back((due, turn.now));
-        }
+        let is_sent = self.client.input(turn.now, &input);
+        self.awaits(turn, due, is_sent);
         self.flush(turn);
     }
 
@@ -171,6 +193,22 @@ impl<G: Game, B: Behaviour<G>> Session for Player<G, B> {
         self.awaited.clear();
         (self.is_fresh, self.returns) = (true, true);
         self.client.handle_disconnected(turn.now, code, "")
+    }
+
+    fn close(&mut self, turn: &mut Turn<'_>) {
+        if let Some(stay) = &mut self.stay {
+            stay.close(turn);
+        }
+        let Some(notes) = &mut turn.notes else { return };
+        // of an input that has waited for less than the last one did, nothing is known
+        let (now, took) = (turn.now, self.took);
+        self.awaited.retain(|(due, _)| {
+            let waited = now.saturating_sub(*due);
+            if waited >= took {
+                notes.measure.input_to_ack.record(waited);
+            }
+            waited < took
+        });
     }
 
     fn sight(&mut self) -> Sight {

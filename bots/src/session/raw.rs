@@ -2,42 +2,94 @@
 //! (push).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Failure, Session, Sight, Turn};
+use super::{Failure, Notes, Script, Session, Sight, Turn, is_silence};
 use crate::ws::Opcode;
 
-/// Messages whose echoes are awaited; a server that is further behind than that does not keep up at all.
-const AWAITED_MAX: usize = 4_096;
-
-/// What a connection sends.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Sends {
-    /// Time between messages.
-    pub every: Duration,
-    /// Their size.
-    pub bytes: usize,
-    /// As text.
-    pub text: bool,
-}
+/// Messages that are under way at a time: a server that is further behind does not keep up at all. Those that are due
+/// beyond that are sent as echoes come, and count from when they were due.
+const UNDER_WAY_MAX: u64 = 4_096;
+/// The same in bytes; one message may be longer.
+const UNDER_WAY_MAX_BYTES: usize = 512 * 1024;
+/// A server may drop some and echo the next ones.
+const LOST_IN_A_ROW: u64 = 64;
+/// A server that pushes may be irregular: as long as nobody says how often it does, so many of its mean intervals count
+/// as one.
+const IRREGULAR: u32 = 4;
 
 /// See the module.
 pub struct Raw {
-    sends: Option<Sends>,
+    script: Arc<Script>,
+    /// Time between the server's messages, if it is known.
+    every: Option<Duration>,
     subprotocol: Option<String>,
-    payload: Vec<u8>,
-    /// When those that did not come back were due.
-    awaited: VecDeque<Duration>,
-    open: bool,
+    /// Those that did not come back; the first of them are under way, the others wait until there is room.
+    awaited: Dues,
+    under_way: u64,
+    /// The number of the first of them.
+    echoed: u64,
+    /// Those that a later one overtook: they never come.
+    lost: Dues,
+    /// How long the last echo took.
+    took: Duration,
+    opened: Option<Duration>,
     last: Option<Duration>,
+    intervals: u32,
 }
 
 impl Raw {
-    /// A connection that sends, or only listens.
+    /// A connection that says this, or only listens to a server that pushes `every` so often, if that is known.
     #[must_use]
-    pub fn new(sends: Option<Sends>, subprotocol: Option<String>) -> Self {
-        let payload = vec![b'x'; sends.as_ref().map_or(0, |sends| sends.bytes)];
-        Self { sends, subprotocol, payload, awaited: VecDeque::new(), open: false, last: None }
+    pub fn new(script: Arc<Script>, every: Option<Duration>, subprotocol: Option<String>) -> Self {
+        Self {
+            every: script.again.as_ref().map(|(_, every)| *every).or(every),
+            script,
+            subprotocol,
+            awaited: Dues::default(),
+            under_way: 0,
+            echoed: 0,
+            lost: Dues::default(),
+            took: Duration::ZERO,
+            opened: None,
+            last: None,
+            intervals: 0,
+        }
+    }
+
+    /// Nothing came for so long, and perhaps came then: what was due meanwhile counts too.
+    fn waited(&self, notes: &mut Notes<'_>, time: Duration) {
+        let due_every = self.every.or_else(|| self.mean().filter(|mean| is_silence(time, *mean * IRREGULAR)));
+        match due_every {
+            Some(every) => notes.measure.tick_interval.record_missing(time, every),
+            None => notes.measure.tick_interval.record(time),
+        }
+    }
+
+    /// Of the intervals so far.
+    fn mean(&self) -> Option<Duration> {
+        let span = self.last?.saturating_sub(self.opened?);
+        (self.intervals > 0).then(|| span / self.intervals)
+    }
+
+    fn send(&mut self, turn: &mut Turn<'_>) {
+        let Some((message, _)) = &self.script.again else { return };
+        let fit = (UNDER_WAY_MAX_BYTES / message.bytes().max(1)).max(1) as u64;
+        while self.under_way < self.awaited.count.min(UNDER_WAY_MAX).min(fit) {
+            turn.send(self.opcode(), &message.numbered(self.echoed + self.under_way));
+            self.under_way += 1;
+        }
+    }
+
+    fn opcode(&self) -> Opcode {
+        if self.script.text { Opcode::Text } else { Opcode::Binary }
+    }
+
+    /// How many of those that are under way come before the one that this echoes; none if it is no echo.
+    fn overtaken(&self, payload: &[u8]) -> Option<u64> {
+        let (message, _) = self.script.again.as_ref()?;
+        (0..self.under_way.min(LOST_IN_A_ROW)).find(|before| *message.numbered(self.echoed + before) == *payload)
     }
 }
 
@@ -46,35 +98,52 @@ impl Session for Raw {
         self.subprotocol.as_deref()
     }
 
-    fn open(&mut self, _turn: &mut Turn<'_>) {
-        self.open = true;
+    fn open(&mut self, turn: &mut Turn<'_>) {
+        self.opened = Some(turn.now);
+        self.script.first.iter().for_each(|message| turn.send(self.opcode(), message));
     }
 
-    fn message(&mut self, turn: &mut Turn<'_>, _payload: &[u8], _is_text: bool) -> Result<(), Failure> {
+    fn message(&mut self, turn: &mut Turn<'_>, payload: &[u8], _is_text: bool) -> Result<(), Failure> {
         let now = turn.arrived;
-        let (before, due) = (self.last.replace(now), self.awaited.pop_front());
-        let Some(notes) = &mut turn.notes else { return Ok(()) };
-        notes.own.frames += 1;
-        notes.measure.counters.frames += 1;
-        if let Some(before) = before {
-            notes.measure.tick_interval.record(now.saturating_sub(before));
+        let mut due = None;
+        if let Some((_, every)) = self.script.again {
+            // an answer to something else is no round trip
+            let Some(overtaken) = self.overtaken(payload) else { return Ok(()) };
+            for _ in 0..overtaken {
+                self.awaited.pop().into_iter().for_each(|due| self.lost.push(due, every));
+            }
+            due = self.awaited.pop();
+            self.under_way -= overtaken + 1;
+            self.echoed += overtaken + 1;
         }
         if let Some(due) = due {
-            notes.measure.input_to_ack.record(now.saturating_sub(due));
+            self.took = now.saturating_sub(due);
         }
+        if let Some(notes) = &mut turn.notes {
+            notes.own.frames += 1;
+            notes.measure.counters.frames += 1;
+            if let Some(before) = self.last {
+                self.waited(notes, now.saturating_sub(before));
+            }
+            if due.is_some() {
+                notes.measure.input_to_ack.record(self.took);
+            }
+        }
+        self.intervals += 1;
+        self.last = Some(now);
+        self.send(turn);
         Ok(())
     }
 
     fn tick(&mut self, turn: &mut Turn<'_>, due: Duration) {
-        let Some(sends) = &self.sends else { return };
-        if self.awaited.len() < AWAITED_MAX {
-            self.awaited.push_back(due);
-            turn.send(if sends.text { Opcode::Text } else { Opcode::Binary }, &self.payload);
+        if let Some((_, every)) = self.script.again {
+            self.awaited.push(due, every);
+            self.send(turn);
         }
     }
 
     fn period(&self) -> Option<Duration> {
-        self.sends.as_ref().map(|sends| sends.every)
+        self.script.again.as_ref().map(|(_, every)| *every)
     }
 
     fn makes_up(&self) -> bool {
@@ -82,14 +151,103 @@ impl Session for Raw {
     }
 
     fn has_seat(&self) -> bool {
-        self.open
+        self.opened.is_some()
     }
 
     fn leave(&mut self, _turn: &mut Turn<'_>) -> bool {
         false
     }
 
+    fn close(&mut self, turn: &mut Turn<'_>) {
+        let now = turn.now;
+        let Some(notes) = &mut turn.notes else { return };
+        // of an echo that has been awaited for less than the last one took, nothing is known
+        for Run { first, every, count } in &self.awaited.runs {
+            let longest = now.saturating_sub(*first);
+            if longest >= self.took {
+                let late = (longest - self.took).as_nanos().checked_div(every.as_nanos()).unwrap_or_default();
+                notes.measure.input_to_ack.record_falling(longest, *every, (late as u64 + 1).min(*count));
+            }
+        }
+        for Run { first, every, count } in self.lost.runs.drain(..) {
+            notes.measure.input_to_ack.record_falling(now.saturating_sub(first), every, count);
+        }
+        let Some(heard) = self.last.or(self.opened) else { return };
+        let time = now.saturating_sub(heard.max(notes.since));
+        let is_silent = match (self.every, self.mean()) {
+            (Some(every), _) => is_silence(time, every),
+            (None, Some(mean)) => is_silence(time, mean * IRREGULAR),
+            (None, None) => false,
+        };
+        notes.own.silent = if is_silent { time } else { Duration::ZERO };
+        if is_silent || self.last.is_some() && self.every.is_some_and(|every| time >= every) {
+            self.waited(notes, time);
+        }
+    }
+
     fn sight(&mut self) -> Sight {
         Sight::default()
+    }
+}
+
+/// Moments at which messages were due, in order: mostly evenly apart, so that a silent server costs no memory.
+#[derive(Debug, Default)]
+struct Dues {
+    runs: VecDeque<Run>,
+    count: u64,
+}
+
+#[derive(Debug)]
+struct Run {
+    first: Duration,
+    every: Duration,
+    count: u64,
+}
+
+impl Dues {
+    fn push(&mut self, due: Duration, every: Duration) {
+        self.count += 1;
+        if let Some(run) = self.runs.back_mut()
+            && run.next() == due
+        {
+            run.count += 1;
+            return;
+        }
+        self.runs.push_back(Run { first: due, every, count: 1 });
+    }
+
+    fn pop(&mut self) -> Option<Duration> {
+        let run = self.runs.front_mut()?;
+        let due = run.first;
+        run.first += run.every;
+        run.count -= 1;
+        self.count -= 1;
+        if run.count == 0 {
+            self.runs.pop_front();
+        }
+        Some(due)
+    }
+}
+
+impl Run {
+    /// Right behind it.
+    fn next(&self) -> Duration {
+        let nanos = self.every.as_nanos() * u128::from(self.count);
+        self.first + Duration::from_nanos(nanos as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dues_come_back_as_they_were_put_in() {
+        let (mut dues, every) = (Dues::default(), Duration::from_millis(50));
+        let moments = [0, 50, 100, 150, 230, 280, 500].map(Duration::from_millis);
+        moments.iter().for_each(|due| dues.push(*due, every));
+        assert_eq!((dues.count, dues.runs.len()), (7, 3));
+        assert_eq!(moments.map(|_| dues.pop()), moments.map(Some));
+        assert_eq!((dues.pop(), dues.count), (None, 0));
     }
 }

@@ -67,7 +67,7 @@ impl Watcher {
 
     fn seated(&mut self, turn: &mut Turn<'_>, room: u64, rate_hz: u16, token: Option<ResumeToken>) {
         self.token = token;
-        self.stay = Some(turn.rooms.enter(room, TickRate::hz(rate_hz).interval()));
+        self.stay = Some(turn.rooms.enter(room, TickRate::hz(rate_hz).interval(), turn.now));
         // what is said next tells the server that the token has arrived
         Self::ping(turn);
     }
@@ -147,6 +147,12 @@ impl Session for Watcher {
         (self.stay, self.tick) = (None, None);
         self.returns += 1;
         self.token.is_some() && CloseReason::may_retry(code)
+    }
+
+    fn close(&mut self, turn: &mut Turn<'_>) {
+        if let Some(stay) = &mut self.stay {
+            stay.close(turn);
+        }
     }
 
     fn sight(&mut self) -> Sight {

@@ -1,5 +1,7 @@
 //! One bot on its thread: connect, handshake, seat, play, farewell, whatever it says meanwhile.
 
+mod books;
+
 use std::io;
 use std::mem;
 use std::sync::atomic::Ordering;
@@ -23,8 +25,6 @@ use crate::ws::{Inbox, Message, Opcode, frame};
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A bot that has misbehaved until its end comes back after this.
 const CHAOS_BACK_OFF: Duration = Duration::from_millis(300);
-/// A bot that did not read has caught up after this.
-const CATCH_UP: Duration = Duration::from_secs(1);
 /// Ticks that are made up for at once.
 const MADE_UP_MAX: u32 = 1_000;
 /// Reads of one bot before others have their turn.
@@ -59,6 +59,10 @@ enum Stage {
 pub(super) struct Bot {
     index: usize,
     session: Box<dyn Session>,
+    /// As the session says.
+    is_chaotic: bool,
+    /// Between its own ticks; as the session says once it has its seat.
+    period: Option<Duration>,
     socket: Option<Socket>,
     stage: Stage,
     inbox: Inbox,
@@ -72,6 +76,10 @@ pub(super) struct Bot {
     /// The connection broke, and the session goes on over another one.
     goes_on: bool,
     paused: bool,
+    /// It leaves as soon as it has its seat.
+    leaves: bool,
+    /// The run is over.
+    ends: bool,
     /// What it sees before is not written down.
     counts_from: Duration,
     more: bool,
@@ -82,11 +90,10 @@ pub(super) struct Bot {
     tick_due: Option<Duration>,
     link_due: Option<Duration>,
     deadline: Option<Duration>,
-    /// What is to be called, and was not told yet.
-    wishes: Vec<(Duration, Cause)>,
     /// The last moment that it was told of.
     latest: Duration,
     own: Own,
+    /// From when on what it sees is written down, if it is.
     measured_since: Option<Duration>,
 }
 
@@ -95,7 +102,7 @@ impl Bot {
     pub(super) fn connect(
         index: usize,
         session: Box<dyn Session>,
-        ground: &Ground,
+        ground: &mut Ground,
         link: &Conditions,
         seed: u64,
         due: Duration,
@@ -108,9 +115,13 @@ impl Bot {
         let mut random = [0; 16];
         random.chunks_mut(4).for_each(|chunk| chunk.copy_from_slice(&dice.bits().to_ne_bytes()));
         let deadline = ground.now + JOIN_TIMEOUT;
+        ground.wishes.push((deadline, Cause::Deadline));
+        let is_chaotic = session.is_chaotic();
         Ok(Self {
             index,
             session,
+            is_chaotic,
+            period: None,
             socket: Some(socket),
             stage: Stage::Connecting,
             inbox: Inbox::default(),
@@ -120,6 +131,8 @@ impl Bot {
             way,
             was_seated: false,
             goes_on: false,
+            leaves: false,
+            ends: false,
             paused: false,
             counts_from: Duration::ZERO,
             more: false,
@@ -128,7 +141,6 @@ impl Bot {
             tick_due: None,
             link_due: None,
             deadline: Some(deadline),
-            wishes: vec![(deadline, Cause::Deadline)],
             latest: ground.now,
             own: Own::default(),
             measured_since: None,
@@ -141,9 +153,8 @@ impl Bot {
     }
 
     /// Its figures so far, when the connection is not its first.
-    pub(super) fn inherit(&mut self, own: Own, now: Duration, measuring: bool) {
+    pub(super) fn inherit(&mut self, own: Own) {
         self.own = own;
-        self.measured_since = (measuring && !self.session.is_chaotic()).then_some(now);
     }
 
     pub(super) fn index(&self) -> usize {
@@ -184,30 +195,9 @@ impl Bot {
         first.map_or(Duration::ZERO, |first| now.saturating_sub(first))
     }
 
-    /// Stops reading, or goes on. Until it has read what waited for it, its times are its own doing.
-    pub(super) fn pause(&mut self, now: Duration, paused: bool) {
-        self.paused = paused;
-        self.more = !paused;
-        self.counts_from = if paused { Duration::MAX } else { now + CATCH_UP };
-    }
-
     /// There was more to read than it may at once.
     pub(super) fn has_more(&mut self) -> bool {
         mem::take(&mut self.more)
-    }
-
-    pub(super) fn wishes(&mut self) -> impl Iterator<Item = (Duration, Cause)> + '_ {
-        self.wishes.drain(..)
-    }
-
-    /// What is measured from now on counts, or no more.
-    pub(super) fn measure(&mut self, now: Duration, on: bool) {
-        if on {
-            let counts = self.stage != Stage::Over && !self.session.is_chaotic();
-            self.measured_since = counts.then_some(now);
-        } else if let Some(since) = self.measured_since.take() {
-            self.own.measured += now.saturating_sub(since);
-        }
     }
 
     /// Something may be possible now: goes as far as it can.
@@ -234,18 +224,16 @@ impl Bot {
         }
     }
 
-    /// Says goodbye, or ends what has not begun.
+    /// Says goodbye; who is on its way does once it has its seat, which is due all the same.
     pub(super) fn leave(&mut self, ground: &mut Ground) {
         match self.stage {
             Stage::Playing => {
+                self.end_books(ground);
                 ground.tally.playing.fetch_sub(1, Ordering::Relaxed);
                 self.stage = Stage::Leaving;
                 self.paused = false;
                 self.tick_due = None;
-                self.measure(ground.now, false);
-                let deadline = ground.now + LEAVE_TIMEOUT;
-                self.deadline = Some(deadline);
-                self.wishes.push((deadline, Cause::Deadline));
+                self.wait_until(ground, ground.now + LEAVE_TIMEOUT);
                 let says = self.speak(ground, |session, turn| session.leave(turn));
                 if !says {
                     self.say_close(ground, 1000, "");
@@ -253,12 +241,23 @@ impl Bot {
                 self.go(ground);
             }
             Stage::Leaving | Stage::Over => {}
-            _ => self.over(ground),
+            _ => self.leaves = true,
+        }
+    }
+
+    /// The run is over: all leave, and who is still on its way gets as long as a goodbye may take.
+    pub(super) fn end(&mut self, ground: &mut Ground) {
+        self.leave(ground);
+        if self.leaves && !self.is_over() {
+            self.ends = true;
+            let soon = ground.now + LEAVE_TIMEOUT;
+            self.wait_until(ground, self.deadline.map_or(Duration::MAX, |deadline| deadline.min(soon)));
         }
     }
 
     /// Breaks the connection without a word; the session takes it for one that ended with `code`.
     pub(super) fn break_off(&mut self, ground: &mut Ground, code: u16) {
+        self.end_books(ground);
         if self.was_seated || self.way == Way::Returns {
             self.goes_on = self.speak(ground, |session, turn| session.lost(turn, code));
         }
@@ -329,7 +328,7 @@ impl Bot {
             && self.link_due.is_none_or(|asked| due < asked)
         {
             self.link_due = Some(due);
-            self.wishes.push((due, Cause::Link));
+            ground.wishes.push((due, Cause::Link));
         }
     }
 
@@ -406,7 +405,9 @@ impl Bot {
         if self.stage == Stage::Leaving {
             return;
         }
-        if ground.measuring && self.stage == Stage::Playing && !self.session.is_chaotic() {
+        // a silence that ended was none
+        self.own.silent = Duration::ZERO;
+        if self.counted_since(ground.now).is_some() {
             ground.measure.counters.bytes_down += payload.len() as u64;
         }
         let now = ground.now;
@@ -428,19 +429,20 @@ impl Bot {
         self.stage = Stage::Playing;
         self.was_seated = true;
         self.deadline = None;
-        let took = ground.now.saturating_sub(self.due);
-        if !self.session.is_chaotic() {
-            let times = if self.way == Way::Joins { &mut ground.measure.join } else { &mut ground.measure.resume };
-            times.record(took);
-        }
+        self.record_wait(ground);
         ground.reckoning.resumed += usize::from(self.way == Way::Returns);
         // who comes back from its own misdeeds has been counted
-        if !self.session.is_chaotic() || self.way == Way::Joins {
+        if !self.is_chaotic || self.way == Way::Joins {
             ground.tally.seated.fetch_add(1, Ordering::Relaxed);
         }
         ground.tally.playing.fetch_add(1, Ordering::Relaxed);
-        if let Some(period) = self.session.period() {
-            self.tick_at(first_tick(ground.now, period, self.index));
+        self.period = self.session.period();
+        if let Some(period) = self.period {
+            self.tick_at(ground, first_tick(ground.now, period, self.index));
+        }
+        self.open_books(ground);
+        if self.leaves {
+            self.wait_until(ground, ground.now);
         }
     }
 
@@ -448,34 +450,44 @@ impl Bot {
         if self.stage != Stage::Playing {
             return;
         }
-        let Some(period) = self.session.period() else { return };
+        let Some(period) = self.period else { return };
         if ground.measuring {
             ground.measure.lateness.record_missing(ground.now.saturating_sub(due), period);
         }
         self.speak(ground, |session, turn| session.tick(turn, due));
         let late = ground.now.saturating_sub(due).as_nanos() / period.as_nanos().max(1);
         let late = u32::try_from(late).unwrap_or(u32::MAX);
-        if self.session.makes_up() {
+        if late > 0 && self.session.makes_up() {
             for missed in 1..=late.min(MADE_UP_MAX) {
                 self.speak(ground, |session, turn| session.tick(turn, due + period * missed));
             }
         }
-        self.tick_at(due + period * late.saturating_add(1));
+        self.tick_at(ground, due + period * late.saturating_add(1));
         self.flush(ground);
     }
 
-    fn tick_at(&mut self, due: Duration) {
+    fn tick_at(&mut self, ground: &mut Ground, due: Duration) {
         self.tick_due = Some(due);
-        self.wishes.push((due, Cause::Tick));
+        ground.wishes.push((due, Cause::Tick));
+    }
+
+    fn wait_until(&mut self, ground: &mut Ground, deadline: Duration) {
+        self.deadline = Some(deadline);
+        ground.wishes.push((deadline, Cause::Deadline));
     }
 
     fn waited_enough(&mut self, ground: &mut Ground) {
         match self.stage {
             Stage::Leaving => {
-                ground.reckoning.left_hanging += 1;
+                // whose own words were spoilt may not have said goodbye
+                ground.reckoning.left_hanging += usize::from(!self.is_chaotic);
                 self.over(ground);
             }
-            Stage::Connecting | Stage::Upgrading | Stage::Joining => self.fail(ground, Failure::Silent),
+            Stage::Connecting | Stage::Upgrading | Stage::Joining => {
+                let waited_s = self.record_wait(ground).as_secs();
+                self.fail(ground, if self.ends { Failure::NotSeated { waited_s } } else { Failure::Silent });
+            }
+            Stage::Playing if self.leaves => self.leave(ground),
             Stage::Playing | Stage::Over => {}
         }
     }
@@ -524,7 +536,7 @@ impl Bot {
     }
 
     fn fail(&mut self, ground: &mut Ground, failure: Failure) {
-        if self.session.is_chaotic() && (self.was_seated || self.way != Way::Joins) {
+        if self.is_chaotic && (self.was_seated || self.way != Way::Joins) {
             ground.reckoning.chaos_ends += 1;
             ground.returns.push((ground.now + CHAOS_BACK_OFF, self.index));
             return self.break_off(ground, failure.code());
@@ -551,7 +563,7 @@ impl Bot {
     }
 
     fn over(&mut self, ground: &mut Ground) {
-        self.measure(ground.now, false);
+        self.end_books(ground);
         self.stage = Stage::Over;
         self.socket = None;
         (self.tick_due, self.link_due, self.deadline) = (None, None, None);
@@ -567,9 +579,8 @@ impl Bot {
     /// Lets the session do something; what it says goes to the socket.
     fn speak<T>(&mut self, ground: &mut Ground, something: impl FnOnce(&mut dyn Session, &mut Turn<'_>) -> T) -> T {
         self.latest = self.latest.max(ground.now);
-        let counts = ground.now >= self.counts_from && !self.session.is_chaotic();
-        let measuring = ground.measuring && self.stage == Stage::Playing && counts;
-        let notes = measuring.then_some(Notes { measure: &mut ground.measure, own: &mut self.own });
+        let since = self.counted_since(ground.now);
+        let notes = since.map(|since| Notes { measure: &mut ground.measure, own: &mut self.own, since });
         let (now, rooms, out, rng) = (ground.now, &mut ground.rooms, &mut ground.out, &mut ground.rng);
         let arrived = ground.arrived.unwrap_or(now);
         let result = something(&mut *self.session, &mut Turn { now, arrived, notes, rooms, out, rng });

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tickwire_shared::Rng;
 
+use super::timers::Cause;
 use super::{News, Reckoning, Tally};
 use crate::measure::Measure;
 use crate::room::Rooms;
@@ -29,6 +30,8 @@ pub(super) struct Ground {
     pub(super) tally: Arc<Tally>,
     pub(super) news: Sender<News>,
     pub(super) reckoning: Reckoning,
+    /// When a bot wants to be called, and why: the worker takes this over after each thing that one does.
+    pub(super) wishes: Vec<(Duration, Cause)>,
     /// Bots that broke their own connections, and when they come back.
     pub(super) returns: Vec<(Duration, usize)>,
 }

@@ -1,7 +1,6 @@
 //! When a thread's bots want to be called.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Successive multiples of this part of a tick lie far from each other, however many there are (the golden ratio).
@@ -10,6 +9,8 @@ const SPREAD: f64 = 0.618_033_988_749_895;
 const TICK_SLOT: Duration = Duration::from_millis(1);
 /// Of a long period.
 const SLOTS_MAX: u128 = 100_000;
+/// Moments whose memory is kept.
+const SPARE_MAX: usize = 256;
 
 /// Why a bot is called.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -22,24 +23,40 @@ pub(super) enum Cause {
     Deadline,
 }
 
-/// Calls in the order of their times. A bot that changed its mind lets the call come and knows that it is stale.
+/// Calls in the order of their times. A bot that changed its mind lets the call come and knows that it is stale. Bots
+/// share their ticks' moments ([`first_tick`]), so there are few of those, however many bots.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(Duration, usize, Cause)>>,
+    moments: BTreeMap<Duration, VecDeque<Call>>,
+    /// Of the moment that is being served, and what is left of it.
+    serving: (Duration, VecDeque<Call>),
+    /// Memory of moments that are over.
+    spare: Vec<VecDeque<Call>>,
 }
+
+type Call = (usize, Cause);
 
 impl Timers {
     pub(super) fn add(&mut self, due: Duration, bot: usize, cause: Cause) {
-        self.heap.push(Reverse((due, bot, cause)));
+        let calls = self.moments.entry(due).or_insert_with(|| self.spare.pop().unwrap_or_default());
+        calls.push_back((bot, cause));
     }
 
     pub(super) fn next_due(&self) -> Option<Duration> {
-        self.heap.peek().map(|Reverse((due, ..))| *due)
+        let (serving, left) = &self.serving;
+        if left.is_empty() { self.moments.first_key_value().map(|(due, _)| *due) } else { Some(*serving) }
     }
 
     pub(super) fn pop_due(&mut self, now: Duration) -> Option<(Duration, usize, Cause)> {
-        self.next_due().filter(|due| *due <= now)?;
-        self.heap.pop().map(|Reverse(call)| call)
+        if self.serving.1.is_empty() {
+            let next = self.moments.first_entry().filter(|next| *next.key() <= now)?;
+            let over = std::mem::replace(&mut self.serving, next.remove_entry());
+            if self.spare.len() < SPARE_MAX {
+                self.spare.push(over.1);
+            }
+        }
+        let (due, calls) = &mut self.serving;
+        calls.pop_front().map(|(bot, cause)| (*due, bot, cause))
     }
 }
 
@@ -56,7 +73,35 @@ pub(super) fn first_tick(now: Duration, period: Duration, index: usize) -> Durat
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn each_call_comes_once_and_not_before_its_time(
+            steps in prop::collection::vec((prop::collection::vec(0u64..200, 0..8), 0u64..30), 1..60),
+        ) {
+            let (mut timers, mut now, mut waiting, mut added) = (Timers::default(), Duration::ZERO, BTreeMap::new(), 0);
+            for (waits, passes) in steps {
+                for wait in waits {
+                    let due = now + Duration::from_millis(wait);
+                    timers.add(due, added, Cause::Tick);
+                    waiting.insert(added, due);
+                    added += 1;
+                }
+                prop_assert_eq!(timers.next_due(), waiting.values().min().copied());
+                now += Duration::from_millis(passes);
+                let mut latest = Duration::ZERO;
+                while let Some((due, bot, Cause::Tick)) = timers.pop_due(now) {
+                    prop_assert!(due >= latest && due <= now);
+                    prop_assert_eq!(waiting.remove(&bot), Some(due));
+                    latest = due;
+                }
+                prop_assert!(waiting.values().all(|due| *due > now), "one was left behind");
+            }
+        }
+    }
 
     #[test]
     fn ticks_are_spread_over_the_period_and_share_their_moments() {

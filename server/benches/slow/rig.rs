@@ -19,6 +19,7 @@ const LOOK: Duration = Duration::from_millis(5);
 const WHOLE: usize = 50;
 /// After a change of phase so much is not counted.
 const SETTLE: Duration = Duration::from_secs(2);
+const SECOND: Duration = Duration::from_secs(1);
 /// What the stalled one has shown by then after it reads again is looked at.
 const WATCH: Duration = Duration::from_millis(1500);
 
@@ -37,11 +38,22 @@ pub struct Plan {
 /// What was seen in the phases of one kind.
 #[derive(Default, Debug)]
 pub struct Seen {
-    /// Times from frame to frame of all those who always read, in ms.
-    pub intervals_ms: Vec<f32>,
+    /// Times from frame to frame of all those who always read, in ms, by the second in which they ended.
+    pub intervals_ms: Vec<Vec<f32>>,
+    second: Option<Instant>,
     /// CPU time of this process, and the time in which it was used.
     pub cpu: Duration,
     pub time: Duration,
+}
+
+impl Seen {
+    fn note(&mut self, now: Instant, interval: Duration) {
+        if self.second.is_none_or(|began| now >= began + SECOND) {
+            self.second = Some(now);
+            self.intervals_ms.push(Vec::new());
+        }
+        self.intervals_ms.last_mut().expect("there is one since").push(ms(interval) as f32);
+    }
 }
 
 /// What was seen of those who are slow.
@@ -223,7 +235,7 @@ impl Rig {
             if let (Some(seen), Some(before)) = (seen.as_deref_mut(), before)
                 && at > self.plan.slow
             {
-                seen.intervals_ms.push(ms(now - before) as f32);
+                seen.note(now, now - before);
             }
         }
         Ok(())

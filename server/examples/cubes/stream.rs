@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tickwire_server::sync::{Channel, ComposeTick, Encoder, FrameSink, Grid, Store, View};
 use tickwire_shared::delta::{
-    DeltaScratch, Earlier, Held, Layout, Past, RowBuffer, Training, decode_delta, decode_keyframe,
+    DeltaScratch, Earlier, Held, Layout, Past, RowBuffer, Rows, States, Training, decode_delta, decode_keyframe,
 };
 use tickwire_shared::protocol::frame::{self, Contents, Frame, FrameHead};
 use tickwire_shared::publish::{Published, PutEntity};
@@ -176,7 +176,8 @@ impl Sender {
         Ok((message, encoding))
     }
 
-    /// The same frame for a client whose last word is older. A room has no such clients yet.
+    /// The same frame for a client whose last word is older, which says what it builds on. A room has no such clients
+    /// yet: neither a view nor a replica takes part.
     fn name_base(&mut self, tick: Tick, back: u32) -> Result<(Vec<u8>, Duration)> {
         let start = Instant::now();
         let base = tick.offset(-(back as i32));
@@ -188,6 +189,9 @@ impl Sender {
             (FrameHead { tick, ..FrameHead::default() }, Contents { parts: 1, ..Contents::default() });
         let last = Some(tick.offset(-1)).filter(|last| last.0 > 0);
         frame::write_head(&head, last, &[], contents, &mut message);
+        if !keyframe {
+            frame::write_late(u8::try_from(back)?, &mut message);
+        }
         frame::write_part_head(0, keyframe, None, &mut message);
         message.extend_from_slice(bits);
         Ok((message, encoding))
@@ -200,17 +204,17 @@ struct Receiver {
     frame: Frame,
     replica: Replica,
     scratch: DeltaScratch,
-    /// What was decoded, the newest first.
+    /// What was decoded, as the replica keeps it, where each frame builds on the one before.
+    states: States,
+    /// What was decoded, the newest first, where it builds on an older one.
     past: VecDeque<RowBuffer>,
-    /// What the last frame changed.
-    moved: Vec<u32>,
 }
 
 impl Receiver {
     fn new(layout: Layout) -> Self {
         let replica = Replica::new(layout.clone());
         let (frame, scratch) = (Frame::default(), DeltaScratch::default());
-        Self { layout, frame, replica, scratch, past: VecDeque::new(), moved: Vec::new() }
+        Self { layout, frame, replica, scratch, states: States::default(), past: VecDeque::new() }
     }
 
     /// Takes a frame; how many of its bytes are a hash, how long its part took to decode, and how long all that a client
@@ -220,36 +224,7 @@ impl Receiver {
         self.frame.parse(message)?;
         let mut applying = start.elapsed();
         let hash_bytes = self.frame.head.hash.map_or(0, |hash| size_of_val(&hash));
-        let mut decoding = Duration::ZERO;
-        if let Some(part) = self.frame.parts.first() {
-            // what no later delta leans on is filled again, as in the replica
-            let enough = back as usize + 2;
-            let mut now = if self.past.len() > enough { self.past.pop_back() } else { None }.unwrap_or_default();
-            let bits = &message[part.bits.clone()];
-            let start = Instant::now();
-            if part.keyframe {
-                decode_keyframe(&self.layout, bits, &mut now)?;
-            } else {
-                let known = |age: u32| self.past.get((back + age) as usize - 1).map(RowBuffer::rows);
-                let base = known(0).context("a delta came before its base")?;
-                let earlier = known(1).zip(known(2)).map(|(before, older)| Earlier {
-                    rows: [before, older],
-                    spacing: 1,
-                    ahead: back as u8,
-                    // the last delta tells it only when it was of that very step
-                    moved: (back == 1).then_some(&*self.moved),
-                });
-                decode_delta(&self.layout, &Past { base, earlier }, bits, &mut self.scratch, &mut now)?;
-            }
-            decoding = start.elapsed();
-            self.moved.clear();
-            self.moved.extend_from_slice(self.scratch.changed());
-            self.past.push_front(now);
-        } else {
-            self.moved.clear();
-            let unchanged = self.past.front().context("the first frame has no state")?.clone();
-            self.past.push_front(unchanged);
-        }
+        let decoding = if back == 1 { self.decode(message)? } else { self.decode_old(message, back)? };
         if back == 1 {
             let start = Instant::now();
             self.replica.apply(&self.frame, message)?;
@@ -262,9 +237,52 @@ impl Receiver {
         Ok((hash_bytes, decoding, if back == 1 { applying } else { Duration::ZERO }))
     }
 
+    /// Decodes the only part of a frame that builds on the frame before.
+    fn decode(&mut self, message: &[u8]) -> Result<Duration> {
+        let tick = self.frame.head.tick;
+        let start = Instant::now();
+        match self.frame.parts.first() {
+            None => self.states.stay(tick),
+            Some(part) if part.keyframe => self.states.keyframe(&self.layout, &message[part.bits.clone()], tick)?,
+            Some(part) => {
+                self.states.decode(&self.layout, tick, &message[part.bits.clone()], &mut self.scratch)?;
+                self.states.accept(tick);
+            }
+        }
+        Ok(start.elapsed())
+    }
+
+    /// The same for one that builds on the frame of so many sends before.
+    fn decode_old(&mut self, message: &[u8], back: u32) -> Result<Duration> {
+        let part = self.frame.parts.first().context("a frame without a part")?;
+        // what no later delta leans on is filled again
+        let enough = back as usize + 2;
+        let mut now = if self.past.len() > enough { self.past.pop_back() } else { None }.unwrap_or_default();
+        let bits = &message[part.bits.clone()];
+        ensure!(part.keyframe || u32::from(part.late) == back, "the frame names another base");
+        let start = Instant::now();
+        if part.keyframe {
+            decode_keyframe(&self.layout, bits, &mut now)?;
+        } else {
+            let known = |age: u32| self.past.get((back + age) as usize - 1).map(RowBuffer::rows);
+            let base = known(0).context("a delta came before its base")?;
+            let earlier = known(1).zip(known(2)).map(|(before, older)| Earlier {
+                rows: [before, older],
+                spacing: 1,
+                ahead: back as u8,
+                // the last delta tells it only when it was of that very step
+                moved: None,
+            });
+            decode_delta(&self.layout, &Past { base, earlier }, bits, &mut self.scratch, &mut now)?;
+        }
+        let decoding = start.elapsed();
+        self.past.push_front(now);
+        Ok(decoding)
+    }
+
     /// Compares every integer of what is held: by the replica, and as it was decoded.
     fn compare(&self, lanes: &[u32]) -> Result<()> {
-        let rows = self.past.front().context("nothing was decoded")?.rows();
+        let rows: Rows<'_> = self.past.front().map_or(self.states.newest(), RowBuffer::rows);
         ensure!(rows.entities.len() == CUBES, "{} cubes are there", rows.entities.len());
         let kind = self.layout.kind(0).context("the scene has a kind")?;
         for (entity, expected) in rows.entities.iter().zip(lanes.chunks_exact(Cube::LANES)) {

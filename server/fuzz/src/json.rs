@@ -17,7 +17,8 @@ use super::layouts;
 
 type Command = (String, Vec<Option<i64>>, f32);
 
-static GAME: LazyLock<GameText> =
+/// A game's texts, with commands and events of all sorts.
+pub static GAME: LazyLock<GameText> =
     LazyLock::new(|| GameText::new(&layouts::SCHEMA, Payloads::of_types::<Command, Command>()).expect("it is sound"));
 static INPUT: LazyLock<KindLayout> = LazyLock::new(|| KindLayout::new(&layouts::SCHEMA.input).expect("it is sound"));
 

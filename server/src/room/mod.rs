@@ -25,7 +25,7 @@ use tickwire_shared::{
 
 use crate::handover::{Batch, BatchFrame, LinkAddress, RoomId, StayId};
 use crate::net::Outcome;
-use crate::sync::{Capsule, ComposeTick, Encoder, Eye, FrameSink, Grid, Store, Terms, Traffic, View};
+use crate::sync::{Capsule, ComposeTick, Encoder, Eye, FrameSink, Grid, SentParts, Store, Terms, Traffic, View};
 pub use returns::Returned;
 use rewind::{Lags, Places, SentStates};
 use seats::{Occupant, Seats};
@@ -122,6 +122,8 @@ pub struct Room<G: Game> {
     traffic: Traffic,
     /// What is known of wrong states, if anybody wants that.
     capsules: Option<Vec<(String, Vec<u8>)>>,
+    /// And what of that was sent.
+    sent_parts: SentParts,
 }
 
 impl<G: Game> Room<G> {
@@ -194,6 +196,7 @@ impl<G: Game> Room<G> {
             tick_traffic: Traffic::default(),
             traffic: Traffic::default(),
             capsules: None,
+            sent_parts: SentParts::default(),
         })
     }
 
@@ -297,12 +300,13 @@ impl<G: Game> Room<G> {
         {
             occupant.resynced = Some(now);
             let (mut first, counts, kept) = (true, &mut self.counts, &mut self.capsules);
+            let state = (&self.store, &self.sent_parts);
             occupant.view.heal(&self.store, tick, hashes, |channel, told| {
                 counts.channels_healed += 1;
                 // one tells as much as many
                 if let Some(kept) = kept.as_mut().filter(|kept| std::mem::take(&mut first) && kept.len() < CAPSULES_MAX)
                 {
-                    let capsule = Capsule::new(&self.store, &Schema::of::<G>(), channel, tick, told);
+                    let capsule = Capsule::new(state, &Schema::of::<G>(), channel, (tick, told));
                     kept.push((
                         format!("room-{}-seat-{}-tick-{}.capsule", self.id.0, seat.0, tick.0),
                         capsule.encode(),
@@ -370,6 +374,9 @@ impl<G: Game> Room<G> {
                 batch.clear();
                 self.batches[reactor] = Some(batch);
             }
+        }
+        if self.capsules.is_some() {
+            self.sent_parts.keep(self.tick, &self.encoder);
         }
         self.encoder.traffic(&mut self.tick_traffic);
         self.traffic += &self.tick_traffic;
@@ -494,8 +501,7 @@ impl<G: Game> Room<G> {
                 self.counts.events_too_long += 1;
                 continue;
             }
-            let mut push =
-                |view: &mut View| self.counts.events_dropped += u64::from(view.push_event(Arc::clone(&bytes)));
+            let mut push = |view: &mut View| self.counts.events_dropped += view.push_event(Arc::clone(&bytes)) as u64;
             let mut push_where = |reached: &dyn Fn(&Eye) -> bool| {
                 let taken = self.seats.taken_mut().filter(|(seat, occupant)| reached(&occupant.view.eye(*seat)));
                 taken.for_each(|(_, occupant)| push(&mut occupant.view));
@@ -525,12 +531,13 @@ impl<G: Game> Room<G> {
         self.copied.clear();
         for (seat, occupant) in self.seats.taken_to_compose().filter(|(_, occupant)| is_here(occupant)) {
             if occupant.blocked {
-                occupant.view.skip(self.tick);
+                self.counts.events_dropped += occupant.view.skip(self.tick) as u64;
                 batch.blocked.push((occupant.link.link, seat));
                 continue;
             }
             if !occupant.flight.is_open(self.unacked_max_bytes, now) {
                 self.counts.frames_withheld += 1;
+                self.counts.events_dropped += occupant.view.fall_behind() as u64;
                 continue;
             }
             occupant.view.limit(occupant.flight.limit_bytes_per_s(), self.tick);

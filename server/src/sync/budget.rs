@@ -2,16 +2,17 @@
 //!
 //! Clients of a cell share its ticks, so that their baselines stay the same and a part serves all of them. What is left
 //! out keeps its older baseline; its urgency grows until it is sent. A client whose socket or way cannot follow gets every
-//! second frame until it has followed for a while, and no more bytes than the way takes. The private part always goes.
+//! second frame until it has followed for a while, and no more bytes than the way takes; one that missed many ticks gets
+//! its frame at one of few ages, which others have too. The private part always goes.
 
 use tickwire_shared::Tick;
 
 use super::channel::Cell;
 
-/// Cells up to here are sent every tick, those within the radius every second, others every fourth. In cells from the
-/// nearest point of one; the radius is two.
+/// Cells up to here are sent every tick, those up to the other every second, others every fourth. In cells from the nearest
+/// point of one; the radius is two.
 const NEAR: f32 = 1.2;
-const FAR: f32 = 2.0;
+const FAR: f32 = 1.6;
 /// A client may save up the bytes of so many ticks.
 const SAVED_TICKS: i64 = 8;
 /// A client that was skipped so many ticks in a row gets every second frame.
@@ -45,18 +46,23 @@ pub(super) fn period(away_squared: f32) -> u32 {
     }
 }
 
-/// Whether a cell's part is due for those who get one in so many ticks. Neighbours take turns.
+/// Whether a cell's turn came in the last so many ticks, for those who get its part in one of `period` ticks. Neighbours
+/// take turns.
 #[inline]
-pub(super) fn is_due(cell: Cell, tick: Tick, period: u32) -> bool {
+pub(super) fn is_due(cell: Cell, tick: Tick, period: u32, ticks: u32) -> bool {
     let (column, row) = cell.numbers();
     let turn = (i32::from(column) + 2 * i32::from(row)).cast_unsigned();
-    tick.0.wrapping_add(turn).is_multiple_of(period)
+    tick.0.wrapping_add(turn) % period < ticks.max(1)
 }
 
-/// Whether a part that is late may build on a state of this age, which few other ages may: so that clients whose bytes
-/// do not last share their parts.
+/// The ages up to here are round.
+const YOUNG_TICKS: u32 = 4;
+
+/// Whether a part may build on a state of this age, which few ages may: so that clients who were skipped, or whose bytes
+/// do not last, share their parts. Who waits for the next such age waits for a fifth of its age at most. From the last
+/// one on it is a keyframe that comes, or will with the next tick.
 pub(super) fn is_round(ticks: u32) -> bool {
-    matches!(ticks, 1..=4 | 6 | 8 | 12 | 16 | 24 | 32..)
+    matches!(ticks, 0..=YOUNG_TICKS | 6 | 8 | 10 | 12 | 14 | 16 | 20 | 24 | 28 | 31..)
 }
 
 /// How urgent a part is for one who is so far away and has waited for it.
@@ -129,13 +135,18 @@ impl Pace {
         self.halved = Some(tick);
     }
 
-    /// Whether it is to be served at this tick, where it can be.
-    pub(super) fn is_due(&mut self, tick: Tick, rate_hz: u16) -> bool {
+    /// Whether it is to be served at this tick, where it can be. Its last frame is so many ticks old, unless it needs none
+    /// of what it has.
+    pub(super) fn is_due(&mut self, tick: Tick, rate_hz: u16, age: Option<u32>) -> bool {
         self.skipped = 0;
         if self.halved.is_some_and(|since| tick.since(since) >= CLEAN_S * i32::from(rate_hz)) {
             self.halved = None;
         }
-        self.halved.is_none() || tick.0.is_multiple_of(2)
+        match age.filter(|age| *age > YOUNG_TICKS) {
+            // it has had less than half
+            Some(age) => is_round(age),
+            None => self.halved.is_none() || tick.0.is_multiple_of(2),
+        }
     }
 }
 
@@ -146,8 +157,9 @@ mod tests {
     #[test]
     fn who_cannot_follow_gets_half_until_it_has_followed_for_two_seconds() {
         let mut pace = Pace::default();
-        let served =
-            |pace: &mut Pace, ticks: std::ops::Range<u32>| ticks.filter(|tick| pace.is_due(Tick(*tick), 20)).count();
+        let served = |pace: &mut Pace, ticks: std::ops::Range<u32>| {
+            ticks.filter(|tick| pace.is_due(Tick(*tick), 20, Some(1))).count()
+        };
         assert_eq!(served(&mut pace, 0..10), 10);
         pace.skip(Tick(10));
         pace.skip(Tick(11));
@@ -157,6 +169,18 @@ mod tests {
         pace.skip(Tick(43));
         assert_eq!(served(&mut pace, 44..83), 20, "one more, and the time begins anew");
         assert_eq!(served(&mut pace, 83..93), 10);
+    }
+
+    #[test]
+    fn who_missed_more_than_a_few_waits_for_a_round_age_and_for_a_fifth_of_it_at_most() {
+        let wait = |pace: &mut Pace, age: u32| (age..).position(|age| pace.is_due(Tick(age), 20, Some(age)));
+        let mut halved = Pace::default();
+        halved.halve(Tick(0));
+        for mut pace in [Pace::default(), halved] {
+            let waits: Vec<usize> = (5..80).map(|age| wait(&mut pace, age).expect("it is served")).collect();
+            assert!((5..).zip(&waits).all(|(age, wait)| 5 * wait <= age), "{waits:?}");
+        }
+        assert_eq!((0..32).filter(|age| is_round(*age)).count(), 15, "with 0, the same tick");
     }
 
     #[test]
@@ -179,11 +203,11 @@ mod tests {
         for (column, row) in [(0, 0), (0, 1), (1, 0), (-3, 7), (-Cell::MAX, Cell::MAX)] {
             let cell = Cell::new(column, row);
             for period in [1, 2, 4] {
-                let due = (u32::MAX - 7..=u32::MAX).filter(|tick| is_due(cell, Tick(*tick), period)).count();
+                let due = (u32::MAX - 7..=u32::MAX).filter(|tick| is_due(cell, Tick(*tick), period, 1)).count();
                 assert_eq!(due, 8 / period as usize, "{cell:?} every {period}");
             }
         }
-        let due = |column| (0..4).position(|tick| is_due(Cell::new(column, 0), Tick(tick), 4));
+        let due = |column| (0..4).position(|tick| is_due(Cell::new(column, 0), Tick(tick), 4, 1));
         assert_eq!([0, 1, 2, 3].map(due), [Some(0), Some(3), Some(2), Some(1)]);
     }
 }

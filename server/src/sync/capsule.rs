@@ -1,8 +1,9 @@
 //! A capsule: what the server knows of a channel that a client held wrongly, to be looked at later.
 //!
-//! It has the channel's sent states over the ring, and each one's bytes as the codec makes them for a client that got
-//! them all. [`Capsule::replay`] decodes them: either a state comes out wrong (the codec is to blame, and the capsule is
-//! its test), or all are right and it was the way or the client.
+//! It has the channel's sent states over the ring, each one's bytes as the codec makes them for a client that got them
+//! all, and the bytes that were really sent, whatever they build on. [`Capsule::replay`] decodes them: either a state
+//! comes out wrong (codec or encoder are to blame, and the capsule is their test), or all are right and it was the way or
+//! the client.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -15,6 +16,7 @@ use tickwire_shared::schema::Schema;
 use tickwire_shared::{EntityId, Tick};
 
 use super::channel::Channel;
+use super::sent_parts::{SentPart, SentParts};
 use super::store::Store;
 
 /// Lanes of one capsule; of a large channel fewer states are kept, the newest.
@@ -31,6 +33,8 @@ pub struct Capsule {
     pub told: u32,
     /// The sent states, tick by tick, the newest last.
     pub states: Vec<CapsuleState>,
+    /// What was sent of it, tick by tick: one for each state that some client built on. More than that may have been made.
+    pub sent: Vec<SentPart>,
 }
 
 /// A channel at a tick.
@@ -47,8 +51,10 @@ pub struct CapsuleState {
 /// What a capsule shows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Replayed {
-    /// The first state that its bytes do not give: the codec's fault.
+    /// The first state that its bytes do not give: the codec's fault, or the encoder's.
     pub fault: Option<Tick>,
+    /// How many of the parts that were sent were looked at: those that build on states of the capsule.
+    pub sent: usize,
     /// The low half of the hash that the client should have told.
     pub expected: Option<u32>,
     /// The state that the client does hold, if it is one of these: it missed what came after.
@@ -70,10 +76,16 @@ pub enum CapsuleError {
 }
 
 impl Capsule {
-    /// What `store` knows of `channel`, of which a client told a wrong hash.
+    /// What `store` and `sent` know of `channel`, of which a client told a wrong hash.
     #[must_use]
-    pub fn new(store: &Store, schema: &Schema, channel: Channel, tick: Tick, told: u32) -> Self {
-        let mut capsule = Self { schema: schema.clone(), tick, told, states: Vec::new() };
+    pub fn new(
+        (store, sent): (&Store, &SentParts),
+        schema: &Schema,
+        channel: Channel,
+        (tick, told): (Tick, u32),
+    ) -> Self {
+        let (schema, sent) = (schema.clone(), sent.of(channel).collect());
+        let mut capsule = Self { schema, tick, told, states: Vec::new(), sent };
         let Some(newest) = store.newest().map(|newest| newest.tick()) else { return capsule };
         let mut lanes_left = LANES_MAX;
         let states = (0..store.kept() as i32).map_while(|back| {
@@ -128,7 +140,7 @@ impl Capsule {
     /// The capsule contradicts itself.
     pub fn replay(&self) -> Result<Replayed, CapsuleError> {
         let layout = Layout::new(&self.schema)?;
-        let mut replayed = Replayed { fault: None, expected: None, stands_at: None };
+        let mut replayed = Replayed { fault: None, sent: 0, expected: None, stands_at: None };
         let mut decoded: Vec<RowBuffer> = Vec::new();
         let mut held: Option<Held> = None;
         let mut scratch = DeltaScratch::default();
@@ -157,7 +169,41 @@ impl Capsule {
                 held = Some(after(held, state.tick));
             }
         }
+        self.replay_sent(&layout, &mut replayed)?;
         Ok(replayed)
+    }
+
+    /// Decodes each part that was sent, from what it builds on.
+    fn replay_sent(&self, layout: &Layout, replayed: &mut Replayed) -> Result<(), CapsuleError> {
+        let mut scratch = DeltaScratch::default();
+        let rows = self.states.iter().map(|state| rows_of(layout, state)).collect::<Result<Vec<_>, _>>()?;
+        let at = |tick: Tick| self.states.iter().position(|state| state.tick == tick);
+        for SentPart { tick, age, spacing, bits } in &self.sent {
+            let back = |ticks: u32| at(tick.offset(-(ticks as i32))).map(|place| rows[place].rows());
+            let Some(truth) = at(*tick) else { continue };
+            let mut decoded = RowBuffer::default();
+            let result = match age {
+                None => decode_keyframe(layout, bits, &mut decoded),
+                Some(age) => {
+                    let (age, apart) = (u32::from(*age), u32::from(spacing.unwrap_or(0)));
+                    let states = (back(age), back(age + apart), back(age + 2 * apart));
+                    let (Some(base), Some(before), Some(older)) = states else { continue };
+                    let earlier = spacing.map(|spacing| Earlier {
+                        rows: [before, older],
+                        spacing,
+                        ahead: age as u8,
+                        moved: None,
+                    });
+                    decode_delta(layout, &Past { base, earlier }, bits, &mut scratch, &mut decoded)
+                }
+            };
+            replayed.sent += 1;
+            let is_right = result.is_ok() && copied(layout, decoded.rows()) == self.states[truth].rows;
+            if !is_right && replayed.fault.is_none_or(|fault| fault.is_after(*tick)) {
+                replayed.fault = Some(*tick);
+            }
+        }
+        Ok(())
     }
 }
 

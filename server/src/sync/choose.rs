@@ -5,7 +5,7 @@ use tickwire_shared::delta::Held;
 
 use super::budget;
 use super::channel::{Cell, Channel};
-use super::encode::{Encoder, NOTHING, base_of, late_base_of, step_base};
+use super::encode::{Encoder, NOTHING, paced_base_of, step_base};
 use super::grid;
 use super::open::{Last, Next, Open};
 use super::store::Store;
@@ -74,19 +74,15 @@ impl Chooser<'_> {
             return self.add(open, place, NOTHING, 0);
         }
         open.next = Next::Frame;
-        if self.encoder.slot(open.slot).is_unchanged(age) {
+        if self.encoder.is_unchanged(open.slot, age) {
             return;
         }
         let is_late = age != self.frame_age;
-        if !self.is_due(open.channel.cell()) || (is_late && !budget::is_round(age)) {
+        if !self.is_due(open.channel.cell(), age) || (is_late && !budget::is_round(age)) {
             open.next = Next::Same;
             return;
         }
-        let base = match (open.in_step, is_late) {
-            (true, _) => step_base(age),
-            (_, false) => base_of(&held, self.now),
-            (_, true) => late_base_of(&held, self.now),
-        };
+        let base = if open.in_step { step_base(age) } else { paced_base_of(&held, self.now) };
         self.add(open, place, base, if is_late { age as u8 } else { 0 });
     }
 
@@ -99,15 +95,19 @@ impl Chooser<'_> {
         self.parts.push(chosen);
     }
 
-    fn is_due(&self, cell: Cell) -> bool {
+    /// Whether the cell's turn came since the client's last frame, or has come in vain before: there was no room.
+    fn is_due(&self, cell: Cell, age: u32) -> bool {
         let Some(from) = self.distance.filter(|_| cell != Cell::EVERYWHERE) else { return true };
-        budget::is_due(cell, self.now, budget::LONGEST_PERIOD)
-            || budget::is_due(cell, self.now, budget::period(grid::away_squared(from, cell)))
+        if budget::is_due(cell, self.now, budget::LONGEST_PERIOD, self.frame_age) {
+            return true;
+        }
+        let period = budget::period(grid::away_squared(from, cell));
+        age > period || budget::is_due(cell, self.now, period, self.frame_age)
     }
 
     /// A channel that the client does not have, if there is anything in it.
     pub(super) fn open(&mut self, channel: Channel, place: usize) -> Option<Open> {
-        let slot = self.encoder.find(channel).filter(|slot| self.encoder.slot(*slot).is_occupied())?;
+        let slot = self.encoder.find(channel).filter(|slot| self.encoder.is_occupied(*slot))?;
         let held = Held::keyframe(self.now);
         let open = Open { channel, slot, held, handle: 0, in_step: false, next: Next::Opened };
         self.add(&open, place, NOTHING, 0);

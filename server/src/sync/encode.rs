@@ -45,8 +45,8 @@ pub struct Encoder {
     changed: Vec<[Changed; SPACINGS]>,
     /// Parts that clients are about to ask for: channels, in order, and what they build on.
     expected: Vec<(SlotId, u16)>,
-    /// By slot: how many ticks ago a frame had a keyframe of it.
-    opened: Vec<u8>,
+    /// By slot: when a frame last had a keyframe of it.
+    opened: Vec<Option<Tick>>,
     scratch: DeltaScratch,
     /// What the fields of the last keyframe took.
     spent: Spent,
@@ -156,19 +156,19 @@ impl Encoder {
     /// sent a keyframe will be after two more frames.
     fn expect(&mut self) {
         self.expected.clear();
-        if !self.is_settled {
-            return;
-        }
+        let Some(now) = self.settled.filter(|_| self.is_settled) else { return };
         let Self { slots, parts, opened, expected, .. } = self;
-        opened.resize(slots.len(), u8::MAX);
-        for (number, slot) in slots.in_order() {
+        opened.resize(slots.len(), None);
+        for (number, slot) in slots.with_parts() {
             let is_sent = |base: u16| slot.part(base).is_some_and(|part| parts[part as usize].receivers > 0);
             let opened = &mut opened[number as usize];
-            *opened = if is_sent(NOTHING) { 0 } else { opened.saturating_add(1) };
+            if is_sent(NOTHING) {
+                *opened = Some(now);
+            }
             if is_sent(step_base(1)) || (slot.has_short_part(step_base(1)) && slot.is_sent()) {
                 expected.push((number, step_base(1)));
             }
-            if *opened < 2 {
+            if opened.is_some_and(|opened| now.since(opened) < 2) {
                 expected.push((number, age_base(1)));
             }
         }
@@ -183,10 +183,9 @@ impl Encoder {
         let last = now.offset(-1);
         for at in 0..self.expected.len() {
             let (number, base) = self.expected[at];
-            let slot = self.slots.get(number);
-            if slot.is_occupied() && !slot.is_unchanged(1) {
+            if self.slots.is_occupied(number) && !self.slots.is_unchanged(number, 1) {
                 let held = if base == step_base(1) { in_step(last) } else { Held::keyframe(last) };
-                self.part_of(store, (slot.channel(), number), base, Some(held));
+                self.part_of(store, (self.slots.get(number).channel(), number), base, Some(held));
             }
         }
     }
@@ -203,6 +202,17 @@ impl Encoder {
     #[inline]
     pub(super) fn slot(&self, number: SlotId) -> &Slot {
         self.slots.get(number)
+    }
+
+    /// Whether its public fields are as they were so many ticks ago.
+    #[inline]
+    pub(super) fn is_unchanged(&self, number: SlotId, ticks: u32) -> bool {
+        self.slots.is_unchanged(number, ticks)
+    }
+
+    /// Whether something is in it.
+    pub(super) fn is_occupied(&self, number: SlotId) -> bool {
+        self.slots.is_occupied(number)
     }
 
     /// The number of a channel in which something is or lately was.
@@ -282,7 +292,7 @@ impl Encoder {
         let part = self.make(store, channel, held, base);
         let PartAt { start, end, keyframe, .. } = self.parts[part as usize];
         let delta = Some(&self.bytes[start as usize..end as usize]).filter(|_| !keyframe);
-        if !self.slots.get_mut(slot).note(base, part, delta) {
+        if !self.slots.note(slot, base, part, delta) {
             self.rare_parts.insert((slot, base), part);
         }
         part
@@ -299,7 +309,7 @@ impl Encoder {
                     self.make_delta(store, (channel, slot), Some(held).filter(|_| leans), [base, now]);
                 }
                 None => {
-                    let rows = now.rows(channel);
+                    let rows = now.rows_near(channel, self.slots.place(slot));
                     encode_keyframe_counted(store.layout(), rows, &mut self.spent, &mut self.bytes);
                     self.made.keyframes += 1;
                     self.made.rows += rows.entities.len();
@@ -328,15 +338,15 @@ impl Encoder {
         held: Option<Held>,
         [base, now]: [&Snapshot; 2],
     ) {
-        let changed = &mut self.changed[slot as usize];
+        let (changed, place) = (&mut self.changed[slot as usize], self.slots.place(slot));
         let earlier = held.and_then(|held| earlier(store, held)).map(|(snapshots, spacing, ahead)| {
             let ticks = [snapshots[0].tick(), base.tick()];
             let moved = changed.get(usize::from(spacing) - 1).filter(|changed| changed.ticks == ticks);
-            let rows = snapshots.map(|snapshot| snapshot.rows(channel));
+            let rows = snapshots.map(|snapshot| snapshot.rows_near(channel, place));
             Earlier { rows, spacing, ahead, moved: moved.map(|changed| &*changed.places) }
         });
-        let past = Past { base: base.rows(channel), earlier };
-        encode_delta(store.layout(), &past, now.rows(channel), &mut self.scratch, &mut self.bytes);
+        let past = Past { base: base.rows_near(channel, place), earlier };
+        encode_delta(store.layout(), &past, now.rows_near(channel, place), &mut self.scratch, &mut self.bytes);
         self.made.deltas += 1;
         self.made.updates += self.scratch.changed().len();
         let ticks = [base.tick(), now.tick()];
@@ -345,6 +355,21 @@ impl Encoder {
             changed.places.clear();
             changed.places.extend_from_slice(self.scratch.changed());
         }
+    }
+
+    /// All parts of the tick: of which channel, what they build on, and their bits, as they are sent.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Channel, u16, &[u8])> {
+        let near = self.slots.all().filter(|_| self.is_settled).flat_map(|(_, slot)| {
+            // behind the length, which for a short one is a byte
+            slot.parts().map(|(base, part, short)| {
+                (slot.channel(), base, short.map_or_else(|| self.bits(part as usize), |short| &short[1..]))
+            })
+        });
+        let rare = self
+            .rare_parts
+            .iter()
+            .map(|((slot, base), part)| (self.slots.get(*slot).channel(), *base, self.bits(*part as usize)));
+        near.chain(rare)
     }
 
     /// Whether a part builds on nothing.
@@ -393,7 +418,10 @@ impl Encoder {
 
     /// The hash of a channel as it was at `tick`, which must be in the ring.
     pub(super) fn hash(&mut self, store: &Store, (channel, slot): (Channel, SlotId), tick: Tick) -> u64 {
-        let hash = || store.at(tick).map_or(0, |snapshot| snapshot.rows(channel).hash(store.layout()));
+        let hash = || {
+            let place = self.slots.place(slot);
+            store.at(tick).map_or(0, |snapshot| snapshot.rows_near(channel, place).hash(store.layout()))
+        };
         if self.settled != Some(tick) {
             return *self.older_hashes.entry((slot, tick)).or_insert_with(hash);
         }
@@ -411,9 +439,9 @@ pub(super) fn base_of(held: &Held, now: Tick) -> u16 {
     (now.since(held.newest()) as u16) << 3 | held.motion(now).map_or(0, |(spacing, _)| spacing.into())
 }
 
-/// The same for a state that is older than the client's last frame. It leans only on states that have come at the same
-/// pace: what each client's frames happened to have room for would else make a base for each of them.
-pub(super) fn late_base_of(held: &Held, now: Tick) -> u16 {
+/// The same for a client that is not in step. It leans only on states that have come at the pace of the next one: what
+/// each client's frames happened to be, or to have room for, would else make a base for each of them.
+pub(super) fn paced_base_of(held: &Held, now: Tick) -> u16 {
     let age = now.since(held.newest()) as u16;
     age << 3 | held.motion(now).filter(|(spacing, ahead)| spacing == ahead).map_or(0, |(spacing, _)| spacing.into())
 }
@@ -427,6 +455,12 @@ pub(super) fn step_base(age: u32) -> u16 {
 /// The same for one state alone.
 fn age_base(age: u32) -> u16 {
     (age as u16) << 3
+}
+
+/// What a part builds on, by its code: a state so many ticks old, and the spacing of those before it if it leans on them.
+/// `None` is a keyframe.
+pub(super) fn age_and_spacing(base: u16) -> Option<(u16, Option<u8>)> {
+    (base != NOTHING).then_some((base >> 3, Some((base & 7) as u8).filter(|spacing| *spacing > 0)))
 }
 
 /// The states before the base that a client holds and the ring too; their spacing, and how far ahead now is.

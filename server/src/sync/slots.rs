@@ -9,25 +9,22 @@ use super::store::Store;
 /// Parts of one channel that are found at once; there is one for each way of reckoning that clients in step have.
 const NEAR_PARTS: usize = 4;
 /// A delta that is no longer stands with what is known of its channel: most are.
-pub(super) const SHORT_BYTES: usize = 20;
+pub(super) const SHORT_BYTES: usize = 24;
 
 /// A channel's number. Another channel may get it when nothing was in this one for longer than the ring reaches back: who
 /// keeps one looks whether it is still its channel's.
 pub(super) type SlotId = u32;
 
-/// What a tick knows of a channel: one line of a processor's cache, since all clients ask for it in no order.
+/// A channel's parts in a tick: one line of a processor's cache, since all clients ask for it in no order.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 pub(super) struct Slot {
     channel: Channel,
     is_free: bool,
-    occupied: bool,
     /// Parts that are noted.
     count: u8,
     /// Of `short`; 0 when there is none.
     short_length: u8,
-    /// Ticks since its public fields changed.
-    unchanged: u32,
     /// How many frames have `short`.
     receivers: u32,
     /// What the parts build on.
@@ -39,13 +36,28 @@ pub(super) struct Slot {
 
 const _: () = assert!(size_of::<Slot>() == 64);
 
+/// What each tick notes of each channel, be it that nobody asks for it: apart from the parts, so that this is little
+/// memory.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    /// When something was last in it.
+    seen: Tick,
+    /// Ticks since its public fields changed.
+    unchanged: u32,
+    /// Its place, when something was last in it, among the channels in which something was.
+    place: u32,
+    occupied: bool,
+    /// There are parts of it.
+    has_parts: bool,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     numbers: FxHashMap<Channel, SlotId>,
     slots: Vec<Slot>,
-    /// When something was last in each.
-    seen: Vec<Tick>,
+    /// By number as well.
+    states: Vec<State>,
     free: Vec<SlotId>,
     /// Of the channels in which something is, in order; and when that was so.
     order: Vec<SlotId>,
@@ -53,16 +65,6 @@ pub(super) struct Slots {
 }
 
 impl Slot {
-    /// Whether its public fields are as they were so many ticks ago.
-    #[inline]
-    pub(super) fn is_unchanged(&self, ticks: u32) -> bool {
-        self.unchanged >= ticks
-    }
-
-    pub(super) fn is_occupied(&self) -> bool {
-        self.occupied
-    }
-
     #[inline]
     pub(super) fn is_of(&self, channel: Channel) -> bool {
         !self.is_free && self.channel == channel
@@ -90,9 +92,16 @@ impl Slot {
     #[inline]
     pub(super) fn send_short(&mut self, base: u16) -> Option<(usize, &[u8; SHORT_BYTES])> {
         self.has_short_part(base).then(|| {
-            self.receivers += 1;
+            self.receivers = self.receivers.wrapping_add(1);
             (usize::from(self.short_length), &self.short)
         })
+    }
+
+    /// All parts that stand here, with what they build on; of a short one the bytes that are sent.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (u16, u32, Option<&[u8]>)> {
+        let parts = self.bases.iter().zip(&self.parts).take(self.count.into());
+        let short = Some(&self.short[..self.short_length.into()]).filter(|short| !short.is_empty());
+        (0..).zip(parts).map(move |(place, (base, part))| (*base, *part, short.filter(|_| place == 0)))
     }
 
     /// Its channel.
@@ -101,7 +110,7 @@ impl Slot {
     }
 
     /// Notes a part, and its bytes if it is a delta; false when there is no room for it.
-    pub(super) fn note(&mut self, base: u16, part: u32, delta: Option<&[u8]>) -> bool {
+    fn note(&mut self, base: u16, part: u32, delta: Option<&[u8]>) -> bool {
         let place = usize::from(self.count);
         if place == NEAR_PARTS {
             return false;
@@ -127,47 +136,73 @@ impl Slots {
     pub(super) fn settle(&mut self, store: &Store) {
         let Some(now) = store.newest() else { return };
         let tick = now.tick();
+        for (slot, state) in self.slots.iter_mut().zip(&mut self.states).filter(|(_, state)| state.has_parts) {
+            state.has_parts = false;
+            slot.forget_parts();
+        }
         // they rarely are others than a tick ago
         if !self.settled.is_some_and(|settled| now.has_all_channels_of(settled)) {
             let mut order = std::mem::take(&mut self.order);
             order.clear();
             order.extend(now.channels().map(|channel| self.number(channel, tick)));
+            (0..).zip(&order).for_each(|(place, number)| self.states[*number as usize].place = place);
             self.order = order;
         }
         self.settled = Some(tick);
         for (number, (_, changed)) in self.order.iter().zip(store.changes()) {
-            let slot = &mut self.slots[*number as usize];
-            self.seen[*number as usize] = tick;
-            slot.occupied = true;
-            slot.forget_parts();
-            slot.unchanged = tick.since(changed).max(0).cast_unsigned();
+            let state = &mut self.states[*number as usize];
+            (state.seen, state.occupied) = (tick, true);
+            state.unchanged = tick.since(changed).max(0).cast_unsigned();
         }
-        for ((number, slot), seen) in (0..).zip(&mut self.slots).zip(&self.seen) {
-            let idle = tick.since(*seen);
+        for ((number, slot), state) in (0..).zip(&mut self.slots).zip(&mut self.states) {
+            let idle = tick.since(state.seen);
             if idle == 0 || slot.is_free {
                 continue;
             }
-            slot.forget_parts();
             if idle > Store::RING as i32 {
                 slot.is_free = true;
                 self.numbers.remove(&slot.channel);
                 self.free.push(number);
                 continue;
             }
-            slot.occupied = false;
+            state.occupied = false;
             let changed = store.changed_at(slot.channel);
-            slot.unchanged = changed.map_or(u32::MAX, |changed| tick.since(changed).max(0).cast_unsigned());
+            state.unchanged = changed.map_or(u32::MAX, |changed| tick.since(changed).max(0).cast_unsigned());
         }
     }
 
-    /// The channels in which something is, in order.
-    pub(super) fn in_order(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
-        self.order.iter().map(|number| (*number, &self.slots[*number as usize]))
+    /// Whether a channel's public fields are as they were so many ticks ago.
+    #[inline]
+    pub(super) fn is_unchanged(&self, number: SlotId, ticks: u32) -> bool {
+        self.states[number as usize].unchanged >= ticks
+    }
+
+    /// Whether something is in it.
+    pub(super) fn is_occupied(&self, number: SlotId) -> bool {
+        self.states[number as usize].occupied
+    }
+
+    /// See [`Slot::note`].
+    pub(super) fn note(&mut self, number: SlotId, base: u16, part: u32, delta: Option<&[u8]>) -> bool {
+        self.states[number as usize].has_parts = true;
+        self.slots[number as usize].note(base, part, delta)
+    }
+
+    /// The channels that have parts and in which something is, in order.
+    pub(super) fn with_parts(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
+        let with_parts = self.order.iter().filter(|number| self.states[**number as usize].has_parts);
+        with_parts.map(|number| (*number, &self.slots[*number as usize]))
+    }
+
+    /// All channels.
+    pub(super) fn all(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
+        (0..).zip(&self.slots).filter(|(_, slot)| !slot.is_free)
     }
 
     /// The parts that stand with their channels, and how many frames have each beside those that are counted elsewhere.
     pub(super) fn short_parts(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.slots.iter().filter(|slot| slot.receivers > 0).map(|slot| (slot.parts[0], slot.receivers))
+        let with_parts = self.slots.iter().zip(&self.states).filter(|(_, state)| state.has_parts);
+        with_parts.filter(|(slot, _)| slot.receivers > 0).map(|(slot, _)| (slot.parts[0], slot.receivers))
     }
 
     #[inline]
@@ -178,6 +213,12 @@ impl Slots {
     #[inline]
     pub(super) fn get_mut(&mut self, number: SlotId) -> &mut Slot {
         &mut self.slots[number as usize]
+    }
+
+    /// The place of its channel in the newest snapshot, if something is in it; else it may be another's.
+    #[inline]
+    pub(super) fn place(&self, number: SlotId) -> usize {
+        self.states[number as usize].place as usize
     }
 
     pub(super) fn len(&self) -> usize {
@@ -195,23 +236,22 @@ impl Slots {
             let slot = Slot {
                 channel,
                 is_free: false,
-                occupied: false,
                 count: 0,
                 short_length: 0,
-                unchanged: u32::MAX,
                 receivers: 0,
                 bases: [0; NEAR_PARTS],
                 parts: [0; NEAR_PARTS],
                 short: [0; SHORT_BYTES],
             };
+            let state = State { seen: tick, unchanged: u32::MAX, place: 0, occupied: false, has_parts: false };
             match self.free.pop() {
                 Some(number) => {
-                    (self.slots[number as usize], self.seen[number as usize]) = (slot, tick);
+                    (self.slots[number as usize], self.states[number as usize]) = (slot, state);
                     number
                 }
                 None => {
                     self.slots.push(slot);
-                    self.seen.push(tick);
+                    self.states.push(state);
                     (self.slots.len() - 1) as SlotId
                 }
             }

@@ -3,6 +3,7 @@
 //! A view moves in two steps: [`View::compose`] proposes, the receipt confirms. Between the two nothing else is
 //! composed for the client, so there is at most one proposal; a skipped frame leaves the view as it was.
 
+mod events;
 mod held;
 mod resume;
 mod steady;
@@ -26,15 +27,9 @@ use super::grid::{Eye, Grid};
 use super::hashed::Hashed;
 use super::open::{Last, Next, Open, number};
 use super::scope::Scope;
-use super::slots::SlotId;
 use super::store::Store;
 use resume::Written;
-use steady::Steady;
-
-/// Events that wait for one client; beyond it the oldest is dropped and counted.
-const EVENTS_MAX: usize = 256;
-/// Events' bytes in one frame; the rest waits for the next.
-const EVENT_BYTES_PER_FRAME: usize = 16 * 1024;
+use steady::{Steady, SteadyChannel};
 
 /// Parts from this length on are in the batch once, whoever receives them; shorter ones are cheaper to copy than to
 /// point at.
@@ -78,6 +73,10 @@ pub struct View {
     /// The tick of the last hash that the client got.
     hashed: Option<Tick>,
     events: VecDeque<Arc<[u8]>>,
+    /// Their bytes.
+    events_bytes: usize,
+    /// The client could not be sent to when it was last tried.
+    is_behind: bool,
     written: Written,
     /// Handles that a client that came back has and that lead on to nothing here.
     stale: Vec<u16>,
@@ -89,7 +88,7 @@ pub struct View {
     /// While it holds, and with a frame that opens and closes nothing, the channels are those that are open.
     scope: Option<Scope>,
     /// What is open, where all of it goes on in step: see [`steady`].
-    steady: Vec<(SlotId, u16)>,
+    steady: Vec<SteadyChannel>,
     /// Channels that are wrong at the client, sorted: each is due a keyframe.
     wrong: Vec<Channel>,
     states_hashed: Hashed,
@@ -111,6 +110,7 @@ pub struct ComposeTick {
     /// Urgencies, and places in `parts`.
     urgent: Vec<(f32, usize)>,
     used_handles: Vec<u64>,
+    part_head: Vec<u8>,
     owned_bits: Vec<u8>,
 }
 
@@ -135,18 +135,6 @@ impl View {
         self.sight = sight;
     }
 
-    /// Adds an event for the client; tells whether an older one had to be dropped.
-    pub fn push_event(&mut self, event: Arc<[u8]>) -> bool {
-        let full = self.events.len() >= EVENTS_MAX;
-        // those of the proposal may be on the wire already: the oldest that is not is dropped
-        if full {
-            self.events.remove(self.proposal.events);
-            self.written.dropped = self.written.dropped.saturating_add(1);
-        }
-        self.events.push_back(event);
-        full
-    }
-
     /// The client's copy is wrong: the next frame starts anew.
     pub fn reset(&mut self) {
         self.needs_reset = true;
@@ -160,7 +148,7 @@ impl View {
         self.owned = self.proposal.owned;
         self.acked = self.proposal.acked;
         self.hashed = self.proposal.hashed;
-        self.events.drain(..self.proposal.events).for_each(|event| self.written.add(event));
+        self.note_events_written();
         self.stale.drain(..self.proposal.stale);
         self.proposal.events = 0;
         self.proposal.stale = 0;
@@ -175,9 +163,10 @@ impl View {
         self.proposal.reset = false;
     }
 
-    /// The client cannot be sent to at this tick.
-    pub fn skip(&mut self, tick: Tick) {
+    /// The client's socket takes nothing at this tick: as [`View::fall_behind`].
+    pub fn skip(&mut self, tick: Tick) -> usize {
         self.pace.skip(tick);
+        self.fall_behind()
     }
 
     /// The client's way takes no more than so many bytes a second; none is no limit.
@@ -190,7 +179,8 @@ impl View {
 
     /// Whether the client, which can be sent to, is to get a frame at this tick.
     pub fn is_due(&mut self, tick: Tick, rate: TickRate) -> bool {
-        self.pace.is_due(tick, rate.per_second())
+        let last = self.last_frame().filter(|_| !self.needs_reset);
+        self.pace.is_due(tick, rate.per_second(), last.map(|last| tick.since(last).cast_unsigned()))
     }
 
     /// What a game last said of the interest of the client, whose seat is `seat`.
@@ -211,6 +201,7 @@ impl View {
         sink: &mut FrameSink<'_>,
     ) {
         encoder.settle(store);
+        self.is_behind = false;
         let last = Last::new(self.frame, self.proposal.tick, self.proposal.confirmed);
         if std::mem::take(&mut self.proposal.confirmed) {
             self.frame = Some(last.tick);
@@ -226,8 +217,13 @@ impl View {
         self.proposal.tick = shared.tick;
         self.proposal.reset = reset;
         let scope = self.scope.take().filter(|scope| self.is_still(scope, (seat, &sees), (store, grid)));
-        let is_still = scope.is_some();
-        self.scope = if is_still { scope } else { self.choose_channels((seat, sees), &last, (store, grid), shared) };
+        let mut is_still = scope.is_some();
+        if is_still {
+            self.scope = scope;
+        } else {
+            self.scope = self.choose_channels((seat, sees), &last, (store, grid), shared);
+            is_still = self.scope.is_some() && self.is_steadily(&shared.wanted);
+        }
         shared.closed.clear();
         shared.closed.extend_from_slice(&self.stale);
         shared.parts.clear();
@@ -270,7 +266,7 @@ impl View {
         if let Some(bytes) = bytes.or_else(|| encoder.overflows(PARTS_MAX_BYTES, parts).then_some(i64::MAX)) {
             self.make_urgent_parts(bytes, last, state, encoder, shared);
         }
-        self.note_steady();
+        self.note_steady(&mut shared.part_head);
     }
 
     /// Writes what was chosen.
@@ -536,18 +532,6 @@ impl View {
         }
         bits.finish();
         true
-    }
-
-    /// How many of the waiting events fit this frame.
-    fn choose_events(&self) -> usize {
-        let mut bytes = 0;
-        let fits = |event: &&Arc<[u8]>| {
-            bytes += event.len();
-            bytes <= EVENT_BYTES_PER_FRAME
-        };
-        let fitting = self.events.iter().take_while(fits).count();
-        // one that is longer than all that fits travels alone
-        fitting.max(usize::from(!self.events.is_empty()))
     }
 }
 

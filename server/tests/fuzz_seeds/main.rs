@@ -1,6 +1,7 @@
 //! Replays what lies in `server/fuzz/seeds`: examples of what is right, of known attacks, and all that fuzzing found.
 //! A seed whose name begins with `ok-` must be accepted, one with `bad-` refused; the others only must hold.
 
+mod memory;
 #[path = "../../fuzz/src/lib.rs"]
 mod properties;
 mod seeds;

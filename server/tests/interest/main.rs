@@ -15,7 +15,7 @@ use tickwire_server::room::Room;
 use tickwire_shared::Leave;
 
 use player::{Checked, Player};
-use scene::{SEATS, Scene, Truth};
+use scene::{SEATS, Scene, Sparing, Truth};
 
 /// What a link does with the next frame that it is given.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,6 +50,16 @@ fn weather() -> impl Strategy<Value = Weather> {
         .prop_map(|(fates, behind, full, resync, reconnect)| Weather { fates, behind, full, resync, reconnect })
 }
 
+/// Half of all rooms send all that there is.
+fn sparing() -> impl Strategy<Value = Sparing> {
+    let bytes_per_s = prop_oneof![1 => Just(0), 2 => 3_000u32..60_000];
+    let some = (bytes_per_s, any::<bool>());
+    prop_oneof![
+        Just(Sparing::default()),
+        some.prop_map(|(bytes_per_s, far_is_rarer)| Sparing { bytes_per_s, far_is_rarer }),
+    ]
+}
+
 /// The reactor's part: gives frames to players as the weather has it, and fills the receipt.
 fn write(batch: &mut Batch, players: &mut [Player], weather: &Weather) {
     for i in 0..batch.frames.len() {
@@ -80,7 +90,9 @@ fn write(batch: &mut Batch, players: &mut [Player], weather: &Weather) {
 /// Plays through the weathers; what was checked, summed over the players, and the bytes that the first was sent since
 /// it came.
 fn play(truth: Truth, weathers: &[Weather]) -> (Checked, Vec<u8>) {
-    let mut room = Room::<Scene>::new(RoomId(1), (truth.seed, truth.unseen), 1, 0, 1).expect("the test's game starts");
+    let Truth { seed, unseen, sparing: Sparing { bytes_per_s, far_is_rarer } } = truth;
+    let options = (seed, unseen, bytes_per_s, far_is_rarer);
+    let mut room = Room::<Scene>::new(RoomId(1), options, 1, 0, 1).expect("the test's game starts");
     let mut links = 0..;
     let mut join = |room: &mut Room<Scene>, checked| Player::join(room, truth, links.next().expect("many"), checked);
     let mut players: Vec<Player> = (0..SEATS).map(|_| join(&mut room, Checked::default())).collect();
@@ -131,20 +143,22 @@ proptest! {
     #[test]
     fn whatever_the_weather_nobody_learns_what_they_may_not(
         seed in any::<u32>(),
+        sparing in sparing(),
         weathers in prop::collection::vec(weather(), 20..200),
     ) {
-        play(Truth { seed, unseen: None }, &weathers);
+        play(Truth { seed, unseen: None, sparing }, &weathers);
     }
 
     #[test]
     fn what_is_unseen_leaves_no_trace_in_the_bytes(
         seed in any::<u32>(),
         unseen in any::<[u32; 2]>(),
+        sparing in sparing(),
         mut weathers in prop::collection::vec(weather(), 20..100),
     ) {
         // a seat's next occupant is sent new bytes
         weathers.iter_mut().for_each(|weather| weather.reconnect = weather.reconnect.filter(|seat| *seat > 0));
-        let told = unseen.map(|unseen| play(Truth { seed, unseen: Some(unseen) }, &weathers).1);
+        let told = unseen.map(|unseen| play(Truth { seed, unseen: Some(unseen), sparing }, &weathers).1);
         prop_assert!(told[0] == told[1], "the first seat was told of what it may not know");
     }
 }
@@ -153,7 +167,7 @@ proptest! {
 fn in_fair_weather_all_that_is_permitted_arrives_and_there_is_much_to_hide() {
     let fates = vec![Fate::Written; usize::from(SEATS)];
     let fair = Weather { fates, behind: 0, full: false, resync: None, reconnect: None };
-    let checked = (0..4).map(|seed| play(Truth { seed, unseen: None }, &vec![fair.clone(); 150]).0);
+    let checked = (0..4).map(|seed| play(Truth { seed, ..Truth::default() }, &vec![fair.clone(); 150]).0);
     let checked = checked.fold(Checked::default(), Checked::sum);
     assert_eq!(checked.frames, 4 * 150 * u32::from(SEATS));
     let Checked { held, hidden, walled, far, entity_marks, secret_marks, event_marks, .. } = checked;
@@ -166,6 +180,22 @@ fn in_fair_weather_all_that_is_permitted_arrives_and_there_is_much_to_hide() {
 }
 
 #[test]
+fn what_is_sent_sparingly_was_permitted_and_is_often_old() {
+    let fates = vec![Fate::Written; usize::from(SEATS)];
+    let fair = Weather { fates, behind: 0, full: false, resync: None, reconnect: None };
+    for sparing in [
+        Sparing { bytes_per_s: 20_000, far_is_rarer: false },
+        Sparing { bytes_per_s: 0, far_is_rarer: true },
+        Sparing { bytes_per_s: 20_000, far_is_rarer: true },
+    ] {
+        let (checked, _) = play(Truth { seed: 5, unseen: None, sparing }, &vec![fair.clone(); 150]);
+        let seen = [checked.held, checked.entity_marks, checked.secret_marks, checked.old];
+        println!("{sparing:?}: {checked:?}");
+        assert!(seen.iter().all(|count| *count > 300) && checked.hashes > 20, "{sparing:?}: {checked:?}");
+    }
+}
+
+#[test]
 fn a_newcomer_in_a_spectators_seat_is_none() {
     let fates = vec![Fate::Written; usize::from(SEATS)];
     let each = (0..200).map(|n| Weather {
@@ -175,5 +205,5 @@ fn a_newcomer_in_a_spectators_seat_is_none() {
         resync: None,
         reconnect: Some(usize::from(n) % usize::from(SEATS)),
     });
-    play(Truth { seed: 7, unseen: None }, &each.collect::<Vec<_>>());
+    play(Truth { seed: 7, ..Truth::default() }, &each.collect::<Vec<_>>());
 }

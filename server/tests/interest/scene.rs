@@ -18,6 +18,8 @@ pub const SEATS: u16 = 5;
 const BODIES: u32 = 70;
 /// Entities that the first seat never sees.
 const UNSEEN: u32 = 30;
+/// What a client holds that gets less than there is, or lately did, is no older.
+const OLD_MAX_TICKS: u32 = 200;
 /// A seat's teams are drawn anew every so many ticks.
 const SIDES_HOLD: u32 = 13;
 
@@ -90,10 +92,19 @@ pub enum Verdict {
 
 /// All there is to know. With `unseen` there are no spectators, and of all that the first seat may not know something
 /// follows from that number.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Truth {
     pub seed: u32,
     pub unseen: Option<u32>,
+    pub sparing: Sparing,
+}
+
+/// What of all that clients may know they get later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sparing {
+    /// 0 is no limit.
+    pub bytes_per_s: u32,
+    pub far_is_rarer: bool,
 }
 
 /// An entity's id for the room: what is unseen lies between the others.
@@ -159,7 +170,7 @@ impl Truth {
 
     /// In a layer of others, or far away from all that is looked at.
     fn put_unseen(self, id: u32, tick: Tick) -> Option<Put> {
-        let it = Self { seed: self.unseen?, unseen: None }.put(id % BODIES, tick)?;
+        let it = Self { seed: self.unseen?, ..Self::default() }.put(id % BODIES, tick)?;
         let text = |of| Mark { of, id, tick: tick.0 }.text();
         let thing = match it.thing {
             Thing::Body(Body { x, y, .. }) => {
@@ -205,6 +216,23 @@ impl Truth {
     fn walled(self, seat: SeatId, (x, y): (i32, i32), tick: Tick) -> bool {
         let cell = (x + 100) as u32 * 1000 + (y + 100) as u32;
         self.noise(12, cell, u32::from(seat.0) * 1000 + tick.0 / 17).is_multiple_of(4)
+    }
+
+    /// Whether `seat` may have this of an entity at `tick`, because some ticks ago it was permitted and so; the fields of
+    /// its owner are of now.
+    pub fn was_permitted(self, seat: SeatId, (id, held): (u32, &Thing), tick: Tick) -> bool {
+        let own = self.put(id, tick).filter(|put| put.owner == Some(seat));
+        (0..tick.0.min(OLD_MAX_TICKS)).map(|age| tick.offset(-(age as i32))).any(|then| {
+            let Some(put) = self.put(id, then) else { return false };
+            let mut thing = put.for_seat(seat);
+            if let Thing::Body(body) = &mut thing {
+                body.secret.clear();
+                if let Some(Thing::Body(Body { secret, .. })) = own.as_ref().map(|own| &own.thing) {
+                    body.secret.clone_from(secret);
+                }
+            }
+            thing == *held && matches!(self.verdict(seat, &put, then), Verdict::Must | Verdict::May)
+        })
     }
 
     pub fn verdict(self, seat: SeatId, put: &Put, tick: Tick) -> Verdict {
@@ -298,13 +326,17 @@ impl Game for Scene {
     type Command = ();
     type Event = String;
     /// A [`Truth`].
-    type Options = (u32, Option<u32>);
+    type Options = (u32, Option<u32>, u32, bool);
 
-    fn new((seed, unseen): Self::Options, setup: &mut Setup) -> Result<Self, Refusal> {
+    fn new(options: Self::Options, setup: &mut Setup) -> Result<Self, Refusal> {
+        let (seed, unseen, bytes_per_s, far_is_rarer) = options;
+        let sparing = Sparing { bytes_per_s, far_is_rarer };
         assert_eq!(MARK_BYTES, 12, "the fields are as long");
         setup.interest = Interest::Radius(RADIUS);
         setup.seats = SEATS;
-        Ok(Self { truth: Truth { seed, unseen }, tick: Tick(0), seats: Vec::new() })
+        setup.client_bytes_per_s = Some(bytes_per_s);
+        setup.far_is_rarer = far_is_rarer;
+        Ok(Self { truth: Truth { seed, unseen, sparing }, tick: Tick(0), seats: Vec::new() })
     }
     fn join(&mut self, seat: SeatId, _: &Profile) -> Result<(), Refusal> {
         self.seats.push((seat, self.tick.next()));

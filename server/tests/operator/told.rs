@@ -21,9 +21,10 @@ fn metrics_tell_what_happened() {
         let mut unwanted = swirl::connect(&server, "unwanted").await;
         assert_eq!(swirl::close_code(&mut unwanted).await, CloseReason::Refused.code());
         players.pop().expect("cid").leave().await.expect("the server closes in order");
-        let told = until("two are left", || {
-            let told = scrape(admin);
-            (told.value(&format!("tickwire_clients{ROOM}")) == 2.0).then_some(told)
+        let ticked = || server.metrics().ticks.value() as f64;
+        let (before, told) = until("two are left", || {
+            let (before, told) = (ticked(), scrape(admin));
+            (told.value(&format!("tickwire_clients{ROOM}")) == 2.0).then_some((before, told))
         });
         assert_eq!(told.value(&format!("tickwire_joins_total{ROOM}")), 3.0);
         assert_eq!(told.value(&format!("tickwire_rooms{ROOM}")), 1.0);
@@ -37,16 +38,18 @@ fn metrics_tell_what_happened() {
         let bytes_in = told.value("tickwire_network_bytes_total{direction=\"in\"}");
         assert!(bytes_in > 0.0 && bytes_in <= server.metrics().bytes_in.value() as f64);
         let ticks = told.value(&format!("tickwire_tick_seconds_count{ROOM}"));
-        assert!(ticks > 0.0 && ticks <= server.metrics().ticks.value() as f64 + 1.0, "{ticks}");
+        let then = before - 1.0..=ticked() + 1.0;
+        assert!(ticks > 0.0 && then.contains(&ticks), "{ticks}, {then:?}");
         for histogram in ["tick_lateness", "compose"] {
             let count = told.value(&format!("tickwire_{histogram}_seconds_count{ROOM}"));
-            assert!((count - ticks).abs() <= 1.0, "{histogram}: {count} and {ticks}");
+            assert!(then.contains(&count), "{histogram}: {count}, {then:?}");
         }
         assert!(told.value(&format!("tickwire_write_seconds_count{ROOM}")) > 0.0);
         let sum = |histogram: &str| told.value(&format!("tickwire_{histogram}_seconds_sum{ROOM}"));
         assert!(sum("compose") > 0.0 && sum("compose") <= sum("tick"), "composing is a part of a tick");
         let busy = told.value("tickwire_tick_thread_busy_seconds_total{thread=\"0\"}");
-        assert!(busy >= sum("tick") * 0.9, "{busy} s were worked, {} s of them in ticks", sum("tick"));
+        // it is told after the tick, so a long one may be in the one and not in the other yet
+        assert!(busy >= sum("tick") * 0.5, "{busy} s were worked, {} s of them in ticks", sum("tick"));
         // everything moves: fields are what most bytes are for
         let [fields, all] = ["part=\"field\"", ""].map(|part| told.sum("tickwire_frame_bytes_total", part));
         assert!(

@@ -250,6 +250,7 @@ fn a_capsule_replays_and_tells_that_the_bytes_were_right() {
     assert_eq!(capsule.tick.0, seen.desyncs[0]);
     let replayed = capsule.replay().expect("it is whole");
     assert_eq!((replayed.fault, replayed.stands_at), (None, None));
+    assert!(replayed.sent > 3, "what was sent is in it: {replayed:?}");
     assert!(capsule.states.len() > 3 && replayed.expected.is_some_and(|expected| expected != capsule.told));
     for cut in 0..bytes.len() {
         assert_eq!(Capsule::decode(&bytes[..cut]), Err(CapsuleError::Malformed));

@@ -356,6 +356,7 @@ impl UntypedClient {
     /// let (client, _, now) = playing();
     /// let (client, own) = (client.untyped(), client.owned().next().unwrap());
     /// assert_eq!((client.newest(own).map(|(kind, _)| kind), client.newest_all().count()), (Some(0), 2));
+    /// assert_eq!(client.newest_by_channel().count(), 2);
     /// assert_eq!((client.tick(), client.tick_interval()), (Some(Tick(11)), Duration::from_millis(50)));
     /// assert!(client.drawn(now).0.since(Tick(11)) <= 0 && client.stats().frames == 10 && client.code().is_none());
     /// ```
@@ -367,6 +368,11 @@ impl UntypedClient {
     /// Everything as the server last told it: id, kind's number, row. In no particular order.
     pub fn newest_all(&self) -> impl Iterator<Item = (EntityId, u16, &[u32])> {
         self.replica.newest_all()
+    }
+
+    /// As [`Replica::newest_by_channel`]: some times as quick, for one who looks at much and often, such as a bot.
+    pub fn newest_by_channel(&self) -> impl Iterator<Item = (EntityId, u16, &[u32])> {
+        self.replica.newest_by_channel()
     }
 
     /// Everything as it is to be drawn at `now`: a little in the past, between two rows. In no particular order. Whoever

@@ -159,7 +159,8 @@ impl Take for BitReader<'_> {
         self.flag()
     }
 
-    #[inline(always)]
+    // of rows that are not plain: few, and a browser loads this code
+    #[inline(never)]
     fn residual(&mut self, unit: &Unit, sure: Sureness, width: u8) -> Result<i64, DecodeError> {
         rice::read(unit.rice.by_class[sure.class], width, self)
     }

@@ -2,7 +2,7 @@
 
 use super::coder::{Count, Question, Sureness, Take};
 use super::encode::{DeltaScratch, Marked, gap_order};
-use super::forecast::{Forecast, RowPast, Surprise};
+use super::forecast::{Forecast, Motion, RowPast, Surprise, Turned};
 use super::keyframe;
 use super::layout::{Coding, KindLayout, Layout, Part, Unit};
 use super::past::{Past, RowPasts};
@@ -52,6 +52,20 @@ pub(super) struct Lists {
     /// As in the encoder.
     exceptions: Vec<Marked>,
     started: Vec<Marked>,
+    /// It leans on earlier states.
+    pub(super) leans: bool,
+    /// Places in the new state of the rows that moved and have not changed now, where it leans.
+    pub(super) stopped: Vec<u32>,
+}
+
+/// Where a buffer that holds an older state of the same rows may differ from the base.
+#[derive(Clone, Copy)]
+pub(super) struct Stale<'a> {
+    /// Places of the rows that moved to the base: those of [`Earlier::moved`](super::Earlier::moved), where a delta leans
+    /// on it.
+    pub(super) moved: &'a [u32],
+    /// Others.
+    pub(super) stopped: [&'a [u32]; 2],
 }
 
 /// Fills `out` with the base and the changes.
@@ -84,6 +98,17 @@ pub fn decode_delta(
     scratch: &mut DeltaScratch,
     out: &mut RowBuffer,
 ) -> Result<(), DecodeError> {
+    decode_onto(layout, past, bytes, scratch, (out, None))
+}
+
+/// The same onto an older state of the same rows; without a word on where it is stale, `out` is filled anew.
+pub(super) fn decode_onto(
+    layout: &Layout,
+    past: &Past<'_>,
+    bytes: &[u8],
+    scratch: &mut DeltaScratch,
+    out: (&mut RowBuffer, Option<Stale<'_>>),
+) -> Result<(), DecodeError> {
     match layout.tables() {
         None => decode_with(layout, past, BitReader::new(bytes), scratch, out),
         Some(tables) => decode_with(layout, past, Likely::new(tables, bytes), scratch, out),
@@ -95,31 +120,51 @@ fn decode_with<T: TakeRow>(
     past: &Past<'_>,
     mut take: T,
     scratch: &mut DeltaScratch,
-    out: &mut RowBuffer,
+    (out, stale): (&mut RowBuffer, Option<Stale<'_>>),
 ) -> Result<(), DecodeError> {
     let DeltaScratch { decoding: lists, changed, expected, .. } = scratch;
-    out.clear();
     changed.clear();
+    lists.stopped.clear();
     let leans = take.bits(1)? != 0;
     let earlier = if leans { Some(past.earlier.ok_or(DecodeError::NoBaseline("state"))?) } else { None };
     let past = Past { base: past.base, earlier };
+    lists.leans = leans;
     lists.lists_others = take.bits(1)? != 0;
     let kept = if lists.lists_others {
+        out.clear();
         lists.decode_structure(layout, past.base, &mut take, out)?;
         lists.kept.len()
     } else {
         lists.kept.clear();
-        out.copy(layout, past.base);
+        match stale {
+            Some(Stale { moved, stopped: [a, b] }) => {
+                // those that moved are gone through anyway where it leans on that
+                let moved = if leans { &[] } else { moved };
+                [a, b, moved].into_iter().for_each(|places| out.copy_places(layout, past.base, places));
+            }
+            None => {
+                out.clear();
+                out.copy(layout, past.base);
+            }
+        }
         past.base.entities.len()
     };
-    lists.find_moving(layout, &past, kept)?;
-    let moving = lists.moving.len();
+    // places are those in the base
+    let known = past.earlier.and_then(|earlier| earlier.moved).filter(|_| !lists.lists_others);
+    if known.is_none() {
+        lists.find_moving(layout, &past, kept)?;
+    }
+    let moving = known.map_or(lists.moving.len(), <[u32]>::len);
     lists.exceptions.clear();
     if T::WHOLE_BITS && moving > 0 {
         decode_marked(moving, &mut take, &mut lists.exceptions)?;
     }
     decode_marked(kept, &mut take, &mut lists.started)?;
-    decode_rows(layout, &past, lists, &mut take, out, (changed, expected))?;
+    let mut stopped = std::mem::take(&mut lists.stopped);
+    let moving = known.unwrap_or(&lists.moving);
+    let done = decode_rows((layout, &past), (lists, moving), &mut take, out, (changed, &mut stopped, expected));
+    lists.stopped = stopped;
+    done?;
     take.all()
 }
 
@@ -165,9 +210,7 @@ impl Lists {
     /// Finds the rows that moved from the state before the base to the base.
     fn find_moving(&mut self, layout: &Layout, past: &Past<'_>, kept: usize) -> Result<(), DecodeError> {
         self.moving.clear();
-        let Some(earlier) = past.earlier else { return Ok(()) };
-        if let Some(moved) = earlier.moved.filter(|_| self.kept.is_empty()) {
-            self.moving.extend(moved.iter().filter(|place| (**place as usize) < kept));
+        if past.earlier.is_none() {
             return Ok(());
         }
         let mut pasts = RowPasts::new(past);
@@ -210,6 +253,8 @@ fn decode_marked<T: Take>(total: usize, take: &mut T, places: &mut Vec<Marked>) 
 /// What a row says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Says {
+    /// It moved, and does not now.
+    Stops,
     /// It moves, in the plain way or asked.
     Moves { asked: bool },
     /// It did not move before.
@@ -218,12 +263,11 @@ enum Says {
 
 /// The rows that changed, in their order: those that move and are no exception, and those that started.
 fn decode_rows<T: TakeRow>(
-    layout: &Layout,
-    past: &Past<'_>,
-    lists: &Lists,
+    (layout, past): (&Layout, &Past<'_>),
+    (lists, moving): (&Lists, &[u32]),
     rows: &mut T,
     out: &mut RowBuffer,
-    (changed, expected): (&mut Vec<u32>, &mut Vec<Expected>),
+    (changed, stopped, expected): (&mut Vec<u32>, &mut Vec<u32>, &mut Vec<Expected>),
 ) -> Result<(), DecodeError> {
     let mut pasts = RowPasts::new(past);
     let mut started = lists.started.iter().peekable();
@@ -232,20 +276,24 @@ fn decode_rows<T: TakeRow>(
         let (before, after) = lists.at(place);
         let (kind, row) = out.row_mut(layout, after).ok_or(DecodeError::OutOfRange("changed place"))?;
         let past = pasts.row(kind, before);
-        if rows.row(kind, &past, says, expected, row)? {
-            changed.push(after as u32);
-        }
+        let changes = rows.row(kind, &past, says, expected, row)?;
+        let list = if changes { &mut *changed } else { &mut *stopped };
+        list.push(after as u32);
         Ok(())
     };
-    for (at, place) in lists.moving.iter().enumerate() {
+    for (at, place) in moving.iter().enumerate() {
         let place = *place as usize;
         while let Some((place, marked)) = started.next_if(|(started, _)| *started < place) {
             row(*place, Says::Starts { asked: *marked || !T::WHOLE_BITS })?;
         }
+        // one that moves cannot start: it would be noted twice, and next time again
+        if started.peek().is_some_and(|(started, _)| *started == place) {
+            return Err(DecodeError::OutOfRange("changed place"));
+        }
         match exceptions.next_if(|(exception, _)| *exception == at) {
             None => row(place, Says::Moves { asked: !T::WHOLE_BITS })?,
             Some((_, true)) => row(place, Says::Moves { asked: true })?,
-            Some((_, false)) => {}
+            Some((_, false)) => row(place, Says::Stops)?,
         }
     }
     started.try_for_each(|(place, marked)| row(*place, Says::Starts { asked: *marked || !T::WHOLE_BITS }))
@@ -253,7 +301,7 @@ fn decode_rows<T: TakeRow>(
 
 /// How an entropy coder says rows.
 trait TakeRow: Take {
-    /// Changes a row, which is still as it was; tells whether it has changed.
+    /// Makes the row, which may hold an older state of it; tells whether it has changed.
     fn row(
         &mut self,
         kind: &KindLayout,
@@ -280,8 +328,9 @@ impl TakeRow for BitReader<'_> {
             }
             Says::Moves { asked: true } => decode_marks(kind, past, true, self, row)?,
             Says::Starts { asked: true } => decode_marks(kind, past, false, self, row)?,
+            Says::Stops => row.copy_from_slice(past.base),
         }
-        Ok(true)
+        Ok(says != Says::Stops)
     }
 }
 
@@ -294,11 +343,13 @@ impl TakeRow for Likely<'_> {
         _: &mut Vec<Expected>,
         row: &mut [u32],
     ) -> Result<bool, DecodeError> {
+        row.copy_from_slice(past.base);
         let unrest = past.unrest(kind);
         let moves = matches!(says, Says::Moves { .. });
         if moves && !self.answer(Question::Moves(unrest.1))? {
             return Ok(false);
         }
+        self.begin_row(kind, past.base);
         decode_asked(kind, past, moves, unrest, self, row)?;
         Ok(true)
     }
@@ -312,6 +363,7 @@ fn decode_marks(
     rows: &mut impl Take,
     row: &mut [u32],
 ) -> Result<(), DecodeError> {
+    row.copy_from_slice(past.base);
     decode_asked(kind, past, moves, <_>::default(), rows, row)
 }
 
@@ -400,7 +452,7 @@ impl<'a> Entered<'a> {
     }
 }
 
-#[inline(always)]
+#[inline]
 pub(super) fn decode_unit(
     unit: &Unit,
     past: &RowPast<'_>,
@@ -411,7 +463,7 @@ pub(super) fn decode_unit(
 ) -> Result<(), DecodeError> {
     match unit.coding {
         Coding::Number { bits: width, span, motion } => {
-            let forecast = past.number(unit.first, width, motion);
+            let forecast = number(past, unit.first, width, motion);
             let residual = decode_residual((unit, 0), &forecast, width.wrapping_add(1), surprise, rows)?;
             row[unit.first] = in_range(forecast.within(span).wrapping_add(residual), span)?;
         }
@@ -421,7 +473,7 @@ pub(super) fn decode_unit(
             row[unit.first] = (forecast.at.wrapping_add(residual) & ((1 << width) - 1)) as u32;
         }
         Coding::Quat { bits: width } => {
-            let turned = past.turned(unit, width);
+            let turned = turned(past, unit, width);
             let mut largest = turned.largest;
             if let Some(size) = asked
                 && rows.answer(Question::Another { near: turned.near, size })?
@@ -439,6 +491,17 @@ pub(super) fn decode_unit(
         Coding::Raw { .. } | Coding::Text { .. } => decode_whole(unit, rows, row)?,
     }
     Ok(())
+}
+
+// Plain rows forecast in a loop of their own. Here once for both coders: a browser loads this code.
+#[inline(never)]
+fn number(past: &RowPast<'_>, lane: usize, width: u8, motion: Motion) -> Forecast {
+    past.number(lane, width, motion)
+}
+
+#[inline(never)]
+fn turned(past: &RowPast<'_>, unit: &Unit, width: u8) -> Turned {
+    past.turned(unit, width)
 }
 
 /// The three components that are not the largest.

@@ -91,7 +91,7 @@ pub struct DeltaScratch {
     pub(super) changed: Vec<u32>,
     /// The bits of those, or the whole delta's answers.
     rows: Vec<u8>,
-    answers: [Answers; 2],
+    answers: Option<Box<[Answers; 2]>>,
     spent: Spent,
     /// Of the moving lanes of the row that is being coded, at either end.
     pub(super) expected: Vec<Expected>,
@@ -141,8 +141,7 @@ pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &m
         Some(tables) => {
             // bits of a range coder belong to no field alone
             scratch.spent.clear(layout.field_of().len());
-            scratch.answer(layout, past, now);
-            let [lists, rows] = &scratch.answers;
+            let [lists, rows] = scratch.answer(layout, past, now);
             lists.write(rows, tables, out);
         }
     }
@@ -151,8 +150,7 @@ pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &m
 impl Training {
     /// Counts what a delta would say.
     pub fn note(&mut self, layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &mut DeltaScratch) {
-        scratch.answer(layout, past, now);
-        scratch.answers.iter().for_each(|answers| self.count(answers));
+        scratch.answer(layout, past, now).iter().for_each(|answers| self.count(answers));
     }
 }
 
@@ -195,13 +193,14 @@ impl DeltaScratch {
     }
 
     /// The whole delta as answers: the lists, and the rows.
-    fn answer(&mut self, layout: &Layout, past: &Past<'_>, now: Rows<'_>) {
-        let [mut lists, mut rows] = std::mem::take(&mut self.answers);
+    fn answer(&mut self, layout: &Layout, past: &Past<'_>, now: Rows<'_>) -> &[Answers; 2] {
+        let mut answers = self.answers.take().unwrap_or_default();
+        let [lists, rows] = &mut *answers;
         lists.clear();
         rows.clear();
-        let kept = self.compare(layout, past, now, &mut rows);
-        self.encode_lists(layout, past, now, kept, &mut lists);
-        self.answers = [lists, rows];
+        let kept = self.compare(layout, past, now, rows);
+        self.encode_lists(layout, past, now, kept, lists);
+        self.answers.insert(answers)
     }
 
     /// All that stands in front of the rows.
@@ -399,6 +398,7 @@ impl PutRow for Answers {
             self.answer(Question::Moves(unrest.1), changed);
         }
         if changed {
+            self.begin_row(kind, past.base);
             encode_asked(kind, past, row, moves, unrest, self);
         }
         false

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::forecast::{Motion, NUMBER_RICE, QUAT_RICE, Rice};
+use super::neighbours::DIMENSIONS;
 use super::plain::PlainLayout;
 use super::tables::Tables;
 use crate::protocol::limits::INPUT_LANES_MAX;
@@ -163,6 +164,8 @@ pub struct KindLayout {
     straight_lanes: Vec<u16>,
     /// 2¹⁶ for their number.
     straight_share: u64,
+    /// Lanes of the first floats: see `neighbours.rs`.
+    place_lanes: Vec<u16>,
 }
 
 impl KindLayout {
@@ -200,6 +203,9 @@ impl KindLayout {
             let largest = usize::from(matches!(unit.coding, Coding::Quat { .. }));
             self.straight_lanes.extend((unit.first + largest..unit.first + unit.lanes).map(|lane| lane as u16));
         }
+        let floats =
+            self.public.iter().filter(|unit| matches!(unit.coding, Coding::Number { motion: Motion::Pushed, .. }));
+        self.place_lanes = floats.take(DIMENSIONS).map(|unit| unit.first as u16).collect();
         self.straight_share = (1u64 << 16).checked_div(self.straight_lanes.len() as u64).unwrap_or(0);
     }
 
@@ -244,6 +250,11 @@ impl KindLayout {
     #[inline]
     pub(super) fn straight_share(&self) -> u64 {
         self.straight_share
+    }
+
+    #[inline]
+    pub(super) fn place_lanes(&self) -> &[u16] {
+        &self.place_lanes
     }
 
     /// Whether these are all lanes of a row of this kind, each in its field's range.

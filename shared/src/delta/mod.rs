@@ -37,9 +37,9 @@
 //! from the game's description: same fingerprint, same tables. They never change, so the bytes can be shared among
 //! clients. Keyframes are bits with either.
 //!
-//! On `cubes901-train` the range coder takes 6 to 11 % off the frames and three times as long (the example `cubes`). Tables
-//! have 51,152 bytes. Made of every other 5 s of that recording, they take 0.4 to 1 % more for the rest of it than those of
-//! all of it; made of one half, 1.3 to 1.6 % more for the other.
+//! On `cubes901-train` the range coder takes 9 to 14 % off the frames and four to five times as long (the example
+//! `cubes`). Tables have 50,216 bytes. Made of every other 5 s of that recording, they take 0.5 to 1 % more for the rest
+//! of it than those of all of it; made of one half, 1.4 to 1.9 % more for the other.
 //!
 //! Gaps have an exp-Golomb code whose order follows from the counts. Places of changed rows count the base's rows
 //! without the removed ones. The encoder stands beside its decoder, file by file.
@@ -78,10 +78,12 @@ mod encode;
 mod forecast;
 mod keyframe;
 mod layout;
+mod neighbours;
 mod past;
 mod plain;
 mod row;
 mod spent;
+mod states;
 mod tables;
 
 pub use decode::{decode_delta, decode_keyframe, decode_row};
@@ -90,4 +92,5 @@ pub use layout::{KindLayout, Layout, LayoutError, Part, Unit};
 pub use past::{Earlier, Held, Past};
 pub use row::{EntityRow, ROWS_MAX_LANES, RowBuffer, Rows, entity_hash};
 pub use spent::Spent;
+pub use states::States;
 pub use tables::{Tables, Training};

@@ -134,16 +134,21 @@ impl Held {
 pub(super) struct EarlierRows<'a> {
     rows: Rows<'a>,
     at: usize,
+    /// It has the base's own list of entities.
+    same: bool,
 }
 
 impl<'a> EarlierRows<'a> {
-    fn new(rows: Rows<'a>) -> Self {
-        Self { rows, at: 0 }
+    fn new(rows: Rows<'a>, base: Rows<'a>) -> Self {
+        Self { rows, at: 0, same: std::ptr::eq(rows.entities, base.entities) }
     }
 
     /// The same entity's row, which has `place` in the base; `None` when it was not there.
     #[inline(always)]
     fn find(&mut self, kind: &KindLayout, place: usize, entity: &EntityRow) -> Option<&'a [u32]> {
+        if self.same {
+            return Some(self.rows.row(kind, entity));
+        }
         // `at` is how far this state's places are from those of the base: most often not at all
         match self.rows.entities.get(place.wrapping_add(self.at)) {
             Some(earlier) if earlier.id == entity.id && earlier.kind == entity.kind => {
@@ -173,8 +178,10 @@ pub(super) struct RowPasts<'a> {
 
 impl<'a> RowPasts<'a> {
     pub(super) fn new(past: &Past<'a>) -> Self {
-        let earlier =
-            past.earlier.map(|earlier| (earlier.rows.map(EarlierRows::new), Pace::new(earlier.spacing, earlier.ahead)));
+        let earlier = past.earlier.map(|earlier| {
+            let rows = earlier.rows.map(|rows| EarlierRows::new(rows, past.base));
+            (rows, Pace::new(earlier.spacing, earlier.ahead))
+        });
         Self { base: past.base, earlier, moved: past.earlier.and_then(|earlier| earlier.moved) }
     }
 

@@ -38,7 +38,12 @@ struct MovingLane {
     width: u8,
     /// A residual is so much shorter than 64 bits where the lane goes around a circle; else it is whole.
     cut: u8,
+    /// Before its residual is read so many bits should be held.
+    enough: u8,
 }
+
+/// So many residuals are read of the bits that are fetched at once: as a rule they have 4 or 5 bits each.
+const AT_ONCE: usize = 3;
 
 /// Where a lane is expected, and how far off that may be.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,7 +57,8 @@ impl PlainLayout {
         let (quats, others): (Vec<Unit>, Vec<Unit>) =
             units.iter().partition(|unit| matches!(unit.coding, Coding::Quat { .. }));
         let (moving, still): (Vec<Unit>, Vec<Unit>) = others.iter().partition(|unit| unit.motion);
-        let moving = quats.iter().chain(&moving).flat_map(MovingLane::of).collect();
+        let mut moving: Vec<MovingLane> = quats.iter().chain(&moving).flat_map(MovingLane::of).collect();
+        moving.iter_mut().step_by(AT_ONCE).for_each(|lane| lane.enough = BitReader::WHOLE as u8);
         let still_lanes = still.iter().flat_map(|unit| unit.first..unit.first + unit.lanes);
         let still_lanes = still_lanes.map(|lane| lane as u16).collect();
         Self { quats, moving, still, still_lanes }
@@ -71,6 +77,21 @@ impl PlainLayout {
         self.still_lanes.iter().map(differs).fold(0, |all, lane| all | lane) == 0
     }
 
+    /// Sets what stands still as a rule to what it was; whether it did so the last time.
+    #[inline(always)]
+    fn rested(&self, past: &RowPast<'_>, row: &mut [u32]) -> bool {
+        let before = past.earlier.as_ref().map_or(past.base, |([before, _], _)| before);
+        // of one length, so that one check of the index does
+        let (base, before) = (&past.base[..row.len()], &before[..row.len()]);
+        let mut differs = 0;
+        for lane in &self.still_lanes {
+            let lane = usize::from(*lane);
+            row[lane] = base[lane];
+            differs |= base[lane] ^ before[lane];
+        }
+        differs == 0
+    }
+
     /// Forecasts all moving lanes. `takes` is told of each rotation where it is, and which component is expected to be the
     /// largest; if it does not take that, there is no plain row.
     #[inline(always)]
@@ -86,16 +107,8 @@ impl PlainLayout {
         let (components, lanes) = expected.split_at_mut(3 * self.quats.len());
         let (components, _) = components.as_chunks_mut();
         for (unit, components) in self.quats.iter().zip(components) {
-            let Coding::Quat { bits } = unit.coding else { continue };
-            let turned = past.turned(unit, bits);
-            if !takes(unit.first, turned.largest) {
+            if !takes(unit.first, forecast_quat(past, unit, components)) {
                 return false;
-            }
-            let within = |forecast: &Forecast| Expected { at: forecast.within((1 << bits) - 1), doubt: forecast.doubt };
-            let [a, b, c] = &turned.forecasts;
-            *components = [within(a), within(b), within(c)];
-            if turned.largest != turned.now {
-                *components = past.quat(unit, bits, turned.largest).each_ref().map(within);
             }
         }
         self.forecast_lanes(past, lanes);
@@ -120,6 +133,20 @@ impl PlainLayout {
     }
 }
 
+/// Forecasts the components of a rotation; which one is expected to be the largest.
+#[inline(always)]
+fn forecast_quat(past: &RowPast<'_>, unit: &Unit, components: &mut [Expected; 3]) -> u32 {
+    let Coding::Quat { bits } = unit.coding else { return 0 };
+    let turned = past.turned(unit, bits);
+    let within = |forecast: &Forecast| Expected { at: forecast.within((1 << bits) - 1), doubt: forecast.doubt };
+    let [a, b, c] = &turned.forecasts;
+    *components = [within(a), within(b), within(c)];
+    if turned.largest != turned.now {
+        *components = past.quat(unit, bits, turned.largest).each_ref().map(within);
+    }
+    turned.largest
+}
+
 impl MovingLane {
     /// The lanes of a unit that is made for motion.
     fn of(unit: &Unit) -> impl Iterator<Item = Self> {
@@ -137,6 +164,7 @@ impl MovingLane {
             unit: number,
             width,
             cut,
+            enough: BitReader::SHORT as u8,
             mask: u64::MAX >> cut,
         })
     }
@@ -249,7 +277,7 @@ fn encode_residual(
     *by = Surprise::after(*by, residual.unsigned_abs());
 }
 
-/// Reads what [`encode`] wrote; `row` is as it was.
+/// Reads what [`encode`] wrote; `row` may hold anything.
 #[inline(always)]
 pub(super) fn decode(
     kind: &KindLayout,
@@ -259,7 +287,7 @@ pub(super) fn decode(
     row: &mut [u32],
 ) -> Result<(), DecodeError> {
     let plain = kind.plain();
-    let rests = plain.rests(past, row);
+    let rests = plain.rested(past, row);
     plain.forecast(past, expected, |first, largest| {
         row[first] = largest;
         true
@@ -309,7 +337,7 @@ fn decode_residual(
     by: &mut u64,
     bits: &mut BitReader<'_>,
 ) -> Result<(), DecodeError> {
-    let zigzag = rice::read_zigzag(lane.rice.parameter(expected.doubt, *by), lane.width, bits)?;
+    let zigzag = rice::read_zigzag(lane.rice.parameter(expected.doubt, *by), lane.width, lane.enough.into(), bits)?;
     // the next parameter waits for this, and for nothing else
     *by = Surprise::after(*by, rice::magnitude(zigzag));
     row[usize::from(lane.lane)] = lane.value(rice::signed(zigzag), expected)?;

@@ -188,6 +188,18 @@ impl RowBuffer {
         }
     }
 
+    /// The rows at some places become what they are in `rows`, which has the same entities.
+    pub(super) fn copy_places(&mut self, layout: &Layout, rows: Rows<'_>, places: &[u32]) {
+        for place in places {
+            // a list may be of a time when there were more
+            let place = *place as usize;
+            let from = rows.entities.get(place).and_then(|entity| Some(rows.row(layout.kind(entity.kind)?, entity)));
+            if let (Some(from), Some((_, row))) = (from, self.row_mut(layout, place)) {
+                row.copy_from_slice(from);
+            }
+        }
+    }
+
     /// The kind and the lanes of the row at `place`.
     pub(super) fn row_mut<'a, 'l>(
         &'a mut self,

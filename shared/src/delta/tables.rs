@@ -5,22 +5,25 @@
 //! its highest bit in unary, and the two bits below that; what is lower is as likely one as the other. Whether it is
 //! zero, and how long if it is short, is asked by how wrong the lane's own forecast was the last time, in 12 levels, and
 //! how wrong those before it in the row were, in 24; its sign by those of the two residuals before it in the row, which a
-//! body that is held up or pushed has in common, and by that of the same lane in the row before, which the same thing may
-//! have pushed; what else there is by the class of doubt. Directions are told from where the lane leans: a scene and its
-//! mirror image are one.
+//! body that is held up or pushed has in common, and by what it shares with others: a place by how its two nearest
+//! neighbours in the message were pushed (`neighbours.rs`), which counts for its level too; else by the same lane in the
+//! row before. What else there is is asked by the class of doubt. Directions are told from where the lane leans: a scene
+//! and its mirror image are one.
 //!
 //! ```text
 //! 4 models (pushed, seldom, turn, quat), one step ahead and further:
 //!     12 × 24 levels: { zero? · 2 (the other way, with the lean) × 4 × more bits? }
 //!     32 classes of doubt: { 11 × more bits? · 8 × second bit · 16 × third bit }
-//!     9 trends × 12 sizes of the lean × 4 steps × 6 residuals in the row before: against the lean?
+//!     9 trends × 11 sizes of the lean × 25 (5 pushes of the nearest × 5 of the next one,
+//!         or 4 steps × 5 residuals in the row before): against the lean?
 //! 6 codings × 4 × 16 sizes: changed? · 16 × 16 sizes: another largest component? · 16 sizes: moves?
 //! 2 counts: 32 × more bits?
 //! ```
 
 use super::coder::{Count, Put, Question, Sureness, Take};
 use super::forecast::{Motion, Surprise};
-use super::layout::{Coding, Layout, LayoutError, Unit};
+use super::layout::{Coding, KindLayout, Layout, LayoutError, Unit};
+use super::neighbours::Neighbours;
 use crate::bits::DecodeError;
 use crate::range::{Chance, RangeReader, RangeWriter};
 
@@ -38,9 +41,10 @@ const CELLS: usize = LEVELS * ROW_LEVELS * CELL;
 const LENGTHS: usize = 11;
 const SECONDS: usize = 8;
 const CLASS: usize = LENGTHS + SECONDS + 2 * SECONDS;
-const STEPS: usize = 4;
-const BEFORE: usize = 6;
-const SIGNS: usize = Surprise::TRENDS * LEVELS * STEPS * BEFORE;
+const LEANS: usize = 11;
+const WAYS: usize = 5;
+const OTHERS: usize = WAYS * WAYS;
+const SIGNS: usize = Surprise::TRENDS * LEANS * OTHERS;
 const MODEL: usize = CELLS + CLASSES * CLASS + SIGNS;
 const SIZES: usize = 16;
 const CHANGED: usize = 2 * MODELS * MODEL;
@@ -132,20 +136,41 @@ fn row_level(by: u64) -> usize {
     level.min(ROW_LEVELS - 1)
 }
 
-/// The last residual of each lane of a row in a message; of the row before, as a rule.
+/// What the rows of a message so far tell about the next one.
 #[derive(Clone, Debug)]
-struct RowBefore([i8; Layout::LANES_MAX]);
+struct RowsBefore {
+    /// The last residual of each lane; of the row before, as a rule.
+    residuals: [i8; Layout::LANES_MAX],
+    neighbours: Neighbours,
+}
 
-impl Default for RowBefore {
+impl Default for RowsBefore {
     fn default() -> Self {
-        Self([0; Layout::LANES_MAX])
+        Self { residuals: [0; Layout::LANES_MAX], neighbours: Neighbours::default() }
     }
 }
 
-impl RowBefore {
+impl RowsBefore {
+    fn clear(&mut self) {
+        self.residuals.fill(0);
+        self.neighbours.clear();
+    }
+
     #[inline]
-    fn of(&mut self, unit: &Unit, sure: &Sureness) -> &mut i8 {
-        &mut self.0[unit.first.wrapping_add(sure.place.into()) % Layout::LANES_MAX]
+    fn asked(&mut self, unit: &Unit, sure: Sureness) -> Asked {
+        let before = *self.residual(unit, &sure);
+        Asked::new(unit, sure, before, self.neighbours.pushed(unit, sure.lean.by))
+    }
+
+    #[inline]
+    fn note(&mut self, unit: &Unit, sure: &Sureness, residual: i64) {
+        *self.residual(unit, sure) = clamped(residual);
+        self.neighbours.note(unit, sure.lean.by, residual);
+    }
+
+    #[inline]
+    fn residual(&mut self, unit: &Unit, sure: &Sureness) -> &mut i8 {
+        &mut self.residuals[unit.first.wrapping_add(sure.place.into()) % Layout::LANES_MAX]
     }
 }
 
@@ -165,23 +190,34 @@ struct Asked {
 }
 
 impl Asked {
-    /// `before` is the residual of the same lane in the row before.
+    /// `before` is the residual of the same lane in the row before, `pushed` what [`Neighbours::pushed`] says.
     #[inline]
-    fn new(unit: &Unit, sure: Sureness, before: i8) -> Self {
+    fn new(unit: &Unit, sure: Sureness, before: i8, pushed: Option<[i64; 2]>) -> Self {
         let Sureness { class, lean, surprise, .. } = sure;
         let model = (coding(unit) + if lean.far { MODELS } else { 0 }) * MODEL;
-        let (by, step) = (lean.by.unsigned_abs(), lean.step.unsigned_abs());
-        let down = lean.is_down();
+        let (by, step, down) = (lean.by.unsigned_abs(), lean.step, lean.is_down());
         let size = |of: u64| (64 - of.leading_zeros()) as usize;
-        let place = if by < 6 { by as usize } else { (3 + size(by)).min(LEVELS - 1) };
-        let step = usize::from((lean.step < 0) != down) + 2 * usize::from(step > by);
-        let way = if before == 0 { 0 } else { 1 + usize::from((before < 0) != down) };
-        let before = 2 * way + usize::from(before.unsigned_abs() > 3);
-        let trend = usize::from(surprise.trend) * LEVELS + place;
+        let lean = if by < 6 { by as usize } else { (3 + size(by)).min(LEANS - 1) };
+        // none, with the lean or against it, each little or much
+        let way = |of: i64, little: u64| {
+            if of == 0 { 0 } else { 1 + 2 * usize::from((of < 0) != down) + usize::from(of.unsigned_abs() > little) }
+        };
+        let (others, doubt) = match pushed {
+            Some([first, second]) => {
+                let both = first.wrapping_mul(2).wrapping_add(second) / 3;
+                let doubt = by.wrapping_add(both.unsigned_abs().wrapping_mul(2)) / 2;
+                (way(first, 2) * WAYS + way(second, 2), doubt)
+            }
+            None => {
+                let step = usize::from((step < 0) != down) + 2 * usize::from(step.unsigned_abs() > by);
+                (step * WAYS + way(before.into(), 3), by)
+            }
+        };
+        let trend = usize::from(surprise.trend);
         Self {
-            cell: model + (level(by) * ROW_LEVELS + row_level(surprise.by)) * CELL,
+            cell: model + (level(doubt) * ROW_LEVELS + row_level(surprise.by)) * CELL,
             class: model + CELLS + class.min(CLASSES - 1) * CLASS,
-            sign: model + CELLS + CLASSES * CLASS + (trend * STEPS + step) * BEFORE + before,
+            sign: model + CELLS + CLASSES * CLASS + (trend * LEANS + lean) * OTHERS + others,
             down,
         }
     }
@@ -205,7 +241,7 @@ impl Asked {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answers {
     list: Vec<Answer>,
-    before: RowBefore,
+    rows: RowsBefore,
 }
 
 /// A question's number and its answer, or a number's value and bits.
@@ -218,7 +254,13 @@ enum Answer {
 impl Answers {
     pub(super) fn clear(&mut self) {
         self.list.clear();
-        self.before = RowBefore::default();
+        self.rows.clear();
+    }
+
+    /// What comes is of one row, until the next one begins.
+    #[inline]
+    pub(super) fn begin_row(&mut self, kind: &KindLayout, base: &[u32]) {
+        self.rows.neighbours.begin(kind, base);
     }
 
     /// Appends both to `out`.
@@ -250,8 +292,8 @@ impl Put for Answers {
 
     #[inline]
     fn residual(&mut self, unit: &Unit, sure: Sureness, value: i64, _: u8) {
-        let before = std::mem::replace(self.before.of(unit, &sure), clamped(value));
-        let asked = Asked::new(unit, sure, before);
+        let asked = self.rows.asked(unit, sure);
+        self.rows.note(unit, &sure, value);
         self.likely(asked.cell, value != 0);
         if value == 0 {
             return;
@@ -303,12 +345,18 @@ impl Put for Answers {
 pub(super) struct Likely<'a> {
     tables: &'a [Chance],
     range: RangeReader<'a>,
-    before: RowBefore,
+    rows: RowsBefore,
 }
 
 impl<'a> Likely<'a> {
     pub(super) fn new(tables: &'a Tables, bytes: &'a [u8]) -> Self {
-        Self { tables: &tables.0, range: RangeReader::new(bytes), before: RowBefore::default() }
+        Self { tables: &tables.0, range: RangeReader::new(bytes), rows: RowsBefore::default() }
+    }
+
+    /// As [`Answers::begin_row`].
+    #[inline(never)]
+    pub(super) fn begin_row(&mut self, kind: &KindLayout, base: &[u32]) {
+        self.rows.neighbours.begin(kind, base);
     }
 
     #[inline(always)]
@@ -363,11 +411,12 @@ impl Take for Likely<'_> {
         Ok(answer)
     }
 
-    #[inline]
+    // called from eight places: in line it would be a lot of a browser's module
+    #[inline(never)]
     fn residual(&mut self, unit: &Unit, sure: Sureness, _: u8) -> Result<i64, DecodeError> {
-        let before = *self.before.of(unit, &sure);
-        let residual = self.signed(&Asked::new(unit, sure, before))?;
-        *self.before.of(unit, &sure) = clamped(residual);
+        let asked = self.rows.asked(unit, sure);
+        let residual = self.signed(&asked)?;
+        self.rows.note(unit, &sure, residual);
         Ok(residual)
     }
 

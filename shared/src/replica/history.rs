@@ -4,7 +4,7 @@
 use crate::tick::Tick;
 
 /// Rows of one width, the oldest first.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct History {
     /// A tick and its row each; what stands before `start` is forgotten.
     words: Vec<u32>,
@@ -14,9 +14,14 @@ pub(super) struct History {
 }
 
 impl History {
-    /// For rows of so many lanes.
-    pub(super) fn new(lanes: usize) -> Self {
-        Self { words: Vec::new(), start: 0, stride: lanes + 1 }
+    /// For rows of so many lanes, in memory of which nothing is kept.
+    pub(super) fn new(lanes: usize, mut words: Vec<u32>) -> Self {
+        words.clear();
+        Self { words, start: 0, stride: lanes + 1 }
+    }
+
+    pub(super) fn into_words(self) -> Vec<u32> {
+        self.words
     }
 
     pub(super) fn len(&self) -> usize {
@@ -87,11 +92,6 @@ impl History {
             self.start = 0;
         }
     }
-
-    pub(super) fn clear(&mut self) {
-        self.words.clear();
-        self.start = 0;
-    }
 }
 
 #[cfg(test)]
@@ -104,7 +104,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_queue_of_rows(lanes in 0usize..4, steps in prop::collection::vec(any::<Option<u32>>(), 0..60)) {
-            let (mut history, mut model) = (History::new(lanes), VecDeque::<(Tick, Vec<u32>)>::new());
+            let (mut history, mut model) = (History::new(lanes, vec![7; 9]), VecDeque::<(Tick, Vec<u32>)>::new());
             for step in steps {
                 match step {
                     Some(value) => {

@@ -19,6 +19,7 @@ pub(super) struct Lanes(Vec<Vec<u32>>);
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Tracked {
+    pub(super) id: EntityId,
     pub(super) kind: u16,
     /// The channel that had it last.
     pub(super) channel: u16,
@@ -28,6 +29,8 @@ pub(super) struct Tracked {
     pub(super) missing: Option<Tick>,
     /// When it was found to be gone; drawn until then.
     pub(super) gone: Option<Tick>,
+    /// It stands in the list of those who are gone; it may be there again.
+    pub(super) departs: bool,
     pub(super) lag: Lag,
     /// When it was first seen; not drawn before, however short the past that is kept.
     spawned: Tick,
@@ -95,17 +98,25 @@ impl Lanes {
 }
 
 impl Tracked {
-    pub(super) fn new(kind: u16, lanes: usize, spawned: Tick) -> Self {
+    /// It is in a channel; its past takes `words`, which are of no more use.
+    pub(super) fn new(id: EntityId, (kind, lanes): (u16, usize), channel: u16, spawned: Tick, words: Vec<u32>) -> Self {
         Self {
+            id,
             kind,
-            channel: 0,
+            channel,
             seen: 0,
             missing: None,
             gone: None,
+            departs: false,
             lag: Lag::default(),
             spawned,
-            past: History::new(lanes),
+            past: History::new(lanes, words),
         }
+    }
+
+    /// The memory of its past.
+    pub(super) fn into_words(self) -> Vec<u32> {
+        self.past.into_words()
     }
 
     /// Notes the public lanes of `row`, which has no others. `previous` is the tick of the frame before: what was not
@@ -137,8 +148,14 @@ impl Tracked {
         Some((self.kind, row))
     }
 
+    /// When the newest state came about; tick 0 without one.
+    #[inline]
+    pub(super) fn last_tick(&self) -> Tick {
+        self.past.last().map_or(Tick(0), |(tick, _)| tick)
+    }
+
     /// It as it was at `moment`, if it was there.
-    pub(super) fn at(&self, id: EntityId, origin: Tick, moment: f64) -> Option<Between<'_>> {
+    pub(super) fn at(&self, origin: Tick, moment: f64) -> Option<Between<'_>> {
         let moment = self.lag.behind(origin, moment);
         let when = |tick: Tick| f64::from(tick.since(origin));
         if when(self.spawned) > moment || self.gone.is_some_and(|gone| when(gone) <= moment) {
@@ -156,7 +173,7 @@ impl Tracked {
         let t = if to > from { ((moment - from) / (to - from)).min(1.0) as f32 } else { 0.0 };
         let before = earlier.checked_sub(1).filter(|_| later > earlier).and_then(state);
         Some(Between {
-            id,
+            id: self.id,
             kind: self.kind,
             earlier: earlier_row,
             later: later_row,
@@ -183,14 +200,9 @@ impl Tracked {
     }
 
     /// It is another one from now on, or the same again.
-    pub(super) fn restart(&mut self, kind: u16, lanes: usize, spawned: Tick) {
-        let mut past = std::mem::replace(&mut self.past, History::new(lanes));
-        let reused = self.kind == kind;
-        *self = Self::new(kind, lanes, spawned);
-        if reused {
-            past.clear();
-            self.past = past;
-        }
+    pub(super) fn restart(&mut self, kind: (u16, usize), channel: u16, spawned: Tick) {
+        let words = std::mem::take(&mut self.past).into_words();
+        *self = Self { departs: self.departs, ..Self::new(self.id, kind, channel, spawned, words) };
     }
 
     /// The newest state is another from `tick` on. A state of this very tick is only being completed.

@@ -1,8 +1,10 @@
-//! What matters to a pilot of all that it sees, gathered in one pass.
+//! What matters to a pilot of all that it sees, gathered in one pass over the rows: of most things a few lanes matter,
+//! and a thousand pilots have no time for the rest, nor for a name of each ship.
 
 use tickwire_arena::vec2::Vec2;
 use tickwire_arena::{Arena, Entity, Leader, Pickup, Rock, SHIP_RADIUS, Ship, ShipState, rock};
-use tickwire_shared::{Client, EntityId, SeatId};
+use tickwire_shared::schema::KindOf;
+use tickwire_shared::{Client, EntityId, Replicate, SeatId};
 
 /// How far ahead a pilot looks for rocks in its way.
 const FORESIGHT_S: f32 = 0.9;
@@ -11,14 +13,32 @@ const ELBOW_ROOM: f32 = 2.5;
 /// How near the hunted ship seems beside others, so that a pilot does not waver between two.
 const LOYALTY: f32 = 0.7;
 
+const SHIP: u16 = <Ship as KindOf<Entity>>::KIND;
+const ROCK: u16 = <Rock as KindOf<Entity>>::KIND;
+const PICKUP: u16 = <Pickup as KindOf<Entity>>::KIND;
+const LEADER: u16 = <Leader as KindOf<Entity>>::KIND;
+
+/// What another's ship has first, and all that matters of it. Lanes stand in the order of fields, so that it can be read
+/// from a ship's row.
+#[derive(Replicate)]
+struct Hull {
+    #[field(min = -512.0, max = 511.9375, step = 0.0625)]
+    x: f32,
+    #[field(min = -512.0, max = 511.9375, step = 0.0625)]
+    y: f32,
+    #[field(angle_bits = 8)]
+    heading: f32,
+    thrust: bool,
+    dead: bool,
+    safe: bool,
+}
+
 #[derive(Default)]
 pub(super) struct Sight {
     /// The nearest ship that can be hurt: where it is and how far.
     pub(super) prey: Option<(EntityId, Vec2, f32)>,
     /// The nearest pickup, and how far it is.
     pub(super) pickup: Option<(Vec2, f32)>,
-    /// The nearest of the leaders, who are known wherever they are, and how far that is.
-    pub(super) leader: Option<(Vec2, f32)>,
     /// The rock that will be hit first: where to go instead, and in how many seconds it is hit.
     pub(super) rock: Option<(Vec2, f32)>,
 }
@@ -27,19 +47,18 @@ impl Sight {
     /// What the ship `own` sees, which hunts `hunted` already.
     pub(super) fn of(client: &Client<Arena>, own: EntityId, me: &ShipState, hunted: Option<EntityId>) -> Self {
         let mut sight = Self::default();
-        for (id, entity) in client.newest_all() {
-            match entity {
-                Entity::Ship(ship) if id != own => sight.consider_ship(me, hunted, id, &ship),
-                Entity::Rock(rock) => sight.consider_rock(me, &rock),
-                Entity::Pickup(pickup) => sight.consider_pickup(me, &pickup),
-                Entity::Leader(leader) => sight.consider_leader(me, client.seat(), &leader),
-                Entity::Ship(_) | Entity::Shot(_) | Entity::Roster(_) => {}
+        for (id, kind, row) in client.untyped().newest_by_channel() {
+            match kind {
+                SHIP if id != own => sight.consider_ship(me, hunted, id, &Hull::from_lanes(row)),
+                ROCK => sight.consider_rock(me, &Rock::from_lanes(row)),
+                PICKUP => sight.consider_pickup(me, &Pickup::from_lanes(row)),
+                _ => {}
             }
         }
         sight
     }
 
-    fn consider_ship(&mut self, me: &ShipState, hunted: Option<EntityId>, id: EntityId, ship: &Ship) {
+    fn consider_ship(&mut self, me: &ShipState, hunted: Option<EntityId>, id: EntityId, ship: &Hull) {
         if ship.dead || ship.safe {
             return;
         }
@@ -79,12 +98,18 @@ impl Sight {
             keep_nearer(&mut self.pickup, me, Vec2::new(pickup.x, pickup.y));
         }
     }
+}
 
-    fn consider_leader(&mut self, me: &ShipState, own: Option<SeatId>, leader: &Leader) {
-        if own != Some(SeatId(leader.seat)) {
-            keep_nearer(&mut self.leader, me, Vec2::new(leader.x, leader.y));
+/// The nearest of the leaders, who are known wherever they are.
+pub(super) fn nearest_leader(client: &Client<Arena>, me: &ShipState) -> Option<Vec2> {
+    let mut nearest = None;
+    for (.., row) in client.untyped().newest_by_channel().filter(|(_, kind, _)| *kind == LEADER) {
+        let leader = Leader::from_lanes(row);
+        if client.seat() != Some(SeatId(leader.seat)) {
+            keep_nearer(&mut nearest, me, Vec2::new(leader.x, leader.y));
         }
     }
+    nearest.map(|(at, _)| at)
 }
 
 fn keep_nearer(best: &mut Option<(Vec2, f32)>, me: &ShipState, at: Vec2) {
@@ -111,6 +136,12 @@ mod tests {
             sight.consider_rock(&flying_east(), &rock);
         }
         sight
+    }
+
+    #[test]
+    fn a_hull_is_what_a_ship_has_first() {
+        let (ship, hull) = (Ship::schema().fields, Hull::schema().fields);
+        assert_eq!(ship[..hull.len()], hull);
     }
 
     #[test]

@@ -12,12 +12,13 @@ use tickwire_shared::Tick;
 use tickwire_shared::delta::Held;
 use tickwire_shared::protocol::ResumeClaim;
 
+use super::events::{LONGEST_BYTES, taken};
 use super::{Encoder, Hashed, Last, Next, Proposal, Store, View};
 
 /// Events that were written and may not have arrived, for a client that comes back; beyond these the oldest goes.
 const KEPT_MAX: usize = 256;
 /// And so many bytes of them.
-const KEPT_MAX_BYTES: usize = 64 * 1024;
+const KEPT_MAX_BYTES: usize = LONGEST_BYTES;
 
 /// Events that were written, in case they did not arrive.
 #[derive(Clone, Debug, Default)]
@@ -34,10 +35,15 @@ pub(super) struct Written {
 impl Written {
     pub(super) fn add(&mut self, event: Arc<[u8]>) {
         self.count = self.count.wrapping_add(1);
-        self.bytes += event.len();
+        self.bytes += taken(&event);
         self.kept.push_back(event);
-        while self.kept.len() > KEPT_MAX || self.bytes > KEPT_MAX_BYTES {
-            self.bytes -= self.kept.pop_front().map_or(0, |event| event.len());
+        self.forget_beyond(KEPT_MAX_BYTES);
+    }
+
+    /// The oldest go until so many bytes are left.
+    pub(super) fn forget_beyond(&mut self, bytes_max: usize) {
+        while self.kept.len() > KEPT_MAX || self.bytes > bytes_max {
+            self.bytes -= self.kept.pop_front().map_or(0, |event| taken(&event));
         }
     }
 
@@ -53,13 +59,19 @@ impl Written {
         let again = self.kept.len().min(missing as usize);
         for _ in 0..again {
             let Some(event) = self.kept.pop_back() else { break };
-            self.bytes -= event.len();
+            self.bytes -= taken(&event);
             waiting.push_front(event);
         }
         let lost = (missing - again as u32).saturating_add(std::mem::take(&mut self.dropped));
         // those that are gone count as had: the client does so too
         self.count = had.wrapping_add(lost);
         lost
+    }
+
+    /// So many that were dropped just now will never come, and the client is told so.
+    fn forgo(&mut self, events: u32) {
+        self.dropped = self.dropped.saturating_sub(events);
+        self.count = self.count.wrapping_add(events);
     }
 }
 
@@ -87,13 +99,19 @@ impl View {
             Some(tick) => self.go_on_from(store, encoder, tick, &claim.channels),
             None => self.needs_reset = true,
         }
-        match claim.events {
+        let lost = match claim.events {
             Some(had) => self.written.restore(had, &mut self.events),
             None => {
                 self.written = Written::default();
                 0
             }
-        }
+        };
+        self.events_bytes = self.events.iter().map(taken).sum();
+        // as many as may wait for one who is away; what is dropped now, the client is told of with the others
+        let more = self.drop_events() as u32;
+        self.written.forgo(more);
+        self.is_behind = false;
+        lost.saturating_add(more)
     }
 
     fn go_on_from(&mut self, store: &Store, encoder: &mut Encoder, tick: Tick, held: &[(u16, u32)]) {
@@ -129,10 +147,13 @@ mod tests {
         waiting.drain(..).for_each(|event| written.add(event));
 
         written.dropped = 3;
-        assert_eq!(written.restore(500, &mut waiting), 1001 - 500 - 256 + 3);
-        assert_eq!(waiting.front(), Some(&event(1001 - 256)));
-        assert_eq!(written.restore(500 + 248, &mut waiting), 0, "told once");
-        assert_eq!(waiting.len(), 256);
+        let kept = (KEPT_MAX_BYTES / taken(&event(0))) as u32;
+        assert!((200..=KEPT_MAX as u32).contains(&kept), "{kept}");
+        let lost = 1001 - 500 - kept + 3;
+        assert_eq!(written.restore(500, &mut waiting), lost);
+        assert_eq!(waiting.front(), Some(&event(1001 - kept)));
+        assert_eq!(written.restore(500 + lost, &mut waiting), 0, "told once");
+        assert_eq!(waiting.len(), kept as usize);
     }
 
     #[test]
@@ -149,7 +170,7 @@ mod tests {
     #[test]
     fn long_events_are_not_kept_without_bound() {
         let mut written = Written::default();
-        (0..100).for_each(|_| written.add(vec![0; 16 * 1024].into()));
-        assert_eq!(written.kept.len(), KEPT_MAX_BYTES / (16 * 1024));
+        (0..100).for_each(|_| written.add(vec![0; 4 * 1024].into()));
+        assert_eq!(written.kept.len(), 3);
     }
 }

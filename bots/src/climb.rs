@@ -1,0 +1,145 @@
+//! The command `capacity`: swarms of more and more bots, and what they came to.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use serde::Serialize;
+use tickwire_shared::Game;
+use tickwire_shared::native::Trust;
+
+use crate::behaviour::Minds;
+use crate::capacity::{Answer, Ceiling, Search, Trial};
+use crate::cli::CapacityArgs;
+use crate::commands::RunError;
+use crate::crew::Players;
+use crate::progress::Quiet;
+use crate::report::{Report, noise_sentence};
+use crate::swarm::SwarmError;
+use crate::threshold::Verdict;
+use crate::{authorities, files, output, say, swarm};
+
+/// Counts that a late swarm does not spoil.
+const HARD: [&str; 5] = ["failed", "joined", "desyncs", "wrong_spawns", "seats_lost"];
+
+/// All that was tried, for programs.
+#[derive(Serialize)]
+struct Climb<'a> {
+    game: &'a str,
+    url: String,
+    /// None when not even the fewest held.
+    holds: Option<usize>,
+    /// Whether more failed, so that this is all that it holds.
+    is_all: bool,
+    sentence: &'a str,
+    trials: Vec<Tried>,
+}
+
+/// A swarm of so many.
+#[derive(Serialize)]
+struct Tried {
+    bots: usize,
+    trial: Trial,
+    why: String,
+    thresholds: Vec<Verdict>,
+    /// Why its figures are to be doubted.
+    noise: Option<String>,
+    #[serde(skip)]
+    stopped: bool,
+}
+
+/// Finds the number and says it. Gives whether there is one.
+pub(crate) fn run<G: Game>(args: &CapacityArgs, minds: Minds<G>) -> Result<bool, RunError> {
+    let trust = authorities::trust(&args.server.trust)?;
+    let json = args.json.as_ref().map(|path| output::create("--json", path)).transpose()?;
+    let minds = Arc::new(minds);
+    let mut search = Search::new(args.from as usize, args.most as usize, args.repeat as usize);
+    let (mut trials, mut end) = (Vec::new(), None);
+    while let Some(bots) = search.next() {
+        let tried = match try_with(args, &trust, &minds, bots) {
+            Err(error) if trials.is_empty() => return Err(error.into()),
+            // the server is gone, perhaps by what the last trial did to it
+            Err(error) => {
+                end = Some(format!("with {bots}: {error}"));
+                break;
+            }
+            Ok(tried) => tried,
+        };
+        say::aside(format_args!("{bots:>7} bots: {}", tried.why));
+        if tried.stopped {
+            end = Some("then it was stopped".to_owned());
+            break;
+        }
+        search.tried(bots, tried.trial);
+        trials.push(tried);
+    }
+    let (answer, game) = (search.answer(), G::NAME);
+    let sentence = match (&end, answer) {
+        (Some(end), Answer::Holds(bots) | Answer::AtLeast(bots, _)) => {
+            format!("this server held {bots} players of {game} once; {end}")
+        }
+        (Some(end), Answer::Nothing) => format!("it is not known how many players of {game} this server holds; {end}"),
+        (None, answer) => sentence(answer, game),
+    };
+    if let Some((path, mut file)) = json {
+        let holds = match answer {
+            Answer::Holds(bots) | Answer::AtLeast(bots, _) => Some(bots),
+            Answer::Nothing => None,
+        };
+        let is_all = end.is_none() && matches!(answer, Answer::Holds(_));
+        let climb = Climb { game, url: args.server.url(None), holds, is_all, sentence: &sentence, trials };
+        let written = serde_json::to_writer_pretty(&mut file, &climb).map_err(io::Error::from);
+        let failed = |source| SwarmError::Results { flag: "--json", path, source };
+        written.and_then(|()| writeln!(file)).map_err(failed)?;
+    }
+    say::result(format_args!("{sentence}\n"));
+    Ok(end.is_none() && answer != Answer::Nothing)
+}
+
+fn sentence(answer: Answer, game: &str) -> String {
+    match answer {
+        Answer::Holds(bots) => format!("this server holds {bots} players of {game}"),
+        Answer::AtLeast(bots, Ceiling::Asked) => {
+            format!("this server holds at least {bots} players of {game}: more were not asked for (--most)")
+        }
+        Answer::AtLeast(bots, Ceiling::Swarm) => format!(
+            "this server holds at least {bots} players of {game}: with more the swarm itself is late (--threads, or \
+             another machine)"
+        ),
+        Answer::Nothing => format!("this server does not hold one player of {game} within the thresholds"),
+    }
+}
+
+fn try_with<G: Game>(
+    args: &CapacityArgs,
+    trust: &Trust,
+    minds: &Arc<Minds<G>>,
+    bots: usize,
+) -> Result<Tried, SwarmError> {
+    let plan = args.plan(trust.clone(), bots);
+    files::enough_for(plan.bots_max())?;
+    let crew = Arc::new(Players::sharing(plan.clone(), Arc::clone(minds)));
+    let total = swarm::run(&plan, crew, &mut Quiet)?;
+    let report = Report::new(G::NAME, &plan, &total);
+    let failed: Vec<&Verdict> = report.thresholds.iter().filter(|verdict| !verdict.holds).collect();
+    let hard = failed.iter().find(|verdict| HARD.iter().any(|count| verdict.threshold.starts_with(count)));
+    let (trial, why) = match hard.or(failed.first()) {
+        _ if report.stopped_early => (Trial::Fails, "stopped".to_owned()),
+        Some(_) if hard.is_none() && report.swarm_was_the_limit => {
+            (Trial::SwarmLimited, "the swarm was the limit".to_owned())
+        }
+        Some(verdict) => {
+            let value = verdict.value.map_or("not measured".to_owned(), |value| format!("{value:.1}"));
+            (Trial::Fails, format!("{} fails ({value})", verdict.threshold))
+        }
+        // nobody need ask for what makes every run a bad one
+        None if report.failed > 0 => (Trial::Fails, format!("{} bots failed: {}", report.failed, reason(&report))),
+        None if !report.good => (Trial::Fails, report.findings.first().cloned().unwrap_or_default()),
+        None => (Trial::Holds, "holds".to_owned()),
+    };
+    let (noise, stopped) = (noise_sentence(&report), report.stopped_early);
+    Ok(Tried { bots, trial, why, thresholds: report.thresholds, noise, stopped })
+}
+
+fn reason(report: &Report) -> &str {
+    report.failures.first().map_or("nobody knows why", |reason| &reason.reason)
+}
