@@ -71,7 +71,8 @@ pub trait Game: Sized + Send + 'static {
     /// by itself.
     const VERSION: u32 = 0;
     /// Tables of the range coder, made from recordings of the game ([`Training`](crate::delta::Training)): deltas become
-    /// shorter and take longer to code. `include_bytes!` them; without any, residuals have Rice codes.
+    /// shorter and take longer to code, in the channels where that pays ([`Coder`](crate::delta::Coder)). `include_bytes!`
+    /// them; without any, residuals have Rice codes.
     const TABLES: &'static [u8] = &[];
 
     /// All kinds of entities: an enum that derives [`World`](derive@crate::World).

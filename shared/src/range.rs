@@ -1,7 +1,8 @@
 //! A binary range coder after Martin (1979), with the carry handling of Pavlov's LZMA: each decision costs what its
 //! probability says. Integers only; the probabilities come from outside and do not change.
 //!
-//! The last bytes of a message are left out where they are zeros: behind its end there are only zeros.
+//! The lowest bit of a message's first byte is a zero: other messages may be told from it by a one there. The last bytes
+//! are left out where they are zeros: behind the end there are only zeros.
 
 use crate::bits::DecodeError;
 
@@ -10,6 +11,8 @@ pub(crate) type Chance = u8;
 
 /// Below this, a byte leaves.
 const RANGE_MIN: u32 = 1 << 24;
+/// At the beginning: all numbers are of 31 bits, and leave the first of a message for who tells messages apart.
+const RANGE: u32 = 1 << 31;
 /// How many bytes of zeros may stand behind the end: those that the decoder holds ahead.
 const AHEAD: usize = 4;
 
@@ -36,7 +39,7 @@ impl<'a> RangeWriter<'a> {
     /// Writes behind what `out` holds already.
     pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
         let start = out.len();
-        Self { out, start, low: 0, range: u32::MAX, held: None, ones: 0 }
+        Self { out, start, low: 0, range: RANGE, held: None, ones: 0 }
     }
 
     #[inline(always)]
@@ -95,6 +98,9 @@ impl<'a> RangeWriter<'a> {
         while self.out.len() > least && self.out.last() == Some(&0) {
             self.out.pop();
         }
+        if let Some(first) = self.out.get_mut(self.start) {
+            *first <<= 1;
+        }
     }
 }
 
@@ -109,10 +115,12 @@ pub(crate) struct RangeReader<'a> {
 
 impl<'a> RangeReader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let mut reader = Self { bytes, next: 0, code: 0, range: u32::MAX };
+        let mut reader = Self { bytes, next: 0, code: 0, range: RANGE };
         for _ in 0..AHEAD {
             reader.shift();
         }
+        // the first byte's lowest bit is none of them
+        reader.code = (reader.code >> 1 & 0x7f00_0000) | (reader.code & 0x00ff_ffff);
         reader
     }
 
@@ -219,6 +227,7 @@ mod tests {
             }
             writer.finish();
             prop_assert_eq!(&bytes[..before.len()], &before);
+            prop_assert!(bytes.get(before.len()).is_none_or(|first| first & 1 == 0), "the first bit is free");
             let read = |bytes: &[u8]| {
                 let mut reader = RangeReader::new(bytes);
                 for op in &ops {

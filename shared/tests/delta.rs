@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use tickwire_shared::EntityId;
 use tickwire_shared::bits::{BitWriter, DecodeError};
 use tickwire_shared::delta::{
-    DeltaScratch, Earlier, EntityRow, Layout, Past, ROWS_MAX_LANES, RowBuffer, Tables, Training, decode_delta,
-    decode_keyframe, encode_delta, encode_keyframe,
+    Coder, DeltaScratch, Earlier, EntityRow, Layout, Past, ROWS_MAX_LANES, RowBuffer, Tables, Training, decode_delta,
+    decode_keyframe, encode_delta, encode_delta_by, encode_keyframe,
 };
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
 
@@ -35,10 +35,11 @@ fn schema() -> Schema {
     Schema { game: "test".into(), version: 0, kinds: kinds.into(), input, tables: Vec::new() }
 }
 
-/// Both coders, the range coder with tables that fit nothing.
-fn layouts() -> [Layout; 2] {
-    let tables = (0..Tables::BYTES).map(|at| (at * at / 7 % 256) as u8).collect();
-    [Vec::new(), tables].map(|tables| Layout::new(&Schema { tables, ..schema() }).expect("the test's schema is sound"))
+/// Without tables and with some that fit nothing, which deltas may use or not.
+fn coders() -> [(Coder, Layout); 3] {
+    let layout = |tables| Layout::new(&Schema { tables, ..schema() }).expect("the test's schema is sound");
+    let tables = layout((0..Tables::BYTES).map(|at| (at * at / 7 % 256) as u8).collect());
+    [(Coder::Rice, layout(Vec::new())), (Coder::Range, tables.clone()), (Coder::Rice, tables)]
 }
 
 fn lane(quantizer: &Quantizer) -> BoxedStrategy<Vec<u32>> {
@@ -156,7 +157,7 @@ fn past<'a>(states: &'a [RowBuffer], spacing: u8, ahead: u8) -> Past<'a> {
 proptest! {
     #[test]
     fn every_state_comes_back_through_every_baseline(states in prop::collection::vec(state(), 1..6)) {
-        for layout in layouts() {
+        for (coder, layout) in coders() {
             let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
             let (mut scratch, mut decoded) = (DeltaScratch::default(), RowBuffer::default());
             for (now, state) in buffers.iter().zip(&states) {
@@ -168,7 +169,7 @@ proptest! {
                 for base in &buffers {
                     bytes.clear();
                     let past = Past { base: base.rows(), earlier: None };
-                    encode_delta(&layout, &past, now.rows(), &mut scratch, &mut bytes);
+                    encode_delta_by(coder, &layout, &past, now.rows(), &mut scratch, &mut bytes);
                     prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
                     prop_assert_eq!(&read_back(&decoded, &layout), state);
                 }
@@ -182,11 +183,11 @@ proptest! {
         spacing in 1u8..=4,
         ahead in 1u8..=32,
     ) {
-        for layout in layouts() {
+        for (coder, layout) in coders() {
             let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
             let (mut scratch, mut decoded, mut bytes) = (DeltaScratch::default(), RowBuffer::default(), Vec::new());
             let past = past(&buffers, spacing, ahead);
-            encode_delta(&layout, &past, buffers[3].rows(), &mut scratch, &mut bytes);
+            encode_delta_by(coder, &layout, &past, buffers[3].rows(), &mut scratch, &mut bytes);
             prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
             prop_assert_eq!(&read_back(&decoded, &layout), &states[3]);
             prop_assert_eq!(decoded.rows().hash(&layout), buffers[3].rows().hash(&layout));
@@ -194,13 +195,13 @@ proptest! {
             // told what moved, instead of looking for it: the same bytes, and at both ends the same list for the next step
             let mut step = Vec::new();
             let base = Past { base: buffers[1].rows(), earlier: None };
-            encode_delta(&layout, &base, buffers[2].rows(), &mut scratch, &mut step);
+            encode_delta_by(coder, &layout, &base, buffers[2].rows(), &mut scratch, &mut step);
             let moved = scratch.changed().to_vec();
             prop_assert_eq!(decode_delta(&layout, &base, &step, &mut scratch, &mut decoded), Ok(()));
             prop_assert_eq!(scratch.changed(), &moved);
             let told = Past { earlier: past.earlier.map(|earlier| Earlier { moved: Some(&moved), ..earlier }), ..past };
             let mut same = Vec::new();
-            encode_delta(&layout, &told, buffers[3].rows(), &mut scratch, &mut same);
+            encode_delta_by(coder, &layout, &told, buffers[3].rows(), &mut scratch, &mut same);
             prop_assert_eq!(&same, &bytes);
             prop_assert_eq!(decode_delta(&layout, &told, &bytes, &mut scratch, &mut decoded), Ok(()));
             prop_assert_eq!(&read_back(&decoded, &layout), &states[3]);
@@ -221,7 +222,7 @@ proptest! {
         left in prop::collection::btree_set(0u32..200, 0..4),
         still_kind in 1u16..=2,
     ) {
-        for layout in layouts() {
+        for (coder, layout) in coders() {
             // most of them rest, some change in one of the steps or in all from there on, some leave
             let states = [0, 1, 2, 3].map(|tick| {
                 let mut rows = RowBuffer::default();
@@ -238,7 +239,7 @@ proptest! {
             let (mut scratch, mut decoded) = (DeltaScratch::default(), RowBuffer::default());
             for past in [past(&states, 1, 1), Past { base: states[2].rows(), earlier: None }] {
                 let mut bytes = Vec::new();
-                encode_delta(&layout, &past, states[3].rows(), &mut scratch, &mut bytes);
+                encode_delta_by(coder, &layout, &past, states[3].rows(), &mut scratch, &mut bytes);
                 let changed = scratch.changed().to_vec();
                 prop_assert_eq!(decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded), Ok(()));
                 prop_assert_eq!(read_back(&decoded, &layout), read_back(&states[3], &layout));
@@ -248,12 +249,32 @@ proptest! {
     }
 
     #[test]
+    fn a_delta_whose_mark_is_wrong_is_refused_or_the_hash_tells(states in history(), by_rice in any::<bool>()) {
+        let (_, layout) = &coders()[1];
+        let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
+        let (mut scratch, mut out, mut bytes) = (DeltaScratch::default(), RowBuffer::default(), Vec::new());
+        let (past, now) = (past(&buffers, 1, 1), &buffers[3]);
+        let coder = if by_rice { Coder::Rice } else { Coder::Range };
+        encode_delta_by(coder, layout, &past, now.rows(), &mut scratch, &mut bytes);
+        prop_assert_eq!(bytes.first().is_some_and(|first| first & 1 == 1), by_rice);
+        match bytes.first_mut() {
+            Some(first) => *first ^= 1,
+            None => bytes.push(1),
+        }
+        if decode_delta(layout, &past, &bytes, &mut scratch, &mut out).is_ok()
+            && read_back(&out, layout) != read_back(now, layout)
+        {
+            prop_assert_ne!(out.rows().hash(layout), now.rows().hash(layout));
+        }
+    }
+
+    #[test]
     fn hostile_bytes_are_an_error_or_a_valid_state(
         states in history(),
         mut bytes in prop::collection::vec(any::<u8>(), 0..60),
         leans in any::<bool>(),
     ) {
-        for layout in layouts() {
+        for (_, layout) in coders() {
             let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
             if let Some(first) = bytes.first_mut() {
                 *first = *first & !1 | u8::from(leans);
@@ -273,11 +294,11 @@ proptest! {
 
     #[test]
     fn a_flipped_bit_is_noticed_or_changes_the_hash_or_nothing(states in history(), at in any::<prop::sample::Index>()) {
-        for layout in layouts() {
+        for (coder, layout) in coders() {
             let buffers: Vec<RowBuffer> = states.iter().map(buffer).collect();
             let (mut scratch, mut out, mut bytes) = (DeltaScratch::default(), RowBuffer::default(), Vec::new());
             let (past, now) = (past(&buffers, 1, 1), &buffers[3]);
-            encode_delta(&layout, &past, now.rows(), &mut scratch, &mut bytes);
+            encode_delta_by(coder, &layout, &past, now.rows(), &mut scratch, &mut bytes);
             let bit = at.index(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
             if decode_delta(&layout, &past, &bytes, &mut scratch, &mut out).is_ok()
@@ -299,12 +320,20 @@ fn no_row_changes_twice_in_one_delta() {
         rows
     });
     let (mut scratch, mut out, mut sound) = (DeltaScratch::default(), RowBuffer::default(), 0);
-    for layout in layouts() {
+    for (coder, layout) in coders() {
         for rest in 0..1u32 << 17 {
             let mut bytes = Vec::new();
             let mut bits = BitWriter::new(&mut bytes);
-            bits.flag(true); // leans on the earlier states
-            bits.flag(false); // the same entities
+            match coder {
+                Coder::Rice => {
+                    if layout.has_tables() {
+                        bits.flag(true); // the mark
+                    }
+                    bits.flag(true); // leans on the earlier states
+                    bits.flag(false); // the same entities
+                }
+                Coder::Range => bits.flag(false),
+            }
             bits.write(rest, 17);
             bits.finish();
             if decode_delta(&layout, &past(&states, 1, 1), &bytes, &mut scratch, &mut out).is_ok() {
@@ -363,7 +392,7 @@ fn crowd() -> impl Strategy<Value = RowBuffer> {
 proptest! {
     #[test]
     fn a_crowd_comes_back_from_a_keyframe(rows in crowd(), at in any::<prop::sample::Index>(), random in any::<u8>()) {
-        for layout in layouts() {
+        for (_, layout) in coders() {
             let (mut bytes, mut decoded) = (Vec::new(), RowBuffer::default());
             encode_keyframe(&layout, rows.rows(), &mut bytes);
             prop_assert_eq!(decode_keyframe(&layout, &bytes, &mut decoded), Ok(()));
@@ -387,7 +416,7 @@ proptest! {
 fn what_is_equal_is_said_once_in_a_keyframe_and_what_is_near_takes_its_range() {
     let length = |x: &dyn Fn(u32) -> u32| {
         let mut bytes = Vec::new();
-        encode_keyframe(&layouts()[0], movers(x).rows(), &mut bytes);
+        encode_keyframe(&coders()[0].1, movers(x).rows(), &mut bytes);
         bytes.len()
     };
     // 50 ids of 5 bits, and kinds in two groups

@@ -2,7 +2,8 @@
 
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{
-    DeltaScratch, Earlier, KindLayout, Layout, Part, Past, RowBuffer, Tables, encode_delta, encode_keyframe, encode_row,
+    Coder, DeltaScratch, Earlier, KindLayout, Layout, Part, Past, RowBuffer, Tables, encode_delta, encode_delta_by,
+    encode_keyframe, encode_row,
 };
 use tickwire_shared::protocol::frame::{self, Contents, FrameHead, InputAck};
 use tickwire_shared::protocol::{self, ClientMessage, JoinRequest, ResumeClaim, ResumeToken, ServerMessage, input};
@@ -54,8 +55,8 @@ fn rows(entities: &[(u32, u16, &[u32])]) -> RowBuffer {
 fn client_messages() {
     let messages = [
         (
-            ClientMessage::Hello { protocol: 5, game: "arena".into(), fingerprint: 0x0102_0304_0506_0708 },
-            "0005056172656e61fd0807060504030201",
+            ClientMessage::Hello { protocol: 6, game: "arena".into(), fingerprint: 0x0102_0304_0506_0708 },
+            "0006056172656e61fd0807060504030201",
         ),
         (ClientMessage::Join(JoinRequest::new("ann")), "0103616e6e0000"),
         (ClientMessage::Join(JoinRequest::new("ann").with_pass("p").wishing("{}")), "0103616e6e0170027b7d"),
@@ -210,12 +211,15 @@ fn a_rotation() {
     let past = Past { base: states[2].rows(), earlier: Some(earlier) };
     encode_delta(&layout, &past, states[3].rows(), &mut DeltaScratch::default(), &mut bytes);
     assert_eq!(hex(&bytes), "5500001103");
-    // the same by a range coder
+    // the same where there are tables, by each coder
     let tables = (0..Tables::BYTES).map(|at| (at % 251) as u8).collect();
     let layout = Layout::new(&Schema { kinds, tables, ..schema() }).expect("sound");
     bytes.clear();
-    encode_delta(&layout, &past, states[3].rows(), &mut DeltaScratch::default(), &mut bytes);
-    assert_eq!(hex(&bytes), "b7c7d0ed80");
+    encode_delta_by(Coder::Range, &layout, &past, states[3].rows(), &mut DeltaScratch::default(), &mut bytes);
+    assert_eq!(hex(&bytes), "b6e3e942c0");
+    bytes.clear();
+    encode_delta_by(Coder::Rice, &layout, &past, states[3].rows(), &mut DeltaScratch::default(), &mut bytes);
+    assert_eq!(hex(&bytes), "ab00002206");
 }
 
 #[test]

@@ -5,6 +5,34 @@ use super::layout::Unit;
 use crate::bits::{BitReader, BitWriter, DecodeError};
 use crate::rice;
 
+/// What writes a delta's bits, where the game has tables ([`Game::TABLES`](crate::game::Game::TABLES)); else all are
+/// Rice codes. Each delta says by a bit which it is.
+///
+/// ```
+/// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
+/// # use {room::coins::*, tickwire_shared::{*, delta::*}};
+/// let schema = Schema { tables: Training::default().tables(), ..Schema::of::<Coins>() };
+/// let (layout, mut rows) = (Layout::new(&schema)?, RowBuffer::default());
+/// rows.push(EntityId(7), 0, 3).copy_from_slice(&[100, 20, 0]);
+/// let past = Past { base: rows.rows(), earlier: None };
+/// let (mut scratch, mut there) = (DeltaScratch::default(), RowBuffer::default());
+/// for coder in [Coder::Rice, Coder::Range] {
+///     let mut delta = Vec::new();
+///     encode_delta_by(coder, &layout, &past, rows.rows(), &mut scratch, &mut delta);
+///     decode_delta(&layout, &past, &delta, &mut scratch, &mut there)?; // whichever it was
+///     assert_eq!(there.rows().hash(&layout), rows.rows().hash(&layout));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Coder {
+    /// Bits, and Rice codes for what is not as expected: quick.
+    #[default]
+    Rice,
+    /// A range coder that knows how likely each answer is: small where the tables fit, and some four times as long.
+    Range,
+}
+
 /// A yes or no.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Question<'a> {

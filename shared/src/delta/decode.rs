@@ -109,9 +109,11 @@ pub(super) fn decode_onto(
     scratch: &mut DeltaScratch,
     out: (&mut RowBuffer, Option<Stale<'_>>),
 ) -> Result<(), DecodeError> {
+    let mut bits = BitReader::new(bytes);
     match layout.tables() {
-        None => decode_with(layout, past, BitReader::new(bytes), scratch, out),
-        Some(tables) => decode_with(layout, past, Likely::new(tables, bytes), scratch, out),
+        // there may be no byte at all
+        Some(tables) if bits.flag() != Ok(true) => decode_with(layout, past, Likely::new(tables, bytes), scratch, out),
+        _ => decode_with(layout, past, bits, scratch, out),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The encoder. Its mirror is `decode.rs`: a change here is a change there.
 
-use super::coder::{Count, Put, Question, Sureness};
+use super::coder::{Coder, Count, Put, Question, Sureness};
 use super::forecast::{Forecast, RowPast, Surprise};
 use super::keyframe;
 use super::layout::{Coding, KindLayout, Layout, Part, Unit, bits_for};
@@ -102,7 +102,7 @@ pub struct DeltaScratch {
 /// is not changed at all.
 pub(super) type Marked = (usize, bool);
 
-/// Appends what makes `now` of the base.
+/// Appends what makes `now` of the base, by the range coder where the layout has tables.
 ///
 /// ```
 /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
@@ -123,7 +123,19 @@ pub(super) type Marked = (usize, bool);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &mut DeltaScratch, out: &mut Vec<u8>) {
-    match layout.tables() {
+    encode_delta_by(Coder::Range, layout, past, now, scratch, out);
+}
+
+/// The same by either coder: see [`Coder`].
+pub fn encode_delta_by(
+    coder: Coder,
+    layout: &Layout,
+    past: &Past<'_>,
+    now: Rows<'_>,
+    scratch: &mut DeltaScratch,
+    out: &mut Vec<u8>,
+) {
+    match layout.tables().filter(|_| coder == Coder::Range) {
         None => {
             let (mut row_bytes, mut spent) = (std::mem::take(&mut scratch.rows), std::mem::take(&mut scratch.spent));
             row_bytes.clear();
@@ -131,7 +143,11 @@ pub fn encode_delta(layout: &Layout, past: &Past<'_>, now: Rows<'_>, scratch: &m
             let mut rows = Counted::new(BitWriter::new(&mut row_bytes), &mut spent);
             let kept = scratch.compare(layout, past, now, &mut rows);
             let row_bits = rows.finish().finish_counted();
-            let mut lists = Counted::new(BitWriter::new(out), &mut spent);
+            let mut bits = BitWriter::new(out);
+            if layout.has_tables() {
+                bits.flag(true); // a range coder's first bit is a zero
+            }
+            let mut lists = Counted::new(bits, &mut spent);
             scratch.encode_lists(layout, past, now, kept, &mut lists);
             let mut bits = lists.finish();
             bits.append(&row_bytes, row_bits);

@@ -352,6 +352,12 @@ impl Layout {
         self.kinds.get(usize::from(kind))
     }
 
+    /// Whether there are tables for [`Coder::Range`](super::Coder::Range).
+    #[must_use]
+    pub fn has_tables(&self) -> bool {
+        self.tables.is_some()
+    }
+
     pub(super) fn tables(&self) -> Option<&Tables> {
         self.tables.as_deref()
     }

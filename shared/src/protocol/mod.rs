@@ -65,7 +65,7 @@ pub const SUBPROTOCOL: &str = "tickwire.1";
 /// }
 /// assert!(refuses(&ClientMessage::Hello { protocol: VERSION + 1, game: "coins".into(), fingerprint: 0 }));
 /// ```
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 
 /// The bit that the first byte of a [`frame`] has, and that of no cold message of a server.
 ///

@@ -3,7 +3,8 @@
 use tickwire_arena::{Arena, Entity, Rock, RockSize};
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{
-    DeltaScratch, KindLayout, Layout, Part, Past, RowBuffer, encode_delta, encode_keyframe, encode_row,
+    Coder, DeltaScratch, KindLayout, Layout, Part, Past, RowBuffer, encode_delta, encode_delta_by, encode_keyframe,
+    encode_row,
 };
 use tickwire_shared::protocol::frame::{
     Contents, FrameHead, InputAck, write_events, write_head, write_late, write_owned, write_part_head,
@@ -12,7 +13,7 @@ use tickwire_shared::protocol::{self, ClientMessage, JoinRequest, ResumeClaim, R
 use tickwire_shared::{EntityId, Replicate, Schema, Tick, World};
 
 use super::{Seed, slice};
-use crate::properties::layouts::LAYOUT;
+use crate::properties::layouts::{LAYOUT, RANGE_LAYOUT};
 
 pub fn seeds() -> Vec<Seed> {
     let messages = messages().into_iter().chain(seats()).map(|(name, message)| ("messages", name, message));
@@ -164,15 +165,21 @@ fn keyframe(now: &RowBuffer) -> Vec<u8> {
 }
 
 fn delta(base: &RowBuffer, now: &RowBuffer) -> Vec<u8> {
+    delta_by(Coder::Rice, &LAYOUT, [base, now])
+}
+
+fn delta_by(coder: Coder, layout: &Layout, [base, now]: [&RowBuffer; 2]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let scratch = &mut DeltaScratch::default();
-    encode_delta(&LAYOUT, &Past { base: base.rows(), earlier: None }, now.rows(), scratch, &mut bytes);
+    encode_delta_by(coder, layout, &Past { base: base.rows(), earlier: None }, now.rows(), scratch, &mut bytes);
     bytes
 }
 
 fn deltas() -> Vec<Seed> {
     let ([a, b, c], none) = (states(), RowBuffer::default());
     let both = [slice(&keyframe(&a)), slice(&delta(&a, &b)), slice(&delta(&b, &c)), slice(&delta(&c, &c))].concat();
+    let by = |coder, states| slice(&delta_by(coder, &RANGE_LAYOUT, states));
+    let by_each = [slice(&keyframe(&a)), by(Coder::Range, [&a, &b]), by(Coder::Rice, [&b, &c])].concat();
     let cut = keyframe(&a);
     // two groups of rows, of one kind and mixed, which lie in a small range, are mostly equal, or all
     let near: Vec<(u32, u16, u32)> = (0..40).map(|at| (at * 900 + at % 7, 2, 50_000 + at * 619 % 1000)).collect();
@@ -185,6 +192,7 @@ fn deltas() -> Vec<Seed> {
         ("delta", "ok-keyframe-of-many-alike", slice(&keyframe(&rows(&alike)))),
         ("delta", "any-keyframes-of-crowds", crowds),
         ("delta", "ok-keyframe-and-deltas", both),
+        ("delta", "any-deltas-by-each-coder", by_each),
         ("delta", "ok-nothing", [slice(&keyframe(&none)), slice(&delta(&none, &none))].concat()),
         ("delta", "bad-keyframe-cut-short", slice(&cut[..cut.len() - 1])),
         ("delta", "bad-keyframe-of-2-to-the-31st-rows", slice(&[0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0])),
