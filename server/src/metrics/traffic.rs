@@ -62,6 +62,8 @@ pub struct TrafficCounters {
     pub teams: LayerTraffic,
     /// Bits: those that are in channels for one seat.
     pub seat: LayerTraffic,
+    /// Bits: of the deltas, those by the range coder.
+    pub ranged: Shared,
     /// Bits: owner-only fields.
     pub owned: Counter,
     /// Bits: events of the game.
@@ -138,6 +140,11 @@ impl Display for TrafficCounters {
         for (name, sent, encoded) in rows {
             writeln!(out, "{:>5.1} %  {:>14}  {:>14}  {name}", share(sent), sent / 8, encoded / 8)?;
         }
+        if self.ranged.encoded.value() > 0 {
+            let (sent, encoded) = (self.ranged.sent.value(), self.ranged.encoded.value());
+            writeln!(out, "of these, by the range coder:")?;
+            writeln!(out, "{:>5.1} %  {:>14}  {:>14}  deltas", share(sent), sent / 8, encoded / 8)?;
+        }
         write!(out, "of these, by whom they are for:")?;
         for (name, layer) in [("everybody", &self.public), ("teams", &self.teams), ("one seat", &self.seat)] {
             for (what, bits) in [("deltas", &layer.deltas), ("keyframes", &layer.keyframes)] {
@@ -171,6 +178,8 @@ impl Exposed for TrafficCounters {
         for (part, bits) in [("heads", &self.heads), ("owned", &self.owned), ("events", &self.events)] {
             page.counter("frame_bytes", SENT, &[("game", game), ("part", part)], bytes(bits.value()));
         }
+        let help = "Bytes of frame_bytes that are deltas by the range coder; all others have Rice codes.";
+        page.counter("ranged_bytes", help, &[("game", game)], bytes(self.ranged.sent.value()));
         let help = "Bytes of frame_bytes that are fields or structure, by the layer they were in and by whether they built on \
                     an earlier state.";
         for (layer, bits) in [("public", &self.public), ("teams", &self.teams), ("seat", &self.seat)] {
@@ -194,6 +203,8 @@ mod tests {
         traffic.heads.add(160);
         traffic.structure.sent.add(640);
         traffic.structure.encoded.add(64);
+        traffic.ranged.sent.add(400);
+        traffic.ranged.encoded.add(80);
         traffic.teams.keyframes.sent.add(320);
         traffic.teams.keyframes.encoded.add(160);
         let table = traffic.to_string();
@@ -203,6 +214,9 @@ mod tests {
         assert_eq!(lines[3].split_whitespace().take(4).collect::<Vec<_>>(), ["40.0", "%", "80", "8"]);
         assert!(lines[4].ends_with("heads of frames and parts") && lines[4].contains("10.0 %"), "{table}");
         assert!(table.contains("Ship.x"), "{table}");
+        let ranged = lines.iter().position(|line| *line == "of these, by the range coder:").expect("some were");
+        let ranged: Vec<&str> = lines[ranged + 1].split_whitespace().collect();
+        assert_eq!(ranged, ["25.0", "%", "50", "10", "deltas"]);
         let last: Vec<&str> = lines[lines.len() - 1].split_whitespace().collect();
         assert_eq!(last, ["20.0", "%", "40", "20", "teams,", "keyframes"], "what nobody was sent is not listed");
     }

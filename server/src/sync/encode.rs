@@ -1,11 +1,12 @@
 //! Parts: the bits of a channel's delta or keyframe, made at most once a tick for each baseline, whoever asks.
 
 use rustc_hash::FxHashMap;
-use tickwire_shared::delta::{DeltaScratch, Earlier, Held, Past, Spent, encode_delta, encode_keyframe_counted};
+use tickwire_shared::delta::{Coder, DeltaScratch, Earlier, Held, Past, Spent, encode_keyframe_counted};
 use tickwire_shared::protocol::frame;
 use tickwire_shared::{SeatId, Tick};
 
 use super::channel::Channel;
+use super::coders::Coders;
 use super::open::in_step;
 use super::slots::{SHORT_BYTES, Slot, SlotId, Slots};
 use super::snapshot::Snapshot;
@@ -47,6 +48,7 @@ pub struct Encoder {
     expected: Vec<(SlotId, u16)>,
     /// By slot: when a frame last had a keyframe of it.
     opened: Vec<Option<Tick>>,
+    coders: Coders,
     scratch: DeltaScratch,
     /// What the fields of the last keyframe took.
     spent: Spent,
@@ -303,10 +305,11 @@ impl Encoder {
         self.bytes.resize(start, 0);
         let leans = base & 7 != 0;
         let base = held.and_then(|held| Some((held, store.at(held.newest())?)));
+        let mut coder = Coder::Rice;
         if let Some(now) = store.newest() {
             match base {
                 Some((held, base)) => {
-                    self.make_delta(store, (channel, slot), Some(held).filter(|_| leans), [base, now]);
+                    coder = self.make_delta(store, (channel, slot), Some(held).filter(|_| leans), [base, now]);
                 }
                 None => {
                     let rows = now.rows_near(channel, self.slots.place(slot));
@@ -319,7 +322,7 @@ impl Encoder {
         let (bits, end) = (start, self.bytes.len());
         self.made.bytes += end - bits;
         let fields = if base.is_some() { self.scratch.spent() } else { &self.spent };
-        self.ledger.note((end - bits) * 8, base.is_none(), channel.layer(), fields.bits());
+        self.ledger.note((end - bits) * 8, (base.is_none(), coder), channel.layer(), fields.bits());
         frame::write_part_length(end - bits, &mut self.bytes);
         let length = end..self.bytes.len();
         let start = bits - length.len();
@@ -337,7 +340,7 @@ impl Encoder {
         (channel, slot): (Channel, SlotId),
         held: Option<Held>,
         [base, now]: [&Snapshot; 2],
-    ) {
+    ) -> Coder {
         let (changed, place) = (&mut self.changed[slot as usize], self.slots.place(slot));
         let earlier = held.and_then(|held| earlier(store, held)).map(|(snapshots, spacing, ahead)| {
             let ticks = [snapshots[0].tick(), base.tick()];
@@ -346,7 +349,9 @@ impl Encoder {
             Earlier { rows, spacing, ahead, moved: moved.map(|changed| &*changed.places) }
         });
         let past = Past { base: base.rows_near(channel, place), earlier };
-        encode_delta(store.layout(), &past, now.rows_near(channel, place), &mut self.scratch, &mut self.bytes);
+        let states = (&past, now.rows_near(channel, place));
+        let (coders, scratch) = (&mut self.coders, &mut self.scratch);
+        let coder = coders.encode_delta((channel, slot), store.layout(), states, scratch, &mut self.bytes);
         self.made.deltas += 1;
         self.made.updates += self.scratch.changed().len();
         let ticks = [base.tick(), now.tick()];
@@ -355,6 +360,7 @@ impl Encoder {
             changed.places.clear();
             changed.places.extend_from_slice(self.scratch.changed());
         }
+        coder
     }
 
     /// All parts of the tick: of which channel, what they build on, and their bits, as they are sent.

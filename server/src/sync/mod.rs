@@ -14,6 +14,7 @@ mod budget;
 mod capsule;
 mod channel;
 mod choose;
+mod coders;
 mod encode;
 mod grid;
 mod hashed;

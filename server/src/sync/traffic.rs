@@ -6,6 +6,7 @@
 use std::ops::AddAssign;
 
 use tickwire_shared::Layer;
+use tickwire_shared::delta::Coder;
 
 /// Bits of frames by purpose, of a tick or of many.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Traffic {
     pub structure: Spending,
     /// Fields and structure once more, by the layer of their channel.
     pub layers: Layers,
+    /// Of the deltas, those by the range coder.
+    pub ranged: Spending,
     /// Owner-only fields.
     pub owned: u64,
     /// Events of the game.
@@ -93,6 +96,7 @@ impl AddAssign<&Self> for Traffic {
         }
         self.structure += other.structure;
         self.layers += other.layers;
+        self.ranged += other.ranged;
         self.owned += other.owned;
         self.events += other.events;
     }
@@ -134,13 +138,14 @@ pub(super) struct Ledger {
 struct Entry {
     bits: u32,
     keyframe: bool,
+    coder: Coder,
     layer: Layer,
 }
 
 impl Ledger {
-    /// A part of so many bits; its number is how many were noted before.
-    pub(super) fn note(&mut self, bits: usize, keyframe: bool, layer: Layer, fields: &[u32]) {
-        self.parts.push(Entry { bits: bits as u32, keyframe, layer });
+    /// A part of so many bits, whether it is a keyframe, and its coder; its number is how many were noted before.
+    pub(super) fn note(&mut self, bits: usize, (keyframe, coder): (bool, Coder), layer: Layer, fields: &[u32]) {
+        self.parts.push(Entry { bits: bits as u32, keyframe, coder, layer });
         self.fields.extend_from_slice(fields);
     }
 
@@ -171,6 +176,9 @@ impl Ledger {
             };
             let kind = if part.keyframe { &mut layer.keyframes } else { &mut layer.deltas };
             *kind += times(part.bits.into());
+            if part.coder == Coder::Range {
+                sum.ranged += times(part.bits.into());
+            }
         }
         (sum.owned, sum.events) = (sum.owned + self.owned, sum.events + self.events);
         self.clear();

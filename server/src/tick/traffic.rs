@@ -56,6 +56,7 @@ impl Fields {
             add(&fields[*field].bits, spending);
         }
         add(&to.structure, &traffic.structure);
+        add(&to.ranged, &traffic.ranged);
         let Layers { public, teams, seat } = &traffic.layers;
         for (layer, parts) in [(&to.public, public), (&to.teams, teams), (&to.seat, seat)] {
             add(&layer.deltas, &parts.deltas);
