@@ -89,8 +89,10 @@ impl Choice {
 
     fn note(&mut self, sizes: [u64; 2], slot: SlotId) {
         const PART: u64 = 16;
+        // the first deltas of a channel are not like those that follow
+        let forgotten = if self.wait < TRIED_EVERY - 1 { 2 } else { 4 };
         for (sum, size) in self.sizes.iter_mut().zip(sizes) {
-            *sum = *sum - *sum / 4 + PART * size;
+            *sum = *sum - *sum / forgotten + PART * size;
         }
         let [rice, range] = self.sizes;
         let pays = range * 100 <= rice * (100 - SAVED_MIN_PERCENT) && range < rice;
