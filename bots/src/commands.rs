@@ -18,6 +18,7 @@ use crate::output::Output;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::proxy::{Proxy, ProxyError};
+use crate::report::agree::{AgreeError, Agreement};
 use crate::report::compare::Comparison;
 use crate::report::{MergeError, RAW, Report, json};
 use crate::scenario::{Scenario, ScenarioError};
@@ -61,6 +62,9 @@ pub enum RunError {
     /// The results are not of one swarm.
     #[error(transparent)]
     Merge(#[from] MergeError),
+    /// The results are not of two runs that could agree.
+    #[error(transparent)]
+    Agree(#[from] AgreeError),
     /// No runtime.
     #[error("cannot start: {0}")]
     Runtime(io::Error),
@@ -158,7 +162,13 @@ fn proxy(args: &ProxyArgs) -> Result<ExitCode, RunError> {
 }
 
 fn compare(args: &CompareArgs) -> Result<ExitCode, RunError> {
-    let comparison = Comparison::of(&read(&args.before)?, &read(&args.after)?);
+    let (before, after) = (read(&args.before)?, read(&args.after)?);
+    if let Some(bounds) = args.bounds() {
+        let agreement = Agreement::of(&before, &after, bounds)?;
+        say::result(&agreement);
+        return Ok(verdict(agreement.is_trusted()));
+    }
+    let comparison = Comparison::of(&before, &after);
     say::result(&comparison);
     Ok(verdict(!comparison.is_worse()))
 }

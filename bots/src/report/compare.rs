@@ -6,15 +6,19 @@ use super::{Report, Second};
 use crate::measure::Percentiles;
 
 /// Two runs of the same are so far apart anyway: of medians, of p99 and above.
-const NOISE_P50: f64 = 0.05;
-const NOISE_P99: f64 = 0.15;
+pub(super) const NOISE_P50: f64 = 0.05;
+pub(super) const NOISE_P99: f64 = 0.15;
+/// Of so many samples a percentile is no luck.
+pub(super) const SAMPLES_P50: u64 = 1_000;
+pub(super) const SAMPLES_P99: u64 = 10_000;
+const SAMPLES_P99_9: u64 = 100_000;
 /// A difference is more than noise beyond so many standard errors of the runs' own seconds.
 const ERRORS: f64 = 3.0;
 /// Its name among the times.
-const LATENESS: &str = "swarm's lateness";
+pub(super) const LATENESS: &str = "swarm's lateness";
 /// Times are not told apart more finely, nor are kilobytes a second, frames a second, and frames that a bot missed of a
 /// thousand.
-const TELLABLE_MS: f64 = 0.2;
+pub(super) const TELLABLE_MS: f64 = 0.2;
 const TELLABLE_KB_PER_S: f64 = 0.02;
 const TELLABLE_FRAMES_PER_S: f64 = 0.1;
 const TELLABLE_PER_1000: f64 = 1.0;
@@ -68,7 +72,7 @@ impl Comparison {
             for (percentile, floor, enough, of) in PICKS {
                 let spread = spread(&before.series, pick, of).hypot(spread(&after.series, pick, of));
                 // of few samples the far percentiles are luck
-                let few = (enough / one.samples.min(other.samples).max(1) as f64).sqrt().max(1.0);
+                let few = (enough as f64 / one.samples.min(other.samples).max(1) as f64).sqrt().max(1.0);
                 let noise = (ERRORS * spread).max(floor * few);
                 rows.push(row(format!("{name} {percentile}"), (of(&one), of(&other)), noise, TELLABLE_MS));
             }
@@ -138,10 +142,10 @@ fn verdicts<'a>(before: &'a Report, after: &'a Report) -> impl Iterator<Item = R
 type Of = fn(&Percentiles) -> f64;
 
 /// Percentiles, what two runs differ by anyway, and how many samples that takes.
-const PICKS: [(&str, f64, f64, Of); 3] = [
-    ("p50", NOISE_P50, 1e3, |times| times.p50),
-    ("p99", NOISE_P99, 1e4, |times| times.p99),
-    ("p99.9", 2.0 * NOISE_P99, 1e5, |times| times.p99_9),
+const PICKS: [(&str, f64, u64, Of); 3] = [
+    ("p50", NOISE_P50, SAMPLES_P50, |times| times.p50),
+    ("p99", NOISE_P99, SAMPLES_P99, |times| times.p99),
+    ("p99.9", 2.0 * NOISE_P99, SAMPLES_P99_9, |times| times.p99_9),
 ];
 
 fn row(name: String, (one, other): (f64, f64), noise: f64, tellable: f64) -> Row {
@@ -168,10 +172,18 @@ fn spread(series: &[Second], pick: fn(&Second) -> Option<Percentiles>, of: Of) -
     if mean > 0.0 { (variance / count).sqrt() / mean } else { 0.0 }
 }
 
-fn doubts(before: &Report, after: &Report) -> Vec<String> {
+/// Why they are not two runs of the same.
+pub(super) fn unlike(before: &Report, after: &Report) -> Vec<String> {
     let mut doubts = Vec::new();
     if before.game != after.game {
         doubts.push(format!("These are two games: {} and {}.", before.game, after.game));
+    }
+    if before.seed != after.seed {
+        doubts.push(format!("The first had the seed {}, the second {}.", before.seed, after.seed));
+    }
+    if before.shard != after.shard {
+        let part = |(number, of): (usize, usize)| format!("{number}/{of}");
+        doubts.push(format!("The first is part {}, the second {}.", part(before.shard), part(after.shard)));
     }
     if before.bots != after.bots {
         doubts.push(format!("The first had {} bots, the second {}.", before.bots, after.bots));
@@ -187,6 +199,11 @@ fn doubts(before: &Report, after: &Report) -> Vec<String> {
     if (one - other).abs() > LENGTHS_APART * one.max(other) {
         doubts.push(format!("The first was measured for {one:.1} s, the second for {other:.1} s."));
     }
+    doubts
+}
+
+fn doubts(before: &Report, after: &Report) -> Vec<String> {
+    let mut doubts = unlike(before, after);
     for (name, report) in [("first", before), ("second", after)] {
         if report.swarm_was_the_limit {
             doubts.push(format!("In the {name} the swarm was the limit, not the server."));

@@ -1,5 +1,6 @@
 //! What a run found, ready to be shown.
 
+pub mod agree;
 mod chart;
 pub mod compare;
 pub mod html;

@@ -1,0 +1,92 @@
+//! Two runs of the same agree, or say why they need not; two that differ do not.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tickwire_arena::{Arena, Options};
+use tickwire_server::{Config, Server, Site};
+
+/// A folder that is gone after the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tickwire-bots-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).expect("there is a place for files");
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("text").to_owned()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn bots(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tickwire-bots")).args(args).output().expect("the program starts")
+}
+
+#[track_caller]
+fn compared(one: &str, other: &str, flags: &[&str], code: i32) -> String {
+    let output = bots(&[&["compare", one, other][..], flags].concat());
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    said
+}
+
+fn json(file: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(file).expect("it was written")).expect("it is JSON")
+}
+
+#[test]
+fn two_runs_of_the_same_agree_or_one_says_that_the_machine_was_noisy() {
+    let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
+    let server = Server::bind(config).expect("loopback has a free port");
+    let server = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
+    let (url, scratch) = (format!("ws://{}/ws", server.addr()), Scratch::new("agreement"));
+    let runs = ["one.json", "other.json"].map(|name| scratch.path(name));
+    for file in &runs {
+        // enough for a p99; those who watch cost little, also in a program that was not made to be fast
+        let flags = ["--bots", "60", "--watch", "75%", "--ramp", "0.5", "--seconds", "8", "--seed", "7"];
+        let output = bots(&[&["swarm", "--url", &url, "--json", file][..], &flags].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    server.stop();
+    let [one, other] = runs;
+    let told = compared(&one, &other, &["--agree"], 0);
+    let is_noisy = [&one, &other].iter().any(|file| json(file)["machine_was_noisy"] == true);
+    let excused = told.contains("The runs do not agree") && told.contains("The machine was noisy");
+    assert!(told.contains("The runs agree: ") || is_noisy && excused, "{told}");
+
+    // the check itself can fail: the same run, in a quiet hour and on a server that is slower by a third
+    let written = |name: &str, slower: f64, seed: u64| {
+        let mut report = json(&one);
+        for percentile in ["p50", "p99"] {
+            let time = &mut report["tick_interval_ms"][percentile];
+            *time = (time.as_f64().expect("it was measured") * slower).into();
+        }
+        report["seed"] = seed.into();
+        report["machine_was_noisy"] = false.into();
+        report["noise"] = Value::Array(Vec::new());
+        let path = scratch.path(name);
+        fs::write(&path, report.to_string()).expect("the folder takes files");
+        path
+    };
+    let (quiet, slower, seeded) =
+        (written("quiet.json", 1.0, 7), written("slower.json", 1.33, 7), written("seeded.json", 1.0, 8));
+    assert!(compared(&quiet, &quiet, &["--agree"], 0).contains("The runs agree"));
+    let told = compared(&quiet, &slower, &["--agree"], 1);
+    assert!(told.contains("The runs do not agree: tick interval p50, tick interval p99."), "{told}");
+    compared(&quiet, &slower, &["--within", "p50=30%,p99=30%"], 0);
+    let told = compared(&quiet, &seeded, &["--agree"], 2);
+    assert!(told.contains("not two runs of the same: The first had the seed 7, the second 8."), "{told}");
+    let told = compared(&quiet, &slower, &["--within", "a little"], 2);
+    assert!(told.contains("give how far apart figures may be, such as p50=5%,p99=15%"), "{told}");
+}
