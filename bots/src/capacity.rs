@@ -1,9 +1,17 @@
 //! How many bots a server holds: the search for the largest number at which the thresholds still hold.
 //!
 //! Doubling until it fails, then halving the gap, then the number found must hold again as often as asked. A number
-//! fails only when it has failed as often: one bad second of the machine's must not say the answer.
+//! fails only when it has failed as often: one bad second of the machine's must not say the answer. Where the swarm is
+//! the limit nothing is learned of the server: that is tried again once, and the gap is narrowed less.
+
+use std::time::Duration;
 
 use serde::Serialize;
+
+/// The gap is narrowed to this part of the number that fails: finer than two runs agree.
+const FINE: usize = 20;
+/// The same where the swarm was the limit: it says little about the server where exactly that is.
+const FINE_OF_THE_SWARM: usize = 8;
 
 /// What a run with so many bots came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -26,6 +34,8 @@ pub enum Answer {
     AtLeast(usize, Ceiling),
     /// Not even the fewest.
     Nothing,
+    /// The swarm was the limit with whatever number, so nothing is known of the server.
+    Unknown,
 }
 
 /// Why no more were tried.
@@ -70,9 +80,9 @@ impl Search {
             None if self.holds == 0 => Some(self.from),
             None if self.holds >= self.most => None,
             None => Some((self.holds * 2).min(self.most)),
-            Some((most, _)) => {
-                // a twentieth is finer than two runs agree
-                let fine = (most / 20).max(1);
+            Some((most, why)) => {
+                let fine = most / if why == Trial::SwarmLimited { FINE_OF_THE_SWARM } else { FINE };
+                let fine = fine.max(1);
                 (most - self.holds > fine).then_some(self.holds + (most - self.holds) / 2)
             }
         };
@@ -82,6 +92,11 @@ impl Search {
     /// So many were tried.
     pub fn tried(&mut self, bots: usize, trial: Trial) {
         let failures = if self.failing.0 == bots { self.failing.1 } else { 0 };
+        let again = match trial {
+            // what it cannot do it can do no better the third time, nor with some fewer
+            Trial::SwarmLimited => self.repeats.min(usize::from(self.too_many.is_none())),
+            Trial::Holds | Trial::Fails => self.repeats,
+        };
         self.failing = (bots, 0);
         match trial {
             Trial::Holds if bots == self.holds => self.confirmed += 1,
@@ -89,7 +104,7 @@ impl Search {
                 self.holds = bots;
                 self.confirmed = 0;
             }
-            Trial::Fails | Trial::SwarmLimited if failures < self.repeats => self.failing = (bots, failures + 1),
+            Trial::Fails | Trial::SwarmLimited if failures < again => self.failing = (bots, failures + 1),
             Trial::Fails | Trial::SwarmLimited => {
                 self.too_many = Some((bots, trial));
                 if bots <= self.holds {
@@ -101,16 +116,43 @@ impl Search {
         }
     }
 
+    /// The fewest and the most that may be tried first; fewer are when not even those hold.
+    #[must_use]
+    pub fn range(&self) -> (usize, usize) {
+        (self.from, self.most)
+    }
+
     /// What is known.
     #[must_use]
     pub fn answer(&self) -> Answer {
         match self.too_many {
+            Some((_, Trial::SwarmLimited)) if self.holds == 0 => Answer::Unknown,
             _ if self.holds == 0 => Answer::Nothing,
             None => Answer::AtLeast(self.holds, Ceiling::Asked),
             Some((_, Trial::SwarmLimited)) => Answer::AtLeast(self.holds, Ceiling::Swarm),
             Some(_) => Answer::Holds(self.holds),
         }
     }
+}
+
+/// How long a search takes at most, wherever its answer lies, when a run with so many bots takes so long; with a
+/// quarter more for numbers that hold or fail by luck.
+#[must_use]
+pub fn longest(search: &Search, run: impl Fn(usize) -> Duration) -> Duration {
+    let mut longest = Duration::ZERO;
+    let mut holds = 0;
+    while holds <= search.most {
+        for beyond in [Trial::Fails, Trial::SwarmLimited] {
+            let (mut search, mut whole) = (search.clone(), Duration::ZERO);
+            while let Some(bots) = search.next() {
+                whole += run(bots);
+                search.tried(bots, if bots <= holds { Trial::Holds } else { beyond });
+            }
+            longest = longest.max(whole);
+        }
+        holds += (holds / 50).max(1);
+    }
+    longest.mul_f64(1.25)
 }
 
 #[cfg(test)]
@@ -141,7 +183,45 @@ mod tests {
         while let Some(bots) = search.next() {
             search.tried(bots, if bots <= 300 { Trial::Holds } else { Trial::SwarmLimited });
         }
-        assert!(matches!(search.answer(), Answer::AtLeast(280..=300, Ceiling::Swarm)), "{:?}", search.answer());
+        assert!(matches!(search.answer(), Answer::AtLeast(265..=300, Ceiling::Swarm)), "{:?}", search.answer());
+    }
+
+    #[test]
+    fn a_swarm_at_its_limit_is_not_asked_again_and_again() {
+        let (mut search, mut tried) = (Search::new(300, 2_400, 3), Vec::new());
+        while let Some(bots) = search.next() {
+            tried.push(bots);
+            search.tried(bots, if bots <= 1_200 { Trial::Holds } else { Trial::SwarmLimited });
+        }
+        assert_eq!(tried, [300, 600, 1_200, 2_400, 2_400, 1_800, 1_500, 1_350, 1_200, 1_200, 1_200]);
+        assert_eq!(search.answer(), Answer::AtLeast(1_200, Ceiling::Swarm));
+    }
+
+    #[test]
+    fn of_a_swarm_that_is_always_late_nothing_is_learned() {
+        let (mut search, mut trials) = (Search::new(300, 2_400, 1), 0);
+        while let Some(bots) = search.next() {
+            search.tried(bots, Trial::SwarmLimited);
+            trials += 1;
+        }
+        assert_eq!(search.answer(), Answer::Unknown, "the server was not judged");
+        assert!(trials <= 10, "{trials}");
+    }
+
+    #[test]
+    fn how_long_it_takes_is_known_beforehand() {
+        let run = |bots: usize| Duration::from_secs_f64(13.0 + bots as f64 / 400.0);
+        let search = Search::new(300, 2_400, 1);
+        let most = longest(&search, run);
+        assert!((Duration::from_secs(120)..Duration::from_secs(420)).contains(&most), "{most:?}");
+        for holds in [0, 1, 300, 1_200, 1_777, 2_400, 5_000] {
+            let (mut search, mut whole) = (search.clone(), Duration::ZERO);
+            while let Some(bots) = search.next() {
+                whole += run(bots);
+                search.tried(bots, if bots <= holds { Trial::Holds } else { Trial::Fails });
+            }
+            assert!(whole <= most, "{holds}: {whole:?} of {most:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod link;
+mod part;
 mod proxy;
 mod raw;
 mod refusal;
@@ -19,6 +20,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub use capacity::CapacityArgs;
 pub use link::LinkArgs;
+pub use part::PartArgs;
 pub use proxy::ProxyArgs;
 pub use raw::{Mode, RawArgs};
 pub use reports::{CompareArgs, MergeArgs};

@@ -2,21 +2,23 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tickwire_shared::Game;
 use tickwire_shared::native::Trust;
 
 use crate::behaviour::Minds;
-use crate::capacity::{Answer, Ceiling, Search, Trial};
+use crate::capacity::{Answer, Ceiling, Search, Trial, longest};
 use crate::cli::CapacityArgs;
 use crate::commands::RunError;
 use crate::crew::Players;
-use crate::progress::Quiet;
+use crate::plan::What;
 use crate::report::{Report, noise_sentence};
-use crate::swarm::SwarmError;
+use crate::swarm::{Onlooker, Scene, SwarmError};
 use crate::threshold::Verdict;
-use crate::{authorities, files, output, say, swarm};
+use crate::{authorities, files, output, say, stop, swarm};
 
 /// Counts that a late swarm does not spoil.
 const HARD: [&str; 5] = ["failed", "joined", "desyncs", "wrong_spawns", "seats_lost"];
@@ -53,9 +55,14 @@ pub(crate) fn run<G: Game>(args: &CapacityArgs, minds: Minds<G>) -> Result<bool,
     let json = args.json.as_ref().map(|path| output::create("--json", path)).transpose()?;
     let minds = Arc::new(minds);
     let mut search = Search::new(args.from as usize, args.most as usize, args.repeat as usize);
+    let mut clock = Clock::start(args, &search);
     let (mut trials, mut end) = (Vec::new(), None);
     while let Some(bots) = search.next() {
-        let tried = match try_with(args, &trust, &minds, bots) {
+        if let Some(why) = clock.refuses(args.run_time(bots)) {
+            end = Some(why.to_owned());
+            break;
+        }
+        let tried = match try_with(args, &trust, &minds, bots, &mut clock) {
             Err(error) if trials.is_empty() => return Err(error.into()),
             // the server is gone, perhaps by what the last trial did to it
             Err(error) => {
@@ -66,7 +73,7 @@ pub(crate) fn run<G: Game>(args: &CapacityArgs, minds: Minds<G>) -> Result<bool,
         };
         say::aside(format_args!("{bots:>7} bots: {}", tried.why));
         if tried.stopped {
-            end = Some("then it was stopped".to_owned());
+            end = Some(clock.refuses(Duration::ZERO).unwrap_or(STOPPED).to_owned());
             break;
         }
         search.tried(bots, tried.trial);
@@ -77,14 +84,16 @@ pub(crate) fn run<G: Game>(args: &CapacityArgs, minds: Minds<G>) -> Result<bool,
         (Some(end), Answer::Holds(bots) | Answer::AtLeast(bots, _)) => {
             format!("this server held {bots} players of {game} once; {end}")
         }
-        (Some(end), Answer::Nothing) => format!("it is not known how many players of {game} this server holds; {end}"),
+        (Some(end), Answer::Nothing | Answer::Unknown) => {
+            format!("it is not known how many players of {game} this server holds; {end}")
+        }
         (None, answer) => sentence(answer, game),
     };
+    let holds = match answer {
+        Answer::Holds(bots) | Answer::AtLeast(bots, _) => Some(bots),
+        Answer::Nothing | Answer::Unknown => None,
+    };
     if let Some((path, mut file)) = json {
-        let holds = match answer {
-            Answer::Holds(bots) | Answer::AtLeast(bots, _) => Some(bots),
-            Answer::Nothing => None,
-        };
         let is_all = end.is_none() && matches!(answer, Answer::Holds(_));
         let climb = Climb { game, url: args.server.url(None), holds, is_all, sentence: &sentence, trials };
         let written = serde_json::to_writer_pretty(&mut file, &climb).map_err(io::Error::from);
@@ -92,7 +101,7 @@ pub(crate) fn run<G: Game>(args: &CapacityArgs, minds: Minds<G>) -> Result<bool,
         written.and_then(|()| writeln!(file)).map_err(failed)?;
     }
     say::result(format_args!("{sentence}\n"));
-    Ok(end.is_none() && answer != Answer::Nothing)
+    Ok(end.is_none() && holds.is_some())
 }
 
 fn sentence(answer: Answer, game: &str) -> String {
@@ -102,10 +111,65 @@ fn sentence(answer: Answer, game: &str) -> String {
             format!("this server holds at least {bots} players of {game}: more were not asked for (--most)")
         }
         Answer::AtLeast(bots, Ceiling::Swarm) => format!(
-            "this server holds at least {bots} players of {game}: with more the swarm itself is late (--threads, or \
-             another machine)"
+            "this server holds at least {bots} players of {game}; beyond that the swarm was the limit (take more \
+             --threads, or another machine)"
         ),
         Answer::Nothing => format!("this server does not hold one player of {game} within the thresholds"),
+        Answer::Unknown => format!(
+            "it is not known how many players of {game} this server holds: the swarm was the limit with any number \
+             (take another machine)"
+        ),
+    }
+}
+
+/// Why no more was tried.
+const OVER: &str = "there was no time for more (--end-within)";
+const STOPPED: &str = "then it was stopped";
+
+/// Ends the search in time: also in the middle of a run.
+struct Clock {
+    deadline: Instant,
+    stop: Arc<AtomicBool>,
+}
+
+impl Clock {
+    /// Says how long it will take.
+    fn start(args: &CapacityArgs, search: &Search) -> Self {
+        let most = longest(search, |bots| args.run_time(bots));
+        let whole = args.end_within.map_or(most, |end| end.min(most));
+        let (from, most) = search.range();
+        let (quickest, slowest) = (args.run_time(from).as_secs(), args.run_time(most).as_secs());
+        say::aside(format_args!(
+            "runs with {from} to {most} bots, of {quickest} to {slowest} s each; done in {} at the latest",
+            minutes(whole)
+        ));
+        Self { deadline: Instant::now() + whole, stop: stop::when_asked() }
+    }
+
+    /// Why there is to be no run that takes so long.
+    fn refuses(&self, run: Duration) -> Option<&'static str> {
+        let is_stopped = self.stop.load(Ordering::Relaxed);
+        (Instant::now() + run > self.deadline).then_some(OVER).or(is_stopped.then_some(STOPPED))
+    }
+}
+
+impl Onlooker for Clock {
+    fn phase(&mut self, _what: &What, _wanted: usize) {}
+
+    fn look(&mut self, _scene: &Scene<'_>) {
+        if Instant::now() >= self.deadline {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn leaving(&mut self) {}
+    fn done(&mut self) {}
+}
+
+fn minutes(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds.div_ceil(60)),
     }
 }
 
@@ -114,11 +178,12 @@ fn try_with<G: Game>(
     trust: &Trust,
     minds: &Arc<Minds<G>>,
     bots: usize,
+    clock: &mut Clock,
 ) -> Result<Tried, SwarmError> {
     let plan = args.plan(trust.clone(), bots);
     files::enough_for(plan.bots_max())?;
-    let crew = Arc::new(Players::sharing(plan.clone(), Arc::clone(minds)));
-    let total = swarm::run(&plan, crew, &mut Quiet)?;
+    let (stop, crew) = (Arc::clone(&clock.stop), Arc::new(Players::sharing(plan.clone(), Arc::clone(minds))));
+    let total = swarm::run(&plan, crew, clock, stop)?;
     let report = Report::new(G::NAME, &plan, &total);
     let failed: Vec<&Verdict> = report.thresholds.iter().filter(|verdict| !verdict.holds).collect();
     let hard = failed.iter().find(|verdict| HARD.iter().any(|count| verdict.threshold.starts_with(count)));

@@ -26,7 +26,7 @@ use crate::scrape::{ScrapeError, Source};
 use crate::swarm::{self, Onlooker, SwarmError};
 use crate::target::Target;
 use crate::worker::Crew;
-use crate::{authorities, climb, files, say, start};
+use crate::{authorities, climb, files, say, start, stop};
 
 /// Why nothing was done; the message is for the person who asked.
 #[derive(Debug, Error)]
@@ -123,15 +123,19 @@ fn measure(
     mut output: Output,
     mut source: Option<Source>,
 ) -> Result<ExitCode, SwarmError> {
+    if plan.bots_max() == 0 {
+        return Err(SwarmError::NobodyHere { part: plan.shard.number, of: plan.shard.of });
+    }
     files::enough_for(plan.bots_max())?;
     if let Some(at) = plan.start_at {
         // who waits for the others learns now that the address is wrong, not then
         Target::find(&plan.url, &plan.trust.client_config())?.answers()?;
         start::wait(at);
     }
+    let stop = stop::when_asked();
     let course = |onlooker: &mut dyn Onlooker| match &mut source {
-        Some(source) => swarm::run(plan, crew, &mut source.beside(onlooker)),
-        None => swarm::run(plan, crew, onlooker),
+        Some(source) => swarm::run(plan, crew, &mut source.beside(onlooker), stop),
+        None => swarm::run(plan, crew, onlooker, stop),
     };
     let total = match Live::new(&mut output) {
         Ok(mut live) => course(&mut live)?,

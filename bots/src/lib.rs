@@ -51,6 +51,7 @@ pub mod scrape;
 pub mod session;
 mod socket;
 pub mod start;
+mod stop;
 pub mod swarm;
 pub mod target;
 pub mod threshold;

@@ -34,6 +34,8 @@ pub struct Noise {
     quarters: [[Times; NAMES.len()]; 4],
     /// Of each second the p99 of the tick interval.
     p99s_ms: Vec<f64>,
+    /// Since when it is measured and nothing changes by plan.
+    calm_since: Option<Duration>,
     began: Option<Counters>,
     /// Over all that was measured.
     sum: Counters,
@@ -68,8 +70,17 @@ impl Noise {
         self.sum.span += span * threads as u32;
     }
 
-    /// A second in which nothing changed by plan.
-    pub fn second(&mut self, measure: &Measure) {
+    /// From this moment on each second should be like the others, or none need be. Those are all times since the swarm
+    /// began.
+    pub fn calm(&mut self, is_calm: bool, from: Duration) {
+        self.calm_since = is_calm.then(|| self.calm_since.unwrap_or(from));
+    }
+
+    /// What was measured in the second that began then. One that was only calm in the end counts as little as a storm.
+    pub fn second(&mut self, began: Duration, measure: &Measure) {
+        if self.calm_since.is_none_or(|since| began < since) {
+            return;
+        }
         let Some(p99) = measure.tick_interval.percentiles().map(|times| times.p99) else { return };
         let quarter = &mut self.quarters[self.p99s_ms.len() % 4];
         for (times, more) in quarter.iter_mut().zip([&measure.tick_interval, &measure.input_to_ack, &measure.age]) {
@@ -170,13 +181,14 @@ mod tests {
     /// A run of so many seconds, whose times are those of a sound server, or as `disturb` changes them.
     fn run(seconds: u64, disturb: impl Fn(u64, u64) -> u64) -> Vec<String> {
         let mut noise = Noise::default();
+        noise.calm(true, Duration::ZERO);
         for second in 0..seconds {
             let mut measure = Measure::default();
             for i in 0..500_u64 {
                 measure.tick_interval.record(Duration::from_micros(disturb(second, 33_000 + i * 7 % 500)));
                 measure.age.record(Duration::from_micros(100 + i % 90));
             }
-            noise.second(&measure);
+            noise.second(Duration::from_secs(second), &measure);
         }
         noise.findings()
     }
@@ -200,6 +212,29 @@ mod tests {
         let found = run(20, |second, time| if second % 2 == 0 { time * 6 / 5 } else { time });
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].contains("% apart in the median of the tick interval"), "{found:?}");
+    }
+
+    /// The second in which a storm ends is not calm, nor is one of before, which is told of when it is over.
+    #[test]
+    fn seconds_of_a_storm_are_no_noise() {
+        let (mut noise, at) = (Noise::default(), |s: f64| Duration::from_secs_f64(s));
+        let second_of = |ms: u64| {
+            let mut measure = Measure::default();
+            (0..500).for_each(|_| measure.tick_interval.record(Duration::from_millis(ms)));
+            measure
+        };
+        for storm in 0..3 {
+            let began = f64::from(storm) * 10.0;
+            noise.calm(false, at(began));
+            (0..3).for_each(|second| noise.second(at(began + f64::from(second)), &second_of(300)));
+            noise.calm(true, at(began + 3.2));
+            noise.second(at(began + 3.0), &second_of(300));
+            (4..9).for_each(|second| noise.second(at(began + f64::from(second)), &second_of(33)));
+            // the next phase is calm as well
+            noise.calm(true, at(began + 9.3));
+            noise.second(at(began + 9.0), &second_of(33));
+        }
+        assert_eq!((noise.findings(), noise.p99s_ms.len()), (Vec::new(), 3 * 6));
     }
 
     #[test]

@@ -93,16 +93,6 @@ impl Onlooker for Progress<'_> {
     }
 }
 
-/// Shows nothing.
-pub(crate) struct Quiet;
-
-impl Onlooker for Quiet {
-    fn phase(&mut self, _what: &What, _wanted: usize) {}
-    fn look(&mut self, _scene: &Scene<'_>) {}
-    fn leaving(&mut self) {}
-    fn done(&mut self) {}
-}
-
 fn failures(tally: &Tally) -> String {
     match tally.failed() {
         0 => String::new(),

@@ -166,6 +166,12 @@ pub enum Failure {
     /// No connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// Somebody is there, and does not speak WebSocket, or not over TLS.
+    #[error("no WebSocket was opened: {reason}")]
+    NoWebSocket {
+        /// What was there instead.
+        reason: String,
+    },
     /// Neither a seat nor a refusal.
     #[error("neither let in nor refused within {} s", JOIN_TIMEOUT.as_secs())]
     Silent,
@@ -193,6 +199,9 @@ pub enum Failure {
     /// The bot meant to.
     #[error("the bot broke its connection on purpose")]
     Deliberate,
+    /// We did it: all its bots have more to do than there is time for.
+    #[error("the bots' thread did not end in time: it has too many of them, or they think for too long")]
+    TooBusy,
     /// We did it.
     #[error("the bot's thread panicked; the message is above")]
     Panicked,

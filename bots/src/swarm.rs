@@ -14,8 +14,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::Waker;
-use signal_hook::consts::SIGINT;
-use signal_hook::flag;
 use thiserror::Error;
 use tickwire_shared::native::{ConnectError, TrustError};
 
@@ -30,6 +28,8 @@ use crate::worker::{Act, Crew, News, Order, REPORT_INTERVAL, Reckoning, Setup, T
 
 /// How often the conductor looks around.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// What was measured in a second is there so soon: in the middle between the workers' reports.
+const REPORTED_WITHIN: Duration = Duration::from_millis(500);
 /// All bots have been told to leave and each takes a bounded time; this is for what nobody thought of.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -64,6 +64,14 @@ pub enum SwarmError {
         file: PathBuf,
         /// What is wrong.
         source: TrustError,
+    },
+    /// There are more parts than bots.
+    #[error("there is nobody in part {part}/{of}: take fewer parts, or more bots")]
+    NobodyHere {
+        /// Which part.
+        part: usize,
+        /// Of how many.
+        of: usize,
     },
     /// The system allows too few sockets.
     #[error(
@@ -189,16 +197,17 @@ pub struct Scene<'a> {
     pub total: &'a Total,
 }
 
-/// Runs a swarm to its end.
+/// Runs a swarm to its end, or until `stop` is set.
 ///
 /// # Errors
 /// The first bot found no server; nothing was measured.
-pub fn run(plan: &Plan, crew: Arc<dyn Crew>, onlooker: &mut dyn Onlooker) -> Result<Total, SwarmError> {
+pub fn run(
+    plan: &Plan,
+    crew: Arc<dyn Crew>,
+    onlooker: &mut dyn Onlooker,
+    stop: Arc<AtomicBool>,
+) -> Result<Total, SwarmError> {
     let target = Arc::new(Target::find(&plan.url, &plan.trust.client_config())?);
-    let stop = Arc::new(AtomicBool::new(false));
-    // without handlers the default action ends us; a second Ctrl-C does so in any case
-    let _ = flag::register_conditional_default(SIGINT, Arc::clone(&stop));
-    let _ = flag::register(SIGINT, Arc::clone(&stop));
     let mut swarm = Swarm::start(plan, &target, &crew, stop)?;
     if let Err(error) = swarm.knock(&plan.url) {
         swarm.end(onlooker);
@@ -220,8 +229,6 @@ struct Swarm {
     current: Box<Measure>,
     point_due: Duration,
     measuring: bool,
-    /// Nothing changes in this phase by plan.
-    calm: bool,
     first_failure: Option<Failure>,
     shard: Shard,
     done: usize,
@@ -266,10 +273,8 @@ impl Swarm {
             stop,
             total: Total { wanted: plan.bots_max(), began_unix_ms: unix_ms(), ..Total::default() },
             current: Box::default(),
-            // in the middle between the workers' reports
-            point_due: REPORT_INTERVAL.mul_f64(1.5),
+            point_due: REPORT_INTERVAL + REPORTED_WITHIN,
             measuring: false,
-            calm: false,
             first_failure: None,
             shard: plan.shard,
             done: 0,
@@ -293,6 +298,9 @@ impl Swarm {
         }
         match self.first_failure.take() {
             Some(Failure::Connect(error)) => Err(error.into()),
+            Some(Failure::NoWebSocket { reason }) => {
+                Err(ConnectError::NotTickwire { url: url.to_owned(), reason }.into())
+            }
             Some(Failure::Silent) => Err(SwarmError::Silent { url: url.to_owned() }),
             Some(other) => {
                 self.total.fail(&other);
@@ -312,7 +320,7 @@ impl Swarm {
             wanted += acts.iter().filter(|(.., act)| matches!(act, Act::Join | Act::Return)).count();
             onlooker.phase(&phase.what, population.present().div_ceil(plan.shard.of));
             self.measure(phase.measured);
-            self.calm = phase.what.is_calm();
+            self.total.noise.calm(phase.measured && phase.what.is_calm(), start);
             self.order(acts);
             let length = phase.what.length();
             // joining is bounded, so this ends by itself unless a bot's thread panicked
@@ -361,9 +369,10 @@ impl Swarm {
                 break;
             }
         }
-        for _ in self.done..self.threads.len() {
-            // its message is on stderr already
-            self.total.fail(&Failure::Panicked);
+        let busy = self.threads.iter().filter(|thread| !thread.is_finished()).count();
+        for thread in self.done..self.threads.len() {
+            // who panicked has said so on stderr already
+            self.total.fail(if thread - self.done < busy { &Failure::TooBusy } else { &Failure::Panicked });
         }
         self.total.measure.merge(&std::mem::take(&mut self.current));
         self.starved();
@@ -410,8 +419,9 @@ impl Swarm {
     fn point(&mut self) {
         let measure = std::mem::take(&mut self.current);
         self.total.measure.merge(&measure);
-        if self.measuring && self.calm {
-            self.total.noise.second(&measure);
+        if self.measuring {
+            let began = self.point_due.saturating_sub(REPORT_INTERVAL + REPORTED_WITHIN);
+            self.total.noise.second(began, &measure);
         }
         // of hours only the figures can be kept, not what they were made of
         let bots = (self.tally.playing(), self.tally.failed());

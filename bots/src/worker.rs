@@ -314,7 +314,9 @@ impl Worker {
         while let Some(std::cmp::Reverse((due, bot, act))) = self.acts.pop_if_due(self.ground.now) {
             self.act(due, bot, act);
         }
-        while let Some((due, slot, cause)) = self.timers.pop_due(self.ground.now) {
+        // only what is due by now: bots that take longer than they have must not keep us from orders and sockets
+        let began = self.ground.now;
+        while let Some((due, slot, cause)) = self.timers.pop_due(began) {
             self.call(slot, due, cause);
             // many may be due at once, and each is as late as it is
             self.ground.now = self.setup.epoch.elapsed();

@@ -1,4 +1,4 @@
-//! Scenarios, raw mode, reports and comparisons, from outside.
+//! Scenarios, reports and comparisons, from outside.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,6 @@ use serde_json::Value;
 use tickwire_arena::{Arena, Options};
 use tickwire_bots::scenario::Scenario;
 use tickwire_server::{Config, Running, Server, Site};
-use tokio_tungstenite::tungstenite::Message;
 
 /// A folder that is gone after the test.
 struct Scratch(PathBuf);
@@ -218,106 +217,6 @@ fn the_scenarios_that_are_shipped_are_right() {
     }
 }
 
-/// A WebSocket server that answers each message by what this gives.
-fn answers(answer: fn(&Message) -> Option<Message>) -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    let url = format!("ws://{}/", listener.local_addr().expect("it is bound"));
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || {
-                let Ok(mut socket) = tokio_tungstenite::tungstenite::accept(stream) else { return };
-                while let Ok(message) = socket.read() {
-                    if let Some(answer) = answer(&message)
-                        && socket.send(answer).is_err()
-                    {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    url
-}
-
-fn raw(url: &str, flags: &[&str]) -> (Output, Value) {
-    let common = ["raw", "--url", url, "--connections", "5", "--seconds", "2", "--json", "-"];
-    let output = bots(&[&common[..], flags].concat());
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let json = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"));
-    (output, json)
-}
-
-#[test]
-fn raw_measures_the_echoes_of_any_server() {
-    let url = answers(|message| message.is_binary().then(|| message.clone()));
-    let (output, json) = raw(&url, &["--hz", "20"]);
-    assert_eq!(output.status.code(), Some(0), "{json}");
-    let echoes = json["input_to_ack_ms"]["samples"].as_u64().expect("a number");
-    assert!((100..=230).contains(&echoes), "5 connections with 20 a second for 2 s: {echoes}");
-    let frames = json["frames_per_s"].as_f64().expect("a number");
-    assert!((60.0..=115.0).contains(&frames), "{frames}");
-}
-
-#[test]
-fn raw_says_what_it_is_given() {
-    // takes nothing but what a server would that wants to be greeted
-    let url = answers(|message| match message.to_text().ok()? {
-        "hello" => Some("welcome".into()),
-        text if text.starts_with("{\"id\": ") && text.ends_with("}") => Some(message.clone()),
-        _ => None,
-    });
-    let flags = ["--text", "--first", "hello", "--message", "{\"id\": {n}}", "--threshold", "p50_input_to_ack < 5s"];
-    let (output, json) = raw(&url, &flags);
-    assert_eq!(output.status.code(), Some(0), "{json}");
-    let echoes = json["input_to_ack_ms"]["samples"].as_u64().expect("a number");
-    assert!((100..=230).contains(&echoes), "the greeting's answer is no echo: {json}");
-    assert_eq!(json["thresholds"][0]["holds"], true, "{json}");
-}
-
-#[test]
-fn raw_takes_no_other_message_for_an_echo() {
-    let url = answers(|message| message.is_binary().then(|| "thank you".into()));
-    let (output, json) = raw(&url, &[]);
-    assert_eq!(output.status.code(), Some(1), "{json}");
-    assert!(json["findings"].to_string().contains("no frame") || json["failed"] == 5, "{json}");
-    assert!(json["input_to_ack_ms"]["p50"].as_f64() >= Some(500.0), "what never came is no short trip: {json}");
-}
-
-#[test]
-fn raw_goes_on_when_a_server_drops_messages() {
-    // every sixteenth of a connection, whose numbers are hexadecimal
-    let url = answers(|message| {
-        let drops = !message.is_binary() || message.clone().into_data().get(7) == Some(&b'f');
-        (!drops).then(|| message.clone())
-    });
-    let (output, json) = raw(&url, &["--hz", "100"]);
-    assert_eq!(output.status.code(), Some(0), "{json}");
-    let trips = &json["input_to_ack_ms"];
-    assert!(trips["samples"].as_u64() >= Some(600), "most come back: {json}");
-    assert!(trips["max"].as_f64() >= Some(1_000.0), "those that never do are as late as the run is long: {json}");
-}
-
-#[test]
-fn raw_loads_what_must_be_asked_first() {
-    let (server, url) = server();
-    let join = "{\"join\": {\"name\": \"ann\"}}";
-    let (output, json) =
-        raw(&url, &["--mode", "push", "--text", "--subprotocol", "tickwire.1.json", "--first", join, "--hz", "30"]);
-    server.stop();
-    assert_eq!(output.status.code(), Some(0), "{json}");
-    assert!(json["frames_per_s_per_bot"].as_f64() >= Some(10.0), "sessions in JSON: {json}");
-}
-
-#[test]
-fn raw_says_what_is_no_websocket() {
-    let (server, url) = server();
-    let output = bots(&["raw", "--url", &url.replace("/ws", "/nothing-here"), "--connections", "1"]);
-    server.stop();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("404") && !stderr.contains("Tickwire server's"), "{stderr}");
-}
-
 #[test]
 fn shards_are_merged_and_runs_are_compared() {
     let (scratch, (server, url)) = (Scratch::new("shards"), server());
@@ -368,48 +267,6 @@ fn shards_are_merged_and_runs_are_compared() {
     let wrong = bots(&["compare", &whole, &scratch.file("x.json", "{}")]);
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("give a file that --json has written"), "{wrong:?}");
-}
-
-#[test]
-fn capacity_finds_a_number() {
-    let (server, url) = server();
-    let flags = ["--from", "2", "--most", "6", "--seconds", "1", "--warm-up", "0.2", "--repeat", "0"];
-    // a busy machine must not decide this test
-    let lenient = ["--threshold", "desyncs == 0", "--threshold", "failed == 0"];
-    let output = bots(&[&["capacity", "--url", &url][..], &flags, &lenient].concat());
-    server.stop();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
-    assert_eq!(stdout, "this server holds at least 6 players of arena: more were not asked for (--most)\n");
-    assert!(stderr.contains("      2 bots: holds\n      4 bots: holds\n      6 bots: holds\n"), "{stderr}");
-}
-
-#[test]
-fn capacity_finds_where_a_server_fails() {
-    let mut config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
-    config.net.connections_max = 10;
-    let server = Server::bind(config).expect("loopback has a free port");
-    let running = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
-    let (url, scratch) = (format!("ws://{}/ws", running.addr()), Scratch::new("capacity"));
-    // who is turned away is too many, whatever the thresholds are
-    let flags = ["--from", "4", "--most", "40", "--seconds", "0.5", "--warm-up", "0.1", "--threshold", "desyncs == 0"];
-    let written = scratch.path("climb.json");
-    let output = bots(&[&["capacity", "--url", &url, "--json", &written][..], &flags].concat());
-    running.stop();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let climb = json(&written);
-    let holds = climb["holds"].as_u64().expect("there is a number");
-    // a connection that was just left may still count
-    assert!((8..=10).contains(&holds) && climb["is_all"] == true, "{climb}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("this server holds {holds} players of arena\n"));
-    // what fails was tried twice, and so was what holds
-    let trials = climb["trials"].as_array().expect("a list");
-    let count = |bots: u64| trials.iter().filter(|tried| tried["bots"] == bots).count();
-    assert!(count(16) == 2 && count(holds) >= 2, "{climb}");
-    assert!(
-        trials.iter().any(|tried| tried["trial"] == "fails" && tried["why"].to_string().contains("6 bots failed")),
-        "{climb}"
-    );
 }
 
 #[test]

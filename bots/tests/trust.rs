@@ -80,6 +80,27 @@ fn refuses(output: &Output, wanted: &[&str]) {
     assert!(wanted.iter().all(|part| stderr.contains(part)), "{wanted:?} are not in: {stderr}");
 }
 
+#[test]
+fn raw_takes_the_same_certificates() {
+    let (scratch, key) = (Scratch::new("raw"), key());
+    let certificate = params("localhost", false).self_signed(&key).expect("the key signs").pem();
+    let (server, url) = scratch.serve(&certificate, &key.serialize_pem());
+    let file = scratch.file("ca.pem", &certificate);
+    let run = |trust: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_tickwire-bots"))
+            .args(["raw", "--url", &url, "--connections", "3", "--seconds", "1", "--mode", "push", "--text"])
+            .args(["--subprotocol", "tickwire.1.json", "--first", "{\"join\": {\"name\": \"ann\"}}"])
+            .args(trust)
+            .output()
+            .expect("the program starts")
+    };
+    let output = run(&["--ca", file.to_str().expect("text")]);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && stdout.contains("3 of 3 joined, 0 failed"), "{output:?}");
+    refuses(&run(&[]), &["the certificate of wss://localhost", "is not trusted", "--ca FILE", "--insecure"]);
+    server.stop();
+}
+
 /// As `openssl req -x509` makes one, which calls it an authority.
 #[test]
 fn a_server_that_signed_its_own_certificate_is_trusted_by_that_file_only() {

@@ -19,7 +19,8 @@ const JOINS_PER_S: f64 = 400.0;
 ///
 /// Runs swarms of more and more bots, until the thresholds fail, then narrows the number down to a twentieth. Each run
 /// warms up before it is measured; the number found must hold again, and a number that failed must fail again. When the
-/// swarm itself is the limit, it says so: a server is not judged by a load test that is late.
+/// swarm itself is the limit, it says so: a server is not judged by a load test that is late. How long it takes at most
+/// is said first; Ctrl-C and TERM end it early, and --json has what was tried until then.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CapacityArgs {
@@ -41,6 +42,10 @@ pub struct CapacityArgs {
     /// How often the answer must hold again, and a number that failed must fail again.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(0..=10_u64))]
     pub repeat: u64,
+    /// End after this time at the latest, such as 5m, with what is known by then [default: as long as the longest search
+    /// takes].
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    pub end_within: Option<Duration>,
     /// What must hold; may be given several times [default: failed == 0, desyncs == 0, p99_age < 50ms].
     #[arg(long = "threshold", value_name = "TEXT")]
     pub thresholds: Vec<Threshold>,
@@ -63,9 +68,19 @@ Example:
   How many players of its game does this server hold, if states may be 40 ms old at p99?
     tickwire-bots capacity --url ws://127.0.0.1:7777/ws --threshold 'p99_age < 40ms' --threshold 'desyncs == 0'
 
-Exit code 0: the number is on stdout. 1: not even one bot. 2: could not run.";
+Exit code 0: the number is on stdout. 1: there is none: not even one bot, the swarm was always the limit, or it was
+ended early. 2: could not run.";
+
+/// Coming to the server's door, the last joins, and saying goodbye.
+const BESIDES: Duration = Duration::from_secs(4);
 
 impl CapacityArgs {
+    /// How long a run with so many bots takes.
+    #[must_use]
+    pub fn run_time(&self, bots: usize) -> Duration {
+        ramp(bots) + self.warm_up + self.seconds + BESIDES
+    }
+
     /// A run with so many bots.
     #[must_use]
     pub fn plan(&self, trust: Trust, bots: usize) -> Plan {
@@ -76,7 +91,6 @@ impl CapacityArgs {
         };
         let play = Group { share: 1.0 - self.watch, ..Group::default() };
         let watch = Group { share: self.watch, depth: Depth::Watch, ..play.clone() };
-        let over = Duration::from_secs_f64(bots as f64 / JOINS_PER_S);
         Plan {
             url: self.server.url(None),
             trust,
@@ -87,11 +101,15 @@ impl CapacityArgs {
             start_at: None,
             groups: [play, watch].into_iter().filter(|group| group.share > 0.0).collect(),
             phases: vec![
-                Phase { what: What::Ramp { bots, over }, measured: false },
+                Phase { what: What::Ramp { bots, over: ramp(bots) }, measured: false },
                 Phase { what: What::Hold { time: self.warm_up }, measured: false },
                 Phase { what: What::Hold { time: self.seconds }, measured: true },
             ],
             thresholds,
         }
     }
+}
+
+fn ramp(bots: usize) -> Duration {
+    Duration::from_secs_f64(bots as f64 / JOINS_PER_S)
 }

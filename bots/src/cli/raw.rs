@@ -5,13 +5,14 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::link::LinkArgs;
+use super::part::PartArgs;
 use super::results::ResultArgs;
 use super::server::TrustArgs;
 use super::values::{message, seconds, seconds_above_zero, whole};
 use tickwire_shared::JoinRequest;
 use tickwire_shared::native::Trust;
 
-use crate::plan::{Group, Phase, Plan, Shard, What};
+use crate::plan::{Group, Phase, Plan, What};
 use crate::session::{Message, Script};
 use crate::threshold::Threshold;
 
@@ -76,6 +77,9 @@ pub struct RawArgs {
     /// The connections' links.
     #[command(flatten)]
     pub link: LinkArgs,
+    /// On several machines.
+    #[command(flatten)]
+    pub part: PartArgs,
     /// Threads that the connections run on.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(1..=256_u16))]
     pub threads: u16,
@@ -141,8 +145,8 @@ impl RawArgs {
             seed: self.seed,
             request: JoinRequest::default(),
             threads: self.threads.into(),
-            shard: Shard::default(),
-            start_at: None,
+            shard: self.part.shard,
+            start_at: self.part.start_at,
             groups: vec![Group { link: self.link.conditions(), ..Group::default() }],
             phases: vec![
                 Phase { what: ramp, measured: false },

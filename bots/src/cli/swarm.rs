@@ -1,18 +1,19 @@
 //! The flags of `swarm`.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::Args;
 use tickwire_shared::native::Trust;
 
 use super::link::LinkArgs;
+use super::part::PartArgs;
 use super::results::ResultArgs;
 use super::server::ServerArgs;
 use super::values::{name_prefix, seconds, seconds_above_zero, whole};
-use crate::plan::{Depth, Group, Phase, Plan, Shard, What};
+use crate::plan::{Depth, Group, Phase, Plan, What};
 use crate::scenario::Scenario;
-use crate::{start, units};
+use crate::units;
 
 /// More bots than one machine has ports for.
 const BOTS_MAX: u64 = 60_000;
@@ -68,13 +69,9 @@ pub struct SwarmArgs {
     /// Threads that the bots run on; leave the server its cores when it runs on the same machine.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(1..=256_u16))]
     pub threads: u16,
-    /// Of a swarm on several machines run this part, such as 0/3, 1/3 and 2/3; `merge` makes one report of theirs.
-    #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = shard)]
-    pub shard: Shard,
-    /// Begin at this moment, so that the parts on several machines do together: a time of day in UTC, such as 20:15 or
-    /// 20:15:30, or Unix seconds. Their clocks must agree.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub start_at: Option<SystemTime>,
+    /// On several machines.
+    #[command(flatten)]
+    pub part: PartArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -127,8 +124,8 @@ impl SwarmArgs {
             seed,
             request: self.server.request(&self.name_prefix),
             threads: self.threads.into(),
-            shard: self.shard,
-            start_at: self.start_at,
+            shard: self.part.shard,
+            start_at: self.part.start_at,
             groups,
             phases,
             thresholds,
@@ -143,16 +140,6 @@ impl SwarmArgs {
         let chaotic = Group { share: self.chaos, chaos: true, ..play.clone() };
         [play, watch, chaotic].into_iter().filter(|group| group.share > 0.0).collect()
     }
-}
-
-fn moment(text: &str) -> Result<SystemTime, String> {
-    start::moment(text, SystemTime::now())
-}
-
-fn shard(text: &str) -> Result<Shard, String> {
-    let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-    let shard = parts.map(|(number, of)| Shard { number, of }).filter(|shard| shard.number < shard.of);
-    shard.ok_or_else(|| "give a part and how many there are, from 0/2 and 1/2 up".to_owned())
 }
 
 #[cfg(test)]

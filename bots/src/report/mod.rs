@@ -285,7 +285,9 @@ impl Report {
             series: total.series.clone(),
             histograms_us: histograms(measure),
         };
-        report.swarm_was_the_limit = lateness.is_some_and(|lateness| lateness.p99 > report.lateness_limit_ms());
+        // a thread of which nothing is known for long had no time even to look at its clock
+        let is_late = |lateness: Percentiles| lateness.p99 > report.lateness_limit_ms();
+        report.swarm_was_the_limit = lateness.map_or(total.steady >= SLOW_BOT_AFTER, is_late);
         report.judge(&plan.thresholds);
         report
     }
@@ -432,7 +434,7 @@ fn reasons(total: &Total) -> Vec<Reason> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::measure::Counters;
+    use crate::measure::{Counters, Times};
     use crate::plan::tests::plan;
     use crate::session::Sight;
 
@@ -508,6 +510,9 @@ pub(crate) mod tests {
         let report = report(&played(1, Duration::from_millis(6)));
         assert!(report.swarm_was_the_limit);
         assert!(report.good, "lateness is no failure of the server");
+        let mut dumb = played(1, soon());
+        dumb.measure.lateness = Times::default();
+        assert!(self::report(&dumb).swarm_was_the_limit, "it did not even say how late it was");
     }
 
     #[test]

@@ -360,11 +360,9 @@ impl Bot {
             Answer::Refused { status, reason, .. } => {
                 let colon = if reason.is_empty() { "" } else { ": " };
                 let reason = format!("HTTP {status}{colon}{reason}");
-                self.fail(ground, ConnectError::NotTickwire { url: url(), reason }.into());
+                self.fail(ground, Failure::NoWebSocket { reason });
             }
-            Answer::Strange(reason) => {
-                self.fail(ground, ConnectError::NotTickwire { url: url(), reason: reason.to_owned() }.into());
-            }
+            Answer::Strange(reason) => self.fail(ground, Failure::NoWebSocket { reason: reason.to_owned() }),
         }
     }
 
@@ -513,12 +511,12 @@ impl Bot {
                 let tls = error.get_ref().and_then(|inner| inner.downcast_ref());
                 let failure = match tls {
                     Some(rustls::Error::InvalidCertificate(why)) => {
-                        ConnectError::Untrusted { url: url(), reason: why.to_string() }
+                        ConnectError::Untrusted { url: url(), reason: why.to_string() }.into()
                     }
-                    Some(_) => ConnectError::NotTickwire { url: url(), reason: format!("TLS failed: {error}") },
-                    None => ConnectError::NotTickwire { url: url(), reason: error.to_string() },
+                    Some(_) => Failure::NoWebSocket { reason: format!("TLS failed: {error}") },
+                    None => Failure::NoWebSocket { reason: error.to_string() },
                 };
-                self.fail(ground, failure.into());
+                self.fail(ground, failure);
             }
             Stage::Leaving => self.over(ground),
             Stage::Over => {}
