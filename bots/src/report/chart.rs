@@ -63,10 +63,11 @@ impl Chart<'_> {
 
     fn svg(&self, full: f64, class: &str) -> String {
         let most = self.lines.iter().flat_map(|line| &line.points).filter_map(|(_, y)| *y).fold(0.0, f64::max);
-        let (step, top) = steps(most);
+        // there is no half of what is counted
+        let (step, top) = if self.unit.is_empty() && most <= 4.0 { (1.0, most.ceil().max(1.0)) } else { steps(most) };
         let x_max = match self.x {
             Axis::Time(seconds) => seconds.max(1.0),
-            Axis::Nines => 4.0,
+            Axis::Nines => NINES_MAX + 0.2,
         };
         let px = |x: f64| LEFT + (x / x_max).clamp(0.0, 1.0) * (full - LEFT - RIGHT);
         let py = |y: f64| HEIGHT - BOTTOM - (y / top).clamp(0.0, 1.0) * (HEIGHT - TOP - BOTTOM);
@@ -104,10 +105,11 @@ impl Chart<'_> {
         let y = HEIGHT - 8.0;
         match self.x {
             Axis::Time(_) => {
-                let (step, _) = steps(x_max);
+                let (unit_s, unit) = if x_max > 600.0 { (60.0, "min") } else { (1.0, "s") };
+                let (step, _) = steps(x_max / unit_s);
                 let mut x = 0.0;
-                while x <= x_max {
-                    let _ = write!(out, "<text class=x x={:.1} y={y}>{} s</text>", px(x), number(x));
+                while x * unit_s <= x_max {
+                    let _ = write!(out, "<text class=x x={:.1} y={y}>{} {unit}</text>", px(x * unit_s), number(x));
                     x += step;
                 }
             }
@@ -136,6 +138,9 @@ pub(super) fn grouped(count: u64) -> String {
     out
 }
 
+/// Percentiles are drawn so far: beyond lie the few longest times, next to which the others would be a flat line.
+pub(super) const NINES_MAX: f64 = 3.0;
+
 /// 0.9 is one, 0.99 is two.
 pub(super) fn nines(quantile: f64) -> f64 {
     -(1.0 - quantile).max(1e-9).log10()
@@ -154,7 +159,7 @@ fn path(points: &[(f64, Option<f64>)], px: &impl Fn(f64) -> f64, py: &impl Fn(f6
         // a point without neighbours would not be seen
         let next_is_gap = points.get(i + 1).is_none_or(|(_, y)| y.is_none());
         if !pen_down && next_is_gap {
-            let _ = write!(out, "h2");
+            let _ = write!(out, "h5");
         }
         pen_down = true;
     }
@@ -174,6 +179,8 @@ pub(super) fn number(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude >= 10_000.0 {
         format!("{}k", number(value / 1000.0))
+    } else if magnitude >= 1_000.0 {
+        format!("{}{}", if value < 0.0 { "-" } else { "" }, grouped(magnitude.round() as u64))
     } else if magnitude >= 100.0 || value.fract().abs() < 1e-9 {
         format!("{value:.0}")
     } else if magnitude >= 10.0 {
@@ -196,6 +203,20 @@ mod tests {
     fn axes_have_round_steps() {
         assert_eq!((steps(43.0), steps(0.7), steps(100.0)), ((20.0, 60.0), (0.2, 0.8), (50.0, 100.0)));
         assert_eq!((number(0.5), number(20.0), number(160_000.0)), ("0.50".into(), "20".into(), "160k".into()));
+        assert_eq!((number(999.4), number(2_998.3)), ("999".into(), "2,998".into()));
+    }
+
+    fn chart(unit: &'static str, points: Vec<(f64, Option<f64>)>, x: Axis) -> String {
+        let lines = vec![Line { name: "n", points }];
+        Chart { title: "t", caption: "", unit, lines, bands: vec![], x }.figure()
+    }
+
+    #[test]
+    fn axes_are_in_units_that_one_would_say() {
+        let bots = chart("", vec![(0.0, Some(1.0)), (1.0, Some(2.0))], Axis::Time(1800.0));
+        assert!(bots.contains(">2</text>") && !bots.contains("0.50"), "there is no half of a bot: {bots}");
+        assert!(bots.contains(">30 min</text>") && !bots.contains("1,800 s"), "{bots}");
+        assert!(chart(" ms", vec![(0.0, Some(0.7))], Axis::Time(30.0)).contains(">0.20 ms</text>"));
     }
 
     #[test]

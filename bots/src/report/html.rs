@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::chart::{Axis, Chart, Line, escaped, grouped, nines, number};
+use super::chart::{Axis, Chart, Line, NINES_MAX, escaped, grouped, nines, number};
 use super::table::round;
 use super::{Report, Second, noise_sentence};
 use crate::measure::Percentiles;
@@ -19,7 +19,7 @@ const POINTS_MAX: usize = 400;
 /// `out` does not take it.
 pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let mut page = String::new();
-    let title = format!("Load test of {}: {} bots", escaped(&report.game), report.bots);
+    let title = format!("{}: {} {}", title(report), grouped(report.bots as u64), whom(report));
     let _ = write!(
         page,
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
@@ -48,10 +48,11 @@ fn head(page: &mut String, report: &Report) {
     let (class, word) = if report.good { ("good", "All was well") } else { ("bad", "Not all was well") };
     let _ = write!(
         page,
-        "<header><div><h1>Load test of {}</h1><p>{} bots at {}{}</p></div>\
+        "<header><div><h1>{}</h1><p>{} {} at {}{}</p></div>\
          <span class=\"verdict {class}\">{word}</span></header>",
-        escaped(&report.game),
+        title(report),
         grouped(report.bots as u64),
+        whom(report),
         escaped(&report.url),
         began(report)
     );
@@ -74,6 +75,14 @@ fn head(page: &mut String, report: &Report) {
     warn(report.stopped_early, "Stopped before its time: the figures are those of the time until then.");
 }
 
+fn title(report: &Report) -> String {
+    if report.is_raw() { "Load test".to_owned() } else { format!("Load test of {}", escaped(&report.game)) }
+}
+
+fn whom(report: &Report) -> &'static str {
+    if report.is_raw() { "connections" } else { "bots" }
+}
+
 /// When it began; results of before that was kept have no such time.
 fn began(report: &Report) -> String {
     let at = (report.began_unix_ms > 0).then(|| UNIX_EPOCH + Duration::from_millis(report.began_unix_ms));
@@ -84,6 +93,7 @@ fn cards(page: &mut String, report: &Report) {
     let mut card = |name: &str, value: String, note: String| {
         let _ = write!(page, "<div class=card><h2>{name}</h2><b>{value}</b><span>{note}</span></div>");
     };
+    let each = if report.is_raw() { "connection" } else { "bot" };
     let p = |times: &Option<Percentiles>, pick: fn(&Percentiles) -> f64| {
         times.as_ref().map_or("–".to_owned(), |times| format!("{} ms", number(pick(times))))
     };
@@ -92,20 +102,29 @@ fn cards(page: &mut String, report: &Report) {
         // some came and went, or came back
         format!("{} seats given, {} failed", grouped(report.joined as u64), report.failed)
     } else {
-        format!("{} joined, {} failed", grouped(report.joined as u64), report.failed)
+        let came = if report.is_raw() { "open" } else { "joined" };
+        format!("{} {came}, {} failed", grouped(report.joined as u64), report.failed)
     };
-    card("Bots at a time", grouped(report.bots as u64), seats);
+    card(if report.is_raw() { "Connections" } else { "Bots at a time" }, grouped(report.bots as u64), seats);
     card(
         "Frames",
         format!("{}/s", grouped(report.frames_per_s as u64)),
-        format!("{:.1} a bot", report.frames_per_s_per_bot),
+        format!("{:.1} a {each}", report.frames_per_s_per_bot),
     );
     card("Tick interval p99", p(&report.tick_interval_ms, |times| times.p99), both(&report.tick_interval_ms));
-    card("Input to ack p99", p(&report.input_to_ack_ms, |times| times.p99), both(&report.input_to_ack_ms));
-    card("Age of state p99", p(&report.age_ms, |times| times.p99), both(&report.age_ms));
-    card("Wrong states", report.desyncs.to_string(), format!("{} hashes compared", grouped(report.hashes_checked)));
+    if report.is_raw() {
+        card("Round trip p99", p(&report.input_to_ack_ms, |times| times.p99), both(&report.input_to_ack_ms));
+        card("Connecting p99", p(&report.join_ms, |times| times.p99), both(&report.join_ms));
+    } else {
+        card("Input to ack p99", p(&report.input_to_ack_ms, |times| times.p99), both(&report.input_to_ack_ms));
+        card("Age of state p99", p(&report.age_ms, |times| times.p99), both(&report.age_ms));
+        let compared = grouped(report.hashes_checked);
+        // of what nobody looked at it is not known whether it was wrong
+        let wrong = if report.hashes_checked == 0 { "–".to_owned() } else { report.desyncs.to_string() };
+        card("Wrong states", wrong, format!("{compared} hashes compared"));
+    }
     card(
-        "Payload a bot",
+        &format!("Payload a {each}"),
         format!("{:.2} kB/s", report.down_kb_per_s_per_bot),
         format!("{:.2} kB/s up", report.up_kb_per_s_per_bot),
     );
@@ -150,34 +169,47 @@ fn charts(page: &mut String, report: &Report) {
         name,
         points: series.iter().map(|second| (second.at_s, Some(pick(second)))).collect(),
     };
+    let ([ack, join], [bots_caption, ack_caption, join_caption]) = if report.is_raw() {
+        let captions = [
+            "Those that are open, and those that were refused or broke.",
+            "From when a message was due to its echo.",
+            "From when a connection was due to when it was open.",
+        ];
+        (["Round trip", "Connecting"], captions)
+    } else {
+        let captions = [
+            "Bots with a seat, and those that got none or lost it.",
+            "From when an input was due to the frame that acknowledges it.",
+            "From when a join was due to the seat.",
+        ];
+        (["Input to ack", "Join"], captions)
+    };
     page.push_str("<h2 class=part>Over time</h2><section class=charts>");
     for chart in [
         over_time(
-            "Bots",
-            "Bots with a seat, and those that got none or lost it.",
+            if report.is_raw() { "Connections" } else { "Bots" },
+            bots_caption,
             "",
-            vec![count("playing", |second| second.playing as f64), count("failed", |second| second.failed as f64)],
+            vec![
+                count(if report.is_raw() { "open" } else { "playing" }, |second| second.playing as f64),
+                count("failed", |second| second.failed as f64),
+            ],
         ),
         over_time("Frames a second", "Frames of all bots.", "", vec![count("frames", |second| second.frames as f64)]),
         over_time(
             "Tick interval",
-            "From frame to frame as they arrive at a bot.",
+            "From frame to frame as they arrive at one of them.",
             " ms",
             percentiles(|second| second.tick_interval_ms),
         ),
-        over_time(
-            "Input to ack",
-            "From when an input was due to the frame that acknowledges it.",
-            " ms",
-            percentiles(|second| second.input_to_ack_ms),
-        ),
+        over_time(ack, ack_caption, " ms", percentiles(|second| second.input_to_ack_ms)),
         over_time(
             "Age of state",
             "How much older states were on arrival than the freshest in their room.",
             " ms",
             percentiles(|second| second.age_ms),
         ),
-        over_time("Join", "From when a join was due to the seat.", " ms", percentiles(|second| second.join_ms)),
+        over_time(join, join_caption, " ms", percentiles(|second| second.join_ms)),
         over_time(
             "Return",
             "From when a bot was to come back to its seat.",
@@ -198,26 +230,19 @@ fn charts(page: &mut String, report: &Report) {
 
 fn distributions(page: &mut String, report: &Report) {
     page.push_str("<h2 class=part>Percentiles</h2><section class=charts>");
-    let by_percentile = |title, caption, names: &[(&'static str, &'static str)]| Chart {
+    let keys = ["tick_interval", "input_to_ack", "age", "join", "resume", "lateness"];
+    let by_percentile = |title, which: &[usize]| Chart {
         title,
-        caption,
+        caption: "So many per cent of all were faster.",
         unit: " ms",
-        lines: names.iter().map(|(key, name)| distribution(report, key, name)).collect(),
+        lines: {
+            let lines = which.iter().map(|at| distribution(report, keys[*at], report.times()[*at].0));
+            lines.filter(|line| !line.points.is_empty()).collect()
+        },
         bands: Vec::new(),
         x: Axis::Nines,
     };
-    let regular = by_percentile(
-        "Playing",
-        "So many per cent of all were faster.",
-        &[
-            ("tick_interval", "tick interval"),
-            ("input_to_ack", "input to ack"),
-            ("age", "age of state"),
-            ("lateness", "swarm's lateness"),
-        ],
-    );
-    let coming =
-        by_percentile("Coming", "So many per cent of all were faster.", &[("join", "join"), ("resume", "return")]);
+    let (regular, coming) = (by_percentile("While it runs", &[0, 1, 2, 5]), by_percentile("Coming", &[3, 4]));
     page.push_str(&regular.figure());
     page.push_str(&coming.figure());
     page.push_str("</section>");
@@ -231,7 +256,7 @@ fn distribution(report: &Report, key: &str, name: &'static str) -> Line<'static>
     for (value_us, count) in counts {
         let at = nines(below as f64 / whole.max(1) as f64);
         // a step that nobody could see is left out
-        if at - last >= 0.01 && at <= 4.0 {
+        if at - last >= 0.01 && at <= NINES_MAX {
             points.push((at, Some(*value_us as f64 / 1000.0)));
             last = at;
         }
@@ -279,7 +304,8 @@ fn server(page: &mut String, report: &Report) {
     }
     page.push_str("</table><table class=verdicts>");
     for (name, count) in server.counted() {
-        let _ = write!(page, "<tr><td>{}<td colspan=2>{name}", round(count));
+        let count = if count.fract() == 0.0 { grouped(count as u64) } else { round(count) };
+        let _ = write!(page, "<tr><td>{count}<td colspan=2>{name}");
     }
     if let Some(load) = server.load_max {
         let _ = write!(
@@ -306,8 +332,10 @@ const STYLE: &str = include_str!("report.css");
 
 #[cfg(test)]
 mod tests {
+    use super::super::RAW;
     use super::super::tests::{played, report, soon};
     use super::*;
+    use crate::measure::Times;
 
     #[test]
     fn a_page_needs_nothing_else_and_says_what_is_wrong() {
@@ -320,7 +348,24 @@ mod tests {
         for wanted in ["Not all was well", "2 of 30 hashes differed", "&lt;b&gt;full", "prefers-color-scheme: dark"] {
             assert!(page.contains(wanted), "{wanted}");
         }
+        assert!(page.contains("Input to ack") && !page.contains(">return</span>"), "nobody came back");
         for forbidden in ["<script", "src=", "href=", "@import", "url(", "<b>full"] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+    }
+    #[test]
+    fn of_another_server_it_says_what_was_measured_there() {
+        let mut total = played(3, soon());
+        (total.measure.age, total.sight.hashes_checked) = (Times::default(), 0);
+        let mut page = Vec::new();
+        write(&Report { game: RAW.to_owned(), ..report(&total) }, &mut page).expect("a Vec takes everything");
+        let page = String::from_utf8(page).expect("it is text");
+        for wanted in ["<h1>Load test</h1>", "3 connections at ws://", "Round trip p99", "Connecting p99"] {
+            assert!(page.contains(wanted), "{wanted}");
+        }
+        for forbidden in
+            ["Wrong states", "Age of state", "age of state", "Input to ack", ">join<", "bots at", "a bot", "playing"]
+        {
             assert!(!page.contains(forbidden), "{forbidden}");
         }
     }

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub use merge::MergeError;
 pub use ticks::RoomTicks;
 
+use chart::grouped;
+
 use crate::measure::{Measure, Percentiles};
 use crate::plan::Plan;
 use crate::room::Ticks;
@@ -213,11 +215,12 @@ impl Report {
     /// All times with their names, and where they are in a second.
     #[must_use]
     pub fn times(&self) -> [NamedTimes; 6] {
+        let (ack, join) = if self.is_raw() { ("round trip", "connecting") } else { ("input to ack", "join") };
         [
             ("tick interval", self.tick_interval_ms, |second| second.tick_interval_ms),
-            ("input to ack", self.input_to_ack_ms, |second| second.input_to_ack_ms),
+            (ack, self.input_to_ack_ms, |second| second.input_to_ack_ms),
             ("age of state", self.age_ms, |second| second.age_ms),
-            ("join", self.join_ms, |second| second.join_ms),
+            (join, self.join_ms, |second| second.join_ms),
             ("return", self.resume_ms, |second| second.resume_ms),
             ("swarm's lateness", self.swarm_lateness_ms, |second| second.swarm_lateness_ms),
         ]
@@ -292,6 +295,12 @@ impl Report {
         report
     }
 
+    /// Whether it is of another server than Tickwire's: there are no states, and what is acked is an echo.
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
+        self.game == RAW
+    }
+
     /// Whether a part of a swarm on several machines is all that there is here.
     #[must_use]
     pub fn is_part(&self) -> bool {
@@ -333,7 +342,10 @@ fn findings(report: &Report) -> Vec<String> {
             table::many(*left_hanging as u64, "bot")
         ),
     );
-    say(*desyncs > 0, format!("Wrong states: {desyncs} of {hashes_checked} hashes differed from the server's."));
+    say(
+        *desyncs > 0,
+        format!("Wrong states: {desyncs} of {} hashes differed from the server's.", grouped(*hashes_checked)),
+    );
     say(
         *wrong_spawns > 0,
         format!("Wrong spawns: {wrong_spawns} entities came or went untold, or were told of twice."),
@@ -342,7 +354,11 @@ fn findings(report: &Report) -> Vec<String> {
     let frames = report.frames_per_s * report.steady_s;
     say(
         *missed_frames > 0 && (*missed_frames as f64) > frames / 100.0,
-        format!("Skipped frames: bots did not get {missed_frames} of about {} frames.", frames as u64 + missed_frames),
+        format!(
+            "Skipped frames: bots did not get {} of about {} frames.",
+            grouped(*missed_frames),
+            grouped(frames as u64 + missed_frames)
+        ),
     );
     for SlowBot { bot, behind_ms } in slow_bots.iter().take(3) {
         say(

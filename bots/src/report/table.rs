@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{RAW, Report, noise_sentence};
+use super::{Report, noise_sentence};
 use crate::measure::Percentiles;
 use crate::threshold::Verdict;
 
@@ -15,19 +15,13 @@ impl Display for Table<'_> {
         summary(out, report)?;
         writeln!(out)?;
         writeln!(out, "{:<18}{:>11}{:>11}{:>11}", "", "p50", "p99", "p99.9")?;
-        times(out, "tick interval", report.tick_interval_ms.as_ref())?;
-        if report.game == RAW {
-            times(out, "round trip", report.input_to_ack_ms.as_ref())?;
-            times(out, "connecting", report.join_ms.as_ref())?;
-        } else {
-            times(out, "input to ack", report.input_to_ack_ms.as_ref())?;
-            times(out, "age of state", report.age_ms.as_ref())?;
-            times(out, "join", report.join_ms.as_ref())?;
+        for (name, found, _) in report.times() {
+            // what nobody can measure there, or need have happened
+            let may_lack = name == "return" || report.is_raw() && name == "age of state";
+            if found.is_some() || !may_lack {
+                times(out, name, found.as_ref())?;
+            }
         }
-        if report.resume_ms.is_some() {
-            times(out, "return", report.resume_ms.as_ref())?;
-        }
-        times(out, "swarm's lateness", report.swarm_lateness_ms.as_ref())?;
         server(out, report)?;
         failures(out, report)?;
         verdicts(out, report)?;
