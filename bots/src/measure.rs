@@ -1,5 +1,6 @@
 //! What a bot writes down while it plays, and how the notes of many bots become one.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -133,6 +134,9 @@ pub struct Counters {
     pub bytes_up: u64,
 }
 
+/// Numbers, and how often each was counted.
+pub type Counted = BTreeMap<u32, u64>;
+
 /// What bots measured; merged, what all did. Joins count always, the rest while it is measured.
 #[derive(Clone, Debug, Default)]
 pub struct Measure {
@@ -148,6 +152,8 @@ pub struct Measure {
     pub resume: Times,
     /// How late the swarm's own timers fired, and how long sockets with something to read waited for others' turns.
     pub lateness: Times,
+    /// How many entities players had in view, each now and then.
+    pub in_view: Counted,
     /// Counters.
     pub counters: Counters,
     /// The bots' measured seconds together.
@@ -159,6 +165,9 @@ impl Measure {
     pub fn merge(&mut self, other: &Self) {
         for ((_, times), (_, more)) in self.times_mut().into_iter().zip(other.times()) {
             times.merge(more);
+        }
+        for (count, times) in &other.in_view {
+            *self.in_view.entry(*count).or_default() += times;
         }
         self.counters.frames += other.counters.frames;
         self.counters.ticks_missed += other.counters.ticks_missed;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::{PhaseSpan, Reason, Report, RoomTicks, Second};
+use super::{InView, PhaseSpan, Reason, Report, RoomTicks, Second};
 use crate::measure::{Percentiles, Times};
 use crate::room::Ticks;
 use crate::threshold::{Threshold, ThresholdError};
@@ -119,6 +119,7 @@ impl Report {
                 rooms.entry(room.room).or_default().merge(&room.ticks());
             }
         }
+        self.in_view = InView::merged(parts.iter().filter_map(|part| part.in_view.as_ref()));
         let percentiles = |name: &str| times.get(name).and_then(Times::percentiles);
         self.tick_interval_ms = percentiles("tick_interval");
         self.input_to_ack_ms = percentiles("input_to_ack");

@@ -4,6 +4,7 @@ pub mod agree;
 mod chart;
 pub mod compare;
 pub mod html;
+mod in_view;
 pub mod json;
 mod merge;
 pub mod table;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use in_view::InView;
 pub use merge::MergeError;
 pub use ticks::RoomTicks;
 
@@ -93,6 +95,9 @@ pub struct Report {
     pub down_kb_per_s_per_bot: f64,
     /// Payload that one bot sends.
     pub up_kb_per_s_per_bot: f64,
+    /// Entities that one bot has in view.
+    #[serde(default)]
+    pub in_view: Option<InView>,
     /// From frame to frame as they arrive at a bot.
     pub tick_interval_ms: Option<Percentiles>,
     /// From when an input was due to the frame that acked it.
@@ -263,6 +268,7 @@ impl Report {
             frames_per_s_per_bot: measure.per_bot_second(counters.frames),
             down_kb_per_s_per_bot: measure.per_bot_second(counters.bytes_down) / 1000.0,
             up_kb_per_s_per_bot: measure.per_bot_second(counters.bytes_up) / 1000.0,
+            in_view: InView::of(&measure.in_view),
             tick_interval_ms: measure.tick_interval.percentiles(),
             input_to_ack_ms: measure.input_to_ack.percentiles(),
             age_ms: measure.age.percentiles(),

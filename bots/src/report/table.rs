@@ -48,6 +48,9 @@ fn summary(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         "{:<10}{:.2} kB/s down, {:.2} kB/s up a bot",
         "payload", report.down_kb_per_s_per_bot, report.up_kb_per_s_per_bot
     )?;
+    if let Some(in_view) = &report.in_view {
+        writeln!(out, "{:<10}{} entities at p50, {} at p99", "in view", in_view.p50, in_view.p99)?;
+    }
     if report.resumed + report.seats_lost > 0 {
         let Report { resumed, seats_lost, .. } = report;
         writeln!(out, "{:<10}{resumed} into their seats, {seats_lost} lost theirs", "returns")?;
