@@ -13,6 +13,7 @@
 mod channel;
 mod entities;
 mod history;
+mod newest;
 mod tracked;
 mod tracking;
 
@@ -105,6 +106,8 @@ pub struct Replica {
     strays: Vec<u16>,
     /// What was before this is drawn no more.
     drawn: Option<Tick>,
+    /// See [`Replica::without_past`].
+    newest_only: bool,
     changes: Vec<Change>,
     /// Counts frames; marks entities that the latest one still had.
     generation: u64,
@@ -197,6 +200,7 @@ impl Replica {
             departed: Vec::new(),
             strays: Vec::new(),
             drawn: None,
+            newest_only: false,
             changes: Vec::new(),
             generation: 0,
             decoded: Vec::new(),
@@ -217,8 +221,8 @@ impl Replica {
         self.changes.clear();
         self.decode(frame, message)?;
         self.generation += 1;
-        self.close(frame);
         let tick = frame.head.tick;
+        self.close(frame);
         if frame.head.reset {
             self.frames.clear();
         }
@@ -293,12 +297,12 @@ impl Replica {
     /// The newest state of one entity: kind and row.
     #[must_use]
     pub fn newest(&self, id: EntityId) -> Option<(u16, &[u32])> {
-        self.entities.get(id).and_then(Tracked::newest)
+        self.entities.get(id).and_then(|tracked| self.newest_of(tracked))
     }
 
     /// The newest state of everything: id, kind, row. In no particular order.
     pub fn newest_all(&self) -> impl Iterator<Item = (EntityId, u16, &[u32])> {
-        self.entities.iter().filter_map(|tracked| tracked.newest().map(|(kind, row)| (tracked.id, kind, row)))
+        self.entities.iter().filter_map(|tracked| self.newest_of(tracked).map(|(kind, row)| (tracked.id, kind, row)))
     }
 
     /// The same from where it lies together in memory, as the channels have it: owner-only lanes are 0, and who goes from
@@ -321,7 +325,8 @@ impl Replica {
     /// moment lies, `most_ticks` at most.
     pub fn at_or_beyond(&self, origin: Tick, moment: f64, most_ticks: f32) -> impl Iterator<Item = Between<'_>> {
         let newest = self.tick.unwrap_or(origin);
-        self.entities.iter().filter_map(move |tracked| {
+        let entities = Some(&self.entities).filter(|_| !self.is_newest_only());
+        entities.into_iter().flat_map(Entities::iter).filter_map(move |tracked| {
             let mut between = tracked.at(origin, moment)?;
             if between.beyond > 0.0 {
                 between.beyond = if tracked.moved_at(newest) { between.beyond.min(most_ticks) } else { 0.0 };
@@ -355,6 +360,7 @@ impl Replica {
         if !frame.head.reset && frame.closed.iter().any(|handle| !self.channels.contains_key(handle)) {
             return Err(DecodeError::NoBaseline("channel"));
         }
+        self.bring_near(frame);
         let mut lanes = 0;
         for part in &frame.parts {
             let late = frame.head.tick.offset(-i32::from(part.late));
@@ -385,6 +391,14 @@ impl Replica {
         frame.owned.clone().map_or(Ok(()), |owned| self.decode_owned(&message[owned]))
     }
 
+    /// Channels lie far apart: their memory comes all at once.
+    fn bring_near(&self, frame: &Frame) {
+        let channels = || frame.parts.iter().filter_map(|part| self.channels.get(&part.handle));
+        for rows in [false, true] {
+            std::hint::black_box(channels().fold(0, |all, channel| all ^ channel.states.bring_near(rows)));
+        }
+    }
+
     fn decode_owned(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         let mut bits = BitReader::new(bytes);
         let count = bits.count(1)?;
@@ -404,20 +418,25 @@ impl Replica {
 
     /// Drops the channels that the frame closes.
     fn close(&mut self, frame: &Frame) {
+        let tick = frame.head.tick;
         if frame.head.reset {
             self.left.extend(self.entities.iter().map(|tracked| tracked.id));
+            self.hold_all(tick);
             self.channels.clear();
         }
         for handle in &frame.closed {
             if let Some(closed) = self.channels.remove(handle) {
-                self.retire(closed);
+                self.retire((*handle, tick), closed);
             }
         }
     }
 
     /// A channel is no more.
-    fn retire(&mut self, channel: Channel) {
+    fn retire(&mut self, of: (u16, Tick), channel: Channel) {
         let rows = channel.states.newest();
+        if self.is_newest_only() {
+            rows.entities.iter().for_each(|entity| self.entities.hold(&self.layout, of, rows, entity.id));
+        }
         self.left.extend(rows.entities.iter().map(|entity| entity.id));
         if self.spare_channels.len() < SPARE_CHANNELS_MAX && rows.lanes.len() <= SPARE_CHANNEL_MAX_LANES {
             self.spare_channels.push(channel);
@@ -438,16 +457,23 @@ impl Replica {
         {
             channel.begin(self.generation);
             if let Some(replaced) = self.channels.insert(part.handle, channel) {
-                self.retire(replaced);
+                self.retire((part.handle, tick), replaced);
             }
         }
+        let newest_only = self.is_newest_only();
         let Some(channel) = self.channels.get_mut(&part.handle) else { return };
-        let all = part.listed || channel.late != late || channel.strayed;
+        // how late it is drawn is nobody's business who does not
+        let all = part.listed || channel.strayed || channel.late != late && !newest_only;
         (channel.late, channel.strayed) = (late, false);
         let Channel { states, slots, .. } = channel;
         let rows = if part.keyframe { states.newest() } else { states.coming() };
         if part.listed && !part.keyframe {
+            let first = self.left.len();
             self.left.extend(states.removed());
+            if newest_only {
+                let hold = |id: &EntityId| self.entities.hold(&self.layout, (part.handle, tick), states.newest(), *id);
+                self.left[first..].iter().for_each(hold);
+            }
         }
         let mut tracking = Tracking {
             layout: &self.layout,
@@ -461,12 +487,13 @@ impl Replica {
             true_at: part.true_at,
             late: late as f32,
             drawn: self.drawn,
+            newest_only,
         };
         if all {
             slots.clear();
             slots.extend(rows.entities.iter().map(|entity| tracking.slot(entity)));
             rows.entities.iter().zip(slots).for_each(|(entity, slot)| tracking.track(rows, entity, slot));
-        } else {
+        } else if !newest_only {
             tracking
                 .entities
                 .bring_near(states.changed().iter().filter_map(|place| slots.get(*place as usize).copied()));
@@ -490,6 +517,7 @@ impl Replica {
 
     /// Takes the frame's list of the seat's entities. What left it has no owner-only state any more.
     fn disown(&mut self, tick: Tick) {
+        let newest_only = self.is_newest_only();
         std::mem::swap(&mut self.owned, &mut self.decoded_owned);
         for left in &mut self.decoded_owned {
             if self.owned.iter().any(|owned| owned.id == left.id) {
@@ -499,12 +527,18 @@ impl Replica {
             if let (Some(layout), Some(tracked)) = (self.layout.kind(left.kind), tracked) {
                 left.row.fill(0);
                 tracked.note_owner(layout, tick, self.tick, &left.row);
+                if newest_only && newest::row_of(&self.channels, tracked, layout).is_some() {
+                    tracked.forget();
+                }
             }
         }
     }
 
     /// Puts owner-only lanes into the states of the seat's own entities.
     fn overlay_owned(&mut self, tick: Tick) {
+        if self.is_newest_only() {
+            self.hold_owned(tick);
+        }
         for owned in &self.owned {
             let tracked = self.entities.get_mut(owned.id).filter(|tracked| tracked.kind == owned.kind);
             if let (Some(layout), Some(tracked)) = (self.layout.kind(owned.kind), tracked) {
@@ -516,7 +550,7 @@ impl Replica {
     /// Finds what the frame's channels no longer have: entities of a channel that is closed, or that was updated
     /// without them. Where channels come late they may be on their way to another.
     fn settle(&mut self, tick: Tick) {
-        let (generation, first) = (self.generation, self.changes.len());
+        let (generation, first, newest_only) = (self.generation, self.changes.len(), self.is_newest_only());
         let Self { entities, channels, missing, .. } = self;
         for id in self.left.drain(..) {
             let tracked = entities.get_mut(id);
@@ -536,11 +570,13 @@ impl Replica {
             };
             let is_gone = tick.since(missing) >= patience;
             if is_gone {
+                self.changes.push(Change::Despawned(*id, tracked.kind));
                 tracked.gone = Some(tick);
-                if !std::mem::replace(&mut tracked.departs, true) {
+                if newest_only {
+                    entities.remove(*id, &mut self.spare_lanes);
+                } else if !std::mem::replace(&mut tracked.departs, true) {
                     self.departed.push(*id);
                 }
-                self.changes.push(Change::Despawned(*id, tracked.kind));
             }
             !is_gone
         });

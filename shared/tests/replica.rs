@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tickwire_shared::delta::{DeltaScratch, Earlier, Held, Layout, Past, RowBuffer, encode_delta, encode_keyframe};
+use tickwire_shared::bits::BitWriter;
+use tickwire_shared::delta::{
+    DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, encode_delta, encode_keyframe, encode_row,
+};
 use tickwire_shared::protocol::frame::{self, Contents, Frame, FrameHead, LATE_MAX};
 use tickwire_shared::replica::Replica;
 use tickwire_shared::schema::{Field, KindSchema, Quantizer, Schema};
@@ -14,9 +17,14 @@ const CHANNELS: u16 = 3;
 const ENTITIES: u32 = 4;
 
 fn layout() -> Layout {
-    let field = Field { name: "x".into(), quantizer: Quantizer::Int { min: 0, max: 100 }, count: 1, owner_only: false };
+    let field = |name: &str, owner_only| Field {
+        name: name.into(),
+        quantizer: Quantizer::Int { min: 0, max: 100 },
+        count: 1,
+        owner_only,
+    };
     let input = KindSchema { name: "Keys".into(), fields: Vec::new() };
-    let kinds = vec![KindSchema { name: "Body".into(), fields: vec![field] }];
+    let kinds = vec![KindSchema { name: "Body".into(), fields: vec![field("x", false), field("fuel", true)] }];
     Layout::new(&Schema { game: "replica".into(), version: 0, kinds, input, tables: Vec::new() })
         .expect("a sound schema")
 }
@@ -30,13 +38,43 @@ struct Step {
     moves: Vec<(u32, Option<u16>, u32)>,
     /// For each channel, whether there is room for it in the frame.
     room: Vec<bool>,
+    /// The seat's own entities from now on, with what only their owner knows.
+    owned: Option<Vec<(u32, u32)>>,
+    ends: Ends,
+}
+
+/// What is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ends {
+    Nothing,
+    /// The client sees this channel no more, until the next frame.
+    Channel(u16),
+    /// All begins anew.
+    Everything,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     // few values, so that somebody is often as before
     let a_move = (0..ENTITIES, prop_oneof![8 => (0..CHANNELS).prop_map(Some), 1 => Just(None)], 0u32..2);
     let room = prop::collection::vec(prop::bool::weighted(0.6), usize::from(CHANNELS));
-    (prop::collection::vec(a_move, 0..3), room).prop_map(|(moves, room)| Step { moves, room })
+    (prop::collection::vec(a_move, 0..3), room).prop_map(|(moves, room)| Step {
+        moves,
+        room,
+        owned: None,
+        ends: Ends::Nothing,
+    })
+}
+
+/// A step with all that a frame can say.
+fn any_step() -> impl Strategy<Value = Step> {
+    let owned = prop::collection::btree_map(0..ENTITIES, 0u32..3, 0..3).prop_map(|owned| owned.into_iter().collect());
+    let owned = prop::option::weighted(0.2, owned);
+    let ends = prop_oneof![
+        20 => Just(Ends::Nothing),
+        2 => (0..CHANNELS).prop_map(Ends::Channel),
+        1 => Just(Ends::Everything),
+    ];
+    (step(), owned, ends).prop_map(|(step, owned, ends)| Step { owned, ends, ..step })
 }
 
 /// A channel as the server knows it of the client.
@@ -56,10 +94,25 @@ struct Server {
 }
 
 impl Server {
+    fn new() -> Self {
+        let world = (0..ENTITIES).map(|id| (id, (0, 0))).collect();
+        let (channels, scratch) = (BTreeMap::new(), DeltaScratch::default());
+        Self { layout: layout(), world, channels, tick: Tick(u32::MAX - 20), scratch }
+    }
+
+    fn happen(&mut self, moves: &[(u32, Option<u16>, u32)]) {
+        for (id, channel, value) in moves {
+            match channel {
+                Some(channel) => drop(self.world.insert(*id, (*channel, *value))),
+                None => drop(self.world.remove(id)),
+            }
+        }
+    }
+
     fn rows(&self, channel: u16) -> RowBuffer {
         let mut rows = RowBuffer::default();
         for (id, (_, value)) in self.world.iter().filter(|(_, (of, _))| *of == channel) {
-            rows.push(EntityId(*id), 0, 1)[0] = *value;
+            rows.push(EntityId(*id), 0, 2)[0] = *value;
         }
         rows
     }
@@ -69,11 +122,19 @@ impl Server {
     }
 
     /// The next frame; all channels start with its first.
-    fn frame(&mut self, room: &[bool]) -> Vec<u8> {
+    fn frame(&mut self, step: &Step) -> Vec<u8> {
+        let closed: Vec<u16> = match step.ends {
+            Ends::Channel(handle) => self.channels.remove(&handle).map(|_| handle).into_iter().collect(),
+            Ends::Everything => {
+                self.channels.clear();
+                Vec::new()
+            }
+            Ends::Nothing => Vec::new(),
+        };
         let (last, now) = (Some(self.tick).filter(|_| !self.channels.is_empty()), self.tick.next());
         self.tick = now;
         let mut parts = Vec::new();
-        for handle in 0..CHANNELS {
+        for handle in (0..CHANNELS).filter(|handle| !closed.contains(handle)) {
             let rows = self.rows(handle);
             let mut bits = Vec::new();
             let age = self.channels.get(&handle).map(|channel| now.since(channel.held.newest()));
@@ -88,7 +149,7 @@ impl Server {
             let Self { layout, channels, scratch, .. } = self;
             let channel = channels.get_mut(&handle).expect("it is known");
             if !is_same || channel.is_late {
-                if !room[usize::from(handle)] {
+                if !step.room[usize::from(handle)] {
                     channel.is_late = true;
                     continue;
                 }
@@ -110,8 +171,11 @@ impl Server {
         parts.sort_by_key(|(late, handle, ..)| (*late, *handle));
         let mut message = Vec::new();
         let head = FrameHead { tick: now, reset: last.is_none(), ..FrameHead::default() };
-        let contents = Contents { parts: parts.len(), ..Contents::default() };
-        frame::write_head(&head, last, &[], contents, &mut message);
+        let owned = step.owned.as_ref().map(|owned| self.owned(owned));
+        let contents = Contents { parts: parts.len(), owned: owned.is_some(), ..Contents::default() };
+        let closed = if head.reset { &[][..] } else { &closed };
+        frame::write_head(&head, last, closed, contents, &mut message);
+        owned.iter().for_each(|owned| frame::write_owned(owned, &mut message));
         let (count, mut marked) = (parts.len(), 0);
         for (at, (late, handle, keyframe, bits)) in parts.into_iter().enumerate() {
             if late != marked {
@@ -122,6 +186,19 @@ impl Server {
             message.extend_from_slice(&bits);
         }
         message
+    }
+
+    fn owned(&self, owned: &[(u32, u32)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut bits = BitWriter::new(&mut bytes);
+        bits.count(owned.len() as u32, 1);
+        for (id, fuel) in owned {
+            bits.write(*id, 32);
+            bits.write(0, 16);
+            encode_row(self.layout.kind(0).expect("the kind"), Part::Owner, &[0, *fuel], &mut bits);
+        }
+        bits.finish();
+        bytes
     }
 
     fn owes_nothing(&self) -> bool {
@@ -139,20 +216,12 @@ proptest! {
     fn who_changes_channels_while_they_come_late_is_neither_lost_nor_old(
         steps in prop::collection::vec(step(), 1..60),
     ) {
-        let world = (0..ENTITIES).map(|id| (id, (0, 0))).collect();
-        let (channels, scratch) = (BTreeMap::new(), DeltaScratch::default());
-        let mut server = Server { layout: layout(), world, channels, tick: Tick(u32::MAX - 20), scratch };
+        let mut server = Server::new();
         let (mut replica, mut frame) = (Replica::new(layout()), Frame::default());
-        // then nothing happens any more, for longer than anybody is waited for
-        let rest = Step { moves: Vec::new(), room: vec![true; CHANNELS.into()] };
-        for Step { moves, room } in steps.into_iter().chain(std::iter::repeat_n(rest, 80)) {
-            for (id, channel, value) in moves {
-                match channel {
-                    Some(channel) => drop(server.world.insert(id, (channel, value))),
-                    None => drop(server.world.remove(&id)),
-                }
-            }
-            let message = server.frame(&room);
+        // in the end nothing happens any more, for longer than anybody is waited for
+        for step in steps.into_iter().chain(std::iter::repeat_n(rest(), 80)) {
+            server.happen(&step.moves);
+            let message = server.frame(&step);
             frame.parse(&message).expect("it is well formed");
             replica.apply(&frame, &message).expect("it builds on what is held");
             if server.owes_nothing() {
@@ -164,4 +233,40 @@ proptest! {
         }
         prop_assert_eq!(known(&replica).len(), server.world.len(), "whoever is gone is gone");
     }
+
+    #[test]
+    fn without_a_past_the_newest_state_and_what_comes_and_goes_are_the_same(
+        steps in prop::collection::vec(any_step(), 1..60),
+    ) {
+        let mut server = Server::new();
+        let (mut full, mut newest) = (Replica::new(layout()), Replica::new(layout()).without_past());
+        let mut frame = Frame::default();
+        for step in steps.into_iter().chain(std::iter::repeat_n(rest(), 80)) {
+            server.happen(&step.moves);
+            let message = server.frame(&step);
+            frame.parse(&message).expect("it is well formed");
+            for replica in [&mut full, &mut newest] {
+                replica.apply(&frame, &message).expect("it builds on what is held");
+                // what is gone is not drawn a moment later
+                replica.forget_before(server.tick, 0.0);
+            }
+            prop_assert_eq!(full.changes(), newest.changes());
+            prop_assert_eq!(full.hash(), newest.hash());
+            prop_assert!(full.owned().eq(newest.owned()));
+            prop_assert_eq!(rows(&full), rows(&newest));
+            for id in (0..ENTITIES).map(EntityId) {
+                prop_assert_eq!(full.newest(id), newest.newest(id));
+            }
+            prop_assert_eq!(newest.at(server.tick, 0.0).count(), 0);
+        }
+    }
+}
+
+/// Nothing happens, and there is room for all.
+fn rest() -> Step {
+    Step { moves: Vec::new(), room: vec![true; CHANNELS.into()], owned: None, ends: Ends::Nothing }
+}
+
+fn rows(replica: &Replica) -> BTreeMap<EntityId, (u16, Vec<u32>)> {
+    replica.newest_all().map(|(id, kind, row)| (id, (kind, row.to_vec()))).collect()
 }

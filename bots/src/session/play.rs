@@ -48,6 +48,7 @@ impl<G: Game, B: Behaviour<G>> Player<G, B> {
     pub fn new(request: JoinRequest, behaviour: B) -> Result<Self, ClientError> {
         // when it comes back is the plan's to say, so the client's own waits do not matter
         let client = Client::new(request)?.returning(Returning::new(0));
+        let client = if behaviour.needs_playback() { client } else { client.without_playback() };
         Ok(Self {
             client,
             behaviour,
@@ -159,6 +160,9 @@ impl<G: Game, B: Behaviour<G>> Session for Player<G, B> {
             stay.frame(turn, tick);
             if std::mem::take(&mut self.is_fresh) || self.frames.is_multiple_of(COMPARED_FRAMES) {
                 self.compare();
+                if let Some(notes) = &mut turn.notes {
+                    *notes.measure.in_view.entry(self.there.len() as u32).or_default() += 1;
+                }
             }
         }
         // whatever happened may have left something to say, such as the wish for a keyframe

@@ -1,5 +1,6 @@
 //! The client of any game: rows of lanes and bytes instead of the game's types.
 
+mod headless;
 mod healing;
 mod returns;
 
@@ -476,7 +477,7 @@ impl UntypedClient {
     /// Takes a schema, which may be anything that a stranger sends.
     fn learn(&mut self, fingerprint: u64, schema: Arc<Schema>) -> Result<(), LayoutError> {
         self.input_layout = KindLayout::new(&schema.input)?;
-        self.replica = Replica::new(Layout::new(&schema)?);
+        self.replica = self.replica.like(Layout::new(&schema)?);
         self.motion = Motion::of(&schema);
         self.fingerprint = fingerprint;
         self.schema = Some(schema);

@@ -202,6 +202,29 @@ impl States {
         })
     }
 
+    /// Touches what stands in this itself, or else all that the next delta reads beside that: one who is about to decode
+    /// many channels has their memory come at once instead of one by one. What it gives means nothing.
+    #[must_use]
+    #[inline]
+    pub fn bring_near(&self, rows: bool) -> usize {
+        if !rows {
+            let buffers = self.buffers.iter().fold(0, |all, buffer| all ^ buffer.rows().lanes.len());
+            return buffers ^ self.moved.len() ^ self.coming.changed.len() ^ self.order[0];
+        }
+        let first = |places: &[u32]| places.first().copied().unwrap_or_default() as usize;
+        let lanes = self.buffers.iter().fold(0, |all, buffer| {
+            let lanes = buffer.rows().lanes;
+            all ^ first(lanes) ^ lanes.last().copied().unwrap_or_default() as usize
+        });
+        // the newest, and the one that will be filled
+        let buffers = (0..BUFFERS).filter(|buffer| *buffer == self.order[0] || !self.order.contains(buffer));
+        let entities = buffers.fold(0, |all, buffer| {
+            let entities = self.buffers[buffer].rows().entities;
+            all ^ entities.first().map_or(0, |first| first.first) ^ entities.last().map_or(0, |last| last.first)
+        });
+        lanes ^ entities ^ first(&self.moved) ^ first(&self.stopped[0]) ^ first(&self.stopped[1])
+    }
+
     /// The rule that tells which of the states serve.
     #[must_use]
     pub fn held(&self) -> Held {

@@ -20,6 +20,12 @@ impl History {
         Self { words, start: 0, stride: lanes + 1 }
     }
 
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        self.words.clear();
+        self.start = 0;
+    }
+
     pub(super) fn into_words(self) -> Vec<u32> {
         self.words
     }

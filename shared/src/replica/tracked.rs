@@ -199,6 +199,17 @@ impl Tracked {
         }
     }
 
+    /// Forgets all states.
+    pub(super) fn forget(&mut self) {
+        self.past.clear();
+    }
+
+    /// It has no state but this.
+    pub(super) fn stand(&mut self, tick: Tick, row: &[u32]) {
+        self.past.clear();
+        self.past.push(tick, row);
+    }
+
     /// It is another one from now on, or the same again.
     pub(super) fn restart(&mut self, kind: (u16, usize), channel: u16, spawned: Tick) {
         let words = std::mem::take(&mut self.past).into_words();

@@ -23,16 +23,20 @@ pub(super) struct Tracking<'a> {
     pub(super) late: f32,
     /// What was before this is drawn no more.
     pub(super) drawn: Option<Tick>,
+    /// Nothing but who is in which channel is noted.
+    pub(super) newest_only: bool,
 }
 
 impl Tracking<'_> {
-    /// Where an entity is among all; one who is not there comes in.
+    /// Where an entity is among all. One who is not there comes in as one that is gone, until it is tracked: who is drawn
+    /// for a moment longer may be there for one client and not for another, and both are told in one order.
     pub(super) fn slot(&mut self, entity: &EntityRow) -> u32 {
         self.entities.slot(entity.id).unwrap_or_else(|| {
-            self.changes.push(Change::Spawned(entity.id, entity.kind));
             let lanes = self.layout.kind(entity.kind).map_or(0, KindLayout::lanes);
             let words = self.spare.zeros(0);
-            self.entities.insert(Tracked::new(entity.id, (entity.kind, lanes), self.handle, self.tick, words))
+            let mut tracked = Tracked::new(entity.id, (entity.kind, lanes), self.handle, self.tick, words);
+            tracked.gone = Some(self.tick);
+            self.entities.insert(tracked)
         })
     }
 
@@ -57,6 +61,9 @@ impl Tracking<'_> {
         }
         tracked.seen = self.generation;
         tracked.missing = None;
+        if self.newest_only {
+            return tracked.forget();
+        }
         tracked.lag.turn(self.tick, self.late);
         if let Some(drawn) = self.drawn {
             tracked.forget_before(drawn);
