@@ -38,6 +38,8 @@ use timers::{Cause, Timers};
 const ORDERS: Token = Token(usize::MAX);
 /// Sockets that are served before the clock is looked at again.
 const SOCKETS_A_LOOK: usize = 32;
+/// Bots whose ticks are due together and that speak one after the other.
+const SPEAKERS_MAX: usize = 32;
 const EVENTS_MAX: usize = 512;
 /// A frame may wait so long for its turn: less than a tick at 30 Hz, so the next one finds its bot ready. Its time is
 /// known; only the bot's answer is late, no more than that of a page that draws 50 pictures a second.
@@ -195,6 +197,8 @@ pub struct Worker {
     report_due: Duration,
     /// Bots that have something to do, once each.
     waiting: VecDeque<usize>,
+    /// Bots that have ticked, and what they said has not left.
+    speakers: Vec<usize>,
     /// When the poll was last asked and told all that there was: what it tells next came later.
     all_told: Duration,
     ending: bool,
@@ -240,6 +244,7 @@ impl Worker {
             all_told: ground.now,
             ground,
             waiting: VecDeque::new(),
+            speakers: Vec::new(),
             ending: false,
             setup,
         }
@@ -321,6 +326,7 @@ impl Worker {
             // many may be due at once, and each is as late as it is
             self.ground.now = self.setup.epoch.elapsed();
         }
+        self.let_speak();
         let now = self.ground.now;
         if now >= self.probe_due {
             if self.ground.measuring {
@@ -418,6 +424,20 @@ impl Worker {
 
     fn call(&mut self, slot: usize, due: Duration, cause: Cause) {
         self.with(slot, |bot, ground| bot.call(ground, due, cause));
+        if cause == Cause::Tick {
+            self.speakers.push(slot);
+            if self.speakers.len() >= SPEAKERS_MAX {
+                self.let_speak();
+            }
+        }
+    }
+
+    /// Gives the system what was said at ticks: one write after the other is quicker than one here and one there, and
+    /// wakes a server on this machine for some of them at once.
+    fn let_speak(&mut self) {
+        let mut speakers = std::mem::take(&mut self.speakers);
+        speakers.drain(..).for_each(|slot| self.with(slot, Bot::flush));
+        self.speakers = speakers;
     }
 
     /// Lets a bot do something, and sees to its wishes afterwards.

@@ -211,7 +211,8 @@ impl Bot {
         self.flush(ground);
     }
 
-    /// It asked to be called now. What it no longer wants is not for it.
+    /// It asked to be called now. What it no longer wants is not for it. What it says at its tick waits for
+    /// [`Bot::flush`].
     pub(super) fn call(&mut self, ground: &mut Ground, due: Duration, cause: Cause) {
         match cause {
             Cause::Tick if self.tick_due == Some(due) => self.tick(ground, due),
@@ -319,7 +320,7 @@ impl Bot {
         }
     }
 
-    fn flush(&mut self, ground: &mut Ground) {
+    pub(super) fn flush(&mut self, ground: &mut Ground) {
         let Some(socket) = &mut self.socket else { return };
         if let Err(error) = socket.flush(ground.now) {
             return self.broken(ground, &error);
@@ -461,7 +462,6 @@ impl Bot {
             }
         }
         self.tick_at(ground, due + period * late.saturating_add(1));
-        self.flush(ground);
     }
 
     fn tick_at(&mut self, ground: &mut Ground, due: Duration) {
