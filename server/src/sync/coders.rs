@@ -7,8 +7,10 @@ use tickwire_shared::delta::{Coder, DeltaScratch, Layout, Past, Rows, encode_del
 use super::channel::Channel;
 use super::slots::SlotId;
 
-/// Both are tried on one of so many deltas of a channel; of its first ones on more.
+/// Both are tried on one of so many deltas of a channel; on more of its first ones.
 const TRIED_EVERY: u8 = 64;
+/// And after so many when the choice has become another one: what made it so may have been one odd delta.
+const TRIED_AGAIN: u8 = 16;
 /// So much the range coder has to save.
 const SAVED_MIN_PERCENT: u64 = 3;
 
@@ -96,9 +98,11 @@ impl Choice {
         }
         let [rice, range] = self.sizes;
         let pays = range * 100 <= rice * (100 - SAVED_MIN_PERCENT) && range < rice;
-        self.coder = if pays { Coder::Range } else { Coder::Rice };
+        let coder = if pays { Coder::Range } else { Coder::Rice };
+        let most = if coder == self.coder { TRIED_EVERY } else { TRIED_AGAIN };
+        self.coder = coder;
         let before = self.wait;
-        self.wait = (2 * before + 1).min(TRIED_EVERY - 1);
+        self.wait = (2 * before + 2).min(most) - 1;
         self.left = self.wait;
         if before < self.wait && self.wait == TRIED_EVERY - 1 {
             // channels that began together would be tried together
