@@ -108,7 +108,7 @@ fn cards(page: &mut String, report: &Report) {
     card(if report.is_raw() { "Connections" } else { "Bots at a time" }, grouped(report.bots as u64), seats);
     card(
         "Frames",
-        format!("{}/s", grouped(report.frames_per_s as u64)),
+        format!("{}/s", grouped(report.frames_per_s.round() as u64)),
         format!("{:.1} a {each}", report.frames_per_s_per_bot),
     );
     card("Tick interval p99", p(&report.tick_interval_ms, |times| times.p99), both(&report.tick_interval_ms));
@@ -265,12 +265,17 @@ fn distribution(report: &Report, key: &str, name: &'static str) -> Line<'static>
     Line { name, points }
 }
 
-/// A long run as not too many points, each the worst of its seconds.
+/// A long run as not too many points: of several seconds the worst of each time, and the mean of what is counted.
 fn thinned(series: &[Second]) -> Vec<Second> {
     let size = series.len().div_ceil(POINTS_MAX).max(1);
-    let worst = |second: &Second| second.tick_interval_ms.map_or(0.0, |times| times.p99);
-    let chunks = series.chunks(size);
-    chunks.filter_map(|chunk| chunk.iter().max_by(|a, b| worst(a).total_cmp(&worst(b))).cloned()).collect()
+    let together = |seconds: &[Second]| {
+        let (last, others) = seconds.split_last()?;
+        let mut point = last.clone();
+        others.iter().for_each(|second| point.worsen(second));
+        point.frames = seconds.iter().map(|second| second.frames).sum::<u64>() / seconds.len() as u64;
+        Some(point)
+    };
+    series.chunks(size).filter_map(together).collect()
 }
 
 fn table(page: &mut String, report: &Report) {
@@ -335,7 +340,7 @@ mod tests {
     use super::super::RAW;
     use super::super::tests::{played, report, soon};
     use super::*;
-    use crate::measure::Times;
+    use crate::measure::{Measure, Times};
 
     #[test]
     fn a_page_needs_nothing_else_and_says_what_is_wrong() {
@@ -353,6 +358,19 @@ mod tests {
             assert!(!page.contains(forbidden), "{forbidden}");
         }
     }
+    #[test]
+    fn of_a_long_run_no_bad_second_is_lost() {
+        let total = played(3, soon());
+        let nothing = Second::of(soon(), (3, 0), true, &Measure::default());
+        let times = total.measure.join.percentiles();
+        let mut series = vec![Second { frames: 90, ..nothing }; 10 * POINTS_MAX];
+        (series[3].join_ms, series[5].age_ms, series[7].frames) = (times, times, 190);
+        let points = thinned(&series);
+        assert_eq!(points.len(), POINTS_MAX);
+        assert_eq!((points[0].join_ms, points[0].age_ms, points[0].frames), (times, times, 100));
+        assert_eq!(thinned(&series[..POINTS_MAX]), series[..POINTS_MAX], "a short one is shown as it was");
+    }
+
     #[test]
     fn of_another_server_it_says_what_was_measured_there() {
         let mut total = played(3, soon());

@@ -31,6 +31,9 @@ pub enum MergeError {
     /// The same part twice.
     #[error("part {0}/{1} is there twice; give each part once")]
     Twice(usize, usize),
+    /// The same swarm twice.
+    #[error("the same results are there twice; give each swarm's once")]
+    Same,
     /// Not all parts.
     #[error("part {0}/{1} is missing; give the results of all {1}")]
     Missing(usize, usize),
@@ -170,7 +173,8 @@ fn belong_together(first: &Report, parts: &[Report]) -> Result<(), MergeError> {
     }
     if !first.is_part() {
         // swarms that were whole each: machines that joined without knowing of each other
-        return Ok(());
+        let is_twice = |(place, part): (usize, &Report)| parts[..place].contains(part);
+        return if parts.iter().enumerate().any(is_twice) { Err(MergeError::Same) } else { Ok(()) };
     }
     let of = first.shard.1;
     for number in 0..of.min(parts.len() + 1) {
@@ -190,6 +194,11 @@ impl Second {
         self.measured |= theirs.measured;
         self.frames += theirs.frames;
         self.bytes_down += theirs.bytes_down;
+        self.worsen(theirs);
+    }
+
+    /// Of each time the worse.
+    pub(super) fn worsen(&mut self, theirs: &Self) {
         for (mine, theirs) in [
             (&mut self.tick_interval_ms, &theirs.tick_interval_ms),
             (&mut self.input_to_ack_ms, &theirs.input_to_ack_ms),
@@ -252,6 +261,7 @@ mod tests {
         assert_eq!((whole.bots, whole.frames_per_s_per_bot), (6, 30.0));
         assert_eq!(whole.tick_interval_ms.map(|times| times.samples), Some(1200));
         assert_eq!(whole.tick_interval_ms.map(|times| times.p99), one.tick_interval_ms.map(|times| times.p99));
+        assert_eq!(Report::merged(&[one.clone(), one]), Err(MergeError::Same), "nobody is two");
     }
 
     /// The percentiles of two parts are those of one swarm that recorded all of it, not the mean of theirs.
