@@ -168,10 +168,21 @@ struct Percentile {
 }
 
 fn percentiles(bounds: Bounds) -> [Percentile; 2] {
-    let (p50, p99): (fn(&Percentiles) -> f64, fn(&Percentiles) -> f64) = (|times| times.p50, |times| times.p99);
     [
-        Percentile { name: "p50", of: p50, within: bounds.p50, samples: SAMPLES_P50, tellable_ms: TELLABLE_MS },
-        Percentile { name: "p99", of: p99, within: bounds.p99, samples: SAMPLES_P99, tellable_ms: TELLABLE_P99_MS },
+        Percentile {
+            name: "p50",
+            of: |times| times.p50,
+            within: bounds.p50,
+            samples: SAMPLES_P50,
+            tellable_ms: TELLABLE_MS,
+        },
+        Percentile {
+            name: "p99",
+            of: |times| times.p99,
+            within: bounds.p99,
+            samples: SAMPLES_P99,
+            tellable_ms: TELLABLE_P99_MS,
+        },
     ]
 }
 
