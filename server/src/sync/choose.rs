@@ -115,9 +115,18 @@ impl Chooser<'_> {
     }
 }
 
-/// Brings parts together that build on states of the same tick, those of the last frame first.
-pub(super) fn group_by_late(parts: &mut [Chosen]) {
-    if parts.iter().any(|chosen| chosen.late != 0) {
-        parts.sort_unstable_by_key(|chosen| (chosen.late, chosen.place));
+/// Brings parts together that build on states of the same tick, those of the last frame first; `grouped` is scratch.
+pub(super) fn group_by_late(parts: &mut Vec<Chosen>, grouped: &mut Vec<Chosen>) {
+    // few, and none beyond what the ring reaches
+    let mut lates = parts.iter().fold(0_u64, |lates, chosen| lates | 1 << chosen.late);
+    if lates <= 1 {
+        return;
     }
+    grouped.clear();
+    while lates != 0 {
+        let late = lates.trailing_zeros();
+        grouped.extend(parts.iter().filter(|chosen| u32::from(chosen.late) == late));
+        lates &= lates - 1;
+    }
+    std::mem::swap(parts, grouped);
 }

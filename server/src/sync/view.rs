@@ -107,6 +107,7 @@ pub struct ComposeTick {
     /// Channels that the view had from where on there are others now.
     had: Vec<Open>,
     parts: Vec<Chosen>,
+    grouped: Vec<Chosen>,
     /// Urgencies, and places in `parts`.
     urgent: Vec<(f32, usize)>,
     used_handles: Vec<u64>,
@@ -280,7 +281,7 @@ impl View {
     ) {
         let has_events = self.proposal.events > 0;
         let (first_piece, mut start) = (sink.pieces.len(), sink.bytes.len());
-        group_by_late(&mut shared.parts);
+        group_by_late(&mut shared.parts, &mut shared.grouped);
         let parts = steady.map_or(shared.parts.len(), |steady| steady.parts);
         let in_order = steady.is_none() && self.are_in_order(encoder, &shared.parts);
         let contents = Contents { owned, events: has_events, parts, in_order };
