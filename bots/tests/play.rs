@@ -93,19 +93,21 @@ fn a_server_that_stops_is_the_reason_that_is_told() {
     assert!(json["failures"][0]["reason"].as_str().is_some_and(|reason| reason.contains("1001")), "{json}");
 }
 
-/// Ctrl-C.
+/// Ctrl-C, and how a supervisor or a container's end does it.
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_the_run_with_its_report() {
     let (server, url) = server();
-    let mut swarm = swarm(&url, "600");
-    let _rest = wait_until_it_measures(&mut swarm);
-    let kill = Command::new("kill").args(["-INT", &swarm.id().to_string()]).status();
-    assert!(kill.expect("there is a kill").success());
-    let output = swarm.wait_with_output().expect("it ends");
+    for signal in ["-INT", "-TERM"] {
+        let mut swarm = swarm(&url, "600");
+        let _rest = wait_until_it_measures(&mut swarm);
+        let kill = Command::new("kill").args([signal, &swarm.id().to_string()]).status();
+        assert!(kill.expect("there is a kill").success());
+        let output = swarm.wait_with_output().expect("it ends");
+        let json = json(&output);
+        assert_eq!(output.status.code(), Some(0), "{signal}: {json}");
+        assert_eq!(json["stopped_early"], true, "{signal}: {json}");
+        assert_eq!((&json["joined"], &json["failed"]), (&8.into(), &0.into()), "{signal}: {json}");
+    }
     server.stop();
-    let json = json(&output);
-    assert_eq!(output.status.code(), Some(0), "{json}");
-    assert_eq!(json["stopped_early"], true, "{json}");
-    assert_eq!((&json["joined"], &json["failed"]), (&8.into(), &0.into()), "{json}");
 }
