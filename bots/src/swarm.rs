@@ -227,6 +227,8 @@ struct Swarm {
     total: Total,
     /// Of the second that is not over.
     current: Box<Measure>,
+    /// Something of it has come.
+    is_told: bool,
     point_due: Duration,
     measuring: bool,
     first_failure: Option<Failure>,
@@ -273,6 +275,7 @@ impl Swarm {
             stop,
             total: Total { wanted: plan.bots_max(), began_unix_ms: unix_ms(), ..Total::default() },
             current: Box::default(),
+            is_told: false,
             point_due: REPORT_INTERVAL + REPORTED_WITHIN,
             measuring: false,
             first_failure: None,
@@ -351,8 +354,10 @@ impl Swarm {
         }
         self.total.stopped = self.is_stopped();
         self.measure(false);
-        // who leaves is in no curve
-        self.point();
+        // who leaves is in no curve; a moment of which nobody has told yet would be a server that sends nothing
+        if self.is_told {
+            self.point();
+        }
         self.show(onlooker);
     }
 
@@ -394,7 +399,10 @@ impl Swarm {
         let mut news = self.news.recv_timeout(timeout).ok();
         while let Some(told) = news {
             match told {
-                News::Measured(measure) => self.current.merge(&measure),
+                News::Measured(measure) => {
+                    self.current.merge(&measure);
+                    self.is_told = true;
+                }
                 News::Failed(bot, failure)
                     if bot == self.knocker() && self.tally.seated() == 0 && self.first_failure.is_none() =>
                 {
@@ -418,6 +426,7 @@ impl Swarm {
 
     fn point(&mut self) {
         let measure = std::mem::take(&mut self.current);
+        self.is_told = false;
         self.total.measure.merge(&measure);
         if self.measuring {
             let began = self.point_due.saturating_sub(REPORT_INTERVAL + REPORTED_WITHIN);

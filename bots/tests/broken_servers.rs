@@ -199,8 +199,9 @@ fn a_sound_server_is_not_accused() {
     let (output, json) = swarm(&url, &["--seconds", "3"]);
     server.stop();
     assert_eq!(output.status.code(), Some(0), "{json}");
-    // a busy machine's server may skip a client that does not keep up
-    assert!(findings(&json).lines().all(|line| line.starts_with("Skipped frames")), "{json}");
+    // a busy machine's server may skip a client that does not keep up, and ticks where the machine is another's
+    let may_skip = if json["machine_was_noisy"] == true { "Skipped " } else { "Skipped frames" };
+    assert!(findings(&json).lines().all(|line| line.starts_with(may_skip)), "{json}");
 }
 
 #[test]

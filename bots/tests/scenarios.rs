@@ -124,6 +124,8 @@ fn every_phase_happens_and_the_results_have_it() {
     assert!(stdout.contains("returns   4 into their seats, 0 lost theirs"), "{stdout}");
     let page = fs::read_to_string(page).expect("it was written");
     assert!(page.contains("<svg") && page.contains("All was well"));
+    let last = json["series"].as_array().and_then(|series| series.last()).expect("there were seconds");
+    assert!(last["frames"].as_u64() > Some(0), "nobody fell silent in the end: {last}");
     let lines = fs::read_to_string(lines).expect("it was written");
     assert!(lines.lines().count() >= 3, "{lines}");
     assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line["at_s"].is_f64())));
