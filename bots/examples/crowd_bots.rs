@@ -14,13 +14,13 @@ use tickwire_shared::{Client, EntityId, Replicate, Rng};
 pub mod crowd;
 
 /// A greeter thinks at every such tick and goes on in between.
-const THINK_EVERY: u32 = 4;
+const THINK_EVERY: u32 = 8;
 /// Waves at who is as near as this.
 const NEAR: f32 = 1.5;
 /// Ticks that they wave.
 const WAVE_TICKS: u32 = 20;
 /// One in so many thoughts is of another way.
-const TURN_THOUGHTS: u32 = 30;
+const TURN_THOUGHTS: u32 = 15;
 
 /// Walks about, and waves at whoever comes near.
 pub struct Greeter {

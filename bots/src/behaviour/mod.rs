@@ -10,7 +10,7 @@ pub use arena::Pilot;
 
 /// One bot's mind.
 ///
-/// It is asked once for each tick and sees exactly what a player would see. There may be a thousand of them on a core:
+/// It is asked once for each tick and sees exactly what a player would see, as the server last told it. There may be a thousand of them on a core:
 /// think only every few ticks, look at each entity once, and where there are many at the rows of those kinds that matter
 /// ([`newest_by_channel`](tickwire_shared::client::UntypedClient::newest_by_channel), as [`Pilot`] does) rather than at
 /// whole values with their texts. The same seed should lead to the same decisions for the same sights, so that a run can
@@ -19,8 +19,8 @@ pub trait Behaviour<G: Game> {
     /// What the bot wants now. `now` is the time that `client`'s methods take.
     fn drive(&mut self, client: &Client<G>, now: Duration) -> G::Input;
 
-    /// Whether it asks [`Client::sample`], what would be drawn. Of a thousand bots on a core a third have their time from
-    /// not noting for each entity what it was.
+    /// Whether it asks what would be drawn, by [`Client::sample`]: that gives nothing otherwise, since a bot that notes for
+    /// each entity what it was takes more of a core.
     fn needs_playback(&self) -> bool {
         false
     }
