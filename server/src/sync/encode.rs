@@ -8,7 +8,7 @@ use tickwire_shared::{SeatId, Tick};
 use super::channel::Channel;
 use super::coders::Coders;
 use super::open::in_step;
-use super::slots::{SHORT_BYTES, Slot, SlotId, Slots};
+use super::slots::{Short, Slot, SlotId, Slots};
 use super::snapshot::Snapshot;
 use super::store::Store;
 use super::traffic::{Ledger, Traffic};
@@ -167,7 +167,7 @@ impl Encoder {
             if is_sent(NOTHING) {
                 *opened = Some(now);
             }
-            if is_sent(step_base(1)) || (slot.has_short_part(step_base(1)) && slot.is_sent()) {
+            if is_sent(step_base(1)) || slots.is_short_sent(number, step_base(1)) {
                 expected.push((number, step_base(1)));
             }
             if opened.is_some_and(|opened| now.since(opened) < 2) {
@@ -269,19 +269,24 @@ impl Encoder {
         }
     }
 
-    /// One more frame has the part that builds on `base`, if that is short.
+    /// The part of a channel that clients in step get, if it is short.
     #[inline]
-    pub(super) fn send_short(&mut self, slot: SlotId, base: u16) -> Option<(usize, &[u8; SHORT_BYTES])> {
-        self.slots.get_mut(slot).send_short(base)
+    pub(super) fn short(&self, slot: SlotId) -> &Short {
+        self.slots.short(slot)
     }
 
-    /// One more frame has a part that was made at this tick: appends it with its length, and tells how long that is.
+    /// The same for one who sends it.
+    #[inline]
+    pub(super) fn short_mut(&mut self, slot: SlotId) -> &mut Short {
+        self.slots.short_mut(slot)
+    }
+
+    /// One more frame has a part that was made at this tick: it with its length, and how long that is.
     #[cold]
-    pub(super) fn send_made(&mut self, slot: SlotId, base: u16, out: &mut Vec<u8>) -> usize {
+    pub(super) fn send_made(&mut self, slot: SlotId, base: u16) -> (&[u8], usize) {
         let part = self.slots.get(slot).part(base).unwrap_or_else(|| self.rare_parts[&(slot, base)]);
         self.parts[part as usize].receivers += 1;
-        out.extend_from_slice(self.sealed(part));
-        self.length_bytes(part)
+        (self.sealed(part), self.length_bytes(part))
     }
 
     /// One that is not in its slot, because it was not made or because there are so many.
@@ -293,7 +298,7 @@ impl Encoder {
         }
         let part = self.make(store, channel, held, base);
         let PartAt { start, end, keyframe, .. } = self.parts[part as usize];
-        let delta = Some(&self.bytes[start as usize..end as usize]).filter(|_| !keyframe);
+        let delta = Some(&self.bytes[start as usize..end as usize]).filter(|_| !keyframe && is_in_step(base));
         if !self.slots.note(slot, base, part, delta) {
             self.rare_parts.insert((slot, base), part);
         }
@@ -365,12 +370,10 @@ impl Encoder {
 
     /// All parts of the tick: of which channel, what they build on, and their bits, as they are sent.
     pub(super) fn parts(&self) -> impl Iterator<Item = (Channel, u16, &[u8])> {
-        let near = self.slots.all().filter(|_| self.is_settled).flat_map(|(_, slot)| {
-            // behind the length, which for a short one is a byte
-            slot.parts().map(|(base, part, short)| {
-                (slot.channel(), base, short.map_or_else(|| self.bits(part as usize), |short| &short[1..]))
-            })
-        });
+        let near =
+            self.slots.all().filter(|_| self.is_settled).flat_map(|(_, slot)| {
+                slot.parts().map(|(base, part)| (slot.channel(), base, self.bits(part as usize)))
+            });
         let rare = self
             .rare_parts
             .iter()
@@ -456,6 +459,11 @@ pub(super) fn paced_base_of(held: &Held, now: Tick) -> u16 {
 #[inline]
 pub(super) fn step_base(age: u32) -> u16 {
     (age as u16) << 3 | 1
+}
+
+/// Whether it is such a one.
+fn is_in_step(base: u16) -> bool {
+    base & 7 == 1
 }
 
 /// The same for one state alone.

@@ -64,7 +64,7 @@ impl Grid {
         &self,
         eye: &Eye,
         now: &Snapshot,
-        held: impl Fn(Cell) -> bool,
+        held: impl FnMut(Cell) -> bool,
         sees: impl Fn(Area) -> bool,
         channels: &mut Vec<Channel>,
     ) -> Option<Scope> {
@@ -89,7 +89,7 @@ impl Grid {
         &self,
         eye: &Eye,
         now: &Snapshot,
-        held: impl Fn(Cell) -> bool,
+        mut held: impl FnMut(Cell) -> bool,
         sees: impl Fn(Area) -> bool,
         channels: &mut Vec<Channel>,
     ) -> Option<Scope> {

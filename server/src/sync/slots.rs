@@ -8,33 +8,42 @@ use super::store::Store;
 
 /// Parts of one channel that are found at once; there is one for each way of reckoning that clients in step have.
 const NEAR_PARTS: usize = 4;
-/// A delta that is no longer stands with what is known of its channel: most are.
-pub(super) const SHORT_BYTES: usize = 24;
+/// A delta that is no longer, with its length in front, stands by its channel's number: nearly all are.
+pub(super) const SHORT_BYTES: usize = 21;
 
 /// A channel's number. Another channel may get it when nothing was in this one for longer than the ring reaches back: who
 /// keeps one looks whether it is still its channel's.
 pub(super) type SlotId = u32;
 
-/// A channel's parts in a tick: one line of a processor's cache, since all clients ask for it in no order.
+/// A channel's parts in a tick.
 #[derive(Clone, Debug)]
-#[repr(align(64))]
 pub(super) struct Slot {
     channel: Channel,
     is_free: bool,
     /// Parts that are noted.
     count: u8,
-    /// Of `short`; 0 when there is none.
-    short_length: u8,
-    /// How many frames have `short`.
-    receivers: u32,
     /// What the parts build on.
     bases: [u16; NEAR_PARTS],
     parts: [u32; NEAR_PARTS],
-    /// The first part with its length in front, where it is a short delta.
-    short: [u8; SHORT_BYTES],
 }
 
-const _: () = assert!(size_of::<Slot>() == 64);
+/// The part that nearly all clients get of a channel, where it is short: all that they need, in half a line of a
+/// processor's cache, since they ask for channels in no order.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+pub(super) struct Short {
+    /// How many frames have it.
+    receivers: u32,
+    part: u32,
+    /// What it builds on, which is another state than now.
+    base: u16,
+    /// 0 when there is none.
+    length: u8,
+    /// It with its length in front, and what may be behind.
+    bytes: [u8; SHORT_BYTES],
+}
+
+const _: () = assert!(size_of::<Short>() == 32);
 
 /// What each tick notes of each channel, be it that nobody asks for it: apart from the parts, so that this is little
 /// memory.
@@ -58,6 +67,7 @@ pub(super) struct Slots {
     slots: Vec<Slot>,
     /// By number as well.
     states: Vec<State>,
+    shorts: Vec<Short>,
     free: Vec<SlotId>,
     /// Of the channels in which something is, in order; and when that was so.
     order: Vec<SlotId>,
@@ -77,31 +87,9 @@ impl Slot {
         Some(self.parts[of])
     }
 
-    /// Whether that is a short one.
-    #[inline]
-    pub(super) fn has_short_part(&self, base: u16) -> bool {
-        self.short_length > 0 && self.bases[0] == base
-    }
-
-    /// Whether any frame has the short one.
-    pub(super) fn is_sent(&self) -> bool {
-        self.receivers > 0
-    }
-
-    /// One more frame has it, if it is short: its length, and its bytes with what may be behind them.
-    #[inline]
-    pub(super) fn send_short(&mut self, base: u16) -> Option<(usize, &[u8; SHORT_BYTES])> {
-        self.has_short_part(base).then(|| {
-            self.receivers = self.receivers.wrapping_add(1);
-            (usize::from(self.short_length), &self.short)
-        })
-    }
-
-    /// All parts that stand here, with what they build on; of a short one the bytes that are sent.
-    pub(super) fn parts(&self) -> impl Iterator<Item = (u16, u32, Option<&[u8]>)> {
-        let parts = self.bases.iter().zip(&self.parts).take(self.count.into());
-        let short = Some(&self.short[..self.short_length.into()]).filter(|short| !short.is_empty());
-        (0..).zip(parts).map(move |(place, (base, part))| (*base, *part, short.filter(|_| place == 0)))
+    /// All parts that stand here, with what they build on.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (u16, u32)> {
+        self.bases.iter().copied().zip(self.parts).take(self.count.into())
     }
 
     /// Its channel.
@@ -109,25 +97,32 @@ impl Slot {
         self.channel
     }
 
-    /// Notes a part, and its bytes if it is a delta; false when there is no room for it.
-    fn note(&mut self, base: u16, part: u32, delta: Option<&[u8]>) -> bool {
+    /// Notes a part; false when there is no room for it.
+    fn note(&mut self, base: u16, part: u32) -> bool {
         let place = usize::from(self.count);
         if place == NEAR_PARTS {
             return false;
         }
         (self.bases[place], self.parts[place]) = (base, part);
         self.count += 1;
-        if let Some(delta) = delta.filter(|delta| self.short_length == 0 && delta.len() <= SHORT_BYTES) {
-            self.short[..delta.len()].copy_from_slice(delta);
-            self.short_length = delta.len() as u8;
-            self.bases.swap(0, place);
-            self.parts.swap(0, place);
-        }
         true
     }
+}
 
-    fn forget_parts(&mut self) {
-        (self.count, self.short_length, self.receivers) = (0, 0, 0);
+impl Short {
+    const NONE: Self = Self { receivers: 0, part: 0, base: 0, length: 0, bytes: [0; SHORT_BYTES] };
+
+    /// How long the part that builds on `base` is, if it is here.
+    #[inline]
+    pub(super) fn length(&self, base: u16) -> Option<usize> {
+        (self.length > 0 && self.base == base).then_some(self.length.into())
+    }
+
+    /// One more frame has it: its bytes, with what may be behind them.
+    #[inline]
+    pub(super) fn send(&mut self) -> &[u8; SHORT_BYTES] {
+        self.receivers = self.receivers.wrapping_add(1);
+        &self.bytes
     }
 }
 
@@ -136,9 +131,11 @@ impl Slots {
     pub(super) fn settle(&mut self, store: &Store) {
         let Some(now) = store.newest() else { return };
         let tick = now.tick();
-        for (slot, state) in self.slots.iter_mut().zip(&mut self.states).filter(|(_, state)| state.has_parts) {
+        let all = self.slots.iter_mut().zip(&mut self.states).zip(&mut self.shorts);
+        for ((slot, state), short) in all.filter(|((_, state), _)| state.has_parts) {
             state.has_parts = false;
-            slot.forget_parts();
+            slot.count = 0;
+            (short.length, short.receivers) = (0, 0);
         }
         // they rarely are others than a tick ago
         if !self.settled.is_some_and(|settled| now.has_all_channels_of(settled)) {
@@ -182,10 +179,17 @@ impl Slots {
         self.states[number as usize].occupied
     }
 
-    /// See [`Slot::note`].
+    /// Notes a part, and its bytes if clients in step get it; false when there is no room for it.
     pub(super) fn note(&mut self, number: SlotId, base: u16, part: u32, delta: Option<&[u8]>) -> bool {
-        self.states[number as usize].has_parts = true;
-        self.slots[number as usize].note(base, part, delta)
+        let number = number as usize;
+        self.states[number].has_parts = true;
+        let is_noted = self.slots[number].note(base, part);
+        let short = &mut self.shorts[number];
+        if let Some(delta) = delta.filter(|delta| is_noted && short.length == 0 && delta.len() <= SHORT_BYTES) {
+            short.bytes[..delta.len()].copy_from_slice(delta);
+            (short.base, short.part, short.length) = (base, part, delta.len() as u8);
+        }
+        is_noted
     }
 
     /// The channels that have parts and in which something is, in order.
@@ -199,20 +203,30 @@ impl Slots {
         (0..).zip(&self.slots).filter(|(_, slot)| !slot.is_free)
     }
 
-    /// The parts that stand with their channels, and how many frames have each beside those that are counted elsewhere.
+    /// The short parts, and how many frames have each beside those that are counted elsewhere.
     pub(super) fn short_parts(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        let with_parts = self.slots.iter().zip(&self.states).filter(|(_, state)| state.has_parts);
-        with_parts.filter(|(slot, _)| slot.receivers > 0).map(|(slot, _)| (slot.parts[0], slot.receivers))
+        self.shorts.iter().filter(|short| short.receivers > 0).map(|short| (short.part, short.receivers))
+    }
+
+    #[inline]
+    pub(super) fn short(&self, number: SlotId) -> &Short {
+        &self.shorts[number as usize]
+    }
+
+    #[inline]
+    pub(super) fn short_mut(&mut self, number: SlotId) -> &mut Short {
+        &mut self.shorts[number as usize]
+    }
+
+    /// Whether a frame has the short part that builds on `base`.
+    pub(super) fn is_short_sent(&self, number: SlotId, base: u16) -> bool {
+        let short = self.short(number);
+        short.receivers > 0 && short.base == base
     }
 
     #[inline]
     pub(super) fn get(&self, number: SlotId) -> &Slot {
         &self.slots[number as usize]
-    }
-
-    #[inline]
-    pub(super) fn get_mut(&mut self, number: SlotId) -> &mut Slot {
-        &mut self.slots[number as usize]
     }
 
     /// The place of its channel in the newest snapshot, if something is in it; else it may be another's.
@@ -233,25 +247,19 @@ impl Slots {
     /// The number of a channel, be it a new one.
     pub(super) fn number(&mut self, channel: Channel, tick: Tick) -> SlotId {
         *self.numbers.entry(channel).or_insert_with(|| {
-            let slot = Slot {
-                channel,
-                is_free: false,
-                count: 0,
-                short_length: 0,
-                receivers: 0,
-                bases: [0; NEAR_PARTS],
-                parts: [0; NEAR_PARTS],
-                short: [0; SHORT_BYTES],
-            };
+            let (bases, parts) = ([0; NEAR_PARTS], [0; NEAR_PARTS]);
+            let slot = Slot { channel, is_free: false, count: 0, bases, parts };
             let state = State { seen: tick, unchanged: u32::MAX, place: 0, occupied: false, has_parts: false };
             match self.free.pop() {
                 Some(number) => {
-                    (self.slots[number as usize], self.states[number as usize]) = (slot, state);
+                    let at = number as usize;
+                    (self.slots[at], self.states[at], self.shorts[at]) = (slot, state, Short::NONE);
                     number
                 }
                 None => {
                     self.slots.push(slot);
                     self.states.push(state);
+                    self.shorts.push(Short::NONE);
                     (self.slots.len() - 1) as SlotId
                 }
             }

@@ -211,26 +211,29 @@ impl View {
         let reset = std::mem::take(&mut self.needs_reset);
         if reset {
             self.open.clear();
+            self.steady.clear();
             self.scope = None;
             self.wrong.clear();
             self.owned = None;
         }
         self.proposal.tick = shared.tick;
         self.proposal.reset = reset;
+        let age = self.steady_age(&last, encoder, shared.tick);
         let scope = self.scope.take().filter(|scope| self.is_still(scope, (seat, &sees), (store, grid)));
         let mut is_still = scope.is_some();
         if is_still {
             self.scope = scope;
         } else {
-            self.scope = self.choose_channels((seat, sees), &last, (store, grid), shared);
-            is_still = self.scope.is_some() && self.is_steadily(&shared.wanted);
+            self.scope = self.choose_channels((seat, sees), (&last, age), (store, grid), encoder, &mut shared.wanted);
+            let is_as_it_was = || self.steady_channels(encoder).eq(shared.wanted.iter().copied());
+            is_still = self.scope.is_some() && age.is_some() && is_as_it_was();
         }
         shared.closed.clear();
         shared.closed.extend_from_slice(&self.stale);
         shared.parts.clear();
         let bytes = self.bytes_left(shared);
-        let is_plain = is_still && bytes.is_none() && !shared.terms.far_is_rarer;
-        let steady = if is_plain { self.find_steady_parts(&last, store, encoder, shared) } else { None };
+        let age = age.filter(|_| is_still && bytes.is_none() && !shared.terms.far_is_rarer);
+        let steady = age.and_then(|age| self.find_steady_parts((&last, age), store, encoder));
         if steady.is_none() {
             self.choose(&last, (store, grid), encoder, shared, (is_still, bytes));
         }
@@ -240,7 +243,7 @@ impl View {
         let heals = self.wrong.iter().any(|channel| self.has_keyframe(channel));
         // who was wrong is told soon that it is right again
         let hash_due = reset || heals || self.is_hash_due(grid, shared.tick);
-        let hash = if hash_due { self.hash(&last, store, encoder, shared.tick) } else { None };
+        let hash = if hash_due { self.hash((&last, steady.is_some()), store, encoder, shared.tick) } else { None };
         self.proposal.hashed = hash.map_or(self.hashed, |_| Some(shared.tick));
         self.proposal.acked = ack;
         // an ack is news once
@@ -373,22 +376,31 @@ impl View {
     fn choose_channels(
         &self,
         (seat, sees): (SeatId, impl Fn(Area) -> bool),
-        last: &Last,
+        (last, steady_age): (&Last, Option<u32>),
         (store, grid): (&Store, &Grid),
-        shared: &mut ComposeTick,
+        encoder: &Encoder,
+        wanted: &mut Vec<Channel>,
     ) -> Option<Scope> {
+        wanted.clear();
+        let (eye, now) = (self.eye(seat), store.newest()?);
+        if steady_age.is_some() {
+            let mut cells = self.steady_channels(encoder).map(Channel::cell).peekable();
+            // asked for in order
+            let held = |cell: Cell| {
+                while cells.next_if(|held| *held < cell).is_some() {}
+                cells.peek() == Some(&cell)
+            };
+            return grid.in_view(&eye, now, held, sees, wanted);
+        }
         // all at a time: they may be far away in memory
         std::hint::black_box(self.open.iter().fold(0, |sum, open| sum ^ open.handle));
-        // asked for in order
-        let at = std::cell::Cell::new(0);
+        let mut open = self.open.iter().copied().peekable();
         let held = |cell: Cell| {
-            let before = self.open[at.get()..].iter().take_while(|open| open.channel.cell() < cell).count();
-            at.set(at.get() + before);
-            let layers = self.open[at.get()..].iter().take_while(|open| open.channel.cell() == cell);
-            layers.copied().any(|mut open| open.settle(last))
+            while open.next_if(|open| open.channel.cell() < cell).is_some() {}
+            let layers = std::iter::from_fn(|| open.next_if(|open| open.channel.cell() == cell));
+            layers.map(|mut open| open.settle(last)).fold(false, |any, is_held| any | is_held)
         };
-        shared.wanted.clear();
-        grid.in_view(&self.eye(seat), store.newest()?, held, sees, &mut shared.wanted)
+        grid.in_view(&eye, now, held, sees, wanted)
     }
 
     /// The client's bytes, where they may not last for all there is: the room bounds them, or the client's way does.

@@ -90,6 +90,7 @@ impl View {
         self.open.retain_mut(|open| open.settle(&last));
         self.proposal = Proposal::default();
         self.wrong.clear();
+        self.steady.clear();
         self.scope = None;
         self.states_hashed = Hashed::default();
         self.returned = true;

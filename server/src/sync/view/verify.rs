@@ -52,8 +52,17 @@ impl View {
     }
 
     /// The hash over all that the client will hold; none when some of that is not known any more.
-    pub(super) fn hash(&mut self, last: &Last, store: &Store, encoder: &mut Encoder, now: Tick) -> Option<u32> {
+    pub(super) fn hash(
+        &mut self,
+        (last, is_steady): (&Last, bool),
+        store: &Store,
+        encoder: &mut Encoder,
+        now: Tick,
+    ) -> Option<u32> {
         self.states_hashed.begin(now);
+        if is_steady {
+            return Some(self.hash_steady(store, encoder, now));
+        }
         let held = self.open.iter().filter(|open| !matches!(open.next, Next::Closed | Next::Unopened));
         let mut sum = 0u64;
         for open in held {
