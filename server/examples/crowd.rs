@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo run --release -p tickwire-server --example crowd -- 127.0.0.1:7777 250
-//! cargo run --release -p tickwire-bots --example crowd_bots -- swarm --bots 1200 --seconds 30
+//! cargo run --release -p tickwire-bots --example crowd_bots -- swarm --bots 1000 --seconds 30
 //! ```
 //! The second number is how many people share a square, which is a room. A room's frames leave all at once: with one of
 //! a thousand the swarm is late for most of them, however quick it is.

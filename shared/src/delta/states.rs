@@ -206,7 +206,7 @@ impl States {
     /// many channels has their memory come at once instead of one by one. What it gives means nothing.
     #[must_use]
     #[inline]
-    pub fn bring_near(&self, rows: bool) -> usize {
+    pub(crate) fn bring_near(&self, rows: bool) -> usize {
         if !rows {
             let buffers = self.buffers.iter().fold(0, |all, buffer| all ^ buffer.rows().lanes.len());
             return buffers ^ self.moved.len() ^ self.coming.changed.len() ^ self.order[0];
