@@ -13,6 +13,10 @@
 //! nothing encoded, and when all is there, the caches being as cold as for the first. The first less the second is
 //! called encode; compose is the second.
 //!
+//! Of encode, what the encoder makes ahead is told apart: the deltas of clients who are in step, all of one kind however
+//! many there are. The rest is keyframes of cells that come into view, deltas for those who lately got one, and hashes.
+//! The rooms of a table run in turn, a tick of each: a machine whose speed changes is as fast for one as for the other.
+//!
 //! Times are what the one thread had of its processor; whoever else is busy still takes its share of the caches.
 
 mod agents;
@@ -20,6 +24,7 @@ mod client;
 mod figures;
 mod rig;
 mod room;
+mod scenes;
 #[path = "../net/table.rs"]
 #[allow(dead_code)] // the other benchmark needs more of it
 mod table;
@@ -33,12 +38,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use agents::{Crowd, Rocks};
 use figures::{Spread, per};
 use rig::{Phases, Rig};
-use room::{Stepped, Whole};
+use room::Whole;
+use scenes::arrive;
 use table::Table;
 use world::Coded;
 
-/// Ticks over which clients come, so that not all their hashes are due at once.
-const JOIN_TICKS: usize = 32;
 /// Ticks that only warm the memory: the ring is full then.
 const WARM_TICKS: usize = 40;
 
@@ -116,7 +120,7 @@ fn main() {
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} scenes, {eta} left").expect("a template"));
     let tables = args.only.iter().map(|part| match part {
         Part::World => whole_world(&args, &bar),
-        Part::Clients | Part::Tiers | Part::Everything => by_clients(&args, *part, &bar),
+        Part::Clients | Part::Tiers | Part::Everything => scenes::by_clients(&args, *part, &bar),
         Part::Joins => joins(&args, &bar),
         Part::Appearances => appearances(&args, &bar),
         Part::Sets => sets(&args, &bar),
@@ -155,106 +159,6 @@ fn whole_world(args: &Args, bar: &ProgressBar) -> Table {
     row("these three (goal: 1.5 ms)", &|(phases, coded)| phases.publish + phases.diff + coded.encode);
     row("decode, all cells", &|(_, coded)| coded.decode);
     table
-}
-
-/// How things grow with the clients.
-fn by_clients(args: &Args, part: Part, bar: &ProgressBar) -> Table {
-    let heads = [
-        "clients",
-        "updates",
-        "rows of keyframes",
-        "encode",
-        "ns a row",
-        "compose",
-        "receipts",
-        "room's step",
-        "bytes a client",
-        "within 64 m",
-        "held",
-        "bytes an update",
-        "decode, ns an update",
-    ];
-    let title = match part {
-        Part::Tiers => {
-            "The same where cells up to 38 m away are sent each tick, those within 64 m every second, others every fourth \
-             (goal: 200 bytes a client); what differs in age has parts of its own, so more is encoded"
-        }
-        Part::Everything => {
-            "By clients who all see everything: the same is encoded for any number (goal: encode the same within 10 %)"
-        }
-        _ => {
-            "By clients, of whom each sees 64 m around it. Encode has what they share: parts, hashes, a look at each \
-             channel. Cells that nobody sees are not encoded, and cells that come into view are encoded once more, so it \
-             is to be compared by row: updates and rows of keyframes (goals: ns a row the same within 10 % while all \
-             cells are seen; compose 2 ms at 5,000)"
-        }
-    };
-    let mut table = Table::new(title.to_owned(), heads.map(str::to_owned).into_iter());
-    let everything = part == Part::Everything;
-    for seats in &args.clients {
-        // those who see everything hold a replica of everything
-        let decoding = if everything { args.decoding.div_ceil(5) } else { args.decoding };
-        let far_is_rarer = part == Part::Tiers;
-        let crowd = Crowd { agents: args.agents, seats: *seats, everything, far_is_rarer, rocks: Rocks::None };
-        table.row(with_clients(args, crowd, decoding));
-        bar.inc(1);
-    }
-    table
-}
-
-fn with_clients(args: &Args, crowd: Crowd, decoding: usize) -> Vec<String> {
-    let seats = usize::from(crowd.seats);
-    let mut rig = Rig::new(crowd.clone(), decoding);
-    let mut sent: Vec<usize> = Vec::new();
-    arrive(seats, |joining| {
-        rig.join(joining);
-        sent.push(rig.step().sent);
-    });
-    let ticks: Vec<Phases> = (0..args.ticks).map(|_| rig.step()).collect();
-    sent.extend(ticks.iter().map(|phases| phases.sent));
-    drop(rig);
-
-    let mut whole = Whole::new(crowd);
-    let mut steps: Vec<Stepped> = Vec::new();
-    arrive(seats, |joining| {
-        whole.join(joining);
-        steps.push(whole.step());
-    });
-    steps.extend((0..args.ticks).map(|_| whole.step()));
-    assert!(sent.iter().eq(steps.iter().map(|stepped| &stepped.sent)), "the room sends what the rig does");
-    let steps = &steps[steps.len() - ticks.len()..];
-
-    let mean = |what: &dyn Fn(&Phases) -> f64| per(&ticks, what, |_| 1.0);
-    let encode = Spread::of(ticks.iter().map(|phases| phases.encode));
-    let updates = mean(&|phases| phases.made.updates as f64);
-    let rows = mean(&|phases| phases.made.rows as f64);
-    let decoded = |what: &dyn Fn(&Phases) -> f64, each: &dyn Fn(&Phases) -> f64| per(&ticks, what, each);
-    vec![
-        seats.to_string(),
-        format!("{updates:.0}"),
-        format!("{rows:.0}"),
-        encode.both(),
-        format!("{:.0}", encode.median() * 1e6 / (updates + rows)),
-        Spread::of(ticks.iter().map(|phases| phases.compose)).both(),
-        Spread::of(steps.iter().map(|stepped| stepped.receipts)).both(),
-        Spread::of(steps.iter().map(|stepped| stepped.step)).both(),
-        format!("{:.0}", mean(&|phases| phases.sent as f64 / seats as f64)),
-        format!("{:.0}", decoded(&|p| p.decoded.within as f64, &|p| p.decoded.frames as f64)),
-        format!("{:.0}", decoded(&|p| p.decoded.held as f64, &|p| p.decoded.frames as f64)),
-        format!("{:.2}", decoded(&|p| p.decoded.bytes as f64, &|p| p.decoded.updates as f64)),
-        format!("{:.0}", decoded(&|p| p.decoded.took.as_nanos() as f64, &|p| p.decoded.updates as f64)),
-    ]
-}
-
-/// Lets clients join over some ticks, and warms up; `tick` runs one, in which so many join.
-fn arrive(seats: usize, mut tick: impl FnMut(usize)) {
-    let at_once = seats.div_ceil(JOIN_TICKS);
-    let mut left = seats;
-    for _ in 0..JOIN_TICKS + WARM_TICKS {
-        let joining = at_once.min(left);
-        left -= joining;
-        tick(joining);
-    }
 }
 
 /// A first frame: its bytes, and how many entities it has and how many are within the radius.

@@ -66,6 +66,9 @@ pub struct Phases {
     pub diff: Duration,
     /// What all clients share: see [`Rig::step`].
     pub encode: Duration,
+    /// Of that, what is made before the first of them asks.
+    pub ahead: Duration,
+    pub made_ahead: Made,
     /// What each client costs by itself.
     pub compose: Duration,
     /// A receipt for each client.
@@ -169,10 +172,12 @@ impl Rig {
         // they take turns, so that it is not the memory of one of them that is measured
         let [one, other] = if self.tick.0.is_multiple_of(2) { [0, 1] } else { [1, 0] };
         self.forget_caches();
-        let first = timed(|| {
+        phases.ahead = timed(|| {
             self.encoder.clear();
-            self.compose(one);
+            self.encoder.settle(&self.store);
         });
+        phases.made_ahead = self.encoder.made();
+        let first = phases.ahead + timed(|| self.compose(one));
         let bytes = self.batch.bytes.len();
         self.forget_caches();
         phases.compose = timed(|| self.compose(other));
