@@ -124,7 +124,7 @@ impl Encoder {
 
     /// Takes note of the store's newest tick, if it has not.
     #[inline]
-    pub(super) fn settle(&mut self, store: &Store) {
+    pub fn settle(&mut self, store: &Store) {
         if !self.is_settled {
             self.is_settled = true;
             self.take_tick(store);
