@@ -325,8 +325,7 @@ impl Replica {
     /// moment lies, `most_ticks` at most.
     pub fn at_or_beyond(&self, origin: Tick, moment: f64, most_ticks: f32) -> impl Iterator<Item = Between<'_>> {
         let newest = self.tick.unwrap_or(origin);
-        let entities = Some(&self.entities).filter(|_| !self.is_newest_only());
-        entities.into_iter().flat_map(Entities::iter).filter_map(move |tracked| {
+        self.entities.iter().filter(|_| !self.is_newest_only()).filter_map(move |tracked| {
             let mut between = tracked.at(origin, moment)?;
             if between.beyond > 0.0 {
                 between.beyond = if tracked.moved_at(newest) { between.beyond.min(most_ticks) } else { 0.0 };
@@ -391,8 +390,12 @@ impl Replica {
         frame.owned.clone().map_or(Ok(()), |owned| self.decode_owned(&message[owned]))
     }
 
-    /// Channels lie far apart: their memory comes all at once.
+    /// Channels lie far apart: their memory comes all at once. A page has one client, whose channels are near, and its
+    /// module is the smaller without.
     fn bring_near(&self, frame: &Frame) {
+        if cfg!(target_family = "wasm") {
+            return;
+        }
         let channels = || frame.parts.iter().filter_map(|part| self.channels.get(&part.handle));
         for rows in [false, true] {
             std::hint::black_box(channels().fold(0, |all, channel| all ^ channel.states.bring_near(rows)));
@@ -494,9 +497,10 @@ impl Replica {
             slots.extend(rows.entities.iter().map(|entity| tracking.slot(entity)));
             rows.entities.iter().zip(slots).for_each(|(entity, slot)| tracking.track(rows, entity, slot));
         } else if !newest_only {
-            tracking
-                .entities
-                .bring_near(states.changed().iter().filter_map(|place| slots.get(*place as usize).copied()));
+            if cfg!(not(target_family = "wasm")) {
+                let changed = states.changed().iter().filter_map(|place| slots.get(*place as usize).copied());
+                tracking.entities.bring_near(changed);
+            }
             for place in states.changed() {
                 if let (Some(entity), Some(slot)) = (rows.entities.get(*place as usize), slots.get_mut(*place as usize))
                 {

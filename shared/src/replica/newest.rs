@@ -33,7 +33,9 @@ impl Replica {
 
     /// An empty copy of another game that keeps as much.
     pub(crate) fn like(&self, layout: Layout) -> Self {
-        Self { newest_only: self.newest_only, ..Self::new(layout) }
+        let mut replica = Self::new(layout);
+        replica.newest_only = self.is_newest_only();
+        replica
     }
 
     /// A page draws: its module is the smaller for knowing that.

@@ -61,7 +61,7 @@ impl Tracking<'_> {
         }
         tracked.seen = self.generation;
         tracked.missing = None;
-        if self.newest_only {
+        if cfg!(not(target_family = "wasm")) && self.newest_only {
             return tracked.forget();
         }
         tracked.lag.turn(self.tick, self.late);
