@@ -13,35 +13,44 @@ use crate::handover::RoomId;
 pub(super) struct Schedule {
     due: BinaryHeap<Reverse<(u64, RoomId)>>,
     rooms: FxHashMap<RoomId, Timetable>,
-    /// How many rooms begin at each moment of a period.
-    moments: FxHashMap<(u16, u64), usize>,
+    /// By rate: how many rooms there are at each moment of its period.
+    moments: FxHashMap<u16, Vec<u32>>,
 }
 
 /// One room's ticks: number `n` is due at `start_ms + n * 1000 / hz`.
 #[derive(Clone, Copy, Debug)]
 struct Timetable {
     start_ms: u64,
-    hz: u64,
+    hz: u16,
     n: u64,
-    moment: (u16, u64),
 }
 
 impl Timetable {
     fn due_ms(&self) -> u64 {
-        self.start_ms + self.n * 1000 / self.hz
+        self.start_ms + self.n * 1000 / u64::from(self.hz)
+    }
+
+    /// When in its period it is due, in whole milliseconds. A period of 30 Hz takes a third more than 33 of them.
+    fn moment(&self) -> usize {
+        let hz = u64::from(self.hz);
+        (self.start_ms * hz % 1000 / hz) as usize
     }
 }
 
 impl Schedule {
-    /// Adds a room at the moment of its period that the fewest rooms of its rate have.
+    /// Adds a room at a moment of its period that the fewest rooms of its rate have, as far as can be from those that more
+    /// have: few rooms are evenly spread, and so are many.
     pub(super) fn add(&mut self, room: RoomId, rate: TickRate, now_ms: u64) {
         let hz = rate.per_second();
-        let period_ms = (1000 / u64::from(hz)).max(1);
-        let load = |offset: u64| self.moments.get(&(hz, (now_ms + offset) % period_ms)).copied().unwrap_or(0);
-        let offset = (1..=period_ms).min_by_key(|offset| load(*offset)).unwrap_or(1);
-        let moment = (hz, (now_ms + offset) % period_ms);
-        *self.moments.entry(moment).or_default() += 1;
-        let timetable = Timetable { start_ms: now_ms + offset, hz: hz.into(), n: 0, moment };
+        let moments = self.moments.entry(hz).or_insert_with(|| vec![0; 1000_usize.div_ceil(hz.into())]);
+        let away = distances(moments);
+        let start = |offset| Timetable { start_ms: now_ms + offset, hz, n: 0 };
+        // the first of the best
+        let later = (2..=1000 / u64::from(hz)).map(start);
+        let better =
+            |best: Timetable, next: Timetable| if away[next.moment()] > away[best.moment()] { next } else { best };
+        let timetable = later.fold(start(1), better);
+        moments[timetable.moment()] += 1;
         self.due.push(Reverse((timetable.due_ms(), room)));
         self.rooms.insert(room, timetable);
     }
@@ -49,9 +58,9 @@ impl Schedule {
     /// Removes a room.
     pub(super) fn remove(&mut self, room: RoomId) {
         if let Some(timetable) = self.rooms.remove(&room)
-            && let Some(count) = self.moments.get_mut(&timetable.moment)
+            && let Some(moments) = self.moments.get_mut(&timetable.hz)
         {
-            *count = count.saturating_sub(1);
+            moments[timetable.moment()] -= 1;
         }
     }
 
@@ -81,6 +90,23 @@ impl Schedule {
         self.due.push(Reverse((timetable.due_ms(), room)));
         Some((room, due_ms, lost))
     }
+}
+
+/// How far each moment of a period is from the next one that has more rooms than the emptiest, round about.
+fn distances(rooms: &[u32]) -> Vec<usize> {
+    let least = rooms.iter().min().copied().unwrap_or(0);
+    let mut away = vec![rooms.len(); rooms.len()];
+    let mut pass = |moments: &mut dyn Iterator<Item = usize>| {
+        let mut since = rooms.len();
+        for moment in moments {
+            since = if rooms[moment] > least { 0 } else { since.saturating_add(1) };
+            away[moment] = away[moment].min(since);
+        }
+    };
+    // twice round, so that what is before the beginning counts
+    pass(&mut (0..rooms.len()).chain(0..rooms.len()));
+    pass(&mut (0..rooms.len()).rev().chain((0..rooms.len()).rev()));
+    away
 }
 
 #[cfg(test)]
@@ -123,5 +149,34 @@ mod tests {
         }
         schedule.remove(RoomId(3));
         assert_eq!((21..=40).filter(|now_ms| schedule.take_due(*now_ms).is_some()).count(), 19);
+    }
+
+    /// When each of these rooms is due, in thirds of a millisecond from the beginning of its period of 30 Hz.
+    fn phases(schedule: &mut Schedule, made_at_ms: &[u64]) -> Vec<u64> {
+        for (room, now_ms) in (0..).zip(made_at_ms) {
+            schedule.add(RoomId(room), TickRate::hz(30), *now_ms);
+        }
+        let mut phases: Vec<_> = schedule.rooms.values().map(|room| room.start_ms * 3 % 100).collect();
+        phases.sort_unstable();
+        phases
+    }
+
+    #[test]
+    fn few_rooms_are_far_from_each_other_whenever_they_were_made() {
+        for made_at_ms in [[0; 4], [0, 1000, 2000, 3000], [5, 77, 1234, 98_765], [0, 33, 67, 100]] {
+            let phases = phases(&mut Schedule::default(), &made_at_ms);
+            let round = phases.iter().zip(phases.iter().cycle().skip(1)).map(|(one, next)| (next + 100 - one) % 100);
+            let gaps: Vec<u64> = round.collect();
+            assert!(gaps.iter().all(|gap| (18..=34).contains(gap)), "{made_at_ms:?}: {gaps:?} thirds of a millisecond");
+        }
+    }
+
+    #[test]
+    fn the_first_room_of_a_rate_begins_at_once() {
+        let mut schedule = Schedule::default();
+        assert_eq!(phases(&mut schedule, &[20]), [63]);
+        schedule.add(RoomId(7), TickRate::hz(20), 29);
+        assert_eq!(schedule.take_due(30), Some((RoomId(0), 21, 0)));
+        assert_eq!(schedule.take_due(30), Some((RoomId(7), 30, 0)));
     }
 }
