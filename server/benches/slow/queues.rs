@@ -1,9 +1,11 @@
 //! What the kernel holds for connections on this machine, as `/proc/net/tcp` tells it.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
 /// How often it is asked: it locks its table for that, bit by bit.
 const ASK: Duration = Duration::from_millis(500);
@@ -25,8 +27,9 @@ pub fn watch(server_port: u16) -> Receiver<Waiting> {
 
 fn waiting(server_port: u16) -> Waiting {
     let mut waiting = Waiting::new();
-    let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-    for line in table.lines().skip(1) {
+    // line by line: it names every connection that was closed within a minute, and one who asks may measure memory
+    let Ok(table) = File::open("/proc/net/tcp") else { return waiting };
+    for line in BufReader::new(table).lines().skip(1).map_while(Result::ok) {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let (Some(local), Some(remote)) = (port(&words, 1), port(&words, 2)) else { continue };
         let Some((sending, receiving)) = words.get(4).and_then(|queues| queues.split_once(':')) else { continue };
