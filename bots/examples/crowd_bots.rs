@@ -1,4 +1,4 @@
-//! Players for the crowd, `server/examples/crowd.rs`: thousands of them on a core, each with some fifty others in view.
+//! Players for the crowd, `server/examples/crowd.rs`: a thousand of them on a core, each with some fifty others in view.
 
 use std::f32::consts::PI;
 use std::process::ExitCode;

@@ -93,8 +93,8 @@ impl Search {
     pub fn tried(&mut self, bots: usize, trial: Trial) {
         let failures = if self.failing.0 == bots { self.failing.1 } else { 0 };
         let again = match trial {
-            // what it cannot do it can do no better the third time, nor with some fewer
-            Trial::SwarmLimited => self.repeats.min(usize::from(self.too_many.is_none())),
+            // what it cannot do it can do no better the third time, nor with some fewer; who held once is asked again
+            Trial::SwarmLimited => self.repeats.min(usize::from(self.too_many.is_none() || bots <= self.holds)),
             Trial::Holds | Trial::Fails => self.repeats,
         };
         self.failing = (bots, 0);
@@ -184,6 +184,18 @@ mod tests {
             search.tried(bots, if bots <= 300 { Trial::Holds } else { Trial::SwarmLimited });
         }
         assert!(matches!(search.answer(), Answer::AtLeast(265..=300, Ceiling::Swarm)), "{:?}", search.answer());
+    }
+
+    #[test]
+    fn one_late_moment_of_the_swarm_takes_nothing_back_that_is_known_of_the_server() {
+        let (mut search, mut is_late) = (Search::new(1_200, 2_400, 1), false);
+        while let Some(bots) = search.next() {
+            let again = search.too_many.is_some_and(|(most, _)| most - search.holds <= most / FINE) && !is_late;
+            is_late |= again;
+            let trial = if bots <= 1_230 { Trial::Holds } else { Trial::Fails };
+            search.tried(bots, if again { Trial::SwarmLimited } else { trial });
+        }
+        assert!(is_late && matches!(search.answer(), Answer::Holds(1_170..=1_230)), "{:?}", search.answer());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::commands::RunError;
 use crate::crew::Players;
 use crate::plan::What;
 use crate::report::{Report, noise_sentence};
+use crate::session::Failure;
 use crate::swarm::{Onlooker, Scene, SwarmError};
 use crate::threshold::Verdict;
 use crate::{authorities, files, output, say, stop, swarm};
@@ -28,7 +29,7 @@ const HARD: [&str; 5] = ["failed", "joined", "desyncs", "wrong_spawns", "seats_l
 struct Climb<'a> {
     game: &'a str,
     url: String,
-    /// None when not even the fewest held.
+    /// None when not even the fewest held, or nothing is known.
     holds: Option<usize>,
     /// Whether more failed, so that this is all that it holds.
     is_all: bool,
@@ -128,7 +129,8 @@ const STOPPED: &str = "then it was stopped";
 
 /// Ends the search in time: also in the middle of a run.
 struct Clock {
-    deadline: Instant,
+    /// None when nobody set one: what was told of the time is no promise of the server's.
+    deadline: Option<Instant>,
     stop: Arc<AtomicBool>,
 }
 
@@ -140,16 +142,18 @@ impl Clock {
         let (from, most) = search.range();
         let (quickest, slowest) = (args.run_time(from).as_secs(), args.run_time(most).as_secs());
         say::aside(format_args!(
-            "runs with {from} to {most} bots, of {quickest} to {slowest} s each; done in {} at the latest",
-            minutes(whole)
+            "runs with {from} to {most} bots, of {quickest} to {slowest} s each; done in {}{}",
+            minutes(whole),
+            if args.end_within.is_some() { " at the latest" } else { " at most, unless joins hang" }
         ));
-        Self { deadline: Instant::now() + whole, stop: stop::when_asked() }
+        Self { deadline: args.end_within.map(|_| Instant::now() + whole), stop: stop::when_asked() }
     }
 
     /// Why there is to be no run that takes so long.
     fn refuses(&self, run: Duration) -> Option<&'static str> {
         let is_stopped = self.stop.load(Ordering::Relaxed);
-        (Instant::now() + run > self.deadline).then_some(OVER).or(is_stopped.then_some(STOPPED))
+        let is_over = self.deadline.is_some_and(|deadline| Instant::now() + run > deadline);
+        is_over.then_some(OVER).or(is_stopped.then_some(STOPPED))
     }
 }
 
@@ -157,7 +161,7 @@ impl Onlooker for Clock {
     fn phase(&mut self, _what: &What, _wanted: usize) {}
 
     fn look(&mut self, _scene: &Scene<'_>) {
-        if Instant::now() >= self.deadline {
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             self.stop.store(true, Ordering::Relaxed);
         }
     }
@@ -189,7 +193,7 @@ fn try_with<G: Game>(
     let hard = failed.iter().find(|verdict| HARD.iter().any(|count| verdict.threshold.starts_with(count)));
     let (trial, why) = match hard.or(failed.first()) {
         _ if report.stopped_early => (Trial::Fails, "stopped".to_owned()),
-        Some(_) if hard.is_none() && report.swarm_was_the_limit => {
+        Some(_) if was_busy(&report) || hard.is_none() && report.swarm_was_the_limit => {
             (Trial::SwarmLimited, "the swarm was the limit".to_owned())
         }
         Some(verdict) => {
@@ -203,6 +207,11 @@ fn try_with<G: Game>(
     };
     let (noise, stopped) = (noise_sentence(&report), report.stopped_early);
     Ok(Tried { bots, trial, why, thresholds: report.thresholds, noise, stopped })
+}
+
+/// Whether bots failed by what the swarm did not get done.
+fn was_busy(report: &Report) -> bool {
+    report.failures.iter().any(|failure| failure.reason == Failure::TooBusy.to_string())
 }
 
 fn reason(report: &Report) -> &str {

@@ -40,6 +40,8 @@ const ORDERS: Token = Token(usize::MAX);
 const SOCKETS_A_LOOK: usize = 32;
 /// Bots whose ticks are due together and that speak one after the other.
 const SPEAKERS_MAX: usize = 32;
+/// What was said does not wait for longer while others think.
+const SPEAKS_WITHIN: Duration = Duration::from_millis(1);
 const EVENTS_MAX: usize = 512;
 /// A frame may wait so long for its turn: less than a tick at 30 Hz, so the next one finds its bot ready. Its time is
 /// known; only the bot's answer is late, no more than that of a page that draws 50 pictures a second.
@@ -320,11 +322,15 @@ impl Worker {
             self.act(due, bot, act);
         }
         // only what is due by now: bots that take longer than they have must not keep us from orders and sockets
-        let began = self.ground.now;
+        let (began, mut spoken) = (self.ground.now, self.ground.now);
         while let Some((due, slot, cause)) = self.timers.pop_due(began) {
             self.call(slot, due, cause);
             // many may be due at once, and each is as late as it is
             self.ground.now = self.setup.epoch.elapsed();
+            if self.ground.now - spoken > SPEAKS_WITHIN {
+                self.let_speak();
+                spoken = self.ground.now;
+            }
         }
         self.let_speak();
         let now = self.ground.now;
@@ -349,6 +355,10 @@ impl Worker {
                 self.probe_due = now + PROBE_INTERVAL;
             }
             Order::Measure(false) => {
+                if self.ground.measuring && now > self.probe_due {
+                    // a look at the clock that has not been taken
+                    self.ground.measure.lateness.record_missing(now - self.probe_due, PROBE_INTERVAL);
+                }
                 for slot in 0..self.bots.len() {
                     self.with(slot, Bot::close_books);
                 }

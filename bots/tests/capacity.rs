@@ -139,7 +139,7 @@ fn who_ends_it_gets_what_was_tried_until_then() {
     let mut said = BufReader::new(running.stderr.take().expect("it was asked for")).lines().map_while(Result::ok);
     let first = said.next().expect("it says what it will do");
     assert!(first.starts_with("runs with 2 to 2000 bots, of 5 to 10 s each; done in "), "{first}");
-    assert!(first.ends_with(" min at the latest"), "{first}");
+    assert!(first.ends_with(" min at most, unless joins hang"), "{first}");
     assert_eq!(said.next().as_deref(), Some("      2 bots: holds"));
     let ended = Command::new("kill").args(["-TERM", &running.id().to_string()]).status().expect("there is a shell");
     assert!(ended.success());

@@ -136,7 +136,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         listen.parse().map_err(|_| format!("{listen} is nothing to listen on; it takes such as 127.0.0.1:7777"))
     })?;
     let people = words.next().map_or(Ok(250), |people| {
-        people.parse().map_err(|_| format!("{people} is no number of people; it takes 1 to 65535"))
+        people
+            .parse()
+            .ok()
+            .filter(|people| *people > 0)
+            .ok_or_else(|| format!("{people} is no number of people; it takes 1 to 65535"))
     })?;
     let server = Server::bind(Config { listen, ..Config::default() })?.start::<Crowd>(people, Site::default())?;
     server.stop_on_signal(|addr| println!("the crowd is on: ws://{addr}/ws"))?;

@@ -149,7 +149,8 @@ impl Agreement {
     /// Whether it is as it should be: they agree, or a run says that it was disturbed.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
-        self.agrees() || !self.excuses.is_empty()
+        // noise makes no state wrong
+        self.agrees() || (self.good.0 == self.good.1 && !self.excuses.is_empty())
     }
 
     fn apart(&self) -> impl Iterator<Item = &str> {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Successive multiples of this part of a tick lie far from each other, however many there are (the golden ratio).
-const SPREAD: f64 = 0.618_033_988_749_895;
+/// Successive multiples of this part of a tick lie far from each other, however many there are: the root of 2, less 1.
+/// Another one than that by which [`Plan`](crate::plan::Plan) divides bots into groups, or a group's would tick together.
+const SPREAD: f64 = 0.414_213_562_373_095;
 /// Bots that tick within this time of each other do so at once.
 const TICK_SLOT: Duration = Duration::from_millis(1);
 /// Of a long period.
@@ -76,6 +77,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::plan::{Depth, Group, Plan};
 
     proptest! {
         #[test]
@@ -118,5 +120,19 @@ mod tests {
             let (fewest, most) = (moments.values().min(), moments.values().max());
             assert!(most <= fewest.map(|fewest| fewest + 8).as_ref(), "{period:?}: {fewest:?} to {most:?}");
         }
+    }
+
+    #[test]
+    fn the_few_that_play_among_many_that_watch_tick_all_over_the_period() {
+        let watch = Group { share: 0.75, depth: Depth::Watch, ..Group::default() };
+        let play = Group { share: 0.25, ..Group::default() };
+        let plan = Plan { groups: vec![play, watch], ..crate::plan::tests::plan() };
+        let period = Duration::from_millis(33);
+        let players = (0..60).filter(|index| plan.group(*index).depth == Depth::Play);
+        let mut ticks: Vec<Duration> = players.map(|index| first_tick(Duration::ZERO, period, index)).collect();
+        ticks.sort_unstable();
+        let next = ticks.iter().skip(1).copied().chain([ticks[0] + period]);
+        let longest = ticks.iter().zip(next).map(|(one, next)| next - *one).max();
+        assert!(ticks.len() > 10 && longest < Some(period / 4), "{ticks:?}");
     }
 }

@@ -276,7 +276,7 @@ impl<G: Game> Client<G> {
 
     /// The same client for who draws nothing, such as a bot: [`Client::sample`] gives nothing but what it predicts. It
     /// decodes, compares hashes and acks as ever, and what it has newest is what it would have; it takes a part of the time
-    /// and memory.
+    /// and memory. One that has had frames already stays as it is.
     ///
     /// ```
     /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }

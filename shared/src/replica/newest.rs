@@ -13,7 +13,7 @@ use crate::tick::Tick;
 
 impl Replica {
     /// The same copy for who never asks what was before the newest state, such as a bot: [`Replica::at`] gives nothing,
-    /// and all else is as with a past, at a part of the time and memory.
+    /// and all else is as with a past, at a part of the time and memory. One that has states already stays as it is.
     ///
     /// ```
     /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
@@ -28,7 +28,7 @@ impl Replica {
     #[cfg(not(target_family = "wasm"))]
     #[must_use]
     pub fn without_past(self) -> Self {
-        Self { newest_only: true, ..self }
+        Self { newest_only: self.tick.is_none(), ..self }
     }
 
     /// An empty copy of another game that keeps as much.
