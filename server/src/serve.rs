@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use thiserror::Error;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
@@ -211,6 +212,9 @@ impl Server {
     fn serve(self, games: Arc<[Box<dyn HostedGame>]>, site: Site) -> Result<Running, StartError> {
         let seats = hosting::seats(&games)?;
         let terms = Arc::new(hosting::terms(&games, self.config.session)?);
+        // before anybody can connect: a crowd at the door may leave no descriptors for it
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|source| StartError::Thread { what: "control", source })?;
         let threads = self.config.tick_threads.max(1);
         let (to_control, control_inbox) = mpsc::channel(POST_CAPACITY);
         let tick_channels: Vec<TickChannels> = (0..threads).map(|_| TickChannels::new()).collect();
@@ -286,7 +290,7 @@ impl Server {
             drain: Drain::new(&self.config, tell_drained),
             load: self.config.load,
         };
-        running.controlled_by(control, &tell_ended)
+        running.controlled_by((control, runtime), &tell_ended)
     }
 
     fn without_threads(
@@ -414,9 +418,18 @@ impl Running {
     }
 
     /// The same with its control thread, and so complete.
-    fn controlled_by(mut self, control: Control, tell_ended: &mpsc::Sender<String>) -> Result<Self, StartError> {
-        let (stop, stopped) = oneshot::channel();
-        self.control = Some(spawn("control", 0, tell_ended, move || run_control(control, stopped))?);
+    fn controlled_by(
+        mut self,
+        (control, runtime): (Control, Runtime),
+        tell_ended: &mpsc::Sender<String>,
+    ) -> Result<Self, StartError> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let run = move || {
+            runtime.block_on(control.run(async {
+                let _ = stopped.await;
+            }));
+        };
+        self.control = Some(spawn("control", 0, tell_ended, run)?);
         self.stop = Some(stop);
         Ok(self)
     }
@@ -564,16 +577,6 @@ fn spawn(
 fn run_reactor(mut reactor: Reactor<Gateway>) {
     if let Err(error) = reactor.run() {
         error!(%error, "a reactor ended: its poll failed");
-    }
-}
-
-fn run_control(control: Control, stopped: oneshot::Receiver<()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => runtime.block_on(control.run(async {
-            let _ = stopped.await;
-        })),
-        Err(error) => error!(%error, "the control thread cannot start: nobody can join"),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::UntypedClient;
 
 impl UntypedClient {
-    /// As [`Client::without_playback`](super::Client::without_playback).
+    /// As [`Client::without_playback`](crate::client::Client::without_playback).
     ///
     /// ```
     /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
