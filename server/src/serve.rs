@@ -2,19 +2,20 @@
 
 mod hosting;
 mod signals;
+mod threads;
 
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::config::{AdminConfig, CLOSE_TEXT_MAX_BYTES, Config};
 use crate::control::admin::Admin;
@@ -44,13 +45,10 @@ use crate::room::hosted::HostedGame;
 use crate::tick::{TickPorts, TickThread};
 pub use hosting::Hosting;
 use signals::{Asked, Signals};
+use threads::{control_runtime, join, run_reactor, spawn};
 
 /// Batches that one reactor's inbox can hold beside its other messages; when more rooms tick at once, some skip a tick.
 const BATCHES_CAPACITY: usize = 16 * 1024;
-
-/// How long a thread may take to end beyond the grace that clients get.
-const JOIN_SLACK: Duration = Duration::from_secs(1);
-const JOIN_POLL: Duration = Duration::from_millis(2);
 
 /// Why a server stopped without being told to.
 #[derive(Error)]
@@ -210,11 +208,8 @@ impl Server {
     }
 
     fn serve(self, games: Arc<[Box<dyn HostedGame>]>, site: Site) -> Result<Running, StartError> {
-        let seats = hosting::seats(&games)?;
-        let terms = Arc::new(hosting::terms(&games, self.config.session)?);
-        // before anybody can connect: a crowd at the door may leave no descriptors for it
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|source| StartError::Thread { what: "control", source })?;
+        let (seats, terms) = (hosting::seats(&games)?, Arc::new(hosting::terms(&games, self.config.session)?));
+        let runtime = control_runtime()?;
         let threads = self.config.tick_threads.max(1);
         let (to_control, control_inbox) = mpsc::channel(POST_CAPACITY);
         let tick_channels: Vec<TickChannels> = (0..threads).map(|_| TickChannels::new()).collect();
@@ -546,53 +541,5 @@ impl TickChannels {
 
     fn port(&self) -> TickPort {
         TickPort::new(self.to_tick.clone(), self.to_inputs.clone(), self.to_home.clone())
-    }
-}
-
-/// Tells the name of its thread when that ends, also by a panic: a server without one of its threads must not look
-/// alive.
-struct TellEnded(String, mpsc::Sender<String>);
-
-impl Drop for TellEnded {
-    fn drop(&mut self) {
-        let _ = self.1.try_send(std::mem::take(&mut self.0));
-    }
-}
-
-fn spawn(
-    what: &'static str,
-    index: usize,
-    ended: &mpsc::Sender<String>,
-    run: impl FnOnce() + Send + 'static,
-) -> Result<JoinHandle<()>, StartError> {
-    let name = format!("{what}-{index}");
-    let tell = TellEnded(name.clone(), ended.clone());
-    let run = move || {
-        let _tell = tell;
-        run();
-    };
-    std::thread::Builder::new().name(name).spawn(run).map_err(|source| StartError::Thread { what, source })
-}
-
-fn run_reactor(mut reactor: Reactor<Gateway>) {
-    if let Err(error) = reactor.run() {
-        error!(%error, "a reactor ended: its poll failed");
-    }
-}
-
-/// Waits for threads that were told to end. One that does not is left behind: a game's tick may never return, and
-/// the server stops all the same.
-fn join(threads: impl IntoIterator<Item = JoinHandle<()>>, grace: Duration) {
-    let until = Instant::now() + grace + JOIN_SLACK;
-    for thread in threads {
-        let name = thread.thread().name().unwrap_or_default().to_owned();
-        while !thread.is_finished() && Instant::now() < until {
-            std::thread::sleep(JOIN_POLL);
-        }
-        if !thread.is_finished() {
-            error!(thread = name, "a thread does not end and is left behind; a game's tick may hang");
-        } else if thread.join().is_err() {
-            error!(thread = name, "a thread panicked");
-        }
     }
 }

@@ -1,0 +1,70 @@
+//! The server's threads: how they begin, tell that they have ended, and are waited for.
+
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tracing::error;
+
+use super::StartError;
+use crate::gateway::Gateway;
+use crate::net::reactor::Reactor;
+
+/// How long a thread may take to end beyond the grace that clients get.
+const JOIN_SLACK: Duration = Duration::from_secs(1);
+const JOIN_POLL: Duration = Duration::from_millis(2);
+
+/// Tells the name of its thread when that ends, also by a panic: a server without one of its threads must not look
+/// alive.
+struct TellEnded(String, mpsc::Sender<String>);
+
+impl Drop for TellEnded {
+    fn drop(&mut self) {
+        let _ = self.1.try_send(std::mem::take(&mut self.0));
+    }
+}
+
+pub(super) fn spawn(
+    what: &'static str,
+    index: usize,
+    ended: &mpsc::Sender<String>,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, StartError> {
+    let name = format!("{what}-{index}");
+    let tell = TellEnded(name.clone(), ended.clone());
+    let run = move || {
+        let _tell = tell;
+        run();
+    };
+    std::thread::Builder::new().name(name).spawn(run).map_err(|source| StartError::Thread { what, source })
+}
+
+/// Made before anybody can connect: a crowd at the door might leave no descriptors for it.
+pub(super) fn control_runtime() -> Result<Runtime, StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|source| StartError::Thread { what: "control", source })
+}
+
+pub(super) fn run_reactor(mut reactor: Reactor<Gateway>) {
+    if let Err(error) = reactor.run() {
+        error!(%error, "a reactor ended: its poll failed");
+    }
+}
+
+/// Waits for threads that were told to end. One that does not is left behind: a game's tick may never return, and
+/// the server stops all the same.
+pub(super) fn join(threads: impl IntoIterator<Item = JoinHandle<()>>, grace: Duration) {
+    let until = Instant::now() + grace + JOIN_SLACK;
+    for thread in threads {
+        let name = thread.thread().name().unwrap_or_default().to_owned();
+        while !thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(JOIN_POLL);
+        }
+        if !thread.is_finished() {
+            error!(thread = name, "a thread does not end and is left behind; a game's tick may hang");
+        } else if thread.join().is_err() {
+            error!(thread = name, "a thread panicked");
+        }
+    }
+}
