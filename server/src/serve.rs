@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use thiserror::Error;
-use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
@@ -45,7 +44,7 @@ use crate::room::hosted::HostedGame;
 use crate::tick::{TickPorts, TickThread};
 pub use hosting::Hosting;
 use signals::{Asked, Signals};
-use threads::{control_runtime, join, run_reactor, spawn};
+use threads::{ControlRuntime, join, run_reactor, spawn};
 
 /// Batches that one reactor's inbox can hold beside its other messages; when more rooms tick at once, some skip a tick.
 const BATCHES_CAPACITY: usize = 16 * 1024;
@@ -209,7 +208,7 @@ impl Server {
 
     fn serve(self, games: Arc<[Box<dyn HostedGame>]>, site: Site) -> Result<Running, StartError> {
         let (seats, terms) = (hosting::seats(&games)?, Arc::new(hosting::terms(&games, self.config.session)?));
-        let runtime = control_runtime()?;
+        let runtime = ControlRuntime::new()?;
         let threads = self.config.tick_threads.max(1);
         let (to_control, control_inbox) = mpsc::channel(POST_CAPACITY);
         let tick_channels: Vec<TickChannels> = (0..threads).map(|_| TickChannels::new()).collect();
@@ -415,12 +414,12 @@ impl Running {
     /// The same with its control thread, and so complete.
     fn controlled_by(
         mut self,
-        (control, runtime): (Control, Runtime),
+        (control, runtime): (Control, ControlRuntime),
         tell_ended: &mpsc::Sender<String>,
     ) -> Result<Self, StartError> {
         let (stop, stopped) = oneshot::channel::<()>();
         let run = move || {
-            runtime.block_on(control.run(async {
+            runtime.run(control.run(async {
                 let _ = stopped.await;
             }));
         };

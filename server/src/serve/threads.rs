@@ -40,10 +40,30 @@ pub(super) fn spawn(
     std::thread::Builder::new().name(name).spawn(run).map_err(|source| StartError::Thread { what, source })
 }
 
-/// Made before anybody can connect: a crowd at the door might leave no descriptors for it.
-pub(super) fn control_runtime() -> Result<Runtime, StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|source| StartError::Thread { what: "control", source })
+/// What the control thread will run on: who drops it before that may be in a runtime of their own, where tokio's must
+/// not be dropped.
+pub(super) struct ControlRuntime(Option<Runtime>);
+
+impl ControlRuntime {
+    /// To be made before anybody can connect: a crowd at the door might leave no descriptors for it.
+    pub(super) fn new() -> Result<Self, StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map(|runtime| Self(Some(runtime))).map_err(|source| StartError::Thread { what: "control", source })
+    }
+
+    pub(super) fn run(mut self, work: impl Future<Output = ()>) {
+        if let Some(runtime) = self.0.take() {
+            runtime.block_on(work);
+        }
+    }
+}
+
+impl Drop for ControlRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 pub(super) fn run_reactor(mut reactor: Reactor<Gateway>) {
@@ -66,5 +86,19 @@ pub(super) fn join(threads: impl IntoIterator<Item = JoinHandle<()>>, grace: Dur
         } else if thread.join().is_err() {
             error!(thread = name, "a thread panicked");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_that_fails_half_way_takes_its_runtime_back_wherever_it_is() {
+        drop(ControlRuntime::new().expect("there are descriptors"));
+        let (tell, told) = std::sync::mpsc::channel();
+        let runtime = ControlRuntime::new().expect("there are descriptors");
+        std::thread::spawn(move || runtime.run(async move { tell.send(7).expect("somebody listens") }));
+        assert_eq!(told.recv(), Ok(7));
     }
 }
