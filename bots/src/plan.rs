@@ -1,5 +1,6 @@
 //! What a swarm is to do: who the bots are, and what happens when.
 
+use std::fmt::{self, Display, Formatter};
 use std::time::{Duration, SystemTime};
 
 use tickwire_shared::native::Trust;
@@ -96,6 +97,19 @@ pub struct Group {
 impl Default for Group {
     fn default() -> Self {
         Self { share: 1.0, depth: Depth::Play, behaviour: None, link: Conditions::default(), chaos: false }
+    }
+}
+
+impl Display for Group {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        out.write_str(if self.depth == Depth::Play { "play" } else { "watch" })?;
+        if let Some(behaviour) = &self.behaviour {
+            write!(out, " as {behaviour}")?;
+        }
+        if !self.link.are_perfect() {
+            write!(out, ", {}", self.link)?;
+        }
+        out.write_str(if self.chaos { ", misbehaving" } else { "" })
     }
 }
 
@@ -224,6 +238,16 @@ impl Plan {
     #[must_use]
     pub fn measured(&self) -> Duration {
         self.phases.iter().filter(|phase| phase.measured).map(|phase| phase.what.length()).sum()
+    }
+
+    /// What sorts of bots there are, in words; which part of all when there are several.
+    #[must_use]
+    pub fn sorts(&self) -> Vec<String> {
+        if let [group] = &self.groups[..] {
+            return vec![group.to_string()];
+        }
+        let whole: f64 = self.groups.iter().map(|group| group.share).sum();
+        self.groups.iter().map(|group| format!("{:.0} % {group}", group.share / whole * 100.0)).collect()
     }
 
     /// The group of bot `index`. Any run of bots has about the groups' shares.

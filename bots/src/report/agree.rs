@@ -259,8 +259,13 @@ fn percent(part: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::tests::{played, report, soon};
     use super::*;
+    use crate::link::Conditions;
+    use crate::plan::tests::plan;
+    use crate::plan::{Depth, Group, Plan};
 
     /// What forty bots found, whose figures are as `change` makes them.
     fn run(change: impl FnOnce(&mut Report)) -> Report {
@@ -328,10 +333,17 @@ mod tests {
         assert!(told.contains(noise), "{told}");
     }
 
+    fn of_two_sorts() -> Vec<String> {
+        let link = Conditions { latency: Duration::from_millis(80), ..Conditions::default() };
+        let watch = Group { depth: Depth::Watch, link, ..Group::default() };
+        Plan { groups: vec![Group { share: 3.0, ..Group::default() }, watch], ..plan() }.sorts()
+    }
+
     #[test]
     fn only_runs_of_the_same_are_judged() {
         type Changed = fn(&mut Report);
-        let cases: [(&str, Changed); 4] = [
+        let cases: [(&str, Changed); 5] = [
+            ("bots: play. The second's: 75 % play; 25 % watch, 80", |other| other.sorts = of_two_sorts()),
             ("the seed 1, the second 2", |other| other.seed = 2),
             ("40 bots, the second 41", |other| other.bots = 41),
             ("two games", |other| "chess".clone_into(&mut other.game)),

@@ -188,6 +188,10 @@ pub(super) fn unlike(before: &Report, after: &Report) -> Vec<String> {
     if before.bots != after.bots {
         doubts.push(format!("The first had {} bots, the second {}.", before.bots, after.bots));
     }
+    let [one, other] = [before, after].map(|report| report.sorts.join("; "));
+    if one != other && !one.is_empty() && !other.is_empty() {
+        doubts.push(format!("The first's bots: {one}. The second's: {other}."));
+    }
     if before.threads != after.threads && before.threads.min(after.threads) > 0 {
         doubts.push(format!("The first swarm had {} threads, the second {}.", before.threads, after.threads));
     }

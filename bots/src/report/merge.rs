@@ -161,6 +161,10 @@ fn belong_together(first: &Report, parts: &[Report]) -> Result<(), MergeError> {
         if part.seed != first.seed {
             return differ("seed", first.seed.to_string(), part.seed.to_string());
         }
+        let sorts = |report: &Report| report.sorts.join("; ");
+        if sorts(part) != sorts(first) {
+            return differ("bots", sorts(first), sorts(part));
+        }
         let thresholds =
             |report: &Report| report.thresholds.iter().map(|v| &*v.threshold).collect::<Vec<_>>().join(", ");
         if thresholds(part) != thresholds(first) {

@@ -66,6 +66,9 @@ pub struct Report {
     pub stopped_early: bool,
     /// Most bots that were to be there at a time.
     pub bots: usize,
+    /// What sorts of them, in words; none when it is not known.
+    #[serde(default)]
+    pub sorts: Vec<String>,
     /// Seats that were given.
     pub joined: usize,
     /// Bots that got none or lost it.
@@ -255,6 +258,7 @@ impl Report {
             good: false,
             stopped_early: total.stopped,
             bots: total.wanted,
+            sorts: plan.sorts(),
             joined: total.joined,
             failed: total.failed(),
             failures: reasons(total),

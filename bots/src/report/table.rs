@@ -38,6 +38,9 @@ fn summary(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     } else {
         writeln!(out, "{:<10}{joined} of {bots} joined, {failed} failed", "bots")?;
     }
+    if !report.is_raw() && !matches!(&report.sorts[..], [] | [_]) {
+        writeln!(out, "{:<10}{}", "sorts", report.sorts.join("; "))?;
+    }
     writeln!(
         out,
         "{:<10}{:.0} a second, {:.1} a bot, over {:.1} s",
