@@ -189,6 +189,13 @@ swarm's lateness      1.00 ms    1.00 ms    1.00 ms
     }
 
     #[test]
+    fn several_sorts_of_bots_are_told() {
+        let sorts = ["75 % play", "25 % watch"].map(str::to_owned).to_vec();
+        let table = Table(&Report { sorts, ..report(&played(1, Duration::from_millis(1))) }).to_string();
+        assert!(table.contains("\nsorts     75 % play; 25 % watch\n"), "{table}");
+    }
+
+    #[test]
     fn nothing_measured_is_a_dash() {
         let table = Table(&report(&Total::default())).to_string();
         assert!(table.contains("tick interval               -"), "{table}");
