@@ -57,8 +57,8 @@ pub struct Search {
     most: usize,
     repeats: usize,
     confirmed: usize,
-    /// The number that failed last, and how often in a row.
-    failing: (usize, usize),
+    /// The number that failed last, and how often in a row: by itself, and by the swarm.
+    failing: (usize, [usize; 2]),
 }
 
 impl Search {
@@ -67,13 +67,13 @@ impl Search {
     #[must_use]
     pub fn new(from: usize, most: usize, repeats: usize) -> Self {
         let (most, from) = (most.max(1), from.clamp(1, most.max(1)));
-        Self { holds: 0, too_many: None, from, most, repeats, confirmed: 0, failing: (0, 0) }
+        Self { holds: 0, too_many: None, from, most, repeats, confirmed: 0, failing: (0, [0; 2]) }
     }
 
     /// How many to try; none when the answer is known.
     #[must_use]
     pub fn next(&self) -> Option<usize> {
-        if self.failing.1 > 0 {
+        if self.failing.1 != [0; 2] {
             return Some(self.failing.0);
         }
         let step = match self.too_many {
@@ -91,20 +91,24 @@ impl Search {
 
     /// So many were tried.
     pub fn tried(&mut self, bots: usize, trial: Trial) {
-        let failures = if self.failing.0 == bots { self.failing.1 } else { 0 };
+        let mut failures = if self.failing.0 == bots { self.failing.1 } else { [0; 2] };
+        let counted = &mut failures[usize::from(trial == Trial::SwarmLimited)];
         let again = match trial {
             // what it cannot do it can do no better the third time, nor with some fewer; who held once is asked again
             Trial::SwarmLimited => self.repeats.min(usize::from(self.too_many.is_none() || bots <= self.holds)),
             Trial::Holds | Trial::Fails => self.repeats,
         };
-        self.failing = (bots, 0);
+        self.failing = (bots, [0; 2]);
         match trial {
             Trial::Holds if bots == self.holds => self.confirmed += 1,
             Trial::Holds => {
                 self.holds = bots;
                 self.confirmed = 0;
             }
-            Trial::Fails | Trial::SwarmLimited if failures < again => self.failing = (bots, failures + 1),
+            Trial::Fails | Trial::SwarmLimited if *counted < again => {
+                *counted += 1;
+                self.failing = (bots, failures);
+            }
             Trial::Fails | Trial::SwarmLimited => {
                 self.too_many = Some((bots, trial));
                 if bots <= self.holds {
@@ -207,6 +211,23 @@ mod tests {
         }
         assert_eq!(tried, [300, 600, 1_200, 2_400, 2_400, 1_800, 1_500, 1_350, 1_200, 1_200, 1_200]);
         assert_eq!(search.answer(), Answer::AtLeast(1_200, Ceiling::Swarm));
+    }
+
+    #[test]
+    fn what_the_server_failed_at_and_what_the_swarm_did_are_counted_apart() {
+        let after = |repeats, trials: &[Trial]| {
+            let mut search = Search::new(100, 100, repeats);
+            for trial in trials {
+                assert_eq!(search.next(), Some(100), "{trials:?}");
+                search.tried(100, *trial);
+            }
+            search.too_many.map(|(_, why)| why)
+        };
+        use Trial::{Fails, SwarmLimited};
+        assert_eq!(after(1, &[SwarmLimited, Fails]), None, "it failed once");
+        assert_eq!(after(1, &[SwarmLimited, Fails, Fails]), Some(Fails));
+        assert_eq!(after(3, &[Fails, Fails, Fails, SwarmLimited]), None, "one late moment takes nothing back");
+        assert_eq!(after(3, &[Fails, Fails, Fails, SwarmLimited, Fails]), Some(Fails));
     }
 
     #[test]

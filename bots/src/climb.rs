@@ -193,6 +193,11 @@ fn try_with<G: Game>(
     let hard = failed.iter().find(|verdict| HARD.iter().any(|count| verdict.threshold.starts_with(count)));
     let (trial, why) = match hard.or(failed.first()) {
         _ if report.stopped_early => (Trial::Fails, "stopped".to_owned()),
+        // a swarm that is late sees no wrong state for that
+        _ if report.desyncs + report.wrong_spawns > 0 => {
+            let (desyncs, spawns) = (report.desyncs, report.wrong_spawns);
+            (Trial::Fails, format!("{desyncs} wrong states, {spawns} wrong spawns"))
+        }
         Some(_) if was_busy(&report) || hard.is_none() && report.swarm_was_the_limit => {
             (Trial::SwarmLimited, "the swarm was the limit".to_owned())
         }

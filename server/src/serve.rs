@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use mio::Waker;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
@@ -28,7 +29,9 @@ use crate::control::site::Site;
 use crate::control::{Control, Creations, Drain, Promises};
 use crate::gateway::{Gateway, GatewayParts, TickPort};
 use crate::handover::steer::AdminCall;
-use crate::handover::{Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomInput, ToControl, ToTick};
+use crate::handover::{
+    Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomInput, ToControl, ToReactor, ToTick,
+};
 use crate::identity::reception::ReceptionError;
 use crate::identity::{Reception, Tries};
 use crate::lobby::Lobby;
@@ -219,7 +222,7 @@ impl Server {
 
         let (net, reactors) = (&self.config.net, self.listeners.len());
         let addresses = Arc::new(Addresses::new(net.addresses.clone(), net.connections_max));
-        let mut reactor_ends = Vec::new();
+        let mut made = Vec::new();
         for (index, listener) in self.listeners.into_iter().enumerate() {
             let (sender, inbox) = bounded(POST_CAPACITY + self.config.rooms_max.min(BATCHES_CAPACITY));
             let gateway = Gateway::new(GatewayParts {
@@ -238,9 +241,9 @@ impl Server {
             if let Some(identity) = &self.identity {
                 reactor = reactor.with_tls(Arc::clone(identity));
             }
-            reactor_ends.push((sender, reactor.waker()));
-            running.reactors.push(spawn("reactor", index, &tell_ended, move || run_reactor(reactor))?);
+            made.push((reactor, sender));
         }
+        let reactor_ends = running.run_reactors(made, &tell_ended)?;
         let ports = || reactor_ends.iter().map(|(sender, waker)| ReactorPort::new(sender.clone(), Arc::clone(waker)));
         let mut to_ticks = Vec::new();
         for (index, channels) in tick_channels.into_iter().enumerate() {
@@ -411,6 +414,20 @@ impl Running {
         ended.map_or(Ok(()), |name| Err(RunError::ThreadEnded(name)))
     }
 
+    /// None runs before all of them are made: one that cannot be made would leave the others at the door.
+    fn run_reactors(
+        &mut self,
+        made: Vec<(Reactor<Gateway>, Sender<ToReactor>)>,
+        tell_ended: &mpsc::Sender<String>,
+    ) -> Result<Vec<ReactorEnd>, StartError> {
+        let mut ends = Vec::new();
+        for (index, (reactor, sender)) in made.into_iter().enumerate() {
+            ends.push((sender, reactor.waker()));
+            self.reactors.push(spawn("reactor", index, tell_ended, move || run_reactor(reactor))?);
+        }
+        Ok(ends)
+    }
+
     /// The same with its control thread, and so complete.
     fn controlled_by(
         mut self,
@@ -518,6 +535,9 @@ fn identity(config: &Config) -> Result<Option<Arc<Identity>>, StartError> {
         (None, None) => Ok(None),
     }
 }
+
+/// What a [`ReactorPort`] is made of.
+type ReactorEnd = (Sender<ToReactor>, Arc<Waker>);
 
 /// The ends of one tick thread's channels.
 struct TickChannels {

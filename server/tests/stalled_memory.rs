@@ -137,6 +137,19 @@ fn one_who_follows_again_is_told_the_newest_and_all_that_comes() {
 }
 
 #[test]
+fn one_who_takes_nothing_for_a_moment_loses_nothing() {
+    for ticks in [5, 10, 20] {
+        let mut room = room(4_000);
+        run(&mut room, 10, Outcome::Written);
+        run(&mut room, ticks, Outcome::Left(1));
+        let (bytes, _) = run(&mut room, ticks + 20, Outcome::Written);
+        assert_eq!(room.take_counts().events_dropped, 0);
+        let told = bytes / 4_000 / usize::from(SEATS);
+        assert!(told >= 2 * ticks as usize + 18, "{told} of them, after {ticks} ticks");
+    }
+}
+
+#[test]
 fn one_who_follows_may_be_told_much_at_once() {
     // 16 KiB of it travel with each frame
     let mut room = room(16_000);

@@ -82,8 +82,8 @@ pub trait Game: Sized + Send + 'static {
     /// Rare wishes of a player (chat, buy …), in order; `()` when there are none. Those that are too many or too fast
     /// are dropped.
     type Command: Serialize + DeserializeOwned + Send + 'static;
-    /// One-off messages to clients, in order and each once; `()` when there are none. A client that takes none for so
-    /// long that hundreds wait for it loses the oldest.
+    /// One-off messages to clients, in order and each once; `()` when there are none. A client for which
+    /// hundreds wait loses the oldest, and one that takes nothing for a second and more all but the last 16 KiB.
     type Event: Serialize + DeserializeOwned + Send + 'static;
     /// How a room is created.
     type Options: Serialize + DeserializeOwned + Default + Clone + Send + Sync + 'static;

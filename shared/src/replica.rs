@@ -37,10 +37,6 @@ use tracking::Tracking;
 const FRAMES_KEPT: usize = LATE_MAX as usize + 8;
 /// After a part that was late others are expected to be for so many ticks.
 const LATE_FOR: i32 = 32;
-/// Closed channels whose memory is kept for those to come.
-const SPARE_CHANNELS_MAX: usize = 32;
-/// Of one such, in lanes.
-const SPARE_CHANNEL_MAX_LANES: usize = 4096;
 
 /// What came and went with a frame, told by [`Replica::apply`].
 ///
@@ -355,7 +351,8 @@ impl Replica {
     /// Decodes all of a frame into `decoded` and `decoded_owned`; nothing else changes.
     fn decode(&mut self, frame: &Frame, message: &[u8]) -> Result<(), DecodeError> {
         self.decoded.clear();
-        self.spare_channels.extend(self.keyframes.drain(..));
+        // of a frame that could not be applied
+        self.keyframes.drain(..).for_each(|channel| channel.keep_among(&mut self.spare_channels));
         if !frame.head.reset && frame.closed.iter().any(|handle| !self.channels.contains_key(handle)) {
             return Err(DecodeError::NoBaseline("channel"));
         }
@@ -441,9 +438,7 @@ impl Replica {
             rows.entities.iter().for_each(|entity| self.entities.hold(&self.layout, of, rows, entity.id));
         }
         self.left.extend(rows.entities.iter().map(|entity| entity.id));
-        if self.spare_channels.len() < SPARE_CHANNELS_MAX && rows.lanes.len() <= SPARE_CHANNEL_MAX_LANES {
-            self.spare_channels.push(channel);
-        }
+        channel.keep_among(&mut self.spare_channels);
     }
 
     /// Takes the new state of a channel. Notes the state of its entities at `tick`: of those that changed, where it is

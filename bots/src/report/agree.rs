@@ -14,6 +14,8 @@ use crate::units;
 const TELLABLE_P99_MS: f64 = 1.0;
 /// Nor are rates: frames and kilobytes a second.
 const TELLABLE_RATE: f64 = 0.1;
+/// However noisy the machine was, no rate is further apart.
+const EXCUSED_RATE: f64 = 0.2;
 /// Where no name of a figure is longer.
 const NAME_WIDTH: usize = 24;
 
@@ -149,13 +151,29 @@ impl Agreement {
     /// Whether it is as it should be: they agree, or a run says that it was disturbed.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
-        // noise makes no state wrong
-        self.agrees() || (self.good.0 == self.good.1 && !self.excuses.is_empty())
+        // noise makes no state wrong, nor half of the frames
+        let is_excused = |figure: &Figure| !figure.is_rate() || figure.distance() <= EXCUSED_RATE;
+        let are_excused = !self.excuses.is_empty() && self.figures.iter().all(is_excused);
+        self.agrees() || (self.good.0 == self.good.1 && are_excused)
     }
 
     fn apart(&self) -> impl Iterator<Item = &str> {
         let apart = self.figures.iter().filter(|figure| figure.nearness == Nearness::Apart);
         apart.map(|figure| figure.name.as_str())
+    }
+}
+
+impl Figure {
+    fn is_rate(&self) -> bool {
+        RATES.iter().any(|(name, _)| *name == self.name)
+    }
+
+    /// How far apart the two are, as a part of the larger.
+    fn distance(&self) -> f64 {
+        match self.values {
+            (Some(one), Some(other)) if one.max(other) > 0.0 => (one - other).abs() / one.max(other),
+            _ => 0.0,
+        }
     }
 }
 
@@ -196,8 +214,14 @@ impl Percentile {
         let least = [one, other].iter().flatten().map(|times| times.samples).min().unwrap_or_default();
         let values = (one.as_ref().map(self.of), other.as_ref().map(self.of));
         let found = figure(name, values, self.within, self.tellable_ms);
+        // and so they are where it has less than half
+        let is_lacking = most >= self.samples && least < most / 2;
         let is_few = if values.0.is_some() && values.1.is_some() { least } else { most } < self.samples;
-        if is_few { Figure { nearness: Nearness::TooFew, ..found } } else { found }
+        match () {
+            () if is_lacking => Figure { nearness: Nearness::Apart, ..found },
+            () if is_few => Figure { nearness: Nearness::TooFew, ..found },
+            () => found,
+        }
     }
 }
 
@@ -331,6 +355,23 @@ mod tests {
         let told = disturbed.to_string();
         assert!(told.contains("do not agree: tick interval p99.\nIn the second: The machine was noisy"), "{told}");
         assert!(told.contains(noise), "{told}");
+    }
+
+    #[test]
+    fn noise_is_no_excuse_for_half_of_the_frames() {
+        for (part, is_excused) in [(0.9, true), (0.5, false)] {
+            let disturbed = judged(|other| {
+                other.frames_per_s_per_bot *= part;
+                (other.machine_was_noisy, other.noise) = (true, vec!["a stolen second".to_owned()]);
+            });
+            assert_eq!(disturbed.is_trusted(), is_excused, "{disturbed}");
+        }
+    }
+
+    #[test]
+    fn many_times_and_few_are_apart() {
+        let lacking = judged(|other| other.tick_interval_ms.as_mut().expect("it was measured").samples = 60);
+        assert!(!lacking.agrees() && lacking.to_string().contains("tick interval p50"), "{lacking}");
     }
 
     fn of_two_sorts() -> Vec<String> {

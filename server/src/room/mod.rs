@@ -501,7 +501,8 @@ impl<G: Game> Room<G> {
                 self.counts.events_too_long += 1;
                 continue;
             }
-            let mut push = |view: &mut View| self.counts.events_dropped += view.push_event(Arc::clone(&bytes)) as u64;
+            let mut push =
+                |view: &mut View| self.counts.events_dropped += view.push_event(Arc::clone(&bytes), self.tick) as u64;
             let mut push_where = |reached: &dyn Fn(&Eye) -> bool| {
                 let taken = self.seats.taken_mut().filter(|(seat, occupant)| reached(&occupant.view.eye(*seat)));
                 taken.for_each(|(_, occupant)| push(&mut occupant.view));
@@ -537,7 +538,7 @@ impl<G: Game> Room<G> {
             }
             if !occupant.flight.is_open(self.unacked_max_bytes, now) {
                 self.counts.frames_withheld += 1;
-                self.counts.events_dropped += occupant.view.fall_behind() as u64;
+                self.counts.events_dropped += occupant.view.fall_behind(self.tick) as u64;
                 continue;
             }
             occupant.view.limit(occupant.flight.limit_bytes_per_s(), self.tick);

@@ -70,7 +70,7 @@ impl<G: Game> Room<G> {
             occupant.away = Some(away);
             self.away[usize::from(seat.0)] = true;
             self.counts.seats_held += 1;
-            self.counts.events_dropped += occupant.view.fall_behind() as u64;
+            self.counts.events_dropped += occupant.view.fall_behind(now) as u64;
         }
     }
 

@@ -1,5 +1,6 @@
 //! The server's threads: how they begin, tell that they have ended, and are waited for.
 
+use std::io;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,9 @@ pub(super) struct ControlRuntime(Option<Runtime>);
 impl ControlRuntime {
     /// To be made before anybody can connect: a crowd at the door might leave no descriptors for it.
     pub(super) fn new() -> Result<Self, StartError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        // where there is no descriptor for its signals, tokio panics
+        let build = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = std::panic::catch_unwind(build).unwrap_or_else(|_| Err(io::Error::other("too few descriptors")));
         runtime.map(|runtime| Self(Some(runtime))).map_err(|source| StartError::Thread { what: "control", source })
     }
 

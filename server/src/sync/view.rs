@@ -75,8 +75,8 @@ pub struct View {
     events: VecDeque<Arc<[u8]>>,
     /// Their bytes.
     events_bytes: usize,
-    /// The client could not be sent to when it was last tried.
-    is_behind: bool,
+    /// The client could not be sent to at this tick, nor since.
+    behind_since: Option<Tick>,
     written: Written,
     /// Handles that a client that came back has and that lead on to nothing here.
     stale: Vec<u16>,
@@ -167,7 +167,7 @@ impl View {
     /// The client's socket takes nothing at this tick: as [`View::fall_behind`].
     pub fn skip(&mut self, tick: Tick) -> usize {
         self.pace.skip(tick);
-        self.fall_behind()
+        self.fall_behind(tick)
     }
 
     /// The client's way takes no more than so many bytes a second; none is no limit.
@@ -202,7 +202,7 @@ impl View {
         sink: &mut FrameSink<'_>,
     ) {
         encoder.settle(store);
-        self.is_behind = false;
+        self.behind_since = None;
         let last = Last::new(self.frame, self.proposal.tick, self.proposal.confirmed);
         if std::mem::take(&mut self.proposal.confirmed) {
             self.frame = Some(last.tick);

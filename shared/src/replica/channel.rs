@@ -6,6 +6,11 @@ use crate::bits::DecodeError;
 use crate::delta::States;
 use crate::tick::Tick;
 
+/// Closed channels whose memory is kept for those to come.
+const SPARE_CHANNELS_MAX: usize = 32;
+/// Of one such, in lanes.
+const SPARE_CHANNEL_MAX_LANES: usize = 4096;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Channel {
@@ -23,6 +28,13 @@ pub(super) struct Channel {
 }
 
 impl Channel {
+    /// Its memory is kept for those to come, if it is little.
+    pub(super) fn keep_among(self, spare: &mut Vec<Self>) {
+        if spare.len() < SPARE_CHANNELS_MAX && self.states.newest().lanes.len() <= SPARE_CHANNEL_MAX_LANES {
+            spare.push(self);
+        }
+    }
+
     /// It begins with a keyframe, in the frame of `generation`.
     pub(super) fn begin(&mut self, generation: u64) {
         (self.listed, self.current, self.late, self.strayed) = (generation, generation, 0, false);

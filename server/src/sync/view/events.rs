@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use tickwire_shared::Tick;
 use tickwire_shared::protocol::limits::EVENT_MAX_BYTES;
 
-use super::View;
+use super::{Store, View};
 
 /// Events that wait for one client; beyond it the oldest is dropped and counted.
 const EVENTS_MAX: usize = 256;
-/// And so many bytes of them, for a client that could not be sent to when it was last tried.
+/// And so many bytes of them, for a client that could not be sent to for so many ticks: a moment is no reason to drop
+/// any.
 const EVENTS_BEHIND_MAX_BYTES: usize = LONGEST_BYTES;
+const BEHIND_TICKS: i32 = Store::RING as i32;
 /// Of those that were written to it, in case they did not arrive.
 const WRITTEN_BEHIND_MAX_BYTES: usize = 8 * 1024;
 /// What an event takes beside its own bytes: its place in the queue, its counts, the allocator's.
@@ -25,23 +28,27 @@ pub(super) fn taken(event: &Arc<[u8]>) -> usize {
 }
 
 impl View {
-    /// Adds an event for the client; tells how many older ones had to be dropped.
-    pub fn push_event(&mut self, event: Arc<[u8]>) -> usize {
+    /// Adds an event of a tick for the client; tells how many older ones had to be dropped.
+    pub fn push_event(&mut self, event: Arc<[u8]>, tick: Tick) -> usize {
         self.events_bytes += taken(&event);
         self.events.push_back(event);
-        self.drop_events()
+        self.drop_events(tick)
     }
 
-    /// The client cannot be sent to for now: less waits for it. Tells how many events had to be dropped.
-    pub fn fall_behind(&mut self) -> usize {
-        self.is_behind = true;
-        self.written.forget_beyond(WRITTEN_BEHIND_MAX_BYTES);
-        self.drop_events()
+    /// The client cannot be sent to at this tick: if that goes on, less waits for it. Tells how many events had to be
+    /// dropped.
+    pub fn fall_behind(&mut self, tick: Tick) -> usize {
+        self.behind_since.get_or_insert(tick);
+        self.drop_events(tick)
     }
 
     /// Drops the oldest of too many.
-    pub(super) fn drop_events(&mut self) -> usize {
-        let bytes_max = if self.is_behind { EVENTS_BEHIND_MAX_BYTES } else { usize::MAX };
+    pub(super) fn drop_events(&mut self, tick: Tick) -> usize {
+        let is_behind = self.behind_since.is_some_and(|since| tick.since(since) >= BEHIND_TICKS);
+        let bytes_max = if is_behind { EVENTS_BEHIND_MAX_BYTES } else { usize::MAX };
+        if is_behind {
+            self.written.forget_beyond(WRITTEN_BEHIND_MAX_BYTES);
+        }
         let mut dropped = 0;
         while self.events.len() > EVENTS_MAX || self.events_bytes > bytes_max {
             // those of the proposal may be on the wire already

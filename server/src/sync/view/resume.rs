@@ -109,9 +109,9 @@ impl View {
         };
         self.events_bytes = self.events.iter().map(taken).sum();
         // as many as may wait for one who is away; what is dropped now, the client is told of with the others
-        let more = self.drop_events() as u32;
+        let more = store.newest().map_or(0, |now| self.drop_events(now.tick())) as u32;
         self.written.forgo(more);
-        self.is_behind = false;
+        self.behind_since = None;
         lost.saturating_add(more)
     }
 

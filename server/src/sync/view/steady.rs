@@ -65,7 +65,8 @@ impl View {
             [] => view.open.iter().step_by(2).fold(0, |sum, open| sum ^ open.slot),
             steady => steady.iter().step_by(8).fold(0, |sum, channel| sum ^ channel.slot),
         };
-        let own = |view: &'a Self| view.proposal.tick.0 ^ view.events.len() as u32 ^ u32::from(view.is_behind);
+        let own =
+            |view: &'a Self| view.proposal.tick.0 ^ view.events.len() as u32 ^ u32::from(view.behind_since.is_some());
         std::hint::black_box(views.fold(0, |sum, view| sum ^ own(view) ^ places(view)));
     }
 
