@@ -212,7 +212,7 @@ impl Link {
 
     async fn carry(mut self, carried: &Carried) {
         let mut scratch = vec![0; READ_BYTES];
-        while !(self.up.over && self.down.over) {
+        loop {
             let now = self.since.elapsed();
             let up = self.up.turn(now, &self.near, &self.far, &mut scratch);
             let down = self.down.turn(now, &self.far, &self.near, &mut scratch);
@@ -228,6 +228,10 @@ impl Link {
                 (Turn::Unwanted, _) => self.up.tell_sender(now, &mut self.down),
                 (_, Turn::Unwanted) => self.down.tell_sender(now, &mut self.up),
                 (Turn::Goes, Turn::Goes) => {}
+            }
+            // nothing comes any more that one could wait for
+            if self.up.over && self.down.over {
+                break;
             }
             self.wait().await;
         }

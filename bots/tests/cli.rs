@@ -175,3 +175,9 @@ fn help_teaches_with_an_example() {
     assert!(stdout.contains("tickwire-bots swarm --url ws://127.0.0.1:7777/ws --bots 200 --seconds 30"), "{stdout}");
     assert!(stdout.contains("Exit codes"), "{stdout}");
 }
+
+#[test]
+fn a_file_that_is_missing_is_named() {
+    let compare = Command::new(env!("CARGO_BIN_EXE_tickwire-bots")).args(["compare", "one.json", "--agree"]).output();
+    refuses_in_one_sentence(&compare.expect("the program starts"), &["<AFTER> is missing; ", "compare --help"]);
+}

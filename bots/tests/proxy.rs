@@ -3,12 +3,14 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 use tickwire_bots::link::Conditions;
-use tickwire_bots::proxy::Proxy;
+use tickwire_bots::proxy::{Carried, Proxy};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,14 +21,18 @@ fn ms(ms: u64) -> Duration {
 
 /// A proxy in front of what listens here, on a thread that lives as long as the test.
 fn proxy(to: SocketAddr, conditions: Conditions) -> SocketAddr {
+    counting_proxy(to, conditions).0
+}
+
+fn counting_proxy(to: SocketAddr, conditions: Conditions) -> (SocketAddr, Arc<Carried>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let proxy = {
         let _inside = runtime.enter();
         Proxy::bind("127.0.0.1:0".parse().expect("an address"), &to.to_string(), conditions, 1).expect("a free port")
     };
-    let addr = proxy.addr();
+    let (addr, carried) = (proxy.addr(), proxy.carried());
     thread::spawn(move || runtime.block_on(proxy.run()));
-    addr
+    (addr, carried)
 }
 
 fn listener() -> (TcpListener, SocketAddr) {
@@ -94,6 +100,27 @@ fn who_has_finished_still_hears_the_answer() {
     let mut answer = String::new();
     near.read_to_string(&mut answer).expect("it ends");
     assert_eq!((question.as_str(), answer.as_str()), ("question", "answer"));
+}
+
+#[test]
+fn a_connection_that_has_ended_at_both_ends_is_over_and_counted() {
+    for latency in [0, 20] {
+        let (listener, to) = listener();
+        let (addr, carried) = counting_proxy(to, conditions(latency));
+        let mut near = TcpStream::connect(addr).expect("the proxy listens");
+        let (mut far, _) = listener.accept().expect("the proxy connects");
+        near.write_all(b"ping").expect("it is taken");
+        near.shutdown(Shutdown::Write).expect("it is open");
+        far.read_to_end(&mut Vec::new()).expect("it ends");
+        far.write_all(b"pongs").expect("it is taken");
+        drop(far);
+        near.read_to_end(&mut Vec::new()).expect("it ends");
+        let (start, count) = (Instant::now(), |bytes: &AtomicU64| bytes.load(Ordering::Relaxed));
+        while (count(&carried.up_bytes), count(&carried.down_bytes)) != (4, 5) {
+            assert!(start.elapsed() < PATIENCE, "{carried:?}");
+            thread::sleep(ms(5));
+        }
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::values::{host_and_port, whole};
 #[command(after_help = EXAMPLES)]
 pub struct ProxyArgs {
     /// Where clients connect; port 0 takes a free one. The address comes first on stdout.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7778", value_parser = listen)]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7780", value_parser = listen)]
     pub listen: SocketAddr,
     /// The server behind it.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7777", value_parser = host_and_port)]
@@ -31,7 +31,7 @@ pub struct ProxyArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  Play as from another continent over a radio (open http://127.0.0.1:7778/):
+  Play as from another continent over a radio (open http://127.0.0.1:7780/):
     tickwire-bots proxy --to 127.0.0.1:7777 --latency 80ms --jitter 10ms --stall 1%:200ms
 
   A slow line for one browser:
@@ -40,5 +40,5 @@ Examples:
 Ctrl-C ends it. Exit code 2: it could not listen.";
 
 fn listen(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "give an address and a port, such as 127.0.0.1:7778".to_owned())
+    text.parse().map_err(|_| "give an address and a port, such as 127.0.0.1:7780".to_owned())
 }

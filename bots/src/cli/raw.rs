@@ -56,7 +56,7 @@ pub struct RawArgs {
     /// Bytes of each, for echo.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = whole(0..=1_000_000_u32))]
     pub bytes: u32,
-    /// Send this instead, for echo: a text, or @FILE for what is in a file; {n} becomes the message's number.
+    /// Send this instead, for echo: a text, or @FILE for what is in a file; what stands for "n" in braces becomes the message's number.
     #[arg(long, value_name = "TEXT|@FILE", value_parser = message, conflicts_with = "bytes")]
     pub message: Option<Given>,
     /// Send this once when a connection is open, such as what subscribes it; may be given several times.

@@ -29,6 +29,7 @@ pub(super) fn sentence(error: &Error, help: &str) -> String {
             format!("{flag} {} is not allowed; {allowed}", shown(&value))
         }
         (ErrorKind::InvalidValue, None) => format!("{flag} needs a value; {help} shows which"),
+        (ErrorKind::MissingRequiredArgument, _) => format!("{given} is missing; {help} shows where it stands"),
         (ErrorKind::TooManyValues, _) => format!("{flag} takes no value; give it alone"),
         (ErrorKind::ArgumentConflict, _) => match said(ContextKind::PriorArg) {
             Some(other) if other != given => {

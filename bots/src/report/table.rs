@@ -131,6 +131,12 @@ fn remarks(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         let ends = many(report.chaos_ends as u64, "connection");
         writeln!(out, "\n{ends} of the bots that misbehave ended by their doing; they count in no other figure.")?;
     }
+    if report.in_view.as_ref().is_some_and(|in_view| in_view.max == 0) {
+        writeln!(
+            out,
+            "\nNo bot ever saw anything: a game with a radius says where each seat looks (Publisher::look)."
+        )?;
+    }
     if let Some(noise) = noise_sentence(report) {
         writeln!(out, "\n{noise}")?;
     }
@@ -153,6 +159,7 @@ pub(super) fn many(count: u64, noun: &str) -> String {
 mod tests {
     use std::time::Duration;
 
+    use super::super::InView;
     use super::super::tests::{played, report};
     use super::*;
     use crate::swarm::Total;
@@ -193,6 +200,16 @@ swarm's lateness      1.00 ms    1.00 ms    1.00 ms
         let sorts = ["75 % play", "25 % watch"].map(str::to_owned).to_vec();
         let table = Table(&Report { sorts, ..report(&played(1, Duration::from_millis(1))) }).to_string();
         assert!(table.contains("\nsorts     75 % play; 25 % watch\n"), "{table}");
+    }
+
+    #[test]
+    fn bots_that_are_blind_are_told_of() {
+        let seeing = |count| {
+            let in_view = InView::of(&[(count, 60)].into());
+            Table(&Report { in_view, ..report(&played(1, Duration::from_millis(1))) }).to_string()
+        };
+        assert!(seeing(0).contains("No bot ever saw anything"), "{}", seeing(0));
+        assert!(!seeing(1).contains("No bot ever saw anything"), "{}", seeing(1));
     }
 
     #[test]

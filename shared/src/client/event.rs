@@ -1,6 +1,7 @@
 //! What a client tells, in order.
 
 use std::collections::VecDeque;
+use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
 
 use crate::bits::DecodeError;
@@ -21,7 +22,8 @@ const EVENTS_MAX: usize = 4096;
 /// use tickwire_shared::client::Event;
 ///
 /// let (mut client, ..) = playing();
-/// assert!(matches!(client.poll_event(), Some(Event::Joined { room: 1, seat: SeatId(0) })));
+/// let event = client.poll_event().unwrap();
+/// assert!(matches!(event, Event::Joined { room: 1, seat: SeatId(0) }), "{event:?}");
 /// let spawned = std::iter::from_fn(|| client.poll_event()).filter(|event| matches!(event, Event::Spawned(_)));
 /// assert_eq!(spawned.count(), 2);
 /// ```
@@ -67,6 +69,22 @@ pub enum Event<G: Game> {
         /// The frame at which it showed.
         tick: Tick,
     },
+}
+
+impl<G: Game<Event: Debug>> Debug for Event<G> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Joined { room, seat } => f.debug_struct("Joined").field("room", room).field("seat", seat).finish(),
+            Self::Disconnected { code } => f.debug_struct("Disconnected").field("code", code).finish(),
+            Self::Resumed { events_lost } => f.debug_struct("Resumed").field("events_lost", events_lost).finish(),
+            Self::Refused { reason } => f.debug_struct("Refused").field("reason", reason).finish(),
+            Self::Spawned(id) => f.debug_tuple("Spawned").field(id).finish(),
+            Self::Despawned(id) => f.debug_tuple("Despawned").field(id).finish(),
+            Self::Game(event) => f.debug_tuple("Game").field(event).finish(),
+            Self::Acked { tick, took } => f.debug_struct("Acked").field("tick", tick).field("took", took).finish(),
+            Self::Desync { tick } => f.debug_struct("Desync").field("tick", tick).finish(),
+        }
+    }
 }
 
 /// The same in any game.
