@@ -1,37 +1,11 @@
 //! Two runs of the same agree, or say why they need not; two that differ do not.
 
+mod outside;
+
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output};
 
+use outside::{Scratch, bots, json, server};
 use serde_json::Value;
-use tickwire_arena::{Arena, Options};
-use tickwire_server::{Config, Server, Site};
-
-/// A folder that is gone after the test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tickwire-bots-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).expect("there is a place for files");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("text").to_owned()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn bots(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tickwire-bots")).args(args).output().expect("the program starts")
-}
 
 #[track_caller]
 fn compared(one: &str, other: &str, flags: &[&str], code: i32) -> String {
@@ -41,16 +15,9 @@ fn compared(one: &str, other: &str, flags: &[&str], code: i32) -> String {
     said
 }
 
-fn json(file: &str) -> Value {
-    serde_json::from_str(&fs::read_to_string(file).expect("it was written")).expect("it is JSON")
-}
-
 #[test]
 fn two_runs_of_the_same_agree_or_one_says_that_the_machine_was_noisy() {
-    let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
-    let server = Server::bind(config).expect("loopback has a free port");
-    let server = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
-    let (url, scratch) = (format!("ws://{}/ws", server.addr()), Scratch::new("agreement"));
+    let ((server, url), scratch) = (server(), Scratch::new("agreement"));
     let runs = ["one.json", "other.json"].map(|name| scratch.path(name));
     for file in &runs {
         // enough for a p99

@@ -1,53 +1,18 @@
 //! How many bots a server holds, from outside.
 
-use std::fs;
+mod outside;
+
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use serde_json::Value;
+use outside::{Scratch, bots, json, server};
 use tickwire_arena::{Arena, Options};
 use tickwire_bots::{Behaviour, Cli, Minds};
-use tickwire_server::{Config, Running, Server, Site};
+use tickwire_server::{Config, Server, Site};
 use tickwire_shared::{Client, Game};
-
-/// A file that is gone after the test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("tickwire-capacity-{}-{name}.json", std::process::id())))
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().expect("text")
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&fs::read_to_string(&self.0).expect("it was written")).expect("it is JSON")
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-fn server() -> (Running, String) {
-    let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
-    let server = Server::bind(config).expect("loopback has a free port");
-    let running = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
-    let url = format!("ws://{}/ws", running.addr());
-    (running, url)
-}
-
-fn bots(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tickwire-bots")).args(args).output().expect("the program starts")
-}
 
 #[test]
 fn capacity_finds_a_number() {
@@ -70,12 +35,13 @@ fn capacity_finds_where_a_server_fails() {
     let server = Server::bind(config).expect("loopback has a free port");
     let running = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
     let (url, scratch) = (format!("ws://{}/ws", running.addr()), Scratch::new("fails"));
+    let file = scratch.path("climb.json");
     // who is turned away is too many, whatever the thresholds are
     let flags = ["--from", "4", "--most", "40", "--seconds", "0.5", "--warm-up", "0.1", "--threshold", "desyncs == 0"];
-    let output = bots(&[&["capacity", "--url", &url, "--json", scratch.path()][..], &flags].concat());
+    let output = bots(&[&["capacity", "--url", &url, "--json", &file][..], &flags].concat());
     running.stop();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let climb = scratch.json();
+    let climb = json(&file);
     let holds = climb["holds"].as_u64().expect("there is a number");
     // a connection that was just left may still count
     assert!((8..=10).contains(&holds) && climb["is_all"] == true, "{climb}");
@@ -105,14 +71,15 @@ impl<G: Game> Behaviour<G> for Sleeper {
 #[test]
 fn where_the_swarm_is_the_limit_the_server_is_not_judged_and_the_search_ends() {
     let ((server, url), scratch) = (server(), Scratch::new("limit"));
-    let words = ["tickwire-bots", "capacity", "--url", &url, "--json", scratch.path(), "--from", "2", "--most", "16"];
+    let file = scratch.path("climb.json");
+    let words = ["tickwire-bots", "capacity", "--url", &url, "--json", &file, "--from", "2", "--most", "16"];
     let flags = ["--seconds", "1", "--warm-up", "0.3", "--repeat", "1", "--threshold", "p99_lateness < 25ms"];
     let cli = Cli::parse_from(words.into_iter().chain(flags));
     // bot i is made of seed 1 + i
     let run = tickwire_bots::run::<Arena>(&cli, Minds::of("sleeper", |seed| Sleeper(seed > 4)));
     server.stop();
     run.expect("it runs");
-    let climb = scratch.json();
+    let climb = json(&file);
     let sentence = climb["sentence"].as_str().expect("a text");
     assert!(sentence.contains("; beyond that the swarm was the limit"), "{climb}");
     assert!(matches!(climb["holds"].as_u64(), Some(2..=4)) && climb["is_all"] == false, "{climb}");
@@ -128,9 +95,10 @@ fn where_the_swarm_is_the_limit_the_server_is_not_judged_and_the_search_ends() {
 #[test]
 fn who_ends_it_gets_what_was_tried_until_then() {
     let ((server, url), scratch) = (server(), Scratch::new("ended"));
+    let file = scratch.path("climb.json");
     let flags = ["--from", "2", "--most", "2000", "--seconds", "1", "--warm-up", "0.2", "--threshold", "desyncs == 0"];
     let mut running = Command::new(env!("CARGO_BIN_EXE_tickwire-bots"))
-        .args(["capacity", "--url", &url, "--json", scratch.path()])
+        .args(["capacity", "--url", &url, "--json", &file])
         .args(flags)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -148,7 +116,7 @@ fn who_ends_it_gets_what_was_tried_until_then() {
     assert_eq!(running.wait().expect("it ends").code(), Some(1), "{sentence}");
     server.stop();
     assert!(sentence.contains(" players of arena once; then it was stopped"), "{sentence}");
-    let climb = scratch.json();
+    let climb = json(&file);
     assert_eq!((&climb["trials"][0]["bots"], &climb["trials"][0]["trial"]), (&2.into(), &"holds".into()), "{climb}");
     assert!(sentence.starts_with(climb["sentence"].as_str().expect("a text")), "{sentence}{climb}");
 }

@@ -1,22 +1,16 @@
 //! The program against the real server, through real sockets.
 
+mod outside;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use outside::server;
 use serde_json::Value;
-use tickwire_arena::{Arena, Options};
-use tickwire_server::{Config, Running, Server, Site};
+use tickwire_arena::Arena;
 use tickwire_shared::native::Blocking;
 use tickwire_shared::{EntityId, Profile};
-
-fn server() -> (Running, String) {
-    let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
-    let server = Server::bind(config).expect("loopback has a free port");
-    let running = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
-    let url = format!("ws://{}/ws", running.addr());
-    (running, url)
-}
 
 fn swarm(url: &str, seconds: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_tickwire-bots"))

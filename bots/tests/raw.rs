@@ -1,27 +1,16 @@
 //! Other servers than Tickwire's, from outside: what is measured of them, and how what they do wrong is named.
 
+mod outside;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::thread;
 
+use outside::{bots, server};
 use serde_json::Value;
-use tickwire_arena::{Arena, Options};
-use tickwire_server::{Config, Running, Server, Site};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
-
-fn server() -> (Running, String) {
-    let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
-    let server = Server::bind(config).expect("loopback has a free port");
-    let running = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
-    let url = format!("ws://{}/ws", running.addr());
-    (running, url)
-}
-
-fn bots(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tickwire-bots")).args(args).output().expect("the program starts")
-}
 
 /// A WebSocket server that answers each message by what this gives.
 fn answers(answer: fn(&Message) -> Option<Message>) -> String {

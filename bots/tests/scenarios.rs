@@ -1,52 +1,17 @@
 //! Scenarios, reports and comparisons, from outside.
 
+mod outside;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use outside::{Scratch, bots, server};
 use serde_json::Value;
 use tickwire_arena::{Arena, Options};
 use tickwire_bots::scenario::Scenario;
-use tickwire_server::{Config, Running, Server, Site};
-
-/// A folder that is gone after the test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tickwire-bots-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).expect("there is a place for files");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("text").to_owned()
-    }
-
-    fn file(&self, name: &str, contents: &str) -> String {
-        fs::write(self.0.join(name), contents).expect("the folder takes files");
-        self.path(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn server() -> (Running, String) {
-    let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
-    let server = Server::bind(config).expect("loopback has a free port");
-    let running = server.start::<Arena>(Options::default(), Site::default()).expect("Arena runs");
-    let url = format!("ws://{}/ws", running.addr());
-    (running, url)
-}
-
-fn bots(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tickwire-bots")).args(args).output().expect("the program starts")
-}
+use tickwire_server::{Config, Server, Site};
 
 fn json(file: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(file).expect("it was written")).expect("it is JSON")
