@@ -83,7 +83,7 @@ pub trait Game: Sized + Send + 'static {
     /// are dropped.
     type Command: Serialize + DeserializeOwned + Send + 'static;
     /// One-off messages to clients, in order and each once; `()` when there are none. A client for which
-    /// hundreds wait loses the oldest, and one that takes nothing for a second and more all but the last 16 KiB.
+    /// hundreds wait loses the oldest, and one that takes nothing for 32 ticks all but the last 16 KiB.
     type Event: Serialize + DeserializeOwned + Send + 'static;
     /// How a room is created.
     type Options: Serialize + DeserializeOwned + Default + Clone + Send + Sync + 'static;
