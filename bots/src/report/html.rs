@@ -48,11 +48,12 @@ fn head(page: &mut String, report: &Report) {
     let (class, word) = if report.good { ("good", "All was well") } else { ("bad", "Not all was well") };
     let _ = write!(
         page,
-        "<header><div><h1>{}</h1><p>{} {} at {}{}</p></div>\
+        "<header><div><h1>{}</h1><p>{} {}{} at {}{}</p></div>\
          <span class=\"verdict {class}\">{word}</span></header>",
         title(report),
         grouped(report.bots as u64),
         whom(report),
+        sorts(report),
         escaped(&report.url),
         began(report)
     );
@@ -81,6 +82,11 @@ fn title(report: &Report) -> String {
 
 fn whom(report: &Report) -> &'static str {
     if report.is_raw() { "connections" } else { "bots" }
+}
+
+/// What sorts of bots there were, when there were several.
+fn sorts(report: &Report) -> String {
+    if report.tells_sorts() { format!(" ({})", escaped(&report.sorts.join("; "))) } else { String::new() }
 }
 
 /// When it began; results of before that was kept have no such time.
@@ -369,6 +375,23 @@ mod tests {
         assert_eq!(points.len(), POINTS_MAX);
         assert_eq!((points[0].join_ms, points[0].age_ms, points[0].frames), (times, times, 100));
         assert_eq!(thinned(&series[..POINTS_MAX]), series[..POINTS_MAX], "a short one is shown as it was");
+    }
+
+    #[test]
+    fn several_sorts_of_bots_stand_beside_their_number() {
+        let page = |sorts: &[&str]| {
+            let (sorts, mut page) = (sorts.iter().map(|sort| (*sort).to_owned()).collect(), Vec::new());
+            let report = Report { sorts, ..report(&played(3, Duration::from_millis(1))) };
+            write(&report, &mut page).expect("a Vec takes everything");
+            String::from_utf8(page).expect("it is text")
+        };
+        let two = page(&["75 % play as <b>", "25 % watch"]);
+        assert!(
+            two.contains("3 bots (75 % play as &lt;b&gt;; 25 % watch) at ws://"),
+            "{}",
+            &two[..two.len().min(9000)]
+        );
+        assert!(page(&["play"]).contains("3 bots at ws://"));
     }
 
     #[test]

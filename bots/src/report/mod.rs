@@ -311,6 +311,12 @@ impl Report {
         self.game == RAW
     }
 
+    /// Whether there were several sorts of bots.
+    #[must_use]
+    pub fn tells_sorts(&self) -> bool {
+        self.sorts.len() > 1
+    }
+
     /// Whether a part of a swarm on several machines is all that there is here.
     #[must_use]
     pub fn is_part(&self) -> bool {

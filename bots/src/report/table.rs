@@ -38,7 +38,7 @@ fn summary(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     } else {
         writeln!(out, "{:<10}{joined} of {bots} joined, {failed} failed", "bots")?;
     }
-    if !report.is_raw() && !matches!(&report.sorts[..], [] | [_]) {
+    if report.tells_sorts() {
         writeln!(out, "{:<10}{}", "sorts", report.sorts.join("; "))?;
     }
     writeln!(
