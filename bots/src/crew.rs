@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tickwire_shared::delta::StatePool;
 use tickwire_shared::{Game, JoinRequest};
 
 use crate::behaviour::Minds;
@@ -28,14 +29,16 @@ impl<G: Game> Players<G> {
 }
 
 impl<G: Game> Crew for Players<G> {
-    fn session(&self, index: usize) -> Result<Box<dyn Session>, Failure> {
+    fn session(&self, index: usize, pool: &StatePool) -> Result<Box<dyn Session>, Failure> {
         let (group, common) = (self.plan.group(index), &self.plan.request);
         let request = JoinRequest { name: format!("{}{index}", common.name), ..common.clone() };
         let session: Box<dyn Session> = if group.depth == Depth::Watch {
             Box::new(Watcher::new::<G>(request))
         } else {
             let mind = self.minds.make(group.behaviour.as_deref(), self.seed(index));
-            Box::new(Player::<G, _>::new(request, mind).map_err(|error| Failure::NotJoined(Ended::Client(error)))?)
+            Box::new(
+                Player::<G, _>::new(request, mind, pool).map_err(|error| Failure::NotJoined(Ended::Client(error)))?,
+            )
         };
         Ok(if group.chaos { Box::new(Chaotic::new(session, self.seed(index))) } else { session })
     }
@@ -59,7 +62,7 @@ pub(crate) struct Connections {
 }
 
 impl Crew for Connections {
-    fn session(&self, _index: usize) -> Result<Box<dyn Session>, Failure> {
+    fn session(&self, _index: usize, _pool: &StatePool) -> Result<Box<dyn Session>, Failure> {
         Ok(Box::new(Raw::new(Arc::clone(&self.script), self.every, self.subprotocol.clone())))
     }
 

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
 use tickwire_shared::Rng;
+use tickwire_shared::delta::StatePool;
 
 use crate::link::Conditions;
 use crate::measure::Measure;
@@ -152,11 +153,11 @@ impl Tally {
 
 /// Who the bots are.
 pub trait Crew: Send + Sync {
-    /// The conversation of bot `index`, made anew for each connection, on the thread that holds it.
+    /// The conversation of bot `index`, made anew for each connection, on the thread that holds it and has this pool.
     ///
     /// # Errors
     /// There can be no such bot.
-    fn session(&self, index: usize) -> Result<Box<dyn Session>, Failure>;
+    fn session(&self, index: usize, pool: &StatePool) -> Result<Box<dyn Session>, Failure>;
 
     /// Its link.
     fn link(&self, index: usize) -> Conditions;
@@ -195,6 +196,8 @@ pub struct Worker {
     timers: Timers,
     acts: BinaryHeap<std::cmp::Reverse<(Duration, usize, Act)>>,
     ground: Ground,
+    /// What this thread's players have decoded.
+    pool: StatePool,
     probe_due: Duration,
     report_due: Duration,
     /// Bots that have something to do, once each.
@@ -245,6 +248,7 @@ impl Worker {
             report_due: REPORT_INTERVAL,
             all_told: ground.now,
             ground,
+            pool: StatePool::default(),
             waiting: VecDeque::new(),
             speakers: Vec::new(),
             ending: false,
@@ -401,7 +405,7 @@ impl Worker {
             (true, None) => Way::ReturnsAnew,
             (true, Some(_)) => Way::Returns,
         };
-        let session = goes_on.filter(|_| is_return).map_or_else(|| crew.session(index), Ok);
+        let session = goes_on.filter(|_| is_return).map_or_else(|| crew.session(index, &self.pool), Ok);
         let made = session.and_then(|session| {
             Bot::connect(index, session, &mut self.ground, &crew.link(index), crew.seed(index), due, way)
         });

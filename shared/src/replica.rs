@@ -14,14 +14,19 @@ mod channel;
 mod entities;
 mod history;
 mod newest;
+mod states;
 mod tracked;
 mod tracking;
 
 use std::collections::VecDeque;
+#[cfg(not(target_family = "wasm"))]
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use crate::bits::{BitReader, DecodeError};
+#[cfg(not(target_family = "wasm"))]
+use crate::delta::Shelf;
 use crate::delta::{DeltaScratch, Layout, Part, ROWS_MAX_LANES, decode_row};
 use crate::game::EntityId;
 use crate::protocol::frame::{Frame, LATE_MAX};
@@ -104,6 +109,9 @@ pub struct Replica {
     drawn: Option<Tick>,
     /// See [`Replica::without_past`].
     newest_only: bool,
+    /// See [`Replica::pooled`].
+    #[cfg(not(target_family = "wasm"))]
+    pool: Option<Arc<Shelf>>,
     changes: Vec<Change>,
     /// Counts frames; marks entities that the latest one still had.
     generation: u64,
@@ -197,6 +205,8 @@ impl Replica {
             strays: Vec::new(),
             drawn: None,
             newest_only: false,
+            #[cfg(not(target_family = "wasm"))]
+            pool: None,
             changes: Vec::new(),
             generation: 0,
             decoded: Vec::new(),
@@ -281,12 +291,12 @@ impl Replica {
     /// The hash over the whole view: the wrapping sum of [`entity_hash`](crate::delta::entity_hash) over all entities in all channels.
     #[must_use]
     pub fn hash(&self) -> u64 {
-        self.channels.values().map(|channel| channel.states.newest().hash(&self.layout)).fold(0, u64::wrapping_add)
+        self.channels.values().map(|channel| channel.states.hash(&self.layout)).fold(0, u64::wrapping_add)
     }
 
     /// The low half of the hash of each channel, by its handle; they add up to [`Replica::hash`].
     pub fn channel_hashes(&self) -> impl ExactSizeIterator<Item = (u16, u32)> + '_ {
-        let hash = |channel: &Channel| channel.states.newest().hash(&self.layout) as u32;
+        let hash = |channel: &Channel| channel.states.hash(&self.layout) as u32;
         self.channels.iter().map(move |(handle, channel)| (*handle, hash(channel)))
     }
 
@@ -363,8 +373,7 @@ impl Replica {
             let true_at = if part.late > 0 { Some(late) } else { self.tick };
             let bits = &message[part.bits.clone()];
             let (true_at, rows, listed) = if part.keyframe {
-                let mut channel = self.spare_channels.pop().unwrap_or_default();
-                channel.states.keyframe(&self.layout, bits, frame.head.tick)?;
+                let channel = self.keyframe(bits, frame.head.tick)?;
                 let rows = channel.states.newest().lanes.len();
                 self.keyframes.push_back(channel);
                 (self.tick, rows, true)

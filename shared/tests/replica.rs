@@ -1,12 +1,12 @@
 //! The client's copy against a model that knows where everybody is: entities go from channel to channel while channels
 //! are left out of frames and come late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::{
-    DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, encode_delta, encode_keyframe, encode_row,
+    DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, StatePool, encode_delta, encode_keyframe, encode_row,
 };
 use tickwire_shared::protocol::frame::{self, Contents, Frame, FrameHead, LATE_MAX};
 use tickwire_shared::replica::Replica;
@@ -259,6 +259,95 @@ proptest! {
             }
             prop_assert_eq!(newest.at(server.tick, 0.0).count(), 0);
         }
+    }
+
+    #[test]
+    fn in_a_pool_everybody_holds_what_they_would_alone(
+        steps in prop::collection::vec((any_step(), any_step(), prop::option::weighted(0.1, any::<(u16, u8)>())), 1..60),
+    ) {
+        let (mut servers, pool) = ([Server::new(), Server::new()], StatePool::default());
+        let follows = |of: usize, behind: usize| Follower {
+            of,
+            messages: vec![None; behind].into(),
+            frame: Frame::default(),
+            alone: Replica::new(layout()).without_past(),
+            pooled: Replica::new(layout()).pooled(&pool, 1),
+        };
+        // two of one room, one a few frames behind them, one of another room
+        let mut followers = [follows(0, 0), follows(0, 0), follows(0, 3), follows(1, 0)];
+        let rests = std::iter::repeat_with(|| (rest(), rest(), None));
+        for (here, there, spoilt) in steps.into_iter().chain(rests.take(80)) {
+            let mut messages = Vec::new();
+            for (step, server) in [here, there].iter().zip(&mut servers) {
+                server.happen(&step.moves);
+                messages.push(server.frame(step));
+            }
+            for (at, follower) in followers.iter_mut().enumerate() {
+                let mut message = messages[follower.of].clone();
+                // one gets other bytes than the rest, and then, perhaps, what it cannot build on
+                if let Some((place, by)) = spoilt.filter(|_| at == 1) {
+                    let place = usize::from(place) % message.len();
+                    message[place] ^= by;
+                }
+                follower.follow(message)?;
+            }
+        }
+        let first = &followers[0];
+        prop_assert_eq!(rows(&first.pooled), rows(&followers[2].pooled));
+        prop_assert!(pool.len() <= 4 * usize::from(CHANNELS), "{} states", pool.len());
+        drop(followers);
+        prop_assert!(pool.is_empty(), "states live as long as somebody holds them");
+    }
+
+    #[test]
+    fn who_sees_the_same_holds_the_same_since_whenever_they_came(
+        steps in prop::collection::vec(step(), 1..40),
+    ) {
+        let (mut server, pools) = (Server::new(), [(); 2].map(|()| StatePool::default()));
+        let mut replicas = [0, 1, 1].map(|pool| Replica::new(layout()).pooled(&pools[pool], 1));
+        let mut frame = Frame::default();
+        // channels are all there in a frame or none is, so nobody builds on states that the other has not
+        for (at, step) in steps.into_iter().enumerate() {
+            server.happen(&step.moves);
+            let ends = if at % 9 == 0 { Ends::Everything } else { Ends::Nothing };
+            let message = server.frame(&Step { ends, ..Step { moves: step.moves, ..rest() } });
+            frame.parse(&message).expect("it is well formed");
+            for replica in replicas.iter_mut().take(if at < 9 { 2 } else { 3 }) {
+                replica.apply(&frame, &message).expect("it builds on what is held");
+            }
+            prop_assert_eq!(pools[0].len(), pools[1].len());
+        }
+    }
+}
+
+/// One who gets a server's frames, and holds them with a pool and without.
+struct Follower {
+    of: usize,
+    messages: VecDeque<Option<Vec<u8>>>,
+    frame: Frame,
+    alone: Replica,
+    pooled: Replica,
+}
+
+impl Follower {
+    fn follow(&mut self, message: Vec<u8>) -> Result<(), TestCaseError> {
+        self.messages.push_back(Some(message));
+        let Some(Some(message)) = self.messages.pop_front() else { return Ok(()) };
+        let Self { frame, alone, pooled, .. } = self;
+        if frame.parse(&message).is_err() {
+            return Ok(());
+        }
+        prop_assert_eq!(alone.apply(frame, &message), pooled.apply(frame, &message));
+        prop_assert_eq!(alone.changes(), pooled.changes());
+        prop_assert_eq!(alone.hash(), pooled.hash());
+        prop_assert_eq!(rows(alone), rows(pooled));
+        let hashes = |replica: &Replica| replica.channel_hashes().collect::<BTreeMap<_, _>>();
+        prop_assert_eq!(hashes(alone), hashes(pooled));
+        if alone.tick().is_some_and(|tick| tick.0 % 64 == 9) {
+            // another connection goes on from here; what follows may fit no more, for both
+            prop_assert_eq!(alone.go_on(), pooled.go_on());
+        }
+        Ok(())
     }
 }
 

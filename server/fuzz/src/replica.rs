@@ -1,4 +1,5 @@
-//! A client's copy holds what its frames said, to the lane, and a frame that contradicts it changes nothing.
+//! A client's copy holds what its frames said, to the lane, and a frame that contradicts it changes nothing. Two that share
+//! a pool hold the same.
 //! True: all were applied.
 //!
 //! ```text
@@ -8,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tickwire_shared::delta::{
-    DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, decode_delta, decode_keyframe,
+    DeltaScratch, Earlier, Held, Layout, Part, Past, RowBuffer, StatePool, decode_delta, decode_keyframe,
 };
 use tickwire_shared::protocol::frame::Frame;
 use tickwire_shared::replica::{Change, Replica};
@@ -22,7 +23,8 @@ const ORIGIN: Tick = Tick(u32::MAX - 100);
 
 pub fn hold(input: &[u8]) -> bool {
     let layout = &*layouts::LAYOUT;
-    let mut replica = Replica::new(layout.clone());
+    let (mut replica, pool) = (Replica::new(layout.clone()), StatePool::default());
+    let mut pooled = [(); 2].map(|()| Replica::new(layout.clone()).pooled(&pool, 0));
     let mut model = Model { layout, channels: BTreeMap::new(), alive: BTreeSet::new(), sound: true };
     let (mut frame, mut rest, mut tick) = (Frame::default(), input, ORIGIN);
     let mut applied = true;
@@ -36,7 +38,12 @@ pub fn hold(input: &[u8]) -> bool {
             continue;
         }
         let before = snapshot(&replica);
-        if replica.apply(&frame, &message).is_ok() {
+        let result = replica.apply(&frame, &message);
+        for pooled in &mut pooled {
+            assert_eq!(pooled.apply(&frame, &message), result);
+            assert_eq!((pooled.changes(), pooled.hash()), (replica.changes(), replica.hash()));
+        }
+        if result.is_ok() {
             model.apply(&frame, &message);
             model.alive_now(replica.changes());
             assert_eq!(replica.tick(), Some(tick));

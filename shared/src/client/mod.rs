@@ -36,6 +36,8 @@
 mod clock;
 mod correction;
 mod event;
+#[cfg(not(target_family = "wasm"))]
+mod headless;
 mod inputs;
 mod interpolation;
 pub mod prediction;
@@ -272,25 +274,6 @@ impl<G: Game> Client<G> {
     {
         self.prediction = Some((GameRules::new(), Prediction::new::<G>()?));
         Ok(self)
-    }
-
-    /// The same client for who draws nothing, such as a bot: [`Client::sample`] gives nothing but what it predicts. It
-    /// decodes, compares hashes and acks as ever, and what it has newest is what it would have; it takes a part of the time
-    /// and memory. One that has had frames already stays as it is.
-    ///
-    /// ```
-    /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
-    /// # use room::{coins::*, *};
-    /// # use tickwire_shared::*;
-    /// let (client, _, now) = play(Client::new(Profile::default())?.without_playback());
-    /// let own = client.owned().next().and_then(|own| client.newest(own));
-    /// assert!(own.is_some() && client.newest_all().count() == 2 && client.sample(now).count() == 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[cfg(not(target_family = "wasm"))]
-    #[must_use]
-    pub fn without_playback(self) -> Self {
-        Self { untyped: self.untyped.without_playback(), ..self }
     }
 
     /// Chooses how [`Client::sample`] moves things between the server's states.

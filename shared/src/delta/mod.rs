@@ -81,6 +81,8 @@ mod layout;
 mod neighbours;
 mod past;
 mod plain;
+#[cfg(not(target_family = "wasm"))]
+mod pool;
 mod row;
 mod spent;
 mod states;
@@ -91,6 +93,10 @@ pub use decode::{decode_delta, decode_keyframe, decode_row};
 pub use encode::{DeltaScratch, encode_delta, encode_delta_by, encode_keyframe, encode_keyframe_counted, encode_row};
 pub use layout::{KindLayout, Layout, LayoutError, Part, Unit};
 pub use past::{Earlier, Held, Past};
+#[cfg(not(target_family = "wasm"))]
+pub use pool::StatePool;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use pool::{PooledStates, Shelf};
 pub use row::{EntityRow, ROWS_MAX_LANES, RowBuffer, Rows, entity_hash};
 pub use spent::Spent;
 pub use states::States;

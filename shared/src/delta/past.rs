@@ -82,7 +82,7 @@ pub struct Earlier<'a> {
 /// let after_a_stall = held.frame(Tick(40));
 /// assert_eq!((after_a_stall.newest(), after_a_stall.motion(Tick(42))), (Tick(40), None));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Held {
     newest: Tick,
     /// Ticks between the newest and the one before; 0 when there is none that serves.
@@ -119,6 +119,12 @@ impl Held {
     #[must_use]
     pub const fn newest(&self) -> Tick {
         self.newest
+    }
+
+    /// How many of the last states are equally far apart, at most three: those may serve.
+    #[cfg(not(target_family = "wasm"))]
+    pub(super) const fn states(&self) -> u8 {
+        self.states
     }
 
     /// The spacing of the three states that a delta to `now` may lean on, and how far ahead that is.

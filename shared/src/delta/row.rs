@@ -40,7 +40,7 @@ pub struct EntityRow {
 /// assert_eq!(Rows::EMPTY.hash(&layout), 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rows<'a> {
     /// The entities.
     pub entities: &'a [EntityRow],
@@ -58,6 +58,15 @@ impl<'a> Rows<'a> {
     pub fn row(&self, layout: &KindLayout, entity: &EntityRow) -> &'a [u32] {
         // a sum that wrapped would be no range
         &self.lanes[entity.first..entity.first.wrapping_add(layout.lanes())]
+    }
+
+    /// Whom these have and `others` have not.
+    pub(crate) fn without(self, others: Rows<'a>) -> impl Iterator<Item = EntityId> + 'a {
+        let mut there = others.entities.iter().peekable();
+        self.entities.iter().map(|entity| entity.id).filter(move |id| {
+            while there.next_if(|entity| entity.id < *id).is_some() {}
+            there.next_if(|entity| entity.id == *id).is_none()
+        })
     }
 
     /// The rows from `from` on.

@@ -195,11 +195,7 @@ impl States {
 
     /// Who is in the newest state and not in that.
     pub fn removed(&self) -> impl Iterator<Item = EntityId> + '_ {
-        let mut there = self.coming().entities.iter().peekable();
-        self.newest().entities.iter().map(|entity| entity.id).filter(move |id| {
-            while there.next_if(|entity| entity.id < *id).is_some() {}
-            there.next_if(|entity| entity.id == *id).is_none()
-        })
+        self.newest().without(self.coming())
     }
 
     /// Touches what stands in this itself, or else all that the next delta reads beside that: one who is about to decode

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::states::ChannelStates;
 use crate::bits::DecodeError;
-use crate::delta::States;
 use crate::tick::Tick;
 
 /// Closed channels whose memory is kept for those to come.
@@ -14,7 +14,7 @@ const SPARE_CHANNEL_MAX_LANES: usize = 4096;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Channel {
-    pub(super) states: States,
+    pub(super) states: ChannelStates,
     /// Where the entities of its rows are thought to be among all; that of another may be there since.
     pub(super) slots: Vec<u32>,
     /// The generation of the last frame that may have told of others than the one before.
@@ -30,7 +30,8 @@ pub(super) struct Channel {
 impl Channel {
     /// Its memory is kept for those to come, if it is little.
     pub(super) fn keep_among(self, spare: &mut Vec<Self>) {
-        if spare.len() < SPARE_CHANNELS_MAX && self.states.newest().lanes.len() <= SPARE_CHANNEL_MAX_LANES {
+        let is_own = matches!(self.states, ChannelStates::Own(_));
+        if is_own && spare.len() < SPARE_CHANNELS_MAX && self.states.newest().lanes.len() <= SPARE_CHANNEL_MAX_LANES {
             spare.push(self);
         }
     }
