@@ -117,9 +117,11 @@ impl State {
     fn content_hash(&self) -> u64 {
         let mut hasher = FxHasher::default();
         self.held.hash(&mut hasher);
-        let rows = self.rows.rows();
-        rows.entities.iter().for_each(|entity| hasher.write_u32(entity.id.0));
-        rows.lanes.iter().for_each(|lane| hasher.write_u32(*lane));
+        for rows in [&self.rows, &self.earlier[0], &self.earlier[1]].map(|rows| rows.rows()) {
+            rows.entities.iter().for_each(|entity| hasher.write_u32(entity.id.0));
+            rows.lanes.hash(&mut hasher);
+        }
+        self.moved.hash(&mut hasher);
         hasher.finish()
     }
 
