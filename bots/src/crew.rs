@@ -12,6 +12,9 @@ use crate::plan::{Depth, Plan};
 use crate::session::{Chaotic, Ended, Failure, Player, Raw, Script, Session, Watcher};
 use crate::worker::Crew;
 
+/// One player in so many decodes all for itself, as one does that is its process's only client. A prime: threads take turns.
+const ALONE_IN: usize = 17;
+
 /// Players and watchers of a game.
 pub(crate) struct Players<G: Game> {
     plan: Plan,
@@ -36,9 +39,9 @@ impl<G: Game> Crew for Players<G> {
             Box::new(Watcher::new::<G>(request))
         } else {
             let mind = self.minds.make(group.behaviour.as_deref(), self.seed(index));
-            Box::new(
-                Player::<G, _>::new(request, mind, pool).map_err(|error| Failure::NotJoined(Ended::Client(error)))?,
-            )
+            let pool = Some(pool).filter(|_| !index.is_multiple_of(ALONE_IN));
+            let player = Player::<G, _>::new(request, mind, pool);
+            Box::new(player.map_err(|error| Failure::NotJoined(Ended::Client(error)))?)
         };
         Ok(if group.chaos { Box::new(Chaotic::new(session, self.seed(index))) } else { session })
     }

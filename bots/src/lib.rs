@@ -1,7 +1,7 @@
 //! Bots that load a Tickwire server and check what they see.
 //!
-//! Each bot is a real client: its own connection, every frame decoded, every state hash compared with the server's. Bots of
-//! one thread share what the same bytes have made of the same states ([`tickwire_shared::delta::StatePool`]).
+//! Each bot is a real client: its own connection, every state hash compared with the server's. What the same bytes make of
+//! the same states is decoded once for a thread's bots ([`tickwire_shared::delta::StatePool`]).
 //! The program that comes with this crate plays Arena. Another game brings a [`Behaviour`] and gets the rest:
 //!
 //! ```no_run

@@ -373,7 +373,8 @@ impl Replica {
             let true_at = if part.late > 0 { Some(late) } else { self.tick };
             let bits = &message[part.bits.clone()];
             let (true_at, rows, listed) = if part.keyframe {
-                let channel = self.keyframe(bits, frame.head.tick)?;
+                let mut channel = self.fresh_channel();
+                channel.states.keyframe(&self.layout, bits, frame.head.tick)?;
                 let rows = channel.states.newest().lanes.len();
                 self.keyframes.push_back(channel);
                 (self.tick, rows, true)

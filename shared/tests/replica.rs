@@ -16,7 +16,7 @@ use tickwire_shared::{EntityId, Tick};
 const CHANNELS: u16 = 3;
 const ENTITIES: u32 = 4;
 
-fn layout() -> Layout {
+fn schema() -> Schema {
     let field = |name: &str, owner_only| Field {
         name: name.into(),
         quantizer: Quantizer::Int { min: 0, max: 100 },
@@ -25,8 +25,11 @@ fn layout() -> Layout {
     };
     let input = KindSchema { name: "Keys".into(), fields: Vec::new() };
     let kinds = vec![KindSchema { name: "Body".into(), fields: vec![field("x", false), field("fuel", true)] }];
-    Layout::new(&Schema { game: "replica".into(), version: 0, kinds, input, tables: Vec::new() })
-        .expect("a sound schema")
+    Schema { game: "replica".into(), version: 0, kinds, input, tables: Vec::new() }
+}
+
+fn layout() -> Layout {
+    Layout::new(&schema()).expect("a sound schema")
 }
 
 /// Where an entity is, if anywhere, and its value.
@@ -271,7 +274,7 @@ proptest! {
             messages: vec![None; behind].into(),
             frame: Frame::default(),
             alone: Replica::new(layout()).without_past(),
-            pooled: Replica::new(layout()).pooled(&pool, 1),
+            pooled: Replica::new(layout()).pooled(&pool, &schema()),
         };
         // two of one room, one a few frames behind them, one of another room
         let mut followers = [follows(0, 0), follows(0, 0), follows(0, 3), follows(1, 0)];
@@ -294,30 +297,71 @@ proptest! {
         }
         let first = &followers[0];
         prop_assert_eq!(rows(&first.pooled), rows(&followers[2].pooled));
-        // each channel's, and perhaps the one that a frame brought which was not sound
-        let most: usize = followers.iter().map(|follower| 2 * follower.pooled.channel_hashes().len()).sum();
-        prop_assert!(pool.len() <= most, "{} states", pool.len());
-        drop(followers);
-        prop_assert!(pool.is_empty(), "states live as long as somebody holds them");
     }
 
     #[test]
-    fn who_sees_the_same_holds_the_same_since_whenever_they_came(
-        steps in prop::collection::vec(step(), 1..40),
+    fn what_one_of_a_pool_has_decoded_another_has_not_to(
+        steps in prop::collection::vec(step(), 1..60),
+        behind in 0usize..6,
     ) {
         let (mut server, pools) = (Server::new(), [(); 2].map(|()| StatePool::default()));
-        let mut replicas = [0, 1, 1].map(|pool| Replica::new(layout()).pooled(&pools[pool], 1));
-        let mut frame = Frame::default();
-        // channels are all there in a frame or none is, so nobody builds on states that the other has not
+        let mut replicas = [0, 1, 1].map(|pool| Replica::new(layout()).pooled(&pools[pool], &schema()));
+        let mut frames = [(); 3].map(|()| Frame::default());
+        let mut messages = Vec::new();
+        // all begins anew now and then; the third comes with the second beginning, and is some frames behind
         for (at, step) in steps.into_iter().enumerate() {
             server.happen(&step.moves);
             let ends = if at % 9 == 0 { Ends::Everything } else { Ends::Nothing };
-            let message = server.frame(&Step { ends, ..Step { moves: step.moves, ..rest() } });
-            frame.parse(&message).expect("it is well formed");
-            for replica in replicas.iter_mut().take(if at < 9 { 2 } else { 3 }) {
-                replica.apply(&frame, &message).expect("it builds on what is held");
+            messages.push(server.frame(&Step { ends, ..step }));
+            let third = at.checked_sub(behind).filter(|third| *third >= 9);
+            for (who, at) in [(0, Some(at)), (1, Some(at)), (2, third)] {
+                let Some(at) = at else { continue };
+                frames[who].parse(&messages[at]).expect("it is well formed");
+                replicas[who].apply(&frames[who], &messages[at]).expect("it builds on what is held");
             }
-            prop_assert_eq!(pools[0].len(), pools[1].len());
+            prop_assert_eq!(pools[0].decoded(), pools[1].decoded());
+        }
+    }
+}
+
+#[test]
+fn what_a_pool_holds_does_not_grow_with_time() {
+    let (mut server, pool) = (Server::new(), StatePool::default());
+    let (mut replica, mut frame) = (Replica::new(layout()).pooled(&pool, &schema()), Frame::default());
+    let mut most = 0;
+    for tick in 0..60_000 {
+        let moves = (0..ENTITIES).map(|id| (id, Some((id as u16) % CHANNELS), tick / (id + 1) % 100)).collect();
+        let step = Step { moves, ..rest() };
+        server.happen(&step.moves);
+        let message = server.frame(&step);
+        frame.parse(&message).expect("it is well formed");
+        replica.apply(&frame, &message).expect("it builds on what is held");
+        if tick == 30_000 {
+            most = pool.states();
+        }
+    }
+    // what the latest deltas have made, and no more than that
+    assert!(pool.states() <= most + most / 100 && most > 100, "{most} states, then {}", pool.states());
+}
+
+#[test]
+fn asked_twice_or_too_late_it_stays_as_it_is() {
+    let pool = StatePool::default();
+    let ways: [fn(Replica, &StatePool) -> Replica; 3] =
+        [|replica, _| replica, |replica, _| replica.without_past(), |replica, pool| replica.pooled(pool, &schema())];
+    for first in ways {
+        for then in ways {
+            let (mut server, mut frame) = (Server::new(), Frame::default());
+            let mut replica = first(Replica::new(layout()), &pool);
+            for value in 1..6 {
+                server.happen(&[(0, Some(0), value)]);
+                let message = server.frame(&rest());
+                frame.parse(&message).expect("it is well formed");
+                replica.apply(&frame, &message).expect("it builds on what is held");
+                replica = then(replica, &pool);
+                assert_eq!(known(&replica).get(&0), Some(&value));
+                assert_eq!(known(&replica).len(), server.world.len());
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tickwire_shared::client::{UntypedClient, UntypedEvent};
+use tickwire_shared::delta::StatePool;
 use tickwire_shared::protocol::VERSION;
 use tickwire_shared::protocol::frame::is_frame;
 use tickwire_shared::protocol::limits::INPUT_LANES_MAX;
@@ -71,11 +72,26 @@ fn a_recorded_session_gives_the_same_states() {
     assert!(count > 250 && most > 20, "{count} messages, {most} entities at most");
 }
 
-/// Plays the messages to a client with a past and to one without: they hold, find wrong and say the same. Gives after
-/// how many the state was not that of the recording.
+/// Plays the messages to a client with a past and to one without, alone and in a pool whose clients have had the right
+/// ones: they hold, find wrong and say the same. Gives after how many the state was not that of the recording.
 fn play_to_both(game: &str, messages: &[(Duration, Vec<u8>, u32, usize)], are_sound: bool) -> usize {
+    let (pool, headless) = (StatePool::default(), || UntypedClient::of_game(game, Profile::default()));
+    let mut right = headless().pooled(&pool);
+    for (now, message, ..) in session().messages {
+        right.handle_message(now, &message).expect("the recording's client took it");
+    }
+    let wrong = play_to_two(game, messages, are_sound, headless().without_playback());
+    assert_eq!(play_to_two(game, messages, are_sound, headless().pooled(&pool)), wrong);
+    wrong
+}
+
+fn play_to_two(
+    game: &str,
+    messages: &[(Duration, Vec<u8>, u32, usize)],
+    are_sound: bool,
+    mut headless: UntypedClient,
+) -> usize {
     let mut full = UntypedClient::of_game(game, Profile::default());
-    let mut headless = UntypedClient::of_game(game, Profile::default()).without_playback();
     let mut wrong = 0;
     for (now, message, hash, _) in messages {
         let handled = full.handle_message(*now, message);

@@ -42,15 +42,19 @@ pub struct Player<G: Game, B> {
 }
 
 impl<G: Game, B: Behaviour<G>> Player<G, B> {
-    /// A bot that asks for its seat so, and has this mind. Unless it looks at playback, frames that come to others of the
+    /// A bot that asks for its seat so, and has this mind. Unless it looks at playback, deltas that come to others of the
     /// pool as well are decoded once: what a game's clients would do each for itself is not the server's load.
     ///
     /// # Errors
     /// The game's own kinds are impossible.
-    pub fn new(request: JoinRequest, behaviour: B, pool: &StatePool) -> Result<Self, ClientError> {
+    pub fn new(request: JoinRequest, behaviour: B, pool: Option<&StatePool>) -> Result<Self, ClientError> {
         // when it comes back is the plan's to say, so the client's own waits do not matter
         let client = Client::new(request)?.returning(Returning::new(0));
-        let client = if behaviour.needs_playback() { client } else { client.pooled(pool) };
+        let client = match pool {
+            _ if behaviour.needs_playback() => client,
+            Some(pool) => client.pooled(pool),
+            None => client.without_playback(),
+        };
         Ok(Self {
             client,
             behaviour,

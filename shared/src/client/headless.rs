@@ -23,9 +23,9 @@ impl<G: Game> Client<G> {
         Self { untyped: self.untyped.without_playback(), ..self }
     }
 
-    /// The same client for one of the many of a process, such as a swarm's bots: as [`Client::without_playback`], and what
-    /// another client of this pool has decoded of the same bytes is not decoded again. It holds, hashes and acks what it
-    /// would without; bytes that differ are decoded for itself. See [`StatePool`].
+    /// The same client for one of the many of a process, such as a swarm's bots: as [`Client::without_playback`], and a
+    /// delta that another client of this pool has decoded is not decoded again. It holds, compares and acks what it would
+    /// without; bytes that differ are decoded for itself. See [`StatePool`]. One that has had frames already stays as it is.
     #[must_use]
     pub fn pooled(self, pool: &StatePool) -> Self {
         Self { untyped: self.untyped.pooled(pool), ..self }

@@ -17,6 +17,8 @@ use super::interpolation::{Interpolation, Motion};
 use super::prediction::Moment;
 use super::reconnect::Reconnect;
 use super::{ClientError, Notice, State, Stats};
+#[cfg(not(target_family = "wasm"))]
+use crate::delta::StatePool;
 use crate::delta::{KindLayout, Layout, LayoutError};
 use crate::game::{EntityId, SeatId};
 use crate::protocol::frame::{self, Frame, InputAck};
@@ -101,6 +103,8 @@ pub struct UntypedClient {
     fingerprint: u64,
     input_layout: KindLayout,
     replica: Replica,
+    #[cfg(not(target_family = "wasm"))]
+    pool: Option<StatePool>,
     motion: Motion,
     interpolation: Interpolation,
     clock: Clock,
@@ -171,6 +175,8 @@ impl UntypedClient {
             fingerprint: 0,
             input_layout: KindLayout::default(),
             replica: Replica::new(Layout::default()),
+            #[cfg(not(target_family = "wasm"))]
+            pool: None,
             motion: Motion::default(),
             interpolation: Interpolation::default(),
             clock: Clock::new(TickRate::default(), Tick(0)),
@@ -477,7 +483,7 @@ impl UntypedClient {
     /// Takes a schema, which may be anything that a stranger sends.
     fn learn(&mut self, fingerprint: u64, schema: Arc<Schema>) -> Result<(), LayoutError> {
         self.input_layout = KindLayout::new(&schema.input)?;
-        self.replica = self.replica.like(Layout::new(&schema)?);
+        self.replica = self.replica_of(&schema)?;
         self.motion = Motion::of(&schema);
         self.fingerprint = fingerprint;
         self.schema = Some(schema);

@@ -12,7 +12,7 @@ const SPARE_CHANNELS_MAX: usize = 32;
 const SPARE_CHANNEL_MAX_LANES: usize = 4096;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Channel {
     pub(super) states: ChannelStates,
     /// Where the entities of its rows are thought to be among all; that of another may be there since.
@@ -28,6 +28,10 @@ pub(super) struct Channel {
 }
 
 impl Channel {
+    pub(super) fn of(states: ChannelStates) -> Self {
+        Self { states, slots: Vec::new(), listed: 0, late: 0, current: 0, strayed: false }
+    }
+
     /// Its memory is kept for those to come, if it is little.
     pub(super) fn keep_among(self, spare: &mut Vec<Self>) {
         let is_own = matches!(self.states, ChannelStates::Own(_));

@@ -11,6 +11,8 @@ use super::tracked::Tracked;
 use crate::delta::StatePool;
 use crate::delta::{KindLayout, Layout, Part, Rows};
 use crate::game::EntityId;
+#[cfg(not(target_family = "wasm"))]
+use crate::schema::Schema;
 use crate::tick::Tick;
 
 impl Replica {
@@ -30,33 +32,34 @@ impl Replica {
     #[cfg(not(target_family = "wasm"))]
     #[must_use]
     pub fn without_past(self) -> Self {
-        Self { newest_only: self.tick.is_none(), ..self }
+        Self { newest_only: self.newest_only || self.tick.is_none(), ..self }
     }
 
-    /// As [`Replica::without_past`], and its channels' states are those of a pool: what another copy there has decoded of
-    /// the same bytes is not decoded again. `fingerprint` is the schema's of which this has the layout.
+    /// As [`Replica::without_past`], and its channels' states are those of a pool: a delta that another copy there has
+    /// decoded is not decoded again. `schema` is that of which this has the layout.
     ///
     /// ```
     /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
     /// # use {room::{coins::*, *}, tickwire_shared::{delta::*, protocol::frame::Frame, replica::*, *}};
     /// let (schema, pool) = (Schema::of::<Coins>(), StatePool::default());
     /// let layout = Layout::new(&schema)?;
-    /// let mut replicas = [(); 2].map(|()| Replica::new(layout.clone()).pooled(&pool, schema.fingerprint()));
+    /// let mut replicas = [(); 2].map(|()| Replica::new(layout.clone()).pooled(&pool, &schema));
     /// let (message, mut frame) = (Room::<Coins>::new(()).tick(), Frame::default()); // the coin, and nobody
     /// frame.parse(&message)?;
     /// for replica in &mut replicas {
     ///     replica.apply(&frame, &message)?;
     ///     assert_eq!(replica.newest_all().count(), 1);
     /// }
-    /// assert_eq!(pool.len(), 1, "both have the one state of the one channel");
+    /// assert_eq!(pool.states(), 1, "both have the one state of the one channel");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[cfg(not(target_family = "wasm"))]
     #[must_use]
-    pub fn pooled(self, pool: &StatePool, fingerprint: u64) -> Self {
-        let replica = self.without_past();
-        let pool = replica.newest_only.then(|| pool.of(fingerprint));
-        Self { pool, ..replica }
+    pub fn pooled(self, pool: &StatePool, schema: &Schema) -> Self {
+        if self.tick.is_some() {
+            return self;
+        }
+        Self { pool: Some(pool.of(schema.fingerprint())), ..self.without_past() }
     }
 
     /// An empty copy of another game that keeps as much.

@@ -23,13 +23,15 @@ pub(super) enum ChannelStates {
     Pooled(PooledStates),
 }
 
-impl Default for ChannelStates {
-    fn default() -> Self {
-        Self::Own(Own::default())
-    }
-}
-
 impl ChannelStates {
+    pub(super) fn keyframe(&mut self, layout: &Layout, bits: &[u8], tick: Tick) -> Result<(), DecodeError> {
+        match self {
+            Self::Own(states) => states.keyframe(layout, bits, tick),
+            #[cfg(not(target_family = "wasm"))]
+            Self::Pooled(states) => states.keyframe(layout, bits, tick),
+        }
+    }
+
     pub(super) fn decode(
         &mut self,
         layout: &Layout,
@@ -48,7 +50,7 @@ impl ChannelStates {
         match self {
             Self::Own(states) => states.accept(tick),
             #[cfg(not(target_family = "wasm"))]
-            Self::Pooled(states) => states.accept(),
+            Self::Pooled(states) => states.accept(tick),
         }
     }
 
@@ -124,19 +126,12 @@ impl ChannelStates {
 }
 
 impl Replica {
-    /// A channel that begins with a keyframe.
-    pub(super) fn keyframe(&mut self, bits: &[u8], tick: Tick) -> Result<Channel, DecodeError> {
+    /// A channel that has nothing yet.
+    pub(super) fn fresh_channel(&mut self) -> Channel {
         #[cfg(not(target_family = "wasm"))]
         if let Some(pool) = &self.pool {
-            let states = ChannelStates::Pooled(PooledStates::keyframe(pool, &self.layout, bits, tick)?);
-            return Ok(Channel { states, ..Channel::default() });
+            return Channel::of(ChannelStates::Pooled(PooledStates::new(pool)));
         }
-        let mut channel = self.spare_channels.pop().unwrap_or_default();
-        match &mut channel.states {
-            ChannelStates::Own(states) => states.keyframe(&self.layout, bits, tick)?,
-            #[cfg(not(target_family = "wasm"))]
-            ChannelStates::Pooled(_) => {}
-        }
-        Ok(channel)
+        self.spare_channels.pop().unwrap_or_else(|| Channel::of(ChannelStates::Own(Own::default())))
     }
 }

@@ -3,6 +3,9 @@
 use super::UntypedClient;
 #[cfg(not(target_family = "wasm"))]
 use crate::delta::StatePool;
+use crate::delta::{Layout, LayoutError};
+use crate::replica::Replica;
+use crate::schema::Schema;
 
 impl UntypedClient {
     /// As [`Client::without_playback`](crate::client::Client::without_playback).
@@ -20,8 +23,7 @@ impl UntypedClient {
         Self { replica: self.replica.without_past(), ..self }
     }
 
-    /// As [`Client::pooled`](crate::client::Client::pooled). One that has yet to learn the game's schema from the server
-    /// stays as it is.
+    /// As [`Client::pooled`](crate::client::Client::pooled).
     ///
     /// ```
     /// # mod room { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/room.rs")); }
@@ -34,9 +36,20 @@ impl UntypedClient {
     #[cfg(not(target_family = "wasm"))]
     #[must_use]
     pub fn pooled(self, pool: &StatePool) -> Self {
-        if self.schema.is_none() {
-            return self;
+        let replica = match &self.schema {
+            Some(schema) => self.replica.pooled(pool, schema),
+            None => self.replica.without_past(),
+        };
+        Self { replica, pool: Some(pool.clone()), ..self }
+    }
+
+    /// An empty copy of the game of this schema.
+    pub(super) fn replica_of(&self, schema: &Schema) -> Result<Replica, LayoutError> {
+        let replica = self.replica.like(Layout::new(schema)?);
+        #[cfg(not(target_family = "wasm"))]
+        if let Some(pool) = &self.pool {
+            return Ok(replica.pooled(pool, schema));
         }
-        Self { replica: self.replica.pooled(pool, self.fingerprint), ..self }
+        Ok(replica)
     }
 }
