@@ -83,7 +83,7 @@ struct Known {
     /// Deltas that were decoded.
     decoded: u64,
     /// The latest deltas, by the hash of what they are.
-    steps: FxHashMap<u64, Step>,
+    steps: FxHashMap<u64, Arc<Step>>,
     /// Those hashes, the oldest first.
     order: VecDeque<u64>,
     /// Words of all steps.
@@ -121,6 +121,8 @@ struct State {
     earlier: [Arc<SharedRows>; 2],
     /// Places of the rows that changed since the one before, if all three serve.
     moved: Box<[u32]>,
+    /// As a rule the next client's step is that of the last one: found here it is near in memory.
+    latest: Mutex<Weak<Step>>,
 }
 
 impl State {
@@ -130,7 +132,7 @@ impl State {
         let serving = |at: usize| Arc::clone(if usize::from(held.states()) > at + 1 { earlier[at] } else { &rows });
         let earlier = [serving(0), serving(1)];
         let moved = if held.states() == 3 { moved.into() } else { Box::default() };
-        Self { rows, earlier, moved }
+        Self { rows, earlier, moved, latest: Mutex::default() }
     }
 
     fn content(&self) -> u64 {
@@ -161,6 +163,10 @@ struct Step {
 }
 
 impl Step {
+    fn is(&self, from: &Arc<State>, at: At, bits: &[u8]) -> bool {
+        Arc::ptr_eq(&self.from, from) && self.at == at && *self.bits == *bits
+    }
+
     fn words(&self) -> usize {
         let rows = self.to.rows.rows.rows();
         STEP_WORDS + rows.lanes.len() + rows.entities.len() * 4 + self.bits.len() / 4
@@ -206,6 +212,8 @@ impl Known {
     }
 
     fn remember(&mut self, step: Step) {
+        let step = Arc::new(step);
+        *lock(&step.from.latest) = Arc::downgrade(&step);
         let hash = step.at.hash_of(&step.from, &step.bits);
         self.decoded += 1;
         self.words += step.words();
@@ -350,10 +358,11 @@ impl Shelf {
 
     /// What these bytes have made of a state already, and whether rows were removed or entered.
     fn made(&self, of: &Arc<State>, at: At, bits: &[u8]) -> Option<(Arc<State>, bool)> {
-        let known = lock(&self.0);
-        let step = known.steps.get(&at.hash_of(of, bits))?;
-        let is_it = Arc::ptr_eq(&step.from, of) && step.at == at && *step.bits == *bits;
-        is_it.then(|| (Arc::clone(&step.to), step.lists_others))
+        let is_it = |step: &Arc<Step>| step.is(of, at, bits);
+        let latest = lock(&of.latest).upgrade().filter(is_it);
+        let step =
+            latest.or_else(|| lock(&self.0).steps.get(&at.hash_of(of, bits)).filter(|step| is_it(step)).cloned());
+        step.map(|step| (Arc::clone(&step.to), step.lists_others))
     }
 }
 
