@@ -52,7 +52,7 @@ Examples:
 Exit code 0: nothing got worse beyond noise; with --agree: the runs agree, or one says that the machine was noisy.
 1: something did; they do not. 2: a file could not be read; they are not two runs of the same, or too short.";
 
-/// Make one report of those of a swarm's shards.
+/// Make one report of those of a swarm's shards, each given once.
 #[derive(Args, Clone, Debug)]
 pub struct MergeArgs {
     /// The results of the shards, from --json.

@@ -31,9 +31,12 @@ pub enum MergeError {
     /// The same part twice.
     #[error("part {0}/{1} is there twice; give each part once")]
     Twice(usize, usize),
-    /// The same swarm twice.
-    #[error("the same results are there twice; give each swarm's once")]
-    Same,
+    /// A run of its own.
+    #[error(
+        "these are whole runs and no parts of one: give what `swarm --shard 0/2` and `swarm --shard 1/2` wrote; two \
+         runs are compared by `compare`"
+    )]
+    Whole,
     /// Not all parts.
     #[error("part {0}/{1} is missing; give the results of all {1}")]
     Missing(usize, usize),
@@ -176,9 +179,8 @@ fn belong_together(first: &Report, parts: &[Report]) -> Result<(), MergeError> {
         }
     }
     if !first.is_part() {
-        // swarms that were whole each: machines that joined without knowing of each other
-        let is_twice = |(place, part): (usize, &Report)| parts[..place].contains(part);
-        return if parts.iter().enumerate().any(is_twice) { Err(MergeError::Same) } else { Ok(()) };
+        // bots of two of them have the same names and minds, and nobody was to come twice
+        return Err(MergeError::Whole);
     }
     let of = first.shard.1;
     for number in 0..of.min(parts.len() + 1) {
@@ -259,13 +261,12 @@ mod tests {
 
     #[test]
     fn parts_are_one_swarm() {
-        let (one, other) = (report(&played(3, soon())), report(&played(1, soon())));
+        let (one, other) = (part(0, &played(3, soon()), &[]), part(1, &played(1, soon()), &[]));
         let whole = Report::merged(&[one.clone(), other]).expect("there are two");
         assert_eq!((whole.joined, whole.hashes_checked, whole.frames_per_s), (4, 40, 120.0));
         assert_eq!((whole.bots, whole.frames_per_s_per_bot), (6, 30.0));
         assert_eq!(whole.tick_interval_ms.map(|times| times.samples), Some(1200));
         assert_eq!(whole.tick_interval_ms.map(|times| times.p99), one.tick_interval_ms.map(|times| times.p99));
-        assert_eq!(Report::merged(&[one.clone(), one]), Err(MergeError::Same), "nobody is two");
     }
 
     /// The percentiles of two parts are those of one swarm that recorded all of it, not the mean of theirs.
@@ -327,7 +328,12 @@ mod tests {
         assert_eq!(refused(&[one(0)]), "part 1/2 is missing; give the results of all 2");
         assert_eq!(refused(&[one(1), one(1), one(0)]), "part 1/2 is there twice; give each part once");
         assert!(refused(&[one(0), Report { seed: 5, ..one(1) }]).contains("their seed differs (1 and 5)"));
-        assert!(refused(&[one(0), report(&played(1, soon()))]).contains("their number of parts differs (2 and 1)"));
+        let whole = report(&played(1, soon()));
+        assert!(refused(&[one(0), whole.clone()]).contains("their number of parts differs (2 and 1)"));
+        for whole in [vec![whole.clone(), report(&played(3, soon()))], vec![whole.clone(), whole.clone()], vec![whole]]
+        {
+            assert!(refused(&whole).starts_with("these are whole runs and no parts of one: give what `swarm --shard"));
+        }
     }
 
     #[test]
