@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use thiserror::Error;
 use tickwire_shared::Game;
 use tickwire_shared::native::Trust;
 
@@ -18,11 +19,35 @@ use crate::plan::What;
 use crate::report::{Report, noise_sentence};
 use crate::session::Failure;
 use crate::swarm::{Onlooker, Scene, SwarmError};
-use crate::threshold::Verdict;
+use crate::threshold::{Scope, Verdict};
 use crate::{authorities, files, output, say, stop, swarm};
 
 /// Counts that a late swarm does not spoil.
 const HARD: [&str; 5] = ["failed", "joined", "desyncs", "wrong_spawns", "seats_lost"];
+
+/// Why there is nothing to search.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum ClimbError {
+    /// The most are fewer than the first.
+    #[error("--from {from} is more than --most {most}; begin with fewer, or allow more")]
+    Upside {
+        /// The first.
+        from: u64,
+        /// The most.
+        most: u64,
+    },
+    /// It would end before the first run has.
+    #[error(
+        "--end-within is too short: a run with {bots} bots takes {needed_s} s; give it more, or a run less (--seconds, \
+         --warm-up, --from)"
+    )]
+    TooShort {
+        /// Of the first run.
+        bots: u64,
+        /// What that takes.
+        needed_s: u64,
+    },
+}
 
 /// All that was tried, for programs.
 #[derive(Serialize)]
@@ -52,10 +77,13 @@ struct Tried {
 
 /// Finds the number and says it. Gives whether there is one.
 pub(crate) fn run<G: Game>(args: &CapacityArgs, minds: Minds<G>) -> Result<bool, RunError> {
+    check(args)?;
     let trust = authorities::trust(&args.server.trust)?;
+    let plan = args.plan(trust.clone(), 1);
+    plan.is_decidable(Scope::Game(&plan.groups, &plan.phases))?;
     let json = args.json.as_ref().map(|path| output::create("--json", path)).transpose()?;
     let minds = Arc::new(minds);
-    let mut search = Search::new(args.from as usize, args.most as usize, args.repeat as usize);
+    let mut search = Search::new(args.first() as usize, args.most as usize, args.repeat as usize);
     let mut clock = Clock::start(args, &search);
     let (mut trials, mut end) = (Vec::new(), None);
     while let Some(bots) = search.next() {
@@ -103,6 +131,19 @@ pub(crate) fn run<G: Game>(args: &CapacityArgs, minds: Minds<G>) -> Result<bool,
     }
     say::result(format_args!("{sentence}\n"));
     Ok(end.is_none() && holds.is_some())
+}
+
+/// Whether there is anything to search, and time for it.
+fn check(args: &CapacityArgs) -> Result<(), ClimbError> {
+    let (bots, most) = (args.first(), args.most);
+    if bots > most {
+        return Err(ClimbError::Upside { from: bots, most });
+    }
+    let needed = args.run_time(bots as usize);
+    if args.end_within.is_some_and(|end| end < needed) {
+        return Err(ClimbError::TooShort { bots, needed_s: needed.as_secs_f64().ceil() as u64 });
+    }
+    Ok(())
 }
 
 fn sentence(answer: Answer, game: &str) -> String {

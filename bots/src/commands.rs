@@ -11,7 +11,8 @@ use tickwire_shared::Game;
 use tickwire_shared::native::ConnectError;
 
 use crate::behaviour::Minds;
-use crate::cli::{Cli, Command, CompareArgs, MergeArgs, ProxyArgs, RawArgs, SwarmArgs};
+use crate::cli::{Cli, Command, CompareArgs, MergeArgs, Mode, ProxyArgs, RawArgs, SwarmArgs};
+use crate::climb::ClimbError;
 use crate::crew::{Connections, Players};
 use crate::live::Live;
 use crate::output::Output;
@@ -25,6 +26,7 @@ use crate::scenario::{Scenario, ScenarioError};
 use crate::scrape::{ScrapeError, Source};
 use crate::swarm::{self, Onlooker, SwarmError};
 use crate::target::Target;
+use crate::threshold::{Scope, Undecidable};
 use crate::worker::Crew;
 use crate::{authorities, climb, files, say, start, stop};
 
@@ -37,6 +39,12 @@ pub enum RunError {
     /// The scenario is wrong.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
+    /// A threshold asks for what the run cannot have.
+    #[error("--threshold {0}")]
+    Threshold(#[from] Undecidable),
+    /// A search for no number.
+    #[error(transparent)]
+    Climb(#[from] ClimbError),
     /// The server's metrics are not there.
     #[error(transparent)]
     Scrape(#[from] ScrapeError),
@@ -99,6 +107,7 @@ pub fn run<G: Game>(cli: &Cli, minds: Minds<G>) -> Result<ExitCode, RunError> {
 fn swarm<G: Game>(args: &SwarmArgs, minds: Minds<G>) -> Result<ExitCode, RunError> {
     let scenario = args.scenario.as_ref().map(|file| Scenario::read(file, &minds.names())).transpose()?;
     let plan = args.plan(authorities::trust(&args.server.trust)?, scenario);
+    plan.is_decidable(Scope::Game(&plan.groups, &plan.phases))?;
     let source = args.metrics.as_deref().map(Source::open).transpose()?;
     let output = Output::open(&args.results)?;
     let crew = Players::new(plan.clone(), minds);
@@ -107,6 +116,7 @@ fn swarm<G: Game>(args: &SwarmArgs, minds: Minds<G>) -> Result<ExitCode, RunErro
 
 fn raw(args: &RawArgs) -> Result<ExitCode, RunError> {
     let plan = args.plan(authorities::trust(&args.trust)?);
+    plan.is_decidable(Scope::Raw { echoes: args.mode == Mode::Echo })?;
     let output = Output::open(&args.results)?;
     let (script, every, subprotocol) = (Arc::new(args.script()), args.every(), args.subprotocol.clone());
     let crew = Connections { plan: plan.clone(), script, every, subprotocol };

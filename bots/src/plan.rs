@@ -7,7 +7,7 @@ use tickwire_shared::native::Trust;
 use tickwire_shared::{JoinRequest, Rng};
 
 use crate::link::Conditions;
-use crate::threshold::Threshold;
+use crate::threshold::{Scope, Threshold, Undecidable};
 use crate::worker::Act;
 
 /// A bot whose connection broke comes back after the shorter of these, and at most after the longer.
@@ -213,6 +213,14 @@ impl What {
 }
 
 impl Plan {
+    /// Whether all thresholds can be judged after a run of this scope.
+    ///
+    /// # Errors
+    /// The first that cannot.
+    pub fn is_decidable(&self, scope: Scope<'_>) -> Result<(), Undecidable> {
+        self.thresholds.iter().try_for_each(|threshold| threshold.decidable(scope))
+    }
+
     /// Most bots that there are here at a time, if none fails.
     #[must_use]
     pub fn bots_max(&self) -> usize {

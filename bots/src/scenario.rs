@@ -34,7 +34,7 @@ use toml::Spanned;
 use crate::link::{Conditions, Stall};
 use crate::plan::{Depth, Group, Phase, What};
 use crate::target::Target;
-use crate::threshold::Threshold;
+use crate::threshold::{Scope, Threshold};
 use crate::units;
 use phase::RawPhase;
 
@@ -160,7 +160,7 @@ impl Scenario {
                 .parse::<Threshold>()
                 .map_err(|error| Mistake::at(text, format!("{:?}: {error}", text.get_ref())))
         });
-        let thresholds = thresholds.collect::<Result<_, _>>()?;
+        let thresholds = thresholds.collect::<Result<Vec<_>, _>>()?;
         let groups = raw.bots.iter().map(|group| group.checked(behaviours)).collect::<Result<Vec<_>, _>>()?;
         let phases = raw.phases.iter().map(|phase| phase.get_ref().checked(phase)).collect::<Result<Vec<_>, _>>()?;
         if phases.is_empty() {
@@ -181,6 +181,9 @@ impl Scenario {
             return Err(Mistake { at: text.len(), what: what.to_owned() });
         }
         let groups = if groups.is_empty() { vec![Group::default()] } else { groups };
+        for (threshold, text) in thresholds.iter().zip(&raw.thresholds) {
+            threshold.decidable(Scope::Game(&groups, &phases)).map_err(|error| Mistake::at(text, error))?;
+        }
         let url = raw.url.map(Spanned::into_inner);
         Ok(Self { about: raw.about, url, seed: raw.seed.unwrap_or(1), groups, phases, thresholds })
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::measure::Percentiles;
+use crate::plan::{Depth, Group, Phase, What};
 use crate::report::Report;
 use crate::units;
 
@@ -39,6 +40,28 @@ pub struct Threshold {
     bound: f64,
     /// As it was written.
     text: String,
+}
+
+/// What a run is made of, as far as it says which figures there can be.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// Bots of a game.
+    Game(&'a [Group], &'a [Phase]),
+    /// Connections of `raw`, that send and expect an echo, or only listen.
+    Raw {
+        /// Whether they send.
+        echoes: bool,
+    },
+}
+
+/// A threshold that no run of this scope can decide.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("{threshold:?} could never be judged: {why}")]
+pub struct Undecidable {
+    /// As it was written.
+    pub threshold: String,
+    /// What there is none of.
+    pub why: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -147,6 +170,22 @@ impl Verdict {
 }
 
 impl Threshold {
+    /// Whether runs of this scope have its figure.
+    ///
+    /// # Errors
+    /// They cannot have it.
+    pub fn decidable(&self, scope: Scope<'_>) -> Result<(), Undecidable> {
+        let figure = match self.figure {
+            Figure::Time { times, .. } => TIMES[times],
+            Figure::Count(count) => COUNTS[count],
+        };
+        let why = match scope {
+            Scope::Game(groups, phases) => missing_in_game(figure, groups, phases),
+            Scope::Raw { echoes } => missing_in_raw(figure, echoes),
+        };
+        why.map_or(Ok(()), |why| Err(Undecidable { threshold: self.text.clone(), why }))
+    }
+
     /// Compares it with what was measured.
     #[must_use]
     pub fn judge(&self, report: &Report) -> Verdict {
@@ -198,6 +237,39 @@ impl Threshold {
     }
 }
 
+/// Why there is no such figure.
+fn missing_in_game(figure: &str, groups: &[Group], phases: &[Phase]) -> Option<&'static str> {
+    let counts = |group: &&Group| !group.chaos;
+    let storms = phases.iter().any(|phase| matches!(phase.what, What::Storm { .. }));
+    match figure {
+        // the clients check themselves, also those that misbehave
+        "desyncs" | "wrong_spawns" if groups.iter().all(|group| group.depth == Depth::Watch) => {
+            Some("all bots only watch, and who watches reads no states")
+        }
+        // who misbehaves comes back as well
+        "resumed" if !storms && groups.iter().all(|group| !group.chaos) => Some(NO_STORM),
+        "resume" if !storms => Some(NO_STORM),
+        "desyncs" | "wrong_spawns" | "resumed" | "lateness" | "joined" | "failed" => None,
+        _ if groups.iter().all(|group| group.chaos) => Some("all bots misbehave, and how they fare does not count"),
+        "input_to_ack" if groups.iter().filter(counts).all(|group| group.depth == Depth::Watch) => {
+            Some("all bots that count only watch, and who watches gives no inputs")
+        }
+        _ => None,
+    }
+}
+
+const NO_STORM: &str = "nobody comes back in a run without a storm";
+
+fn missing_in_raw(figure: &str, echoes: bool) -> Option<&'static str> {
+    match figure {
+        "input_to_ack" if !echoes => Some("without --mode echo nothing is sent that could come back"),
+        "age" | "slow_bots" => Some("`raw` cannot tell how old a frame is"),
+        "desyncs" | "wrong_spawns" | "missed_ticks" | "missed_frames" => Some("`raw` knows no states and no ticks"),
+        "resume" | "resumed" | "seats_lost" => Some("`raw` never comes back"),
+        _ => None,
+    }
+}
+
 impl Display for Threshold {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         out.write_str(&self.text)
@@ -221,6 +293,46 @@ mod tests {
             assert!(text.parse::<Threshold>().is_ok(), "{text}: {:?}", text.parse::<Threshold>());
         }
         assert_eq!(figure("p99_9_age"), Some(Figure::Time { percentile: 3, times: 2 }));
+    }
+
+    #[test]
+    fn what_a_run_cannot_have_is_known_before_it() {
+        let (watch, chaos) =
+            (Group { depth: Depth::Watch, ..Group::default() }, Group { chaos: true, ..Group::default() });
+        let all = [Group::default(), watch, chaos];
+        let (play, watch, chaos) = (&all[..1], &all[1..2], &all[2..]);
+        let hold = Phase { what: What::Hold { time: Duration::from_secs(1) }, measured: true };
+        let storm = What::Storm { share: 0.5, over: Duration::ZERO, time: Duration::from_secs(1) };
+        let storm = Phase { what: storm, measured: true };
+        let game = |figure: &str, groups: &[Group], phase: Phase| {
+            let threshold = format!("{figure} < 1{}", if figure.contains('_') { "s" } else { "" });
+            threshold.parse::<Threshold>().expect(figure).decidable(Scope::Game(groups, &[phase])).is_ok()
+        };
+        for (figure, groups, phase, is_there) in [
+            ("p99_input_to_ack", play, hold, true),
+            ("p99_input_to_ack", watch, hold, false),
+            ("p99_input_to_ack", &all[1..], hold, false),
+            ("p99_input_to_ack", &all[..2], hold, true),
+            ("p99_age", watch, hold, true),
+            ("p99_age", chaos, hold, false),
+            ("p99_lateness", chaos, hold, true),
+            ("desyncs", watch, hold, false),
+            ("desyncs", chaos, hold, true),
+            ("p99_resume", play, hold, false),
+            ("p99_resume", play, storm, true),
+            ("p99_resume", chaos, storm, false),
+            ("resumed", play, hold, false),
+            ("resumed", play, storm, true),
+        ] {
+            assert_eq!(game(figure, groups, phase), is_there, "{figure} of {groups:?} in {phase:?}");
+        }
+        let raw = |text: &str, echoes| {
+            text.parse::<Threshold>().expect(text).decidable(Scope::Raw { echoes }).map_err(|error| error.to_string())
+        };
+        assert_eq!((raw("p99_input_to_ack < 1s", true), raw("joined > 3", false)), (Ok(()), Ok(())));
+        assert!(raw("p99_input_to_ack < 1s", false).is_err());
+        let wanted = "\"p99_age < 1s\" could never be judged: `raw` cannot tell how old a frame is";
+        assert_eq!(raw("p99_age < 1s", true), Err(wanted.to_owned()));
     }
 
     #[test]

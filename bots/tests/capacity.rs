@@ -122,6 +122,29 @@ fn who_ends_it_gets_what_was_tried_until_then() {
 }
 
 #[test]
+fn a_search_that_could_find_nothing_is_refused_at_once() {
+    for (flags, wanted) in [
+        (&["--from", "50", "--most", "20"][..], "--from 50 is more than --most 20; begin with fewer"),
+        (&["--end-within", "5s"], "--end-within is too short: a run with 50 bots takes 16 s; give it more"),
+        (&["--most", "20", "--end-within", "15s"], "a run with 20 bots takes 16 s"),
+        (
+            &["--threshold", "p99_resume < 1s"],
+            "--threshold \"p99_resume < 1s\" could never be judged: nobody comes back in a run without a storm",
+        ),
+        (&["--watch", "100%", "--threshold", "desyncs == 0"], "all bots only watch"),
+    ] {
+        // nobody is there: it does not even ask
+        let output = bots(&[&["capacity", "--url", "ws://127.0.0.1:1/ws"][..], flags].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
+        assert!(stderr.contains(wanted), "{wanted}: {stderr}");
+    }
+    let output = bots(&["capacity", "--url", "ws://127.0.0.1:1/ws", "--watch", "100%", "--most", "20"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("runs with 20 to 20 bots") && stderr.contains("is the server running there?"), "{stderr}");
+}
+
+#[test]
 fn it_ends_within_the_time_that_it_was_given() {
     let (server, url) = server();
     let flags = ["--end-within", "5500ms", "--from", "2", "--seconds", "1", "--warm-up", "0.2"];

@@ -151,11 +151,15 @@ fn a_missed_threshold_is_exit_code_1() {
     let (scratch, (server, url)) = (Scratch::new("missed"), server());
     let hold = "[[phases]]\ndo = \"ramp\"\nbots = 2\nover = \"0ms\"\n[[phases]]\ndo = \"hold\"\nfor = \"1s\"\n";
     let scenario = scratch.file("strict.toml", &format!("thresholds = [\"p50_tick_interval < 1ms\"]\n{hold}"));
-    let output = bots(&["swarm", "--url", &url, "--scenario", &scenario]);
+    let by_flags = ["--bots", "2", "--ramp", "0", "--seconds", "1", "--threshold", "desyncs == 0"];
+    let by_flags = [&by_flags[..], &["--threshold", "p50_tick_interval < 1ms"]].concat();
+    for flags in [vec!["--scenario", &scenario], by_flags] {
+        let output = bots(&[&["swarm", "--url", &url][..], &flags].concat());
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{stdout}");
+        assert!(stdout.contains("FAILS  p50_tick_interval < 1ms"), "{stdout}");
+    }
     server.stop();
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{stdout}");
-    assert!(stdout.contains("FAILS  p50_tick_interval < 1ms"), "{stdout}");
 }
 
 #[test]
@@ -169,8 +173,15 @@ fn a_mistake_in_a_scenario_is_one_sentence_with_its_line() {
     assert!(stderr.contains("bad.toml, line 27: there is no phase \"chrun\": there are ramp"), "{stderr}");
     let output = bots(&["swarm", "--scenario", &scratch.path("none.toml")]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot read the scenario"), "{output:?}");
-    let output = bots(&["swarm", "--scenario", &scenario, "--bots", "3"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--scenario does not go with --bots"), "{output:?}");
+    for flag in [["--bots", "3"], ["--threshold", "failed == 0"]] {
+        let output = bots(&[&["swarm", "--scenario", &scenario][..], &flag].concat());
+        let wanted = format!("--scenario does not go with {}", flag[0]);
+        assert!(String::from_utf8_lossy(&output.stderr).contains(&wanted), "{output:?}");
+    }
+    let scenario = scratch.file("watch.toml", &ALL_PHASES.replace("share = 3", "depth = \"watch\""));
+    let stderr = bots(&["swarm", "--scenario", &scenario]).stderr;
+    let wanted = "watch.toml, line 2: \"desyncs == 0\" could never be judged: all bots only watch";
+    assert!(String::from_utf8_lossy(&stderr).contains(wanted), "{}", String::from_utf8_lossy(&stderr));
 }
 
 #[test]

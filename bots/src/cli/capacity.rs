@@ -9,9 +9,11 @@ use tickwire_shared::native::Trust;
 use super::server::ServerArgs;
 use super::values::{seconds_above_zero, whole};
 use crate::plan::{Depth, Group, Phase, Plan, Shard, What};
-use crate::threshold::Threshold;
+use crate::threshold::{Scope, Threshold};
 use crate::units;
 
+/// Begin with so many when nobody says otherwise.
+const FROM: u64 = 50;
 /// Bots that come a second.
 const JOINS_PER_S: f64 = 400.0;
 
@@ -27,9 +29,9 @@ pub struct CapacityArgs {
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// Begin with so many.
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole(1..=60_000_u64))]
-    pub from: u64,
+    /// Begin with so many [default: 50, or --most if that is less].
+    #[arg(long, value_name = "N", value_parser = whole(1..=60_000_u64))]
+    pub from: Option<u64>,
     /// Try no more than this.
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = whole(1..=60_000_u64))]
     pub most: u64,
@@ -71,10 +73,18 @@ Example:
 Exit code 0: the number is on stdout. 1: there is none: not even one bot, the swarm was always the limit, or it was
 ended early. 2: could not run.";
 
+/// What must hold when nobody says otherwise.
+const DEFAULTS: [&str; 3] = ["failed == 0", "desyncs == 0", "p99_age < 50ms"];
 /// Coming to the server's door, the last joins, and saying goodbye.
 const BESIDES: Duration = Duration::from_secs(4);
 
 impl CapacityArgs {
+    /// How many the first run has.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        self.from.unwrap_or(FROM.min(self.most))
+    }
+
     /// How long a run with so many bots takes.
     #[must_use]
     pub fn run_time(&self, bots: usize) -> Duration {
@@ -84,13 +94,20 @@ impl CapacityArgs {
     /// A run with so many bots.
     #[must_use]
     pub fn plan(&self, trust: Trust, bots: usize) -> Plan {
-        let defaults = ["failed == 0", "desyncs == 0", "p99_age < 50ms"];
-        let thresholds = match self.thresholds.as_slice() {
-            [] => defaults.iter().filter_map(|text| text.parse().ok()).collect(),
-            given => given.to_vec(),
-        };
         let play = Group { share: 1.0 - self.watch, ..Group::default() };
         let watch = Group { share: self.watch, depth: Depth::Watch, ..play.clone() };
+        let groups: Vec<Group> = [play, watch].into_iter().filter(|group| group.share > 0.0).collect();
+        let phases = vec![
+            Phase { what: What::Ramp { bots, over: ramp(bots) }, measured: false },
+            Phase { what: What::Hold { time: self.warm_up }, measured: false },
+            Phase { what: What::Hold { time: self.seconds }, measured: true },
+        ];
+        let usual = DEFAULTS.iter().filter_map(|text| text.parse().ok());
+        let thresholds = match self.thresholds.as_slice() {
+            // watchers see no states that could be wrong
+            [] => usual.filter(|usual: &Threshold| usual.decidable(Scope::Game(&groups, &phases)).is_ok()).collect(),
+            given => given.to_vec(),
+        };
         Plan {
             url: self.server.url(None),
             trust,
@@ -99,12 +116,8 @@ impl CapacityArgs {
             threads: self.threads.into(),
             shard: Shard::default(),
             start_at: None,
-            groups: [play, watch].into_iter().filter(|group| group.share > 0.0).collect(),
-            phases: vec![
-                Phase { what: What::Ramp { bots, over: ramp(bots) }, measured: false },
-                Phase { what: What::Hold { time: self.warm_up }, measured: false },
-                Phase { what: What::Hold { time: self.seconds }, measured: true },
-            ],
+            groups,
+            phases,
             thresholds,
         }
     }

@@ -13,6 +13,7 @@ use super::server::ServerArgs;
 use super::values::{name_prefix, seconds, seconds_above_zero, whole};
 use crate::plan::{Depth, Group, Phase, Plan, What};
 use crate::scenario::Scenario;
+use crate::threshold::Threshold;
 use crate::units;
 
 /// More bots than one machine has ports for.
@@ -32,7 +33,7 @@ pub struct SwarmArgs {
     #[command(flatten)]
     pub server: ServerArgs,
     /// Do what this TOML file says instead of --bots, --seconds and --ramp; assets/scenarios has some.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["bots", "seconds", "ramp", "watch", "chaos", "latency", "jitter", "stall", "rate"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["bots", "seconds", "ramp", "watch", "chaos", "latency", "jitter", "stall", "rate", "thresholds"])]
     pub scenario: Option<PathBuf>,
     /// How many bots.
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = whole(1..=BOTS_MAX))]
@@ -50,6 +51,9 @@ pub struct SwarmArgs {
     /// fare does not count; the others must be served and correct all the same.
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = units::share, default_missing_value = "10%", num_args = 0..=1)]
     pub chaos: f64,
+    /// What must hold, such as 'p99_age < 40ms'; may be given several times. A scenario has its own.
+    #[arg(long = "threshold", value_name = "TEXT")]
+    pub thresholds: Vec<Threshold>,
     /// Where the results go.
     #[command(flatten)]
     pub results: ResultArgs,
@@ -86,7 +90,7 @@ Examples:
     tickwire-bots swarm --scenario assets/scenarios/evening.toml --html evening.html
 
   In a script: results as JSON, and the exit code says whether all was well:
-    tickwire-bots swarm --bots 50 --seconds 10 --json swarm.json && echo fine
+    tickwire-bots swarm --bots 50 --seconds 10 --threshold 'p99_age < 40ms' --json swarm.json && echo fine
 
   One swarm on two machines, whose results become one report, on which the thresholds are judged:
     tickwire-bots swarm --scenario evening.toml --shard 0/2 --start-at 20:15 --json 0.json   # on the first
@@ -95,7 +99,7 @@ Examples:
 
 Exit codes:
   0  all bots joined and stayed, and no state differed from the server's
-  1  a bot failed, no bot joined, a state differed, or a threshold of the scenario was missed
+  1  a bot failed, no bot joined, a state differed, or a threshold was missed
   2  could not run: a wrong flag, or no Tickwire server at that address
 
 If \"swarm's lateness\" is above 5 ms and 15 % of the time between frames at p99, the swarm was short
@@ -115,7 +119,7 @@ impl SwarmArgs {
             None => {
                 let ramp = Phase { what: What::Ramp { bots, over: ramp }, measured: false };
                 let hold = Phase { what: What::Hold { time: self.seconds }, measured: true };
-                (self.groups(), vec![ramp, hold], Vec::new())
+                (self.groups(), vec![ramp, hold], self.thresholds.clone())
             }
         };
         Plan {

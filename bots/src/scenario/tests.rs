@@ -76,6 +76,7 @@ fn a_mistake_is_named_with_its_line() {
             "over is too long for the phase: bots come back after 500 ms, so give at most 9.5 s",
         ),
         ("\"desyncs == 0\"", "\"desink == 0\"", 5, "there is no figure \"desink\""),
+        ("share = 9\n", "depth = \"watch\"\n", 5, "\"desyncs == 0\" could never be judged: all bots only watch"),
         ("share = 9", "share = 0", 8, "share is a number above 0"),
         ("\"pilot\"", "\"racer\"", 9, "there is no behaviour \"racer\": there are pilot, idle"),
         ("\"80ms\"", "\"80\"", 10, "latency = \"80\": it is no duration"),
