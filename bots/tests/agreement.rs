@@ -59,6 +59,11 @@ fn two_runs_of_the_same_agree_or_one_says_that_the_machine_was_noisy() {
     report["machine_was_noisy"] = true.into();
     fs::write(&bad, report.to_string()).expect("the folder takes files");
     compared(&quiet, &bad, &["--agree"], 1);
+    // nor does it help that it was wrong twice
+    report["desyncs"] = 2.into();
+    fs::write(&bad, report.to_string()).expect("the folder takes files");
+    let told = compared(&bad, &bad, &["--agree"], 1);
+    assert!(told.contains("What they agree in is bad") && told.ends_with("In the second: 2 desyncs.\n"), "{told}");
     let told = compared(&quiet, &seeded, &["--agree"], 2);
     assert!(told.contains("not two runs of the same: The first had the seed 7, the second 8."), "{told}");
     let told = compared(&quiet, &slower, &["--within", "a little"], 2);

@@ -50,7 +50,7 @@ Examples:
     tickwire-bots compare one.json other.json --agree
 
 Exit code 0: nothing got worse beyond noise; with --agree: the runs agree, or one says that the machine was noisy.
-1: something did; they do not. 2: a file could not be read; they are not two runs of the same, or too short.";
+1: something did; they do not, or what they agree in is bad, such as wrong states. 2: a file could not be read; they are not two runs of the same, or too short.";
 
 /// Make one report of those of a swarm's shards, each given once.
 #[derive(Args, Clone, Debug)]

@@ -103,6 +103,8 @@ pub struct Agreement {
     pub figures: Vec<Figure>,
     /// What all was like in each of them: whether the run was a good one.
     pub good: (bool, bool),
+    /// What was wrong in each of them, in words; then it is of no use that they agree.
+    pub wrongs: Vec<String>,
     /// What disturbed them, in words; they need not agree then.
     pub excuses: Vec<String>,
     bounds: Bounds,
@@ -137,9 +139,15 @@ impl Agreement {
         for (name, of) in RATES {
             figures.push(figure(name.to_owned(), (Some(of(one)), Some(of(other))), bounds.p50, TELLABLE_RATE));
         }
-        let noise = [("first", one), ("second", other)].into_iter();
-        let excuses = noise.filter_map(|(which, report)| Some(format!("In the {which}: {}", noise_sentence(report)?)));
-        Ok(Self { figures, good: (one.good, other.good), excuses: excuses.collect(), bounds })
+        let both = [("first", one), ("second", other)];
+        let said = |say: fn(&Report) -> Option<String>| {
+            both.iter().filter_map(|(which, report)| Some(format!("In the {which}: {}", say(report)?))).collect()
+        };
+        let wrongs = said(|report| {
+            let wrongs = report.wrongs();
+            (!wrongs.is_empty()).then(|| format!("{}.", wrongs.join(", ")))
+        });
+        Ok(Self { figures, good: (one.good, other.good), wrongs, excuses: said(noise_sentence), bounds })
     }
 
     /// Whether nothing is apart.
@@ -148,13 +156,13 @@ impl Agreement {
         self.good.0 == self.good.1 && self.apart().next().is_none()
     }
 
-    /// Whether it is as it should be: they agree, or a run says that it was disturbed.
+    /// Whether it is as it should be: nothing was wrong, and they agree, or a run says that it was disturbed.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         // noise makes no state wrong, nor half of the frames
         let is_excused = |figure: &Figure| !figure.is_rate() || figure.distance() <= EXCUSED_RATE;
         let are_excused = !self.excuses.is_empty() && self.figures.iter().all(is_excused);
-        self.agrees() || (self.good.0 == self.good.1 && are_excused)
+        self.wrongs.is_empty() && (self.agrees() || (self.good.0 == self.good.1 && are_excused))
     }
 
     fn apart(&self) -> impl Iterator<Item = &str> {
@@ -266,14 +274,18 @@ impl Display for Agreement {
         writeln!(out)?;
         if self.agrees() {
             let (p50, p99) = (percent(self.bounds.p50), percent(self.bounds.p99));
-            return writeln!(out, "The runs agree: within {p50} in each p50, {p99} in each p99.");
+            writeln!(out, "The runs agree: within {p50} in each p50, {p99} in each p99.")?;
+            if !self.wrongs.is_empty() {
+                writeln!(out, "What they agree in is bad, and nothing can be built on it:")?;
+            }
+            return self.wrongs.iter().try_for_each(|wrong| writeln!(out, "{wrong}"));
         }
         let mut apart: Vec<&str> = self.apart().collect();
         if self.good.0 != self.good.1 {
             apart.push("whether all was well");
         }
         writeln!(out, "The runs do not agree: {}.", apart.join(", "))?;
-        self.excuses.iter().try_for_each(|excuse| writeln!(out, "{excuse}"))?;
+        self.wrongs.iter().chain(&self.excuses).try_for_each(|said| writeln!(out, "{said}"))?;
         if self.is_trusted() {
             writeln!(out, "That excuses it, and nothing is proved: the exit code is 0.")?;
         }
@@ -359,6 +371,29 @@ mod tests {
         let told = disturbed.to_string();
         assert!(told.contains("do not agree: tick interval p99.\nIn the second: The machine was noisy"), "{told}");
         assert!(told.contains(noise) && told.ends_with("the exit code is 0.\n"), "{told}");
+    }
+
+    #[test]
+    fn what_is_wrong_in_both_is_no_agreement() {
+        type Changed = fn(&mut Report);
+        let cases: [(Changed, &str); 3] = [
+            (|run| run.desyncs = 3, "In the first: 3 desyncs.\nIn the second: 3 desyncs.\n"),
+            (|run| (run.failed, run.left_hanging) = (2, 1), "In the second: 2 failed, 1 left hanging.\n"),
+            (|run| run.joined = 0, "In the second: nobody joined.\n"),
+        ];
+        for (change, wanted) in cases {
+            let bad = run(|run| {
+                change(run);
+                run.good = false;
+            });
+            let agreement = Agreement::of(&bad, &bad, Bounds::default()).expect("they are alike");
+            let told = agreement.to_string();
+            assert!(agreement.agrees() && !agreement.is_trusted(), "{told}");
+            assert!(told.contains("What they agree in is bad") && told.ends_with(wanted), "{told}");
+        }
+        // a threshold that both miss is what they were asked for, and they may be believed
+        let missed = run(|run| run.good = false);
+        assert!(Agreement::of(&missed, &missed, Bounds::default()).is_ok_and(|agreement| agreement.is_trusted()));
     }
 
     #[test]

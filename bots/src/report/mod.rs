@@ -327,10 +327,22 @@ impl Report {
     fn judge(&mut self, thresholds: &[Threshold]) {
         self.thresholds = thresholds.iter().map(|threshold| threshold.judge(self)).collect();
         let holds = self.is_part() || self.thresholds.iter().all(|verdict| verdict.holds);
-        let is_right = self.desyncs == 0 && self.wrong_spawns == 0;
-        let is_served = self.failed == 0 && self.silent_bots == 0 && self.left_hanging == 0;
-        self.good = self.joined > 0 && is_served && is_right && holds;
+        self.good = self.wrongs().is_empty() && holds;
         self.findings = findings(self);
+    }
+
+    /// What makes it a bad run whatever must hold, such as "2 failed".
+    #[must_use]
+    pub fn wrongs(&self) -> Vec<String> {
+        let counts = [
+            (self.failed as u64, "failed"),
+            (self.desyncs, "desyncs"),
+            (self.wrong_spawns, "wrong spawns"),
+            (self.silent_bots as u64, "silent bots"),
+            (self.left_hanging as u64, "left hanging"),
+        ];
+        let counted = counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}"));
+        counted.chain((self.joined == 0).then(|| "nobody joined".to_owned())).collect()
     }
 }
 
