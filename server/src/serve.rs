@@ -1,11 +1,10 @@
 //! Spawns the threads, wires them, stops them in order.
 
+mod error;
 mod hosting;
 mod signals;
 mod threads;
 
-use std::fmt;
-use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -13,13 +12,12 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use mio::Waker;
-use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use crate::config::{AdminConfig, CLOSE_TEXT_MAX_BYTES, Config};
 use crate::control::admin::Admin;
-use crate::control::admin::access::{Access, AdminError};
+use crate::control::admin::access::Access;
 use crate::control::capsules::Capsules;
 use crate::control::certificate::Certificate;
 use crate::control::http::Plain;
@@ -32,7 +30,6 @@ use crate::handover::steer::AdminCall;
 use crate::handover::{
     Batch, INPUTS_CAPACITY, POST_CAPACITY, Post, ReactorPort, RoomInput, ToControl, ToReactor, ToTick,
 };
-use crate::identity::reception::ReceptionError;
 use crate::identity::{Reception, Tries};
 use crate::lobby::Lobby;
 use crate::lobby::directory::Directory;
@@ -40,117 +37,17 @@ use crate::lobby::tickets::Tickets;
 use crate::metrics::Metrics;
 use crate::metrics::api_refusals::ApiKind;
 use crate::net::addresses::Addresses;
-use crate::net::tls::{Identity, TlsError};
+use crate::net::tls::Identity;
 use crate::net::{NetConfig, accept, descriptors, reactor::Reactor};
-use crate::room::RoomError;
 use crate::room::hosted::HostedGame;
 use crate::tick::{TickPorts, TickThread};
+pub use error::{RunError, StartError};
 pub use hosting::Hosting;
 use signals::{Asked, Signals};
 use threads::{ControlRuntime, join, run_reactor, spawn};
 
 /// Batches that one reactor's inbox can hold beside its other messages; when more rooms tick at once, some skip a tick.
 const BATCHES_CAPACITY: usize = 16 * 1024;
-
-/// Why a server stopped without being told to.
-#[derive(Error)]
-pub enum RunError {
-    /// The system does not tell of signals, or gives no thread to wait for them.
-    #[error("cannot listen for signals: {0}")]
-    Signals(#[from] io::Error),
-    /// A thread of the server ended.
-    #[error("the server's thread {0} ended by itself; this is a bug: please report what the log says above")]
-    ThreadEnded(String),
-}
-
-/// Why a server could not start: what, where, and what to do.
-#[derive(Error)]
-pub enum StartError {
-    /// The address cannot be listened on.
-    #[error("{source} (--listen, or listen in the configuration)")]
-    Listen {
-        /// The address.
-        addr: SocketAddr,
-        /// What is wrong, with what to do.
-        source: io::Error,
-    },
-    /// There is no certificate to speak TLS with.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// More connections are allowed than the system allows descriptors.
-    #[error(
-        "net.connections_max = {connections} needs {} descriptors, and this process may have {descriptors}; \
-         allow it more (ulimit -n, LimitNOFILE= of systemd) or set net.connections_max lower",
-        connections + descriptors::RESERVE
-    )]
-    Descriptors {
-        /// What is configured.
-        connections: usize,
-        /// What the system allows.
-        descriptors: usize,
-    },
-    /// The admin listener's address cannot be listened on.
-    #[error("{source} (--admin-listen, or admin.listen in the configuration)")]
-    AdminListen {
-        /// What is wrong, with what to do.
-        source: io::Error,
-    },
-    /// There is something wrong with who may use the admin listener.
-    #[error(transparent)]
-    Admin(#[from] AdminError),
-    /// There is something wrong with the keys of passes, or with the file of bans.
-    #[error(transparent)]
-    Reception(#[from] ReceptionError),
-    /// The two do not fit into a close frame together.
-    #[error(
-        "stop_text and return_to have {0} bytes together with a blank, and a close frame can carry {CLOSE_TEXT_MAX_BYTES}; shorten one"
-    )]
-    ReturnTo(usize),
-    /// Of certificate and key only one was given.
-    #[error("{given} needs {missing} beside it: TLS takes a certificate and its key")]
-    HalfTls {
-        /// What is there.
-        given: &'static str,
-        /// What is not.
-        missing: &'static str,
-    },
-    /// A thread or its poll could not be made.
-    #[error("cannot start a {what} thread: {source}; the system may be out of threads, descriptors or memory")]
-    Thread {
-        /// What for.
-        what: &'static str,
-        /// The system's word.
-        source: io::Error,
-    },
-    /// Clients would not know which of them they get.
-    #[error("two games have the name {game}: give one of them another NAME")]
-    GameTwice {
-        /// The name.
-        game: &'static str,
-    },
-    /// The game cannot run.
-    #[error("cannot host {game}: {source}")]
-    Game {
-        /// Its name.
-        game: &'static str,
-        /// Why.
-        source: RoomError,
-    },
-}
-
-/// As [`fmt::Display`]: a `main` that returns it shows it so.
-impl fmt::Debug for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
-/// As [`fmt::Display`]: a `main` that returns it shows it so.
-impl fmt::Debug for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
 
 /// A server that listens and does not serve yet.
 #[derive(Debug)]
