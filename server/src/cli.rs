@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use tickwire_server::config::{self, Config, ConfigError, KeyHelp, Layers};
+use tickwire_server::config::{self, KeyHelp, Layers};
 
 /// Hosts authoritative multiplayer game rooms over WebSocket; one port serves the page and the players
 #[derive(Parser, Debug)]
@@ -92,13 +92,7 @@ impl Cli {
         })
     }
 
-    /// All layers together, and a sentence for each variable that looks like a slip.
-    pub(crate) fn config(&self) -> Result<(Config, Vec<String>), ConfigError> {
-        let Layers { config, mut faults, slips, .. } = self.layers();
-        if faults.is_empty() { Ok((config, slips)) } else { Err(faults.swap_remove(0)) }
-    }
-
-    /// The same, with all that is wrong.
+    /// All layers together, and all that is wrong.
     pub(crate) fn layers(&self) -> Layers {
         let given = self.flags().into_iter().filter_map(|(flag, value)| Some((flag, value.as_deref()?)));
         // as with every variable, an empty one counts as not set
@@ -152,7 +146,7 @@ fn long_help() -> String {
     help += "\nCtrl-C ends the server: players are told, and it exits with 0. SIGTERM does the same when all rooms\n\
              have ended, or after drain_s; until then nobody new may join. A second signal ends it at once.\n\
              SIGHUP makes it read its certificate anew, SIGUSR1 log where the bytes of frames went, field\n\
-             by field. What keeps it from starting is one sentence on stderr, and exit code 2.";
+             by field. What keeps it from starting is told on stderr, a sentence each, with exit code 2.";
     help
 }
 
@@ -194,7 +188,8 @@ mod tests {
     #[test]
     fn flags_reach_the_configuration() {
         let cli = Cli::parse_from(["tickwire", "--listen", "localhost:9", "--tick-threads=3", "--log", "off"]);
-        let (config, _) = cli.config().unwrap();
+        let Layers { config, faults, .. } = cli.layers();
+        assert!(faults.is_empty(), "{faults:?}");
         assert_eq!(config.listen, "127.0.0.1:9".parse().unwrap());
         assert_eq!((config.tick_threads, config.log.as_str()), (3, "off"));
     }

@@ -107,8 +107,8 @@ impl Config {
     /// Puts the layers together, the later over the earlier: defaults, `file`, `variables` (those that begin
     /// with `TICKWIRE_`; an empty one counts as not set), `flags` (name without dashes in front, value).
     ///
-    /// Unknown variables are no error, because others may own them (Kubernetes sets `TICKWIRE_PORT` beside a
-    /// service of that name); for those that look like a slip there is a sentence in the second value.
+    /// Unknown variables are no error, because others may own them; for each there is a sentence in the second value,
+    /// unless it is known whose it is (Kubernetes sets `TICKWIRE_PORT` beside a service of that name).
     ///
     /// # Errors
     /// The first thing that is wrong, as one sentence.
@@ -134,7 +134,7 @@ pub struct Layers {
     pub sources: Sources,
     /// What is wrong, in the order of the layers, and of the lines of the file.
     pub faults: Vec<ConfigError>,
-    /// A sentence for each variable that looks like a slip.
+    /// A sentence for each variable that begins as ours do and says nothing here.
     pub slips: Vec<String>,
 }
 
@@ -174,6 +174,15 @@ impl Layers {
     #[must_use]
     pub fn printed(&self) -> String {
         printed::printed(&self.config, &self.sources)
+    }
+
+    /// The line of the file that this key's value stands in, from 1, and the file.
+    #[must_use]
+    pub fn line_of(&self, key: &str) -> Option<(usize, &Path)> {
+        match self.sources.0.get(key)? {
+            Place::Line { file, line, .. } => Some((*line, file)),
+            Place::Variable { .. } | Place::Flag { .. } => None,
+        }
     }
 
     fn apply_variables(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
@@ -244,20 +253,18 @@ fn variable_of(key: &Key) -> String {
     format!("{PREFIX}{}", key.name.replace('.', "_").to_ascii_uppercase())
 }
 
-/// A sentence about a variable that is not ours but looks much like one of ours.
+/// A sentence about a variable that is not ours; none when it is known whose it is.
 fn slip(name: &str) -> Option<String> {
-    let ours: Vec<String> = keys::all().map(variable_of).collect();
-    let meant = ours.iter().min_by_key(|known| hints::edits(name, known))?;
-    // its word may stand in another section, or none
-    let of_another = || {
-        let unknown = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
-        let bare = hints::SECTIONS
-            .iter()
-            .find_map(|section| unknown.strip_prefix(section)?.strip_prefix('_'))
-            .unwrap_or(&unknown);
-        let key = keys::all().find(|key| key.name.rsplit('.').next() == Some(bare))?;
-        ours.iter().find(|known| **known == variable_of(key))
-    };
-    let near = (hints::edits(name, meant) <= 2).then_some(meant);
-    near.or_else(of_another).map(|meant| format!("{name} is not a setting of this server; did you mean {meant}?"))
+    let unknown = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
+    // Kubernetes sets TICKWIRE_SERVICE_HOST and TICKWIRE_PORT_80_TCP beside a service; the swarm has its own
+    let is_anothers =
+        unknown.starts_with("bots_") || unknown.split('_').any(|part| part == "port" || part == "service");
+    if is_anothers {
+        return None;
+    }
+    let section = |section: &&str| Some(format!("{section}.{}", unknown.strip_prefix(section)?.strip_prefix('_')?));
+    let key = hints::SECTIONS.iter().find_map(section).unwrap_or_else(|| unknown.clone());
+    let meant = keys::all().find(|known| Some(known.name) == hints::meant(&key)).map(variable_of);
+    let hint = meant.map_or("nothing reads it".to_owned(), |meant| format!("did you mean {meant}?"));
+    Some(format!("{name} is not a setting of this server; {hint}"))
 }

@@ -3,6 +3,7 @@
 mod cli;
 
 use std::env;
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -30,19 +31,22 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // each error says all in its own sentence; its sources would say it twice
-            eprintln!("tickwire: {error}");
+            for sentence in error.to_string().lines() {
+                eprintln!("tickwire: {sentence}");
+            }
             ExitCode::from(2)
         }
     }
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
-    let (config, slips) = cli.config()?;
+    let layers = cli.layers();
+    let site = examine(&layers).map_err(|wrong| anyhow::Error::msg(wrong.join("\n")))?;
+    let Layers { config, slips, .. } = layers;
     log_to_stderr(&config)?;
     for slip in slips {
         tracing::warn!("{slip}");
     }
-    let site = site(&config)?;
     let (reactors, tick_threads, files) = (config.reactors, config.tick_threads, site.len());
     let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
     let running = Server::bind(config)?.start::<Arena>(Default::default(), site)?;
@@ -54,6 +58,9 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 fn print_config(cli: &Cli) -> anyhow::Result<()> {
     let layers = cli.layers();
     let printed = layers.printed();
+    for slip in &layers.slips {
+        eprintln!("tickwire: {slip}");
+    }
     match layers.faults.into_iter().next() {
         Some(fault) => Err(fault.into()),
         None => Ok(io::stdout().lock().write_all(printed.as_bytes())?),
@@ -62,28 +69,45 @@ fn print_config(cli: &Cli) -> anyhow::Result<()> {
 
 /// All that is wrong with a file, on stdout; what the file names is looked at too.
 fn check(file: &Path) -> anyhow::Result<ExitCode> {
-    let layers = Layers::read(Some(file), [], []);
-    let mut wrong: Vec<String> = Vec::new();
-    for fault in layers.faults {
-        match fault {
-            ConfigError::Unreadable { .. } => return Err(fault.into()),
-            fault => wrong.push(fault.to_string()),
-        }
+    let mut layers = Layers::read(Some(file), [], []);
+    if let [ConfigError::Unreadable { .. }] = layers.faults[..] {
+        return Err(layers.faults.remove(0).into());
     }
-    wrong.extend(Server::faults(&layers.config).iter().map(|fault| format!("{}: {fault}", file.display())));
-    wrong.extend(site(&layers.config).err().map(|fault| format!("{}: {fault}", file.display())));
     let mut out = io::stdout().lock();
-    for line in &wrong {
-        writeln!(out, "{line}")?;
-    }
-    if wrong.is_empty() {
-        writeln!(out, "{}: nothing is wrong", file.display())?;
-        if let Some(who) = Server::who_plays(&layers.config) {
-            writeln!(out, "{}: {who}", file.display())?;
+    match examine(&layers) {
+        Err(wrong) => {
+            for line in wrong {
+                writeln!(out, "{line}")?;
+            }
+            Ok(ExitCode::from(1))
         }
-        return Ok(ExitCode::SUCCESS);
+        Ok(_) => {
+            writeln!(out, "{}: nothing is wrong", file.display())?;
+            if let Some(who) = Server::who_plays(&layers.config) {
+                writeln!(out, "{}: {who}", file.display())?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
     }
-    Ok(ExitCode::from(1))
+}
+
+/// The page to serve, or all that is wrong, from the file's top to its bottom and then what has no line in it.
+fn examine(layers: &Layers) -> Result<Site, Vec<String>> {
+    let told = |fault: &dyn Display, key: Option<&str>| match key.and_then(|key| layers.line_of(key)) {
+        Some((line, file)) => (line, format!("{}, line {line}: {fault}", file.display())),
+        None => (usize::MAX, fault.to_string()),
+    };
+    let site = site(&layers.config);
+    let faults = layers.faults.iter().map(|fault| (fault.line().unwrap_or(usize::MAX), fault.to_string()));
+    let mut wrong: Vec<(usize, String)> = faults.collect();
+    wrong.extend(Server::faults(&layers.config).iter().map(|fault| told(fault, fault.key())));
+    match site {
+        Ok(site) if wrong.is_empty() => return Ok(site),
+        Ok(_) => {}
+        Err(fault) => wrong.push(told(&fault, Some("assets"))),
+    }
+    wrong.sort_by_key(|(line, _)| *line);
+    Err(wrong.into_iter().map(|(_, sentence)| sentence).collect())
 }
 
 fn site(config: &Config) -> anyhow::Result<Site> {

@@ -70,6 +70,7 @@ impl Server {
         let identity = identity(&config)?;
         let reception = reception(&config)?;
         check_stop_text(&config)?;
+        check_addresses(&config)?;
         check_system(&config.net)?;
         let failed = |source| StartError::Listen { addr: config.listen, source };
         let listeners =
@@ -81,7 +82,7 @@ impl Server {
     }
 
     /// What would keep a server with this configuration from starting, as far as that can be told without listening:
-    /// certificates, the operator's access, keys of passes, bans.
+    /// certificates, the operator's access, keys of passes, bans, addresses.
     #[must_use]
     pub fn faults(config: &Config) -> Vec<StartError> {
         let access = config.admin.listen.map_or(Ok(()), |addr| Access::new(&config.admin, addr).map(drop));
@@ -90,6 +91,7 @@ impl Server {
             access.err().map(StartError::from),
             reception(config).err(),
             check_stop_text(config).err(),
+            check_addresses(config).err(),
         ];
         faults.into_iter().flatten().collect()
     }
@@ -382,6 +384,16 @@ fn tell_who_plays(reception: &Reception, listen: SocketAddr) {
 fn check_stop_text(config: &Config) -> Result<(), StartError> {
     let bytes = config.stop_text.len() + config.return_to.as_ref().map_or(0, |address| 1 + address.len());
     if bytes > CLOSE_TEXT_MAX_BYTES { Err(StartError::ReturnTo(bytes)) } else { Ok(()) }
+}
+
+/// The kernel would say only that the port is in use, and not by whom.
+fn check_addresses(config: &Config) -> Result<(), StartError> {
+    let (players, Some(admin)) = (config.listen, config.admin.listen) else { return Ok(()) };
+    let is_same = players.ip() == admin.ip();
+    let is_within =
+        players.is_ipv4() == admin.is_ipv4() && [players, admin].iter().any(|addr| addr.ip().is_unspecified());
+    let is_one = players.port() != 0 && players.port() == admin.port() && (is_same || is_within);
+    if is_one { Err(StartError::OnePort { players, admin }) } else { Ok(()) }
 }
 
 /// Takes from the system what the configuration needs, as far as it gives that.

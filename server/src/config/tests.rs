@@ -543,11 +543,14 @@ fn filters_that_would_silence_by_a_slip_are_refused() {
 }
 
 #[test]
-fn only_variables_that_look_like_ours_are_remarked() {
+fn variables_that_say_nothing_are_remarked_unless_others_own_them() {
     let environment = variables(&[
         ("TICKWIRE_LISTEM", "127.0.0.1:1"),
         ("TICKWIRE_PORT", "tcp://10.0.0.1:7777"),
         ("TICKWIRE_SERVICE_HOST", "10.0.0.1"),
+        ("TICKWIRE_ADMIN_PORT_7778_TCP_ADDR", "10.0.0.1"),
+        ("TICKWIRE_BOTS_PASS", "secret"),
+        ("TICKWIRE_ROOM_MAX", ""),
     ]);
     let (_, slips) = Config::read(None, environment, []).unwrap();
     assert_eq!(slips, ["TICKWIRE_LISTEM is not a setting of this server; did you mean TICKWIRE_LISTEN?"]);
@@ -555,10 +558,14 @@ fn only_variables_that_look_like_ours_are_remarked() {
         ("TICKWIRE_NET_HELLO_TIMEOUT_MS", "TICKWIRE_SESSION_HELLO_TIMEOUT_MS"),
         ("TICKWIRE_HELLO_TIMEOUT_MS", "TICKWIRE_SESSION_HELLO_TIMEOUT_MS"),
         ("TICKWIRE_NET_ROOMS_MAX", "TICKWIRE_ROOMS_MAX"),
+        ("TICKWIRE_NET_PING_INTERVAL", "TICKWIRE_NET_PING_INTERVAL_MS"),
+        ("TICKWIRE_THREADS", "TICKWIRE_TICK_THREADS"),
     ] {
         let (_, slips) = Config::read(None, variables(&[(name, "5")]), []).unwrap();
         assert_eq!(slips, [format!("{name} is not a setting of this server; did you mean {meant}?")]);
     }
+    let (_, slips) = Config::read(None, variables(&[("TICKWIRE_COLOUR", "blue")]), []).unwrap();
+    assert_eq!(slips, ["TICKWIRE_COLOUR is not a setting of this server; nothing reads it"]);
 }
 
 #[test]

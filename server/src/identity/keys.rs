@@ -59,6 +59,17 @@ pub enum KeyError {
     TooMany(usize),
 }
 
+impl KeyError {
+    /// The key of the configuration that it is about.
+    pub(crate) fn key(&self) -> &'static str {
+        match self {
+            Self::Unreadable { key, .. } | Self::Unusable { key, .. } => key,
+            Self::None => "identity.required",
+            Self::TooMany(_) => "identity.key_files",
+        }
+    }
+}
+
 /// One key, and the only algorithm that it is for.
 pub(super) struct PassKey {
     /// Its name in a set.

@@ -56,6 +56,14 @@ pub enum StartError {
         /// What is wrong, with what to do.
         source: io::Error,
     },
+    /// Players and operators would share a port.
+    #[error("admin.listen = {admin} is the port that players have with listen = {players}; give it another one")]
+    OnePort {
+        /// What `listen` says.
+        players: SocketAddr,
+        /// What `admin.listen` says.
+        admin: SocketAddr,
+    },
     /// There is something wrong with who may use the admin listener.
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -97,6 +105,25 @@ pub enum StartError {
         /// Why.
         source: RoomError,
     },
+}
+
+impl StartError {
+    /// The key of the configuration that it is about, if it is about one.
+    #[must_use]
+    pub fn key(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Listen { .. } => "listen",
+            Self::Tls(_) => "tls_cert",
+            Self::HalfTls { given, .. } => given,
+            Self::Descriptors { .. } => "net.connections_max",
+            Self::AdminListen { .. } | Self::OnePort { .. } | Self::Admin(AdminError::Open(_)) => "admin.listen",
+            Self::Admin(_) => "admin.token_file",
+            Self::Reception(ReceptionError::Bans(_)) => "admin.bans_file",
+            Self::Reception(ReceptionError::Keys(error)) => error.key(),
+            Self::ReturnTo(_) => "return_to",
+            Self::Thread { .. } | Self::GameTwice { .. } | Self::Game { .. } => return None,
+        })
+    }
 }
 
 /// As [`fmt::Display`]: a `main` that returns it shows it so.

@@ -50,19 +50,53 @@ fn check_names_all_mistakes_by_line() {
     let expected = [
         "line 1: rooms_max = 0 is not allowed",
         "line 2: there is no key lissten; did you mean listen?",
+        "line 3: there is no folder",
+        "line 4: tls_cert needs tls_key beside it",
         "line 5: there is no section [network]; ",
-        "tls_cert needs tls_key beside it",
-        "admin.token_file",
-        "nowhere",
+        "line 8: admin.listen = 0.0.0.0:7778 can be reached from other machines",
     ];
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines.len(), expected.len(), "{told}");
     for (line, expected) in lines.iter().zip(expected) {
         assert!(line.starts_with(&file) && line.contains(expected), "{expected} is not in {line}");
     }
+    // who starts a server with it is told no less
+    let (code, stdout, stderr) = run(&mut tickwire(&["--config", &file]));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    let lines: Vec<&str> = stderr.lines().filter_map(|line| line.strip_prefix("tickwire: ")).collect();
+    assert_eq!(lines, told.lines().collect::<Vec<_>>());
     assert!(refusal(tickwire(&["check", "/no/such.toml"])).contains("/no/such.toml"));
     assert!(refusal(tickwire(&["check"])).contains("path of a file"));
     assert_eq!(refusal(tickwire(&["chek", &file])), "there is no \"chek\"; did you mean check?");
+}
+
+#[test]
+fn players_and_operators_on_one_port_are_told_of() {
+    let scratch = Scratch::new("one-port");
+    for (players, admin, is_one) in [
+        ("127.0.0.1:7777", "127.0.0.1:7777", true),
+        ("0.0.0.0:7777", "127.0.0.1:7777", true),
+        ("127.0.0.1:7777", "127.0.0.1:7778", false),
+        ("127.0.0.2:7777", "127.0.0.1:7777", false),
+        ("0.0.0.0:7777", "[::1]:7777", false),
+    ] {
+        let file = scratch.file("tickwire.toml", &format!("listen = \"{players}\"\n[admin]\nlisten = \"{admin}\"\n"));
+        let (code, told, _) = run(&mut tickwire(&["check", &file]));
+        assert_eq!(code, Some(i32::from(is_one)), "{told}");
+        let wanted =
+            format!("{file}, line 3: admin.listen = {admin} is the port that players have with listen = {players};");
+        assert_eq!(told.starts_with(&wanted), is_one, "{told}");
+    }
+    let sentence = refusal(tickwire(&["--listen", "127.0.0.1:7777", "--admin-listen", "127.0.0.1:7777"]));
+    assert!(sentence.starts_with("admin.listen = 127.0.0.1:7777 is the port that players have"), "{sentence}");
+}
+
+#[test]
+fn variables_that_say_nothing_are_remarked() {
+    let told =
+        "TICKWIRE_NET_PING_INTERVAL is not a setting of this server; did you mean TICKWIRE_NET_PING_INTERVAL_MS?";
+    let (code, _, stderr) = run(tickwire(&["config"]).env("TICKWIRE_NET_PING_INTERVAL", "5000"));
+    assert_eq!((code, stderr), (Some(0), format!("tickwire: {told}\n")));
 }
 
 #[test]
@@ -82,14 +116,15 @@ fn check_says_who_plays_and_what_is_wrong_with_keys_and_bans() {
     assert_eq!(code, Some(1), "{told}");
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines.len(), 2, "{told}");
-    assert!(lines[0].contains("identity.key_files") && lines[0].contains("identity.secret_file"), "{told}");
-    assert!(lines[1].contains("124 bytes") && lines[1].contains("return_to"), "{told}");
+    assert!(lines[0].contains("line 2: ") && lines[0].contains("124 bytes"), "{told}");
+    assert!(lines[1].contains("line 4: identity.key_files") && lines[1].contains("identity.secret_file"), "{told}");
     let bans = scratch.file("bans.toml", "[admin]\nbans_file = \"bans.json\"\n");
     let (code, told, _) = run(&mut tickwire(&["check", &bans]));
     assert_eq!(code, Some(1));
     assert!(told.contains("bans.json is not what this server has written") && told.contains("move it away"), "{told}");
     // what check names keeps it from starting
     for file in [bad, bans] {
-        assert!(!refusal(tickwire(&["--config", &file, "--listen", "127.0.0.1:0"])).is_empty());
+        let (code, stdout, stderr) = run(&mut tickwire(&["--config", &file, "--listen", "127.0.0.1:0"]));
+        assert_eq!((code, stdout.as_str(), stderr.is_empty()), (Some(2), "", false));
     }
 }
