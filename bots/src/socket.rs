@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::TcpStream;
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{ClientConnection, InvalidMessage, StreamOwned};
 use socket2::SockRef;
+use tickwire_shared::native::NO_TLS;
 
 use crate::link::{Conditions, End, Lane};
 use crate::target::Target;
@@ -249,14 +250,24 @@ impl Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => tcp.write(bytes),
-            Self::Tls(tls) => tls.write(bytes),
+            Self::Tls(tls) => tls.write(bytes).map_err(without_tls),
         }
     }
 
     fn read(&mut self, scratch: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => tcp.read(scratch),
-            Self::Tls(tls) => tls.read(scratch),
+            Self::Tls(tls) => tls.read(scratch).map_err(without_tls),
         }
+    }
+}
+
+/// Of somebody who speaks no TLS, rustls says that the message's content type is invalid.
+fn without_tls(error: io::Error) -> io::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            io::Error::new(ErrorKind::InvalidData, NO_TLS)
+        }
+        _ => error,
     }
 }

@@ -41,8 +41,7 @@ pub enum SwarmError {
     Connect(#[from] ConnectError),
     /// Somebody took the connection and said nothing.
     #[error(
-        "{url} accepts connections but does not answer within {} s; is this a Tickwire server's session address, \
-         one like ws://127.0.0.1:7777/ws?",
+        "{url} accepts connections but does not answer within {} s; is this a Tickwire server's session address?",
         JOIN_TIMEOUT.as_secs()
     )]
     Silent {

@@ -101,9 +101,16 @@ mod tests {
         assert_eq!(target.addr, "127.0.0.1:7777".parse().expect("an address"));
         let secure = Target::find("wss://127.0.0.1/", &Trust::default().client_config()).expect("it is one");
         assert_eq!((secure.addr.port(), secure.tls.is_some()), (443, true));
-        for url in ["http://a/ws", "127.0.0.1:7777", "ws://", "not a url", "", "/ws"] {
+        for (url, like) in [
+            ("http://a/ws", "ws://a/ws"),
+            ("127.0.0.1:9000", "ws://127.0.0.1:9000/ws"),
+            ("ws://", "ws://127.0.0.1:7777/ws"),
+            ("not a url", "ws://127.0.0.1:7777/ws"),
+            ("", "ws://127.0.0.1:7777/ws"),
+            ("/ws", "ws://127.0.0.1:7777/ws"),
+        ] {
             let error = Target::find(url, &Trust::default().client_config()).expect_err(url).to_string();
-            assert!(error.contains("use one like ws://127.0.0.1:7777/ws"), "{url}: {error}");
+            assert!(error.ends_with(&format!("use one like {like}")), "{url}: {error}");
         }
     }
 }

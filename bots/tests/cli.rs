@@ -68,7 +68,15 @@ fn a_server_without_tls_that_is_asked_for_it_is_refused() {
             let _ = stream.read(&mut [0; 1024]);
         }
     });
-    refuses_in_one_sentence(&swarm(&["--url", &url]), &["no Tickwire server", "wss://", "one like ws://"]);
+    let told = "(no TLS is spoken there, which wss:// asks for; ws:// does not)\n";
+    refuses_in_one_sentence(&swarm(&["--url", &url]), &["no Tickwire server", told]);
+}
+
+#[test]
+fn the_address_that_is_named_has_the_port_that_was_asked_for() {
+    let url = server_that_says("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let wrong = url.replace("/ws", "/game");
+    refuses_in_one_sentence(&swarm(&["--url", &wrong]), &["no Tickwire server", &format!("use one like {url}\n")]);
 }
 
 #[test]

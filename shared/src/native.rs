@@ -42,6 +42,8 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 pub use blocking::Blocking;
+pub use dial::NO_TLS;
+use dial::{hint, session_address};
 pub use socket_thread::{SocketEvent, SocketThread};
 pub use trust::{Trust, TrustError};
 
@@ -84,13 +86,13 @@ pub fn websocket_config() -> WebSocketConfig {
 /// use tickwire_shared::{Profile, native::Connection};
 ///
 /// let error = Connection::<Coins>::connect("http://127.0.0.1/", Profile::default()).await.err().unwrap();
-/// assert!(error.to_string().contains("use one like ws://127.0.0.1:7777/ws"));
+/// assert!(error.to_string().contains("use one like ws://127.0.0.1/ws"));
 /// # }
 /// ```
 #[derive(Debug, Error)]
 pub enum ConnectError {
     /// Not an address of a WebSocket.
-    #[error("{url:?} is no WebSocket address ({reason}): use one like ws://127.0.0.1:7777/ws")]
+    #[error("{url:?} is no WebSocket address ({reason}): use one like {}", session_address(url))]
     Url {
         /// What was given.
         url: String,
@@ -127,7 +129,7 @@ pub enum ConnectError {
         reason: String,
     },
     /// Somebody answers, but not with a Tickwire session.
-    #[error("{url} is no Tickwire server's session address ({reason}): use one like ws://127.0.0.1:7777/ws")]
+    #[error("{url} is no Tickwire server's session address ({reason}){}", hint(url))]
     NotTickwire {
         /// What was given.
         url: String,

@@ -52,6 +52,10 @@ pub fn key(random: [u8; 16]) -> String {
 /// Reads what arrived so far. `is_all` says that nothing more comes.
 #[must_use]
 pub fn answer(bytes: &[u8], key: &str, subprotocol: Option<&str>, is_all: bool) -> Answer {
+    // an alert of TLS, whose version begins with 3 (RFC 8446 5.1)
+    if bytes.starts_with(&[0x15, 3]) {
+        return Answer::Strange("it speaks TLS: use wss://");
+    }
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Response::new(&mut headers);
     let size = match head.parse(bytes) {
@@ -114,6 +118,8 @@ mod tests {
         assert_eq!(answer(bytes.as_bytes(), KEY, None, false), Answer::Open(OPEN.len()));
         assert_eq!(answer(&OPEN.as_bytes()[..40], KEY, None, false), Answer::Unfinished);
         assert!(matches!(answer(OPEN.as_bytes(), "other", None, false), Answer::Strange(_)));
+        let alert = [0x15, 3, 3, 0, 2, 2, 10];
+        assert_eq!(answer(&alert, KEY, None, false), Answer::Strange("it speaks TLS: use wss://"));
         assert!(matches!(answer(OPEN.as_bytes(), KEY, Some("tickwire.1"), false), Answer::Strange(_)));
     }
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use rustls::InvalidMessage;
 use tokio_tungstenite::tungstenite::Error as SocketError;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::UrlError;
+use tokio_tungstenite::tungstenite::http::uri::Authority;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Response, header::SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::{Connector, connect_async_tls_with_config};
 
@@ -61,6 +63,9 @@ fn connect_error(url: &str, error: SocketError) -> ConnectError {
                 Some(rustls::Error::InvalidCertificate(why)) => {
                     ConnectError::Untrusted { url, reason: why.to_string() }
                 }
+                Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+                    ConnectError::NotTickwire { url, reason: NO_TLS.to_owned() }
+                }
                 _ => ConnectError::NotTickwire { url, reason: format!("TLS failed: {error}") },
             }
         }
@@ -69,6 +74,24 @@ fn connect_error(url: &str, error: SocketError) -> ConnectError {
         SocketError::Http(answer) => refused(url, &answer),
         error => ConnectError::NotTickwire { url, reason: error.to_string() },
     }
+}
+
+/// What is wrong with a server that answers a TLS hello with something else.
+pub const NO_TLS: &str = "no TLS is spoken there, which wss:// asks for; ws:// does not";
+
+/// The address at which a Tickwire server on the same host and port would have its sessions.
+pub(super) fn session_address(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("ws", url));
+    let scheme = if matches!(scheme, "wss" | "https") { "wss" } else { "ws" };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_host = authority.parse::<Authority>().is_ok_and(|authority| !authority.host().is_empty());
+    if is_host { format!("{scheme}://{authority}/ws") } else { "ws://127.0.0.1:7777/ws".to_owned() }
+}
+
+/// Names another address than this one, if there is a better one.
+pub(super) fn hint(url: &str) -> String {
+    let better = session_address(url);
+    if better == url { String::new() } else { format!(": use one like {better}") }
 }
 
 /// An answer that opens nothing. What is found or lies elsewhere is another server's, or another path of ours.
@@ -89,4 +112,26 @@ fn first_line(body: &[u8]) -> String {
         return String::new();
     }
     line.chars().filter(|c| !c.is_control()).take(REASON_MAX_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_that_is_named_is_on_the_host_and_port_that_were_asked_for() {
+        for (url, wanted) in [
+            ("ws://127.0.0.1:9000/", "ws://127.0.0.1:9000/ws"),
+            ("https://play.example/?room=5", "wss://play.example/ws"),
+            ("localhost:9000", "ws://localhost:9000/ws"),
+            ("ws://[::1]:9000", "ws://[::1]:9000/ws"),
+            ("wss://play.example/ws", "wss://play.example/ws"),
+        ] {
+            assert_eq!(session_address(url), wanted, "{url}");
+        }
+        for nowhere in ["", "ws://", "/ws", "not a url", "ws://a b/ws"] {
+            assert_eq!(session_address(nowhere), "ws://127.0.0.1:7777/ws", "{nowhere}");
+        }
+        assert_eq!((hint("ws://a/ws").as_str(), hint("ws://a/").as_str()), ("", ": use one like ws://a/ws"));
+    }
 }
