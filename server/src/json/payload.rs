@@ -48,13 +48,22 @@ impl Payloads {
 }
 
 fn command<C: Serialize + DeserializeOwned>(json: &str) -> Result<Vec<u8>, String> {
-    let command: C = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let command: C = serde_json::from_str(json).map_err(|error| match is_empty::<C>() {
+        true => "this game has none".to_owned(),
+        false => error.to_string(),
+    })?;
     let bytes = try_encode_payload(&command).ok_or("has no form in bytes: its type is not fit to travel")?;
     let max = CLIENT_MESSAGE_MAX_BYTES - COMMAND_HEAD_BYTES;
     if bytes.len() > max {
         return Err(format!("takes {} bytes, {max} are the most", bytes.len()));
     }
     Ok(bytes)
+}
+
+/// The type of a game without commands, which is `()`, has one value: null, of no bytes.
+fn is_empty<C: Serialize + DeserializeOwned>() -> bool {
+    let null = serde_json::from_str::<C>("null").ok();
+    null.and_then(|null| try_encode_payload(&null)).is_some_and(|bytes| bytes.is_empty())
 }
 
 fn event<E: Serialize + DeserializeOwned>(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), String> {

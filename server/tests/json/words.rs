@@ -50,7 +50,7 @@ fn what_is_wrong_is_said_and_the_conversation_goes_on() {
             (r#"{"input":{"turn":"left"}}"#, "input: turn takes a whole number"),
             (r#"{"input":{"fire":"yes"}}"#, "input: fire takes true or false, not \"yes\""),
             (r#"{"input":[1]}"#, "input: invalid type: sequence, expected a map"),
-            (r#"{"command":{"say":"hi"}}"#, "command: "),
+            (r#"{"command":{"say":"hi"}}"#, "command: this game has none"),
         ];
         for (said, told) in behind {
             ann.say(said).await;
@@ -73,6 +73,14 @@ fn refusals_come_as_words_and_as_a_close_code() {
         let refused = ann.hear("refused").await;
         assert!(refused.as_str().is_some_and(|text| text.contains("this server hosts \"arena\"")), "{refused}");
         assert_eq!(ann.closed().await.0, 4002);
+
+        let long = format!(r#"{{"code":"{}"}}"#, "a".repeat(2_000));
+        for (wish, told) in [(r#"{"room":"x"}"#, "wish"), (&long, "a wish 1024")] {
+            let mut cid = Peer::connect(&server).await;
+            cid.say(&format!(r#"{{"join":{{"wish":{wish}}}}}"#)).await;
+            let (code, reason) = cid.closed().await;
+            assert!(code == 1007 && reason.contains(told), "{code} {reason}");
+        }
 
         let mut bob = Peer::joined(&server, "bob").await;
         bob.socket.send(Message::binary(vec![5])).await.expect("the server reads");
