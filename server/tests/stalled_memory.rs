@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use tickwire_server::handover::{Batch, LinkAddress, RoomId};
+use tickwire_server::handover::{Batch, LinkAddress, RoomId, StayId};
 use tickwire_server::net::{LinkId, Outcome};
 use tickwire_server::room::Room;
+use tickwire_shared::protocol::{ResumeClaim, ResumeToken};
 use tickwire_shared::{
     EntityId, Game, Leave, Place, Profile, Publisher, Refusal, Replicate, SeatId, Setup, Step, To, World,
 };
@@ -156,4 +157,27 @@ fn one_who_follows_may_be_told_much_at_once() {
     let (bytes, _) = run(&mut room, 10, Outcome::Written);
     assert!(bytes / usize::from(SEATS) >= 10 * 16_000, "{bytes}");
     assert_eq!(room.take_counts().events_dropped, 0);
+}
+
+/// Also when much more was for it meanwhile than a room keeps for one who is away.
+#[test]
+fn the_longest_story_that_did_not_arrive_comes_again() {
+    const BYTES: usize = 16_000;
+    let mut room = room(BYTES);
+    room.name_stay(SeatId(0), StayId(7));
+    let (bytes, _) = run(&mut room, 10, Outcome::Written);
+    let written = (bytes / BYTES / usize::from(SEATS)) as u32;
+    room.lost(SeatId(0), address(0));
+    run(&mut room, 60, Outcome::Written);
+    let dropped = room.take_counts().events_dropped as u32;
+    assert!(dropped > 40, "{dropped}");
+    let claim = ResumeClaim {
+        token: ResumeToken([7; 32]),
+        attempt: 1,
+        events: Some(written - 1),
+        tick: None,
+        channels: Vec::new(),
+    };
+    let returned = room.resume(StayId(7), address(SEATS), &claim).expect("its seat is held");
+    assert_eq!(returned.events_lost, dropped, "those that were never written, and no other");
 }

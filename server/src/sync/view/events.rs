@@ -13,8 +13,6 @@ const EVENTS_MAX: usize = 256;
 /// any.
 const EVENTS_BEHIND_MAX_BYTES: usize = LONGEST_BYTES;
 const BEHIND_TICKS: i32 = Store::RING as i32;
-/// Of those that were written to it, in case they did not arrive.
-const WRITTEN_BEHIND_MAX_BYTES: usize = 8 * 1024;
 /// What an event takes beside its own bytes: its place in the queue, its counts, the allocator's.
 const EVENT_BYTES: usize = 64;
 /// What the longest takes.
@@ -46,9 +44,6 @@ impl View {
     pub(super) fn drop_events(&mut self, tick: Tick) -> usize {
         let is_behind = self.behind_since.is_some_and(|since| tick.since(since) >= BEHIND_TICKS);
         let bytes_max = if is_behind { EVENTS_BEHIND_MAX_BYTES } else { usize::MAX };
-        if is_behind {
-            self.written.forget_beyond(WRITTEN_BEHIND_MAX_BYTES);
-        }
         let mut dropped = 0;
         while self.events.len() > EVENTS_MAX || self.events_bytes > bytes_max {
             // those of the proposal may be on the wire already

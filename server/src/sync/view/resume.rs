@@ -37,12 +37,7 @@ impl Written {
         self.count = self.count.wrapping_add(1);
         self.bytes += taken(&event);
         self.kept.push_back(event);
-        self.forget_beyond(KEPT_MAX_BYTES);
-    }
-
-    /// The oldest go until so many bytes are left.
-    pub(super) fn forget_beyond(&mut self, bytes_max: usize) {
-        while self.kept.len() > KEPT_MAX || self.bytes > bytes_max {
+        while self.kept.len() > KEPT_MAX || self.bytes > KEPT_MAX_BYTES {
             self.bytes -= self.kept.pop_front().map_or(0, |event| taken(&event));
         }
     }
@@ -108,10 +103,10 @@ impl View {
             }
         };
         self.events_bytes = self.events.iter().map(taken).sum();
-        // as many as may wait for one who is away; what is dropped now, the client is told of with the others
+        self.behind_since = None;
+        // as many as may wait for one who is there; what is dropped now, the client is told of with the others
         let more = store.newest().map_or(0, |now| self.drop_events(now.tick())) as u32;
         self.written.forgo(more);
-        self.behind_since = None;
         lost.saturating_add(more)
     }
 
