@@ -108,7 +108,7 @@ impl CloseCounters {
 
 /// The families whose series are told apart by a label, and what they mean; those of one family stand together in
 /// [`Metrics`]. All others are told by the words above their field.
-const FAMILIES: [(&str, &str); 5] = [
+const FAMILIES: [(&str, &str); 6] = [
     (
         "connections_refused",
         "Connections that were answered with an error or dropped before they were anything, by reason.",
@@ -123,6 +123,7 @@ const FAMILIES: [(&str, &str); 5] = [
     ),
     ("links_evicted", "Links that were ended because they took too little of what waited for them, by cause."),
     ("joins_refused", "Players who asked for a seat and got none, by reason."),
+    ("game_faults", "What a game did that could not be sent, by fault."),
 ];
 
 /// Declares a struct of metrics, and how they are told: by the words above each, as `tickwire_` and its name; with
@@ -304,6 +305,12 @@ pub struct Metrics {
     pub batches_away: Counter,
     /// Events: dropped because a client took none for too long.
     pub events_dropped: Counter,
+    /// Entities: left out because the game used their id twice in a tick.
+    pub ids_doubled: Counter = game_faults { fault: "id_twice" },
+    /// Events: not sent because they are longer than a client takes.
+    pub events_too_long: Counter = game_faults { fault: "event_too_long" },
+    /// Frames: not sent because the seat sees more than a client takes at once.
+    pub frames_too_long: Counter = game_faults { fault: "frame_too_long" },
     /// Bits: of composed frames, by what they are for.
     pub traffic: TrafficOfGames,
     /// What the tick threads tell of their rooms.

@@ -228,7 +228,8 @@ impl<'a, W> Publisher<'a, W> {
         Publisher { out: self.out, layer, world: PhantomData }
     }
 
-    /// There is an entity `id` at `place`.
+    /// There is an entity `id` at `place`. Of an id that is put twice in a tick the first counts; the server warns of it
+    /// and counts it (`tickwire_game_faults_total`).
     pub fn put<T: KindOf<W>>(&mut self, id: EntityId, place: Place, entity: &T) {
         self.add(id, place, None, entity);
     }

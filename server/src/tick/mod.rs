@@ -517,6 +517,9 @@ fn count(metrics: &Metrics, counts: &RoomCounts) {
     metrics.frames_withheld.add(counts.frames_withheld);
     metrics.batches_away.add(counts.batches_away);
     metrics.events_dropped.add(counts.events_dropped);
+    metrics.ids_doubled.add(counts.ids_doubled);
+    metrics.events_too_long.add(counts.events_too_long);
+    metrics.frames_too_long.add(counts.frames_too_long);
     metrics.inputs_unused.add(counts.inputs_unused);
     metrics.rewinds_bounded.add(counts.rewinds_bounded);
     metrics.channels_healed.add(counts.channels_healed);

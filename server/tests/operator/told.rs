@@ -67,6 +67,24 @@ fn metrics_tell_what_happened() {
     server.stop();
 }
 
+/// Also where nobody listens to the log.
+#[test]
+fn what_a_game_does_wrong_is_counted() {
+    let (server, admin) = start(|_| {});
+    let faults = |fault: &str| scrape(admin).value(&format!("tickwire_game_faults_total{{fault=\"{fault}\"}}"));
+    swirl::run(async {
+        let mut player = swirl::connect(&server, "player").await;
+        swirl::receive_until(&mut player, "a frame", |c| c.client.tick().is_some()).await;
+        assert_eq!((faults("id_twice"), faults("event_too_long"), faults("frame_too_long")), (0.0, 0.0, 0.0));
+        for command in ["use an id twice", "say 20000"] {
+            player.client.command(&command.to_owned());
+        }
+        player.flush().await.expect("the server reads");
+        until("both are counted", || (faults("id_twice") > 3.0 && faults("event_too_long") == 1.0).then_some(()));
+    });
+    server.stop();
+}
+
 #[test]
 fn a_room_that_panics_is_counted_and_its_players_too() {
     let (server, admin) = start(|_| {});

@@ -11,6 +11,8 @@ pub const ENTITIES: u32 = 800;
 pub struct Swirl {
     tick: Tick,
     pressed: u32,
+    /// It uses an id twice in each tick.
+    doubles: bool,
     fuse: Fuse,
 }
 
@@ -61,7 +63,7 @@ impl Game for Swirl {
     fn new((): (), setup: &mut Setup) -> Result<Self, Refusal> {
         setup.rate = TickRate::hz(60);
         setup.seats = 16;
-        Ok(Self { tick: Tick(0), pressed: 0, fuse: Fuse(false) })
+        Ok(Self { tick: Tick(0), pressed: 0, doubles: false, fuse: Fuse(false) })
     }
     fn join(&mut self, _: SeatId, who: &Profile) -> Result<(), Refusal> {
         assert!(who.name != "panic", "a newcomer is one too many");
@@ -75,6 +77,7 @@ impl Game for Swirl {
         for (seat, command) in commands {
             assert!(command != "panic", "a player asked for it");
             self.fuse.0 |= command == "panic at the end";
+            self.doubles |= command == "use an id twice";
             if let Some(length) = command.strip_prefix("say ").and_then(|length| length.parse().ok()) {
                 step.send(tickwire_shared::To::All, "a".repeat(length));
             }
@@ -88,7 +91,9 @@ impl Game for Swirl {
             };
             out.put(EntityId(id), Place::Everywhere, &Mote { x: at(3), y: at(5) });
         }
-        out.put(PRESSES, Place::Everywhere, &Presses { count: self.pressed });
+        for _ in 0..1 + u32::from(self.doubles) {
+            out.put(PRESSES, Place::Everywhere, &Presses { count: self.pressed });
+        }
     }
 }
 
