@@ -16,6 +16,10 @@ const TELLABLE_P99_MS: f64 = 1.0;
 const TELLABLE_RATE: f64 = 0.1;
 /// However noisy the machine was, no rate is further apart.
 const EXCUSED_RATE: f64 = 0.2;
+/// Nor is a time of more than three times the other, unless the swarm itself was late by about as much: it is on the
+/// same machine, or on one that noise did not reach.
+const EXCUSED_TIME: f64 = 2.0 / 3.0;
+const EXCUSED_LATENESS: f64 = 2.0;
 /// Where no name of a figure is longer.
 const NAME_WIDTH: usize = 24;
 
@@ -107,6 +111,8 @@ pub struct Agreement {
     pub wrongs: Vec<String>,
     /// What disturbed them, in words; they need not agree then.
     pub excuses: Vec<String>,
+    /// Times may be so far apart by what the swarm was late.
+    late_ms: f64,
     bounds: Bounds,
 }
 
@@ -147,7 +153,10 @@ impl Agreement {
             let wrongs = report.wrongs();
             (!wrongs.is_empty()).then(|| format!("{}.", wrongs.join(", ")))
         });
-        Ok(Self { figures, good: (one.good, other.good), wrongs, excuses: said(noise_sentence), bounds })
+        let lateness = [one, other].into_iter().filter_map(|report| report.swarm_lateness_ms);
+        let late_ms = EXCUSED_LATENESS * lateness.map(|lateness| lateness.p99_9).fold(0.0, f64::max);
+        let good = (one.good, other.good);
+        Ok(Self { figures, good, wrongs, excuses: said(noise_sentence), late_ms, bounds })
     }
 
     /// Whether nothing is apart.
@@ -159,10 +168,19 @@ impl Agreement {
     /// Whether it is as it should be: nothing was wrong, and they agree, or a run says that it was disturbed.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
-        // noise makes no state wrong, nor half of the frames
-        let is_excused = |figure: &Figure| !figure.is_rate() || figure.distance() <= EXCUSED_RATE;
-        let are_excused = !self.excuses.is_empty() && self.figures.iter().all(is_excused);
+        // noise makes no state wrong
+        let are_excused = !self.excuses.is_empty() && self.beyond_noise().next().is_none();
         self.wrongs.is_empty() && (self.agrees() || (self.good.0 == self.good.1 && are_excused))
+    }
+
+    /// What is too far apart for any noise, such as half of the frames.
+    fn beyond_noise(&self) -> impl Iterator<Item = &str> {
+        let is_beyond = |figure: &&Figure| match figure.is_rate() {
+            true => figure.distance() > EXCUSED_RATE,
+            false => figure.distance() > EXCUSED_TIME && figure.apart() > self.late_ms,
+        };
+        let apart = self.figures.iter().filter(|figure| figure.nearness == Nearness::Apart);
+        apart.filter(is_beyond).map(|figure| figure.name.as_str())
     }
 
     fn apart(&self) -> impl Iterator<Item = &str> {
@@ -182,6 +200,11 @@ impl Figure {
             (Some(one), Some(other)) if one.max(other) > 0.0 => (one - other).abs() / one.max(other),
             _ => 0.0,
         }
+    }
+
+    /// How far apart they are.
+    fn apart(&self) -> f64 {
+        self.values.0.zip(self.values.1).map_or(0.0, |(one, other)| (one - other).abs())
     }
 }
 
@@ -286,10 +309,12 @@ impl Display for Agreement {
         }
         writeln!(out, "The runs do not agree: {}.", apart.join(", "))?;
         self.wrongs.iter().chain(&self.excuses).try_for_each(|said| writeln!(out, "{said}"))?;
-        if self.is_trusted() {
-            writeln!(out, "That excuses it, and nothing is proved: the exit code is 0.")?;
+        let beyond: Vec<&str> = self.beyond_noise().collect();
+        match (self.is_trusted(), beyond.is_empty() || self.excuses.is_empty()) {
+            (true, _) => writeln!(out, "That excuses it, and nothing is proved: the exit code is 0."),
+            (false, true) => Ok(()),
+            (false, false) => writeln!(out, "No noise excuses what is so far apart: {}.", beyond.join(", ")),
         }
-        Ok(())
     }
 }
 
@@ -404,6 +429,22 @@ mod tests {
                 (other.machine_was_noisy, other.noise) = (true, vec!["a stolen second".to_owned()]);
             });
             assert_eq!(disturbed.is_trusted(), is_excused, "{disturbed}");
+        }
+    }
+
+    /// As by a server that stalled for a second, on a machine that was a bit noisy.
+    #[test]
+    fn noise_is_no_excuse_for_times_that_the_swarm_was_not_late_by() {
+        for (times, late_ms, is_excused) in [(2.5, 1.0, true), (25.0, 1.0, false), (25.0, 600.0, true)] {
+            let disturbed = judged(|other| {
+                scaled(&mut other.tick_interval_ms, 1.0, times);
+                other.swarm_lateness_ms = other.swarm_lateness_ms.map(|found| Percentiles { p99_9: late_ms, ..found });
+                (other.machine_was_noisy, other.noise) = (true, vec!["a stolen second".to_owned()]);
+            });
+            let told = disturbed.to_string();
+            assert_eq!(disturbed.is_trusted(), is_excused, "{told}");
+            let wanted = "No noise excuses what is so far apart: tick interval p99.\n";
+            assert_eq!(told.ends_with(wanted), !is_excused, "{told}");
         }
     }
 
