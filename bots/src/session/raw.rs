@@ -239,7 +239,48 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
+    use tickwire_shared::Rng;
+
+    use super::super::{Message, Own};
     use super::*;
+    use crate::measure::Measure;
+    use crate::room::Rooms;
+
+    /// A connection that sent at 0, 50 and 100 ms and got the first two back, 40 and 44 ms later: what its end adds to
+    /// the round trips when the run is over at `end_ms`.
+    fn added_by_the_end(end_ms: u64) -> Vec<u64> {
+        let message = Message::Given(b"{n}".to_vec());
+        let script = Script { first: Vec::new(), again: Some((message, Duration::from_millis(50))), text: true };
+        let mut raw = Raw::new(Arc::new(script), None, None);
+        let (mut measure, mut own, mut rooms) = (Measure::default(), Own::default(), Rooms::default());
+        let mut at = |ms: u64, something: &mut dyn FnMut(&mut Raw, &mut Turn<'_>)| {
+            let (now, since) = (Duration::from_millis(ms), Duration::ZERO);
+            let notes = Some(Notes { measure: &mut measure, own: &mut own, since });
+            let (rooms, out, rng) = (&mut rooms, &mut Vec::new(), &mut Rng::new(1));
+            something(&mut raw, &mut Turn { now, arrived: now, notes, rooms, out, rng });
+        };
+        let due = Duration::from_millis;
+        at(0, &mut |raw, turn| raw.open(turn));
+        at(0, &mut |raw, turn| raw.tick(turn, due(0)));
+        at(40, &mut |raw, turn| raw.message(turn, b"0", true).expect("an echo"));
+        at(50, &mut |raw, turn| raw.tick(turn, due(50)));
+        at(94, &mut |raw, turn| raw.message(turn, b"1", true).expect("an echo"));
+        at(100, &mut |raw, turn| raw.tick(turn, due(100)));
+        at(end_ms, &mut |raw, turn| raw.close(turn));
+        let trips = measure.input_to_ack.counts();
+        let all: Vec<u64> = trips.iter().flat_map(|(us, count)| vec![us / 1_000; *count as usize]).collect();
+        assert!(all.len() >= 2 && own.silent.is_zero(), "{all:?}");
+        all[2..].to_vec()
+    }
+
+    /// Nothing is known of an echo that was not awaited for longer than the one before took. One that was is as late as
+    /// it was awaited for, and not more: it is no error, and nothing that comes after the end is an answer.
+    #[test]
+    fn an_echo_that_is_on_its_way_in_the_end_is_neither_an_answer_nor_late() {
+        assert_eq!(added_by_the_end(101), [0; 0]);
+        assert_eq!(added_by_the_end(143), [0; 0]);
+        assert_eq!(added_by_the_end(190), [90]);
+    }
 
     #[test]
     fn dues_come_back_as_they_were_put_in() {
