@@ -154,6 +154,17 @@ fn a_wrong_command_is_refused_with_the_right_one() {
     }
 }
 
+/// Nobody is there, and it is not even asked.
+#[test]
+fn a_threshold_that_could_never_be_judged_is_found_before_the_run() {
+    let told = "\"p99_resume < 1s\" could never be judged: nobody comes back in a run without a storm\n";
+    let output = swarm(&["--threshold", "failed == 0", "--threshold", "p99_resume < 1s"]);
+    refuses_in_one_sentence(&output, &[&format!("tickwire-bots: --threshold {told}")]);
+    let raw = ["raw", "--url", "ws://127.0.0.1:1/", "--mode", "push", "--threshold", "p99_input_to_ack < 9ms"];
+    let output = Command::new(env!("CARGO_BIN_EXE_tickwire-bots")).args(raw).output().expect("the program starts");
+    refuses_in_one_sentence(&output, &["without --mode echo nothing is sent that could come back"]);
+}
+
 #[test]
 fn a_results_file_that_cannot_be_written_is_found_before_the_run() {
     let output = swarm(&["--json", "/no/such/folder/swarm.json"]);

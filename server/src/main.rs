@@ -61,10 +61,11 @@ fn print_config(cli: &Cli) -> anyhow::Result<()> {
     for slip in &layers.slips {
         eprintln!("tickwire: {slip}");
     }
-    match layers.faults.into_iter().next() {
-        Some(fault) => Err(fault.into()),
-        None => Ok(io::stdout().lock().write_all(printed.as_bytes())?),
+    if !layers.faults.is_empty() {
+        let faults: Vec<String> = layers.faults.iter().map(ToString::to_string).collect();
+        return Err(anyhow::Error::msg(faults.join("\n")));
     }
+    Ok(io::stdout().lock().write_all(printed.as_bytes())?)
 }
 
 /// All that is wrong with a file, on stdout; what the file names is looked at too.

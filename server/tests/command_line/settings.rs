@@ -65,6 +65,8 @@ fn check_names_all_mistakes_by_line() {
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
     let lines: Vec<&str> = stderr.lines().filter_map(|line| line.strip_prefix("tickwire: ")).collect();
     assert_eq!(lines, told.lines().collect::<Vec<_>>());
+    let (code, stdout, stderr) = run(&mut tickwire(&["config", "--config", &file]));
+    assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 3), "those of the settings: {stderr}");
     assert!(refusal(tickwire(&["check", "/no/such.toml"])).contains("/no/such.toml"));
     assert!(refusal(tickwire(&["check"])).contains("path of a file"));
     assert_eq!(refusal(tickwire(&["chek", &file])), "there is no \"chek\"; did you mean check?");
