@@ -5,6 +5,7 @@ use tickwire_shared::delta::{Coder, DeltaScratch, Earlier, Held, Past, Spent, en
 use tickwire_shared::protocol::frame;
 use tickwire_shared::{SeatId, Tick};
 
+use super::changed::ChangedRows;
 use super::channel::Channel;
 use super::coders::Coders;
 use super::open::in_step;
@@ -42,8 +43,7 @@ pub struct Encoder {
     /// By slot, of the newest state; and of older ones.
     hashes: Vec<Option<u64>>,
     older_hashes: FxHashMap<(SlotId, Tick), u64>,
-    /// By slot, and by how many ticks ahead a delta leads: the rows that the last such one changed.
-    changed: Vec<[Changed; SPACINGS]>,
+    changed: ChangedRows,
     /// Parts that clients are about to ask for: channels, in order, and what they build on.
     expected: Vec<(SlotId, u16)>,
     /// By slot: when a frame last had a keyframe of it.
@@ -55,9 +55,6 @@ pub struct Encoder {
     made: Made,
     pub(super) ledger: Ledger,
 }
-
-/// Spacings of states that tell motion: see [`Held`].
-const SPACINGS: usize = 4;
 
 /// What was encoded in a tick.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -84,13 +81,6 @@ struct PartAt {
     keyframe: bool,
     /// How many frames have it.
     receivers: u32,
-}
-
-/// Rows that changed from one tick to another: places in the later one.
-#[derive(Debug, Default)]
-struct Changed {
-    ticks: [Tick; 2],
-    places: Vec<u32>,
 }
 
 impl Encoder {
@@ -134,7 +124,6 @@ impl Encoder {
     fn take_tick(&mut self, store: &Store) {
         let (Some(now), Some(oldest)) = (store.newest(), store.oldest()) else { return };
         self.slots.settle(store);
-        self.changed.resize_with(self.slots.len(), Default::default);
         self.reach = now.tick().since(oldest.tick()).cast_unsigned();
         // those that nobody asked about meanwhile have changed, for all that is known
         let before = store.at(now.tick().offset(-1)).filter(|before| self.settled == Some(before.tick()));
@@ -248,9 +237,7 @@ impl Encoder {
 
     #[cold]
     fn number(&mut self, channel: Channel, tick: Tick) -> SlotId {
-        let number = self.slots.number(channel, tick);
-        self.changed.resize_with(self.slots.len(), Default::default);
-        number
+        self.slots.number(channel, tick)
     }
 
     /// Whether the ring still has what was so many ticks ago.
@@ -346,25 +333,25 @@ impl Encoder {
         held: Option<Held>,
         [base, now]: [&Snapshot; 2],
     ) -> Coder {
-        let (changed, place) = (&mut self.changed[slot as usize], self.slots.place(slot));
-        let earlier = held.and_then(|held| earlier(store, held)).map(|(snapshots, spacing, ahead)| {
-            let ticks = [snapshots[0].tick(), base.tick()];
-            let moved = changed.get(usize::from(spacing) - 1).filter(|changed| changed.ticks == ticks);
-            let rows = snapshots.map(|snapshot| snapshot.rows_near(channel, place));
-            Earlier { rows, spacing, ahead, moved: moved.map(|changed| &*changed.places) }
-        });
-        let past = Past { base: base.rows_near(channel, place), earlier };
-        let states = (&past, now.rows_near(channel, place));
+        let place = self.slots.place(slot);
+        let (past, rows) = match held.and_then(|held| earlier(store, held)) {
+            Some(([before, older], spacing, ahead)) => {
+                let moved = self.changed.between(slot, [before.tick(), base.tick()]);
+                let (rows, [base, before, older]) = now.rows_beside([base, before, older], channel, place);
+                let earlier = Some(Earlier { rows: [before, older], spacing, ahead, moved });
+                (Past { base, earlier }, rows)
+            }
+            None => {
+                let (rows, [base]) = now.rows_beside([base], channel, place);
+                (Past { base, earlier: None }, rows)
+            }
+        };
+        let states = (&past, rows);
         let (coders, scratch) = (&mut self.coders, &mut self.scratch);
         let coder = coders.encode_delta((channel, slot), store.layout(), states, scratch, &mut self.bytes);
         self.made.deltas += 1;
         self.made.updates += self.scratch.changed().len();
-        let ticks = [base.tick(), now.tick()];
-        if let Some(changed) = usize::try_from(ticks[1].since(ticks[0]) - 1).ok().and_then(|at| changed.get_mut(at)) {
-            changed.ticks = ticks;
-            changed.places.clear();
-            changed.places.extend_from_slice(self.scratch.changed());
-        }
+        self.changed.note(slot, [base.tick(), now.tick()], self.scratch.changed());
         coder
     }
 

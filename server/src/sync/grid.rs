@@ -1,13 +1,11 @@
 //! Who receives what: a square grid of cells of half the view radius, and in each cell the layers.
 
-use std::ops::Range;
-
 use tickwire_shared::protocol::frame::OPEN_MAX;
 use tickwire_shared::{Area, Interest, Place, SeatId, Sight};
 
 use super::channel::{Cell, Channel};
 use super::scope::Scope;
-use super::snapshot::Snapshot;
+use super::snapshot::{ChannelRows, Snapshot};
 
 /// [`Cell::MAX`] as places are reckoned; what lies further out belongs to the border cells.
 const CELL_MAX: f32 = Cell::MAX as f32;
@@ -111,12 +109,12 @@ impl Grid {
             let cells = |(low, high): (i16, i16)| Cell::new(column, low)..=Cell::new(column, high);
             let (border, near) = (cells(border), near.map(cells));
             let mut there = &there[first_from(*border.start(), there)..];
-            while let Some((first, _)) = there.first()
-                && first.cell() <= *border.end()
+            while let Some(first) = there.first()
+                && first.channel.cell() <= *border.end()
             {
                 // once a cell, whatever the number of its layers
-                let (cell, before) = (first.cell(), channels.len());
-                while let Some(((channel, _), rest)) = there.split_first()
+                let (cell, before) = (first.channel.cell(), channels.len());
+                while let Some((ChannelRows { channel, .. }, rest)) = there.split_first()
                     && channel.cell() == cell
                 {
                     if eye.allows(*channel) {
@@ -266,11 +264,12 @@ fn rows_within(reach: f32, aside: f32, (row, within): (i16, f32)) -> Option<(i16
 
 /// The place of the first of a column's channels that is not before a cell of the column.
 #[inline]
-fn first_from(cell: Cell, channels: &[(Channel, Range<usize>)]) -> usize {
+fn first_from(cell: Cell, channels: &[ChannelRows]) -> usize {
     // where it is in a column that has one channel in each cell
-    let guess = cell.rows_after(channels[0].0.cell()).min(channels.len() - 1);
-    let is_right = channels[guess].0.cell() >= cell && (guess == 0 || channels[guess - 1].0.cell() < cell);
-    if is_right { guess } else { channels.partition_point(|(channel, _)| channel.cell() < cell) }
+    let guess = cell.rows_after(channels[0].channel.cell()).min(channels.len() - 1);
+    let is_before = |rows: &ChannelRows| rows.channel.cell() < cell;
+    let is_right = !is_before(&channels[guess]) && (guess == 0 || is_before(&channels[guess - 1]));
+    if is_right { guess } else { channels.partition_point(is_before) }
 }
 
 fn area(size: f32, cell: Cell) -> Area {

@@ -12,6 +12,7 @@
 
 mod budget;
 mod capsule;
+mod changed;
 mod channel;
 mod choose;
 mod coders;

@@ -1,11 +1,11 @@
 //! All rows of one tick. Ticks between which nobody came, went or moved from channel to channel share what says who is
 //! there, and those between which nothing changed at all share the values too: what is still costs its ticks nothing.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tickwire_shared::delta::{EntityRow, Rows};
-use tickwire_shared::{SeatId, Tick};
+use tickwire_shared::{EntityId, SeatId, Tick};
 
 use super::channel::{Cell, Channel};
 
@@ -21,7 +21,7 @@ pub struct Snapshot {
 /// Who is there, and where their rows are.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Census {
-    pub(super) channels: Vec<(Channel, Range<usize>)>,
+    pub(super) channels: Vec<ChannelRows>,
     columns: Vec<Column>,
     /// When there last were other columns, and when there last were other channels.
     columns_since: Tick,
@@ -30,6 +30,18 @@ pub(super) struct Census {
     /// Sorted by seat, then id.
     pub(super) owned: Vec<(SeatId, EntityRow)>,
 }
+
+/// A channel in which something is: where its rows are, and where the first one's lanes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ChannelRows {
+    pub(super) channel: Channel,
+    first: u32,
+    end: u32,
+    first_lane: u32,
+    /// When there last were others in it, or one of another kind.
+    pub(super) since: Tick,
+}
+
 /// A column of the grid in which something is.
 #[derive(Clone, Copy, Debug)]
 struct Column {
@@ -53,7 +65,7 @@ impl Snapshot {
 
     /// The channels in which something is, sorted.
     pub fn channels(&self) -> impl ExactSizeIterator<Item = Channel> + '_ {
-        self.census.channels.iter().map(|(channel, _)| *channel)
+        self.census.channels.iter().map(|rows| rows.channel)
     }
 
     /// The rows of a channel; none when nothing is there.
@@ -66,12 +78,54 @@ impl Snapshot {
     /// The same for one who knows its place among the channels of another snapshot: it mostly is the same here.
     #[inline]
     pub(super) fn rows_near(&self, channel: Channel, place: usize) -> Rows<'_> {
+        self.find_near(channel, place).map_or(Rows::EMPTY, |rows| self.rows_of(rows))
+    }
+
+    /// The rows of a channel in this snapshot and in others, which are older. Where the same are in it in all of them,
+    /// all have the list of one, so that who goes through them side by side need not compare what is in it.
+    #[inline]
+    pub(super) fn rows_beside<'a, const N: usize>(
+        &'a self,
+        others: [&'a Self; N],
+        channel: Channel,
+        place: usize,
+    ) -> (Rows<'a>, [Rows<'a>; N]) {
+        let find = |of: &'a Self| of.find_near(channel, place).map(|rows| (of, rows));
+        let found = (find(self), others.map(find));
+        if let Some(here) = found.0
+            && others.iter().all(|other| !here.1.since.is_after(other.tick))
+            // lanes are counted from the first one of the list's own snapshot: it has to be the one with the fewest before
+            && let Some((of, list)) = found.1.iter().flatten().chain([&here]).min_by_key(|(_, rows)| rows.first_lane)
+        {
+            let entities = of.entities_of(list);
+            let rows = |found: Option<(&'a Self, &ChannelRows)>| {
+                found.map_or(Rows::EMPTY, |(of, rows)| {
+                    let lanes = &of.lanes[(rows.first_lane - list.first_lane) as usize..];
+                    debug_assert!(of.entities_of(rows).iter().map(name).eq(entities.iter().map(name)));
+                    Rows { entities, lanes }
+                })
+            };
+            return (rows(found.0), found.1.map(rows));
+        }
+        let rows = |found: Option<(&'a Self, &ChannelRows)>| found.map_or(Rows::EMPTY, |(of, rows)| of.rows_of(rows));
+        (rows(found.0), found.1.map(rows))
+    }
+
+    #[inline]
+    fn find_near(&self, channel: Channel, place: usize) -> Option<&ChannelRows> {
         let channels = &self.census.channels;
-        let range = match channels.get(place) {
-            Some((there, range)) if *there == channel => range.clone(),
-            _ => self.place(channel).map_or(0..0, |place| channels[place].1.clone()),
-        };
-        Rows { entities: &self.census.entities[range], lanes: &self.lanes }
+        let near = channels.get(place).filter(|rows| rows.channel == channel);
+        near.or_else(|| self.place(channel).map(|place| &channels[place]))
+    }
+
+    #[inline]
+    fn rows_of(&self, rows: &ChannelRows) -> Rows<'_> {
+        Rows { entities: self.entities_of(rows), lanes: &self.lanes }
+    }
+
+    #[inline]
+    fn entities_of(&self, rows: &ChannelRows) -> &[EntityRow] {
+        &self.census.entities[rows.first as usize..rows.end as usize]
     }
 
     /// All lanes, for rows of this snapshot.
@@ -112,15 +166,12 @@ impl Snapshot {
     /// The channels that hold something, in order, from those of `cell` on.
     pub fn channels_from(&self, cell: Cell) -> impl Iterator<Item = Channel> {
         let channels = &self.census.channels;
-        let first = channels.partition_point(|(channel, _)| channel.cell() < cell);
-        channels[first..].iter().map(|(channel, _)| *channel)
+        let first = channels.partition_point(|rows| rows.channel.cell() < cell);
+        channels[first..].iter().map(|rows| rows.channel)
     }
 
     /// The channels in some columns of the grid, in order, column by column.
-    pub(super) fn columns(
-        &self,
-        numbers: RangeInclusive<i16>,
-    ) -> impl Iterator<Item = (i16, &[(Channel, Range<usize>)])> {
+    pub(super) fn columns(&self, numbers: RangeInclusive<i16>) -> impl Iterator<Item = (i16, &[ChannelRows])> {
         self.census.columns(numbers)
     }
 
@@ -151,13 +202,13 @@ impl Census {
     }
 
     /// Takes note of the last `rows` of the entities: they are in `channel`, which is the last one, or a new one behind
-    /// it. Tells whether it is a new one.
+    /// it. Tells whether it is a new one, whose first lane is `first_lane`.
     #[inline]
-    pub(super) fn grow(&mut self, channel: Channel, rows: usize) -> bool {
-        let end = self.entities.len();
+    pub(super) fn grow(&mut self, channel: Channel, rows: usize, first_lane: usize) -> bool {
+        let end = self.entities.len() as u32;
         match self.channels.last_mut() {
-            Some((last, range)) if *last == channel => {
-                range.end = end;
+            Some(last) if last.channel == channel => {
+                last.end = end;
                 false
             }
             _ => {
@@ -165,7 +216,8 @@ impl Census {
                 if self.columns.last().is_none_or(|last| last.number != number) {
                     self.columns.push(Column { number, first: self.channels.len(), since: Tick(0) });
                 }
-                self.channels.push((channel, end - rows..end));
+                let (first, first_lane) = (end - rows as u32, first_lane as u32);
+                self.channels.push(ChannelRows { channel, first, end, first_lane, since: Tick(0) });
                 true
             }
         }
@@ -173,12 +225,14 @@ impl Census {
 
     /// Whether all are where they were: this one is not needed then.
     pub(super) fn is_as(&self, before: &Self) -> bool {
-        self.entities == before.entities && self.channels == before.channels && self.owned == before.owned
+        let place = |rows: &ChannelRows| (rows.channel, rows.first, rows.end, rows.first_lane);
+        let same_channels = || self.channels.iter().map(place).eq(before.channels.iter().map(place));
+        self.entities == before.entities && same_channels() && self.owned == before.owned
     }
 
     /// Of a channel that holds something, among those.
     pub(super) fn place(&self, channel: Channel) -> Option<usize> {
-        self.channels.binary_search_by_key(&channel, |(channel, _)| *channel).ok()
+        self.channels.binary_search_by_key(&channel, |rows| rows.channel).ok()
     }
 
     /// Whether there are other channels than just before `now`, when this was made.
@@ -201,11 +255,10 @@ impl Census {
         for at in 0..self.columns.len() {
             let Column { number, first, .. } = self.columns[at];
             let end = self.columns.get(at + 1).map_or(self.channels.len(), |next| next.first);
-            let here = self.channels[first..end].iter().map(|(channel, _)| channel);
+            let here = self.channels[first..end].iter().map(|rows| rows.channel);
             while old.next_if(|(column, _)| column.number < number).is_some() {}
-            let same = old.next_if(|(column, there)| {
-                column.number == number && here.eq(there.iter().map(|(channel, _)| channel))
-            });
+            let same = old
+                .next_if(|(column, there)| column.number == number && here.eq(there.iter().map(|rows| rows.channel)));
             let since = same.map_or(now, |(column, _)| column.since);
             self.columns[at].since = since;
             if since.is_after(self.channels_since) {
@@ -214,7 +267,7 @@ impl Census {
         }
     }
 
-    fn columns(&self, numbers: RangeInclusive<i16>) -> impl Iterator<Item = (i16, &[(Channel, Range<usize>)])> {
+    fn columns(&self, numbers: RangeInclusive<i16>) -> impl Iterator<Item = (i16, &[ChannelRows])> {
         let from = self.columns.partition_point(|column| column.number < *numbers.start());
         let ends = self.columns[from..].iter().skip(1).map(|column| column.first).chain([self.channels.len()]);
         let columns = self.columns[from..].iter().zip(ends);
@@ -227,4 +280,9 @@ impl Census {
         let mut columns = self.columns.iter().filter(|of| of.number == everywhere || numbers.contains(&of.number));
         !self.columns_since.is_after(tick) && columns.all(|column| !column.since.is_after(tick))
     }
+}
+
+/// What a client knows an entity by.
+fn name(row: &EntityRow) -> (EntityId, u16) {
+    (row.id, row.kind)
 }

@@ -1,7 +1,6 @@
 //! The sent state and its past: for each of the last [`Store::RING`] ticks all rows, sorted by channel and id.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -12,7 +11,7 @@ use tickwire_shared::{EntityId, SeatId, Tick};
 use super::channel::Channel;
 use super::grid::Grid;
 use super::residents::{Entry, Residents};
-use super::snapshot::{Census, Snapshot};
+use super::snapshot::{Census, ChannelRows, Snapshot};
 
 /// See the module.
 #[derive(Debug)]
@@ -203,6 +202,7 @@ impl Store {
             places: &mut self.places,
             before_place: 0,
             noted: None,
+            others_in: None,
         };
         let (mut entering, mut rest) = (&residents.entering[..], &self.order[..]);
         while let Some((entry, behind)) = rest.split_first() {
@@ -243,7 +243,7 @@ struct Merge<'a> {
     published: &'a Published,
     /// The snapshot before: its rows, its channels, and when those changed.
     before: Rows<'a>,
-    channels_before: &'a [(Channel, Range<usize>)],
+    channels_before: &'a [ChannelRows],
     changed_before: &'a [Tick],
     /// The tick, and what there is at it.
     tick: Tick,
@@ -254,14 +254,15 @@ struct Merge<'a> {
     places: &'a mut Vec<u32>,
     /// Of the first channel of the snapshot before that is not before the last one of this.
     before_place: usize,
-    /// The last channel of which it is noted that it has changed.
+    /// The last channel of which it is noted that it has changed, and the last in which others are than before.
     noted: Option<Channel>,
+    others_in: Option<Channel>,
 }
 
 impl Merge<'_> {
     /// One that was not there before.
     fn enter(&mut self, new: &Entry) {
-        self.note_change(new.channel);
+        self.note_others(new.channel);
         let resident = self.residents.get(new.number);
         let lanes = self.layout.kind(resident.kind).map_or(0, KindLayout::lanes);
         let first = self.lanes.len();
@@ -287,7 +288,7 @@ impl Merge<'_> {
         let resident = self.residents.get(entry.number);
         let is_new = self.residents.is_new(resident);
         if !(is_new || resident.in_set) || resident.channel != entry.channel {
-            self.note_change(entry.channel);
+            self.note_others(entry.channel);
         } else if !is_new {
             self.copy(place, std::slice::from_ref(entry));
         } else if self.before.entities[place].kind != resident.kind {
@@ -324,7 +325,7 @@ impl Merge<'_> {
         let moved = |row: &EntityRow| EntityRow { first: row.first - first.first + start, ..*row };
         self.census.entities.extend(rows.iter().map(moved));
         self.order.extend_from_slice(entries);
-        self.grow(entries[0].channel, entries.len());
+        self.grow(entries[0].channel, entries.len(), start);
     }
 
     /// One whose lanes, from `first` on, are the last ones.
@@ -337,14 +338,25 @@ impl Merge<'_> {
         self.places[number] = self.census.entities.len() as u32;
         self.census.entities.push(EntityRow { id: entry.id, kind, first });
         self.order.push(entry);
-        self.grow(entry.channel, 1);
+        self.grow(entry.channel, 1, first);
     }
 
-    /// So many rows more in a channel, which is the last one or a new one.
-    fn grow(&mut self, channel: Channel, rows: usize) {
-        if self.census.grow(channel, rows) {
-            let changed = self.changed_before(channel).filter(|_| self.noted != Some(channel));
-            self.changed.push(changed.unwrap_or(self.tick));
+    /// So many rows more in a channel, which is the last one or a new one; their lanes are from `first` on.
+    #[inline]
+    fn grow(&mut self, channel: Channel, rows: usize, first: usize) {
+        if self.census.grow(channel, rows, first) {
+            self.begin(channel);
+        }
+    }
+
+    /// The last channel is new: when it changed last, and when others came into it.
+    fn begin(&mut self, channel: Channel) {
+        let before = self.place_before(channel);
+        let changed = before.filter(|_| self.noted != Some(channel)).map(|place| self.changed_before[place]);
+        self.changed.push(changed.unwrap_or(self.tick));
+        let since = before.filter(|_| self.others_in != Some(channel)).map(|place| self.channels_before[place].since);
+        if let Some(last) = self.census.channels.last_mut() {
+            last.since = since.unwrap_or(self.tick);
         }
     }
 
@@ -352,7 +364,7 @@ impl Merge<'_> {
         if self.noted != Some(channel) {
             self.noted = Some(channel);
             // else it comes yet, or nothing is in it any more
-            if self.census.channels.last().is_some_and(|(last, _)| *last == channel)
+            if self.census.channels.last().is_some_and(|last| last.channel == channel)
                 && let Some(changed) = self.changed.last_mut()
             {
                 *changed = self.tick;
@@ -360,11 +372,20 @@ impl Merge<'_> {
         }
     }
 
-    /// When a channel last changed, as the snapshot before knows; channels are asked about in order.
-    fn changed_before(&mut self, channel: Channel) -> Option<Tick> {
+    /// Others are in a channel than before.
+    fn note_others(&mut self, channel: Channel) {
+        self.note_change(channel);
+        self.others_in = Some(channel);
+        if let Some(last) = self.census.channels.last_mut().filter(|last| last.channel == channel) {
+            last.since = self.tick;
+        }
+    }
+
+    /// The place of a channel in the snapshot before; channels are asked about in order.
+    fn place_before(&mut self, channel: Channel) -> Option<usize> {
         let channels = &self.channels_before[self.before_place..];
-        self.before_place += channels.iter().take_while(|(before, _)| *before < channel).count();
-        let (before, _) = self.channels_before.get(self.before_place)?;
-        (*before == channel).then(|| self.changed_before[self.before_place])
+        self.before_place += channels.iter().take_while(|before| before.channel < channel).count();
+        let before = self.channels_before.get(self.before_place)?;
+        (before.channel == channel).then_some(self.before_place)
     }
 }

@@ -1,5 +1,6 @@
 //! The encoder. Its mirror is `decode.rs`: a change here is a change there.
 
+use super::beside::Beside;
 use super::coder::{Coder, Count, Put, Question, Sureness};
 use super::forecast::{Forecast, RowPast, Surprise};
 use super::keyframe;
@@ -245,6 +246,9 @@ impl DeltaScratch {
         self.started.clear();
         self.changed.clear();
         self.moving = 0;
+        if let Some(beside) = Beside::new(layout, past, now) {
+            return self.compare_beside(beside, rows);
+        }
         let base = past.base;
         let mut pasts = RowPasts::new(past);
         let (mut before, mut after, mut place) = (0, 0, 0);
@@ -260,7 +264,9 @@ impl DeltaScratch {
             match (base.entities.get(before), now.entities.get(after)) {
                 (None, None) => return place,
                 (Some(a), Some(b)) if a.id == b.id && a.kind == b.kind => {
-                    self.keep(known(layout, b), &mut pasts, (before, place), now.row(known(layout, b), b), after, rows);
+                    let kind = known(layout, b);
+                    let (moves, past) = (pasts.moved(kind, before), pasts.row(kind, before));
+                    self.keep(kind, &past, now.row(kind, b), (moves, place, after), rows);
                     (before, after, place) = (before + 1, after + 1, place + 1);
                 }
                 (Some(a), Some(b)) if a.id > b.id => {
@@ -279,26 +285,52 @@ impl DeltaScratch {
         }
     }
 
-    /// Notes what has become of a row, and writes it when it changed.
-    #[inline]
+    /// The same where nobody came or went.
+    fn compare_beside<P: PutRow>(&mut self, mut beside: Beside<'_>, rows: &mut P) -> usize {
+        let mut place = 0;
+        loop {
+            let next = beside.next_moved(place);
+            while place < next {
+                place += beside.same(place, next);
+                if place < next {
+                    self.start(&beside, place, rows);
+                    place += 1;
+                }
+            }
+            if place == beside.count {
+                return place;
+            }
+            let (row, past) = beside.row(place);
+            self.keep(beside.kind, &past, row, (true, place, place), rows);
+            place += 1;
+        }
+    }
+
+    /// One that did not move, and has changed.
+    #[inline(never)]
+    fn start(&mut self, beside: &Beside<'_>, place: usize, rows: &mut impl PutRow) {
+        let (row, past) = beside.row(place);
+        self.keep(beside.kind, &past, row, (false, place, place), rows);
+    }
+
+    /// Notes what has become of a row, and writes it when it changed: whether it moved, its place among those that are kept,
+    /// and in the new state.
+    #[inline(always)]
     fn keep<P: PutRow>(
         &mut self,
         kind: &KindLayout,
-        pasts: &mut RowPasts<'_>,
-        (before, place): (usize, usize),
-        to: &[u32],
-        after: usize,
+        past: &RowPast<'_>,
+        row: &[u32],
+        (moves, place, after): (bool, usize, usize),
         rows: &mut P,
     ) {
-        let moves = pasts.moved(kind, before);
-        let past = pasts.row(kind, before);
-        let changed = kind.changed(past.base, to);
+        let changed = kind.changed(past.base, row);
         if changed {
             self.changed.push(after as u32);
         } else if !moves {
             return;
         }
-        let marked = rows.row(kind, &past, to, (moves, changed), &mut self.expected);
+        let marked = rows.row(kind, past, row, (moves, changed), &mut self.expected);
         if moves {
             if !changed || marked {
                 self.exceptions.push((self.moving, marked));
