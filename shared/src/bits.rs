@@ -109,25 +109,23 @@ impl<'a> BitWriter<'a> {
     pub fn count(&mut self, value: u32, k: u8) {
         let shifted = u64::from(value) + (1 << k);
         let bits = 63 - shifted.leading_zeros() as u8; // at least k
-        self.write(0, bits - k);
+        let (zeros, low) = (bits - k, (shifted & ((1 << bits) - 1)) as u32);
+        if zeros + 1 + bits <= 32 {
+            // zeros, a one, and what is below, at once
+            return self.write(((u64::from(low) << 1 | 1) << zeros) as u32, zeros + 1 + bits);
+        }
+        self.write(0, zeros);
         self.write(1, 1);
-        let low = (shifted & ((1 << bits) - 1)) as u32;
         self.write(low, bits);
     }
 
-    /// The first `bits` bits of `from`, which has no more than those and the zeros that pad the last byte.
+    /// The first `bits` bits of `from`, which are what [`BitWriter::finish_words`] left.
     pub(crate) fn append(&mut self, from: &[u8], bits: usize) {
-        let (words, rest) = from.as_chunks();
-        for word in words.iter().take(bits / 32) {
-            self.write(u32::from_le_bytes(*word), 32);
-        }
-        let left = (bits % 32) as u8;
-        if left > 0 {
-            // a word or the rest of one
-            let mut word = [0; 4];
-            let last = words.get(bits / 32).map_or(rest, |word| word);
-            word[..last.len()].copy_from_slice(last);
-            self.write(u32::from_le_bytes(word), left);
+        let (words, _) = from.as_chunks();
+        let (whole, rest) = words.split_at(bits / 32);
+        whole.iter().for_each(|word| self.write(u32::from_le_bytes(*word), 32));
+        if let (Some(last), left @ 1..) = (rest.first(), bits % 32) {
+            self.write(u32::from_le_bytes(*last), left as u8);
         }
     }
 
@@ -140,14 +138,17 @@ impl<'a> BitWriter<'a> {
 
     /// Pads to a whole byte.
     pub fn finish(self) {
-        let bytes = self.held_bits.div_ceil(8) as usize;
-        self.out.extend_from_slice(&self.held.to_le_bytes()[..bytes]);
+        let end = self.out.len() + self.held_bits.div_ceil(8) as usize;
+        // of one length, and cut off: quicker than so many
+        self.out.extend_from_slice(&self.held.to_le_bytes());
+        self.out.truncate(end);
     }
 
-    /// [`BitWriter::finish`] for one who has filled a vector from its beginning: how many bits there are.
-    pub(crate) fn finish_counted(self) -> usize {
+    /// The same for one who has filled a vector from its beginning, with zeros up to a whole word of 32 bits: how many
+    /// bits there are.
+    pub(crate) fn finish_words(self) -> usize {
         let bits = self.written();
-        self.finish();
+        self.out.extend_from_slice(&(self.held as u32).to_le_bytes());
         bits
     }
 }
@@ -323,7 +324,7 @@ mod tests {
             let (mut apart, mut appended, mut at_once) = (Vec::new(), Vec::new(), Vec::new());
             let mut writer = BitWriter::new(&mut apart);
             ops.iter().for_each(|op| put(&mut writer, op));
-            let bits = writer.finish_counted();
+            let bits = writer.finish_words();
 
             let mut writer = BitWriter::new(&mut appended);
             writer.write(before, width);

@@ -285,16 +285,17 @@ impl Encoder {
         }
         let part = self.make(store, channel, held, base);
         let PartAt { start, end, keyframe, .. } = self.parts[part as usize];
-        let delta = Some(&self.bytes[start as usize..end as usize]).filter(|_| !keyframe && is_in_step(base));
-        if !self.slots.note(slot, base, part, delta) {
+        let delta = self.bytes[start as usize..].first_chunk().filter(|_| !keyframe && is_in_step(base));
+        if !self.slots.note(slot, base, part, delta.map(|bytes| (bytes, (end - start) as usize))) {
             self.rare_parts.insert((slot, base), part);
         }
         part
     }
 
     fn make(&mut self, store: &Store, (channel, slot): (Channel, SlotId), held: Option<Held>, base: u16) -> u32 {
-        let start = self.parts.last().map_or(0, |last| last.end as usize) + LENGTH_BYTES;
-        self.bytes.resize(start, 0);
+        self.bytes.truncate(self.parts.last().map_or(0, |last| last.end as usize));
+        self.bytes.extend_from_slice(&[0; LENGTH_BYTES]);
+        let start = self.bytes.len();
         let leans = base & 7 != 0;
         let base = held.and_then(|held| Some((held, store.at(held.newest())?)));
         let mut coder = Coder::Rice;
@@ -316,11 +317,11 @@ impl Encoder {
         let fields = if base.is_some() { self.scratch.spent() } else { &self.spent };
         self.ledger.note((end - bits) * 8, (base.is_none(), coder), channel.layer(), fields.bits());
         frame::write_part_length(end - bits, &mut self.bytes);
-        let length = end..self.bytes.len();
-        let start = bits - length.len();
-        self.bytes.copy_within(length, start);
+        let start = bits - (self.bytes.len() - end);
+        // mostly a single one
+        (end..self.bytes.len()).for_each(|at| self.bytes[at - end + start] = self.bytes[at]);
         self.bytes.truncate(end);
-        self.bytes.resize(end + COPIED_BYTES, 0);
+        self.bytes.extend_from_slice(&[0; COPIED_BYTES]);
         let keyframe = base.is_none();
         self.parts.push(PartAt { start: start as u32, bits: bits as u32, end: end as u32, keyframe, receivers: 0 });
         (self.parts.len() - 1) as u32
@@ -337,12 +338,12 @@ impl Encoder {
         let (past, rows) = match held.and_then(|held| earlier(store, held)) {
             Some(([before, older], spacing, ahead)) => {
                 let moved = self.changed.between(slot, [before.tick(), base.tick()]);
-                let (rows, [base, before, older]) = now.rows_beside([base, before, older], channel, place);
+                let [rows, base, before, older] = Snapshot::rows_beside([now, base, before, older], channel, place);
                 let earlier = Some(Earlier { rows: [before, older], spacing, ahead, moved });
                 (Past { base, earlier }, rows)
             }
             None => {
-                let (rows, [base]) = now.rows_beside([base], channel, place);
+                let [rows, base] = Snapshot::rows_beside([now, base], channel, place);
                 (Past { base, earlier: None }, rows)
             }
         };

@@ -179,15 +179,23 @@ impl Slots {
         self.states[number as usize].occupied
     }
 
-    /// Notes a part, and its bytes if clients in step get it; false when there is no room for it.
-    pub(super) fn note(&mut self, number: SlotId, base: u16, part: u32, delta: Option<&[u8]>) -> bool {
+    /// Notes a part, and its first bytes and its length if clients in step get it; false when there is no room for it.
+    pub(super) fn note(
+        &mut self,
+        number: SlotId,
+        base: u16,
+        part: u32,
+        delta: Option<(&[u8; SHORT_BYTES], usize)>,
+    ) -> bool {
         let number = number as usize;
         self.states[number].has_parts = true;
         let is_noted = self.slots[number].note(base, part);
         let short = &mut self.shorts[number];
-        if let Some(delta) = delta.filter(|delta| is_noted && short.length == 0 && delta.len() <= SHORT_BYTES) {
-            short.bytes[..delta.len()].copy_from_slice(delta);
-            (short.base, short.part, short.length) = (base, part, delta.len() as u8);
+        if let Some((bytes, length)) = delta.filter(|(_, length)| *length <= SHORT_BYTES)
+            && is_noted
+            && short.length == 0
+        {
+            *short = Short { receivers: short.receivers, part, base, length: length as u8, bytes: *bytes };
         }
         is_noted
     }

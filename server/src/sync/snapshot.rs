@@ -52,6 +52,10 @@ struct Column {
     since: Tick,
 }
 
+impl ChannelRows {
+    const NONE: Self = Self { channel: Channel::EVERYWHERE, first: 0, end: 0, first_lane: 0, since: Tick(0) };
+}
+
 impl Snapshot {
     pub(super) fn new(tick: Tick, census: Arc<Census>, lanes: Arc<Vec<u32>>) -> Self {
         Self { tick, census, lanes }
@@ -81,41 +85,41 @@ impl Snapshot {
         self.find_near(channel, place).map_or(Rows::EMPTY, |rows| self.rows_of(rows))
     }
 
-    /// The rows of a channel in this snapshot and in others, which are older. Where the same are in it in all of them,
-    /// all have the list of one, so that who goes through them side by side need not compare what is in it.
+    /// The rows of a channel in several snapshots, the newest first. Where the same are in it in all of them, all have the
+    /// list of one, so that who goes through them side by side need not compare what is in it.
     #[inline]
-    pub(super) fn rows_beside<'a, const N: usize>(
-        &'a self,
-        others: [&'a Self; N],
-        channel: Channel,
-        place: usize,
-    ) -> (Rows<'a>, [Rows<'a>; N]) {
-        let find = |of: &'a Self| of.find_near(channel, place).map(|rows| (of, rows));
-        let found = (find(self), others.map(find));
-        if let Some(here) = found.0
-            && others.iter().all(|other| !here.1.since.is_after(other.tick))
+    pub(super) fn rows_beside<const N: usize>(snapshots: [&Self; N], channel: Channel, place: usize) -> [Rows<'_>; N] {
+        let mut found = [&ChannelRows::NONE; N];
+        found.iter_mut().zip(snapshots).for_each(|(found, of)| *found = of.find_near(channel, place).unwrap_or(found));
+        // an empty one of the newest has changed in all of them, if it is not empty there too
+        let are_same = snapshots.iter().all(|of| !found[0].since.is_after(of.tick)) && found[0].end > found[0].first;
+        let mut rows = [Rows::EMPTY; N];
+        if are_same {
             // lanes are counted from the first one of the list's own snapshot: it has to be the one with the fewest before
-            && let Some((of, list)) = found.1.iter().flatten().chain([&here]).min_by_key(|(_, rows)| rows.first_lane)
-        {
-            let entities = of.entities_of(list);
-            let rows = |found: Option<(&'a Self, &ChannelRows)>| {
-                found.map_or(Rows::EMPTY, |(of, rows)| {
-                    let lanes = &of.lanes[(rows.first_lane - list.first_lane) as usize..];
-                    debug_assert!(of.entities_of(rows).iter().map(name).eq(entities.iter().map(name)));
-                    Rows { entities, lanes }
-                })
-            };
-            return (rows(found.0), found.1.map(rows));
+            let mut least = 0;
+            (1..N).for_each(|at| least = if found[at].first_lane < found[least].first_lane { at } else { least });
+            let (entities, first) = (snapshots[least].entities_of(found[least]), found[least].first_lane);
+            for ((rows, of), found) in rows.iter_mut().zip(snapshots).zip(found) {
+                debug_assert!(of.entities_of(found).iter().map(name).eq(entities.iter().map(name)));
+                *rows = Rows { entities, lanes: &of.lanes[(found.first_lane - first) as usize..] };
+            }
+        } else {
+            rows.iter_mut().zip(snapshots).zip(found).for_each(|((rows, of), found)| *rows = of.rows_of(found));
         }
-        let rows = |found: Option<(&'a Self, &ChannelRows)>| found.map_or(Rows::EMPTY, |(of, rows)| of.rows_of(rows));
-        (rows(found.0), found.1.map(rows))
+        rows
     }
 
     #[inline]
     fn find_near(&self, channel: Channel, place: usize) -> Option<&ChannelRows> {
-        let channels = &self.census.channels;
-        let near = channels.get(place).filter(|rows| rows.channel == channel);
-        near.or_else(|| self.place(channel).map(|place| &channels[place]))
+        match self.census.channels.get(place) {
+            Some(rows) if rows.channel == channel => Some(rows),
+            _ => self.find(channel),
+        }
+    }
+
+    #[cold]
+    fn find(&self, channel: Channel) -> Option<&ChannelRows> {
+        self.place(channel).map(|place| &self.census.channels[place])
     }
 
     #[inline]

@@ -143,7 +143,7 @@ pub fn encode_delta_by(
             spent.clear(layout.field_of().len());
             let mut rows = Counted::new(BitWriter::new(&mut row_bytes), &mut spent);
             let kept = scratch.compare(layout, past, now, &mut rows);
-            let row_bits = rows.finish().finish_counted();
+            let row_bits = rows.finish().finish_words();
             let mut bits = BitWriter::new(out);
             if layout.has_tables() {
                 bits.flag(true); // a range coder's first bit is a zero
@@ -172,7 +172,11 @@ impl Training {
 }
 
 /// Places among `total`, and a mark for each.
+#[inline]
 fn encode_marked<P: Put>(places: &[Marked], total: usize, put: &mut P) {
+    if places.is_empty() {
+        return put.likely_count(Count::Started, 0, 1);
+    }
     put.likely_count(Count::Started, places.len() as u32, 1);
     let order = gap_order(total, places.len());
     let mut next = 0;

@@ -85,7 +85,7 @@ impl Put for Counted<'_, '_> {
         self.bits.bits(value, bits);
     }
 
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, value: u32, k: u8) {
         Put::count(&mut self.bits, value, k);
     }
