@@ -45,44 +45,31 @@ impl<'a> Beside<'a> {
         })
     }
 
-    /// The next row that moved and is not before `place`, taken from the list; else [`Beside::count`].
+    /// Of the rows from `first` on, which is the one behind those that were asked for last: which have moved or did not and
+    /// have changed now. A loop over these alone has no branch that a processor cannot foresee: which rows rest is chance.
     #[inline(always)]
-    pub(super) fn next_moved(&mut self, place: usize) -> usize {
-        while let [next, rest @ ..] = self.moved {
-            let next = *next as usize;
-            self.moved = rest;
-            if next >= place {
-                return next.min(self.count);
-            }
-        }
-        self.count
-    }
-
-    /// How many rows from `place` on, up to `end`, are as they were.
-    #[inline(always)]
-    pub(super) fn same(&self, place: usize, end: usize) -> usize {
-        const BLOCK: usize = 32;
+    pub(super) fn block(&mut self, first: usize) -> Block {
         let lanes = self.kind.lanes();
-        let rows =
-            |from: usize, to: usize| (&self.now[from * lanes..to * lanes], &self.past[0][from * lanes..to * lanes]);
-        let mut at = place;
-        while at < end {
-            // a few rows are quicker one by one
-            if end - at > BLOCK / 8 {
-                let to = end.min(at + BLOCK);
-                let (now, base) = rows(at, to);
-                if now == base {
-                    at = to;
-                    continue;
-                }
-            }
-            let (now, base) = rows(at, at + 1);
-            if !same(now, base) {
-                break;
-            }
-            at += 1;
+        let end = self.count.min(first.saturating_add(Block::ROWS));
+        let (now, base) = (&self.now[first * lanes..end * lanes], &self.past[0][first * lanes..end * lanes]);
+        let mut block = Block { moved: 0, started: 0 };
+        while let [next, rest @ ..] = self.moved
+            && (*next as usize) < end
+        {
+            self.moved = rest;
+            block.moved |= (*next as usize).checked_sub(first).map_or(0, |at| 1u64.wrapping_shl(at as u32));
         }
-        at - place
+        if block.moved == 0 && now == base {
+            return block;
+        }
+        let mut resting = !block.moved & u64::MAX.wrapping_shr((Block::ROWS - (end - first)) as u32);
+        while resting != 0 {
+            let start = resting.trailing_zeros() as usize * lanes;
+            let row = start..start + lanes;
+            block.started |= if same(&now[row.clone()], &base[row]) { 0 } else { resting & resting.wrapping_neg() };
+            resting &= resting.wrapping_sub(1);
+        }
+        block
     }
 
     /// The row at `place`, and what it was.
@@ -93,5 +80,110 @@ impl<'a> Beside<'a> {
         let row = |all: &'a [u32]| &all[start..start + lanes];
         let [base, before, older] = self.past.map(row);
         (row(self.now), RowPast { base, earlier: Some(([before, older], self.pace)) })
+    }
+}
+
+/// Some rows side by side: a bit for each.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    moved: u64,
+    started: u64,
+}
+
+impl Block {
+    pub(super) const ROWS: usize = u64::BITS as usize;
+}
+
+impl Iterator for Block {
+    /// The place of a row in the block, and whether it moved.
+    type Item = (usize, bool);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(usize, bool)> {
+        let left = self.moved | self.started;
+        let first = left & left.wrapping_neg();
+        let moved = self.moved & first != 0;
+        (self.moved, self.started) = (self.moved & !first, self.started & !first);
+        (left != 0).then(|| (left.trailing_zeros() as usize, moved))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Coder, DeltaScratch, Earlier, RowBuffer, Tables, decode_delta, encode_delta_by};
+    use super::*;
+    use crate::game::EntityId;
+    use crate::schema::{Field, KindSchema, Quantizer, Schema};
+
+    /// One kind, with rotations or without.
+    fn layout(turns: bool, tables: bool) -> Layout {
+        let field = |name: &str, quantizer| Field { name: name.into(), quantizer, count: 1, owner_only: false };
+        let mut fields = vec![
+            field("x", Quantizer::Float { min: 0.0, step: 1.0, span: 999 }),
+            field("heading", Quantizer::Angle { bits: 8 }),
+            field("health", Quantizer::Int { min: 0, max: 255 }),
+            field("is_hurt", Quantizer::Bool),
+        ];
+        fields.extend(turns.then(|| field("attitude", Quantizer::Quat { bits: 9 })));
+        let kinds = vec![KindSchema { name: "Body".into(), fields }];
+        let input = KindSchema { name: "Keys".into(), fields: Vec::new() };
+        let tables = if tables { vec![128; Tables::BYTES] } else { Vec::new() };
+        Layout::new(&Schema { game: "beside".into(), version: 0, kinds, input, tables }).expect("a sound schema")
+    }
+
+    /// Four states of as many rows as there are fates: what becomes of each in each step.
+    fn states(layout: &Layout, fates: &[[u8; 3]]) -> [RowBuffer; 4] {
+        let lanes = layout.kind(0).expect("there is one").lanes();
+        let mut rows = vec![[500, 7, 100, 0, 3, 256, 300, 200]; fates.len()];
+        [0usize, 1, 2, 3].map(|tick| {
+            let mut buffer = RowBuffer::default();
+            for ((id, row), fates) in (0..).zip(&mut rows).zip(fates) {
+                match tick.checked_sub(1).map_or(9, |step| fates[step]) {
+                    0..=4 => (row[0], row[1], row[5]) = (row[0] + 3, (row[1] + 250) % 256, row[5] + 2),
+                    5 => (row[2], row[3]) = (row[2] - 1, 1 - row[3]),
+                    6 => (row[0], row[4]) = (999 - row[0], id % 3),
+                    _ => {}
+                }
+                buffer.push(EntityId(id), 0, lanes).copy_from_slice(&row[..lanes]);
+            }
+            buffer
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn states_that_share_one_list_make_the_same_delta(
+            fates in prop::collection::vec([0u8..10, 0u8..10, 0u8..10], 1..200),
+            (turns, tables) in any::<(bool, bool)>(),
+            (spacing, ahead) in (1u8..=4, 1u8..=4),
+            wrong in prop::collection::vec(0u32..250, 0..20),
+        ) {
+            let layout = layout(turns, tables);
+            let states = states(&layout, &fates);
+            let mut scratch = DeltaScratch::default();
+            let step = Past { base: states[1].rows(), earlier: None };
+            encode_delta_by(Coder::Rice, &layout, &step, states[2].rows(), &mut scratch, &mut Vec::new());
+            let moved = scratch.changed().to_vec();
+            for coder in [Coder::Rice, Coder::Range] {
+                let mut delta = |[older, before, base, now]: [Rows<'_>; 4], moved| {
+                    let earlier = Some(Earlier { rows: [before, older], spacing, ahead, moved: Some(moved) });
+                    let (past, mut bytes, mut decoded) = (Past { base, earlier }, Vec::new(), RowBuffer::default());
+                    assert_eq!(Beside::new(&layout, &past, now).is_some(), std::ptr::eq(base.entities, now.entities));
+                    encode_delta_by(coder, &layout, &past, now, &mut scratch, &mut bytes);
+                    let changed = scratch.changed().to_vec();
+                    let result = decode_delta(&layout, &past, &bytes, &mut scratch, &mut decoded);
+                    (bytes, changed, result.map(|()| decoded.rows().lanes.to_vec()))
+                };
+                let own = states.each_ref().map(RowBuffer::rows);
+                let shared = own.map(|rows| Rows { entities: own[0].entities, ..rows });
+                let told = delta(own, &moved);
+                prop_assert_eq!(&told.2, &Ok(own[3].lanes.to_vec()));
+                prop_assert_eq!(delta(shared, &moved), told);
+                // of who does not know what moved anything may come, but no panic
+                let _ = delta(shared, &wrong);
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The encoder. Its mirror is `decode.rs`: a change here is a change there.
 
-use super::beside::Beside;
+use super::beside::{Beside, Block};
 use super::coder::{Coder, Count, Put, Question, Sureness};
 use super::forecast::{Forecast, RowPast, Surprise};
 use super::keyframe;
@@ -291,30 +291,14 @@ impl DeltaScratch {
 
     /// The same where nobody came or went.
     fn compare_beside<P: PutRow>(&mut self, mut beside: Beside<'_>, rows: &mut P) -> usize {
-        let mut place = 0;
-        loop {
-            let next = beside.next_moved(place);
-            while place < next {
-                place += beside.same(place, next);
-                if place < next {
-                    self.start(&beside, place, rows);
-                    place += 1;
-                }
+        for first in (0..beside.count).step_by(Block::ROWS) {
+            for (at, moves) in beside.block(first) {
+                let place = first + at;
+                let (row, past) = beside.row(place);
+                self.keep(beside.kind, &past, row, (moves, place, place), rows);
             }
-            if place == beside.count {
-                return place;
-            }
-            let (row, past) = beside.row(place);
-            self.keep(beside.kind, &past, row, (true, place, place), rows);
-            place += 1;
         }
-    }
-
-    /// One that did not move, and has changed.
-    #[inline(never)]
-    fn start(&mut self, beside: &Beside<'_>, place: usize, rows: &mut impl PutRow) {
-        let (row, past) = beside.row(place);
-        self.keep(beside.kind, &past, row, (false, place, place), rows);
+        beside.count
     }
 
     /// Notes what has become of a row, and writes it when it changed: whether it moved, its place among those that are kept,

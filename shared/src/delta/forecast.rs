@@ -144,6 +144,9 @@ impl<'a> RowPast<'a> {
 }
 
 impl Pace {
+    /// Of all states that are as far apart as the coming one is ahead: what is forecast by it is the same for each.
+    pub(super) const EVEN: Self = Self { spacing: 1, ahead: 1, rounding: 0 };
+
     /// For states `spacing` ticks apart, and one that is `ahead` ticks after them.
     pub(super) fn new(spacing: u8, ahead: u8) -> Self {
         let times = u16::from(ahead.checked_div(spacing).unwrap_or(0));
@@ -152,7 +155,7 @@ impl Pace {
 
     /// The coming state is as far ahead as those that are held are apart: mostly so, and then there is less to reckon.
     #[inline(always)]
-    fn is_even(&self) -> bool {
+    pub(super) fn is_even(&self) -> bool {
         self.ahead == self.spacing
     }
 

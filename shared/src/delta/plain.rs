@@ -172,13 +172,15 @@ impl MovingLane {
     /// Where a float or an angle is expected that had these values, the newest first.
     #[inline(always)]
     fn forecast(&self, [base, before, older]: [u32; 3], pace: Pace) -> Expected {
-        let step = |from: u32, to: u32| self.around(i64::from(to).wrapping_sub(from.into()));
+        let step = |from: u32, to: u32| i64::from(to).wrapping_sub(from.into());
         let steps = [step(before, base), step(older, before)];
-        let motion = if self.cut == 0 { Motion::Pushed } else { Motion::Steady };
-        let forecast = Forecast::new(base.into(), steps, pace, motion);
-        // an angle goes around
-        let at = if self.cut == 0 { forecast.within(self.span) } else { forecast.at };
-        Expected { at, doubt: forecast.doubt }
+        if self.cut == 0 {
+            let forecast = Forecast::new(base.into(), steps, pace, Motion::Pushed);
+            Expected { at: forecast.within(self.span), doubt: forecast.doubt }
+        } else {
+            let forecast = Forecast::new(base.into(), steps.map(|step| self.around(step)), pace, Motion::Steady);
+            Expected { at: forecast.at, doubt: forecast.doubt }
+        }
     }
 
     /// The same where nothing else is known.
@@ -223,10 +225,16 @@ pub(super) fn encode(
     if !rests && plain.still.iter().any(|unit| unit.differs(past.base, row) && !past.expects(unit)) {
         return false;
     }
-    if !plain.forecast(past, expected, |first, largest| row[first] == largest) {
+    let by = if plain.quats.is_empty()
+        && let Some(([before, older], pace)) = past.earlier
+        && pace.is_even()
+    {
+        encode_on(plain, [past.base, before, older], row, bits)
+    } else if plain.forecast(past, expected, |first, largest| row[first] == largest) {
+        encode_residuals(plain, expected, row, bits)
+    } else {
         return false;
-    }
-    let by = encode_residuals(plain, expected, row, bits);
+    };
     if !rests {
         encode_still(plain, past, row, by, bits);
     }
@@ -256,6 +264,23 @@ fn encode_residuals(plain: &PlainLayout, expected: &[Expected], row: &[u32], bit
     bits.at_once(|bits| {
         for (lane, expected) in plain.moving.iter().zip(expected) {
             encode_residual(lane, *expected, row, &mut by, bits, spent);
+        }
+    });
+    by
+}
+
+/// The same of a row without rotations, each forecast on the way, where all states are as far apart.
+#[inline(never)]
+fn encode_on(plain: &PlainLayout, [base, before, older]: [&[u32]; 3], row: &[u32], bits: &mut Counted<'_, '_>) -> u64 {
+    // of one length, so that one check of the index does
+    let [base, before, older] = [&base[..row.len()], &before[..row.len()], &older[..row.len()]];
+    let mut by = 0;
+    let (bits, spent) = bits.parts();
+    bits.at_once(|bits| {
+        for lane in &plain.moving {
+            let at = usize::from(lane.lane);
+            let expected = lane.forecast([base[at], before[at], older[at]], Pace::EVEN);
+            encode_residual(lane, expected, row, &mut by, bits, spent);
         }
     });
     by
