@@ -1,11 +1,13 @@
 //! What a store makes of what a game published: whatever came before, it holds the same as one that begins anew, and
-//! knows when each channel changed. Sets that are declared to be as they were are there without being put again.
+//! knows when each channel changed; and what is encoded between its states leads from one to the other. Sets that are declared to be as they were are there without being put again.
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use tickwire_server::sync::{Channel, Grid, Snapshot, Store};
-use tickwire_shared::delta::{EntityRow, KindLayout, Layout};
+use tickwire_server::sync::{Channel, Encoder, Grid, Snapshot, Store};
+use tickwire_shared::delta::{
+    DeltaScratch, Earlier, EntityRow, Held, KindLayout, Layout, Past, RowBuffer, Rows, decode_delta,
+};
 use tickwire_shared::publish::{Published, Publisher, SetId};
 use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::{EntityId, Interest, Layer, Place, Replicate, SeatId, Teams, Tick, World};
@@ -184,8 +186,7 @@ fn contents(layout: &Layout, snapshot: &Snapshot) -> Contents {
 }
 
 /// What clients see of a channel.
-fn public(layout: &Layout, snapshot: &Snapshot, channel: Channel) -> Vec<(EntityId, u16, Vec<u32>)> {
-    let rows = snapshot.rows(channel);
+fn public(layout: &Layout, rows: Rows<'_>) -> Vec<(EntityId, u16, Vec<u32>)> {
     let row = |row: &EntityRow| {
         let kind = layout.kind(row.kind).expect("a kind of the game");
         let mut lanes = rows.row(kind, row).to_vec();
@@ -226,8 +227,40 @@ proptest! {
 
             let Some(before) = store.at(tick.offset(-1)) else { continue };
             for channel in before.channels().chain(now.channels()) {
-                let same = public(&layout, before, channel) == public(&layout, now, channel);
+                let same = public(&layout, before.rows(channel)) == public(&layout, now.rows(channel));
                 prop_assert_eq!(store.unchanged_since(channel, before.tick()), same, "{:?} at {:?}", channel, tick);
+            }
+        }
+    }
+
+    #[test]
+    fn deltas_lead_to_what_is_there_whoever_came_and_went(
+        script in prop::collection::vec(prop::collection::vec(act(), 0..3), 4..60)
+    ) {
+        let (layout, grid) = (layout(), Grid::new(Interest::Radius(100.0)));
+        let (mut store, mut published, mut scene) = (Store::new(layout.clone()), Published::default(), Scene::default());
+        let (mut encoder, mut scratch, mut there) = <(Encoder, DeltaScratch, RowBuffer)>::default();
+        for (number, acts) in (1..).zip(&script) {
+            let tick = Tick(number);
+            acts.iter().for_each(|act| scene.act(act));
+            scene.publish(&mut published);
+            store.settle(tick, &published, &grid);
+            encoder.clear();
+            let past = [1, 2, 3].map(|back| store.at(tick.offset(-back)));
+            let [Some(base), Some(before), Some(older)] = past else { continue };
+            let now = store.newest().expect("settled");
+            let in_step = Held::keyframe(older.tick()).frame(before.tick()).frame(base.tick());
+            for channel in base.channels().chain(now.channels()) {
+                let rows = [before.rows(channel), older.rows(channel)];
+                let earlier = Earlier { rows, spacing: 1, ahead: 1, moved: None };
+                // one who has all frames, and one who has but the last
+                for (held, earlier) in [(in_step, Some(earlier)), (Held::keyframe(base.tick()), None)] {
+                    let (part, _) = encoder.part(&store, channel, Some(held));
+                    let past = Past { base: base.rows(channel), earlier };
+                    let decoded = decode_delta(&layout, &past, encoder.bits(part), &mut scratch, &mut there);
+                    prop_assert_eq!(decoded, Ok(()), "{:?} at {:?}", channel, tick);
+                    prop_assert_eq!(public(&layout, there.rows()), public(&layout, now.rows(channel)));
+                }
             }
         }
     }

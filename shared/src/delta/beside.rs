@@ -4,7 +4,7 @@
 use super::encode::known;
 use super::forecast::{Pace, RowPast};
 use super::layout::{KindLayout, Layout, same};
-use super::past::Past;
+use super::past::{Earlier, Past};
 use super::row::Rows;
 
 /// See the module. All rows are of one kind.
@@ -12,37 +12,35 @@ pub(super) struct Beside<'a> {
     pub(super) kind: &'a KindLayout,
     /// How many rows there are.
     pub(super) count: usize,
-    /// Their lanes, now and in the states of the past, the newest first; as many in each.
+    /// Their lanes, now, in the base, and in the two states before it; as many in each.
     now: &'a [u32],
-    past: [&'a [u32]; 3],
-    pace: Pace,
+    base: &'a [u32],
+    earlier: Option<([&'a [u32]; 2], Pace)>,
     moved: &'a [u32],
 }
 
 impl<'a> Beside<'a> {
     /// None where the states have lists of their own, be it that the same is in them.
     pub(super) fn new(layout: &'a Layout, past: &Past<'a>, now: Rows<'a>) -> Option<Self> {
-        let earlier = past.earlier.as_ref()?;
-        let [before, older] = earlier.rows;
-        let (list, moved) = (now.entities, earlier.moved?);
-        if ![past.base, before, older].iter().all(|rows| std::ptr::eq(rows.entities, list)) {
-            return None;
-        }
+        let list = now.entities;
         let first = list.first()?;
         let kind = known(layout, first);
         let end = first.first.checked_add(kind.lanes().checked_mul(list.len())?)?;
+        let lanes = |rows: Rows<'a>| {
+            let is_beside = std::ptr::eq(rows.entities, list);
+            rows.lanes.get(first.first..end).filter(|_| is_beside)
+        };
+        let base = lanes(past.base)?;
+        let (earlier, moved) = match &past.earlier {
+            Some(Earlier { rows: [before, older], spacing, ahead, moved }) => {
+                (Some(([lanes(*before)?, lanes(*older)?], Pace::new(*spacing, *ahead))), (*moved)?)
+            }
+            None => (None, &[][..]),
+        };
         if kind.lanes() == 0 || list.iter().any(|row| row.kind != first.kind) {
             return None;
         }
-        let lanes = |rows: Rows<'a>| rows.lanes.get(first.first..end);
-        Some(Self {
-            kind,
-            count: list.len(),
-            now: lanes(now)?,
-            past: [lanes(past.base)?, lanes(before)?, lanes(older)?],
-            pace: Pace::new(earlier.spacing, earlier.ahead),
-            moved,
-        })
+        Some(Self { kind, count: list.len(), now: lanes(now)?, base, earlier, moved })
     }
 
     /// Of the rows from `first` on, which is the one behind those that were asked for last: which have moved or did not and
@@ -51,7 +49,7 @@ impl<'a> Beside<'a> {
     pub(super) fn block(&mut self, first: usize) -> Block {
         let lanes = self.kind.lanes();
         let end = self.count.min(first.saturating_add(Block::ROWS));
-        let (now, base) = (&self.now[first * lanes..end * lanes], &self.past[0][first * lanes..end * lanes]);
+        let (now, base) = (&self.now[first * lanes..end * lanes], &self.base[first * lanes..end * lanes]);
         let mut block = Block { moved: 0, started: 0 };
         while let [next, rest @ ..] = self.moved
             && (*next as usize) < end
@@ -78,8 +76,8 @@ impl<'a> Beside<'a> {
         let lanes = self.kind.lanes();
         let start = place * lanes;
         let row = |all: &'a [u32]| &all[start..start + lanes];
-        let [base, before, older] = self.past.map(row);
-        (row(self.now), RowPast { base, earlier: Some(([before, older], self.pace)) })
+        let earlier = self.earlier.map(|([before, older], pace)| ([row(before), row(older)], pace));
+        (row(self.now), RowPast { base: row(self.base), earlier })
     }
 }
 
@@ -112,7 +110,7 @@ impl Iterator for Block {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Coder, DeltaScratch, Earlier, RowBuffer, Tables, decode_delta, encode_delta_by};
+    use super::super::{Coder, DeltaScratch, RowBuffer, Tables, decode_delta, encode_delta_by};
     use super::*;
     use crate::game::EntityId;
     use crate::schema::{Field, KindSchema, Quantizer, Schema};
@@ -167,8 +165,9 @@ mod tests {
             encode_delta_by(Coder::Rice, &layout, &step, states[2].rows(), &mut scratch, &mut Vec::new());
             let moved = scratch.changed().to_vec();
             for coder in [Coder::Rice, Coder::Range] {
-                let mut delta = |[older, before, base, now]: [Rows<'_>; 4], moved| {
-                    let earlier = Some(Earlier { rows: [before, older], spacing, ahead, moved: Some(moved) });
+                let mut delta = |[older, before, base, now]: [Rows<'_>; 4], moved: Option<&[u32]>| {
+                    let earlier = Earlier { rows: [before, older], spacing, ahead, moved };
+                    let earlier = Some(earlier).filter(|_| moved.is_some());
                     let (past, mut bytes, mut decoded) = (Past { base, earlier }, Vec::new(), RowBuffer::default());
                     assert_eq!(Beside::new(&layout, &past, now).is_some(), std::ptr::eq(base.entities, now.entities));
                     encode_delta_by(coder, &layout, &past, now, &mut scratch, &mut bytes);
@@ -178,11 +177,14 @@ mod tests {
                 };
                 let own = states.each_ref().map(RowBuffer::rows);
                 let shared = own.map(|rows| Rows { entities: own[0].entities, ..rows });
-                let told = delta(own, &moved);
-                prop_assert_eq!(&told.2, &Ok(own[3].lanes.to_vec()));
-                prop_assert_eq!(delta(shared, &moved), told);
+                // also to one who has but one state
+                for moved in [Some(&*moved), None] {
+                    let told = delta(own, moved);
+                    prop_assert_eq!(&told.2, &Ok(own[3].lanes.to_vec()));
+                    prop_assert_eq!(delta(shared, moved), told);
+                }
                 // of who does not know what moved anything may come, but no panic
-                let _ = delta(shared, &wrong);
+                let _ = delta(shared, Some(&wrong));
             }
         }
     }
