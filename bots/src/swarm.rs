@@ -429,7 +429,7 @@ impl Swarm {
         self.total.measure.merge(&measure);
         if self.measuring {
             let began = self.point_due.saturating_sub(REPORT_INTERVAL + REPORTED_WITHIN);
-            self.total.noise.second(began, &measure, self.threads.len());
+            self.total.noise.second(began, &measure);
         }
         // of hours only the figures can be kept, not what they were made of
         let bots = (self.tally.playing(), self.tally.failed());
