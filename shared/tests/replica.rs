@@ -330,7 +330,9 @@ fn what_a_pool_holds_does_not_grow_with_time() {
     let (mut replica, mut frame) = (Replica::new(layout()).pooled(&pool, &schema()), Frame::default());
     let mut most = 0;
     for tick in 0..60_000 {
-        let moves = (0..ENTITIES).map(|id| (id, Some((id as u16) % CHANNELS), tick / (id + 1) % 100)).collect();
+        // hardly a state comes twice
+        let moves =
+            (0..ENTITIES).map(|id| (id, Some(0), ((tick * 4 + id).wrapping_mul(0x9e37_79b9) >> 16) % 101)).collect();
         let step = Step { moves, ..rest() };
         server.happen(&step.moves);
         let message = server.frame(&step);
