@@ -15,7 +15,8 @@
 //!
 //! Of encode, what the encoder makes ahead is told apart: the deltas of clients who are in step, all of one kind however
 //! many there are. The rest is keyframes of cells that come into view, deltas for those who lately got one, and hashes.
-//! The rooms of a table run in turn, a tick of each: a machine whose speed changes is as fast for one as for the other.
+//! The rooms of a table run in turn, some ticks of each: a machine whose speed changes is as fast for one as for the
+//! other. The first ticks of a turn are not told.
 //!
 //! Times are what the one thread had of its processor; whoever else is busy still takes its share of the caches.
 
