@@ -21,6 +21,8 @@ use crate::scene::{Scene, Sparing, Thing, Truth, Verdict, from_wire};
 /// `Game::Event`), with what each takes beside its 13 bytes.
 const STARVED_TICKS: i32 = 32;
 const KEPT_FOR_STARVED: usize = 200;
+/// Of anybody: so many wait, those of a frame that is under way among them.
+const EVENTS_MAX: usize = 256;
 
 /// How often each thing was seen to be as it should: a test that checks nothing shows here.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +74,8 @@ pub struct Player {
     pub leftover: Option<(u8, Vec<u8>)>,
     /// The tick of the last frame; before the first, of the room when it joined.
     last: Tick,
+    /// Events of that frame.
+    taken: usize,
     spawned: BTreeSet<u32>,
     /// All bytes that it was sent.
     pub told: Vec<u8>,
@@ -89,7 +93,7 @@ impl Player {
         let layout = Layout::new(&Schema::of::<Scene>()).expect("the test's kinds are sound");
         let (frame, last, spawned) = (Frame::default(), room.tick(), BTreeSet::new());
         let told = Vec::new();
-        Self { address, seat, truth, layout, client, frame, leftover: None, last, spawned, told, checked }
+        Self { address, seat, truth, layout, client, frame, leftover: None, last, taken: 0, spawned, told, checked }
     }
 
     /// Takes a frame.
@@ -149,7 +153,8 @@ impl Player {
         assert_eq!(ids, self.own(tick), "what {:?} owns at {tick:?}", self.seat);
     }
 
-    /// Exactly the events that are this seat's, each once and in order; of one who starved the last of them.
+    /// Exactly the events that are this seat's, each once and in order; of one who starved, or for whom too many waited,
+    /// the last of them.
     fn check_events(&mut self, tick: Tick) {
         let since = (1..=tick.since(self.last)).map(|after| self.last.offset(after));
         let due: Vec<Mark> = since.flat_map(|tick| self.truth.events_for(self.seat, tick)).collect();
@@ -169,9 +174,12 @@ impl Player {
             }
         }
         let mut due: Vec<String> = due.into_iter().map(Mark::text).collect();
-        if tick.since(self.last) > STARVED_TICKS && texts.len() >= KEPT_FOR_STARVED {
+        let is_starved = tick.since(self.last) > STARVED_TICKS && texts.len() >= KEPT_FOR_STARVED;
+        let are_many = self.taken + due.len() > EVENTS_MAX && self.taken + texts.len() >= EVENTS_MAX;
+        if is_starved || are_many {
             due.drain(..due.len().saturating_sub(texts.len()));
         }
+        self.taken = texts.len();
         assert_eq!(texts, due, "events of {:?} from {:?} to {tick:?}", self.seat, self.last);
     }
 
